@@ -1,0 +1,149 @@
+"""What a run's folder holds: a light listing that needs neither torch nor the weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from checkpoints_index import segments
+from checkpoints_index.errors import CheckpointError
+from checkpoints_index.segments import Record, Segment
+from checkpoints_index.spec import GeneratorSpec
+
+STORAGES = ("exact", "visual")
+DESCRIPTION = "generator.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Catalogue:
+    """The records of a run, kept up to date while another process appends to it."""
+
+    def __init__(self, run: str, folder: Path) -> None:
+        """Read the heads of all records.
+
+        Raises:
+            CheckpointError: the folder holds no run, or its description is damaged.
+        """
+        self.run, self.folder = run, folder
+        self.spec, self.storage = read_description(run, folder)
+        self.records: dict[int, Record] = {}
+        self.descriptions: dict[Path, dict[str, Any] | None] = {}
+        self.lost: list[tuple[Path, int]] = []
+        self._segments: dict[Path, Segment] = {}
+        self._batches: list[int] | None = None
+        self.refresh()
+
+    @property
+    def batches(self) -> list[int]:
+        """The batches that have a checkpoint, ascending."""
+        if self._batches is None:
+            self._batches = sorted(self.records)
+        return self._batches
+
+    @property
+    def missing(self) -> list[tuple[int, int]]:
+        """Half-open ranges without a checkpoint between the first and the last."""
+        return [(a + 1, b) for a, b in pairwise(self.batches) if b > a + 1]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in segments.list_segments(self.folder))
+
+    def refresh(self) -> None:
+        """Take in what was appended, cut or replaced since the last look."""
+        paths = segments.list_segments(self.folder)
+        if set(self._segments) - set(paths) or any(map(self._was_replaced, paths)):
+            self._forget()
+        for path in paths:
+            known = self._segments.get(path)
+            if known is None:
+                self._take(segments.scan_segment(path))
+            elif path.stat().st_size > known.file_bytes:
+                self._take(segments.scan_segment(path, known.whole_bytes))
+
+    def add(self, record: Record) -> None:
+        """Take in a record that this process has just written."""
+        known = self._segments.get(record.path)
+        if known is None or known.whole_bytes != record.offset:
+            self.refresh()
+        else:
+            grown = replace(known, records=[record], whole_bytes=record.end, file_bytes=record.end)
+            self._take(grown)
+
+    def _was_replaced(self, path: Path) -> bool:
+        """Whether a known segment was cut, or another one has taken its name."""
+        known = self._segments.get(path)
+        if known is None:
+            return False
+        size_bytes = path.stat().st_size
+        if size_bytes <= known.file_bytes:
+            return size_bytes < known.file_bytes
+        return segments.read_identity(path) != known.identity
+
+    def _take(self, segment: Segment) -> None:
+        if segment.path not in self._segments:
+            self.descriptions[segment.path] = segment.description
+        self._segments[segment.path] = segment
+        self.lost += [(segment.path, offset) for offset in segment.lost]
+        if self._batches and segment.records and segment.records[0].batch > self._batches[-1]:
+            self._batches += [record.batch for record in segment.records]
+        else:
+            self._batches = None
+        self.records.update((record.batch, record) for record in segment.records)
+
+    def _forget(self) -> None:
+        self.records, self.descriptions, self.lost = {}, {}, []
+        self._segments, self._batches = {}, None
+
+
+def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str]:
+    """The generator and the storage that a run was created with."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_bytes())
+        generator = description["generator"]
+        spec = GeneratorSpec(generator["architecture"], generator["options"])
+        return spec, description["storage"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"Run '{run}' cannot be opened: {DESCRIPTION} in its folder of checkpoints is "
+            f"missing or damaged ({error}). A header of its segments holds the same text."
+        ) from error
+
+
+def checkpoints_folder(runs_folder: Path, run: str) -> Path:
+    """Where the checkpoints of a run are kept.
+
+    Raises:
+        CheckpointError: the name could not be that of a folder.
+    """
+    if not _NAME.fullmatch(run):
+        raise CheckpointError(
+            f"'{run}' cannot be the name of a run. Use letters, digits, dots, dashes and "
+            "underscores, beginning with a letter or digit."
+        )
+    return runs_folder / run / "checkpoints"
+
+
+def list_runs(runs_folder: Path) -> list[str]:
+    """Names of the runs below a folder, sorted."""
+    return sorted(path.parent.parent.name for path in runs_folder.glob(f"*/*/{DESCRIPTION}"))
+
+
+def open_catalogue(runs_folder: Path, run: str) -> Catalogue:
+    """The catalogue of a run by name.
+
+    Raises:
+        CheckpointError: there is no such run; the message lists those that there are.
+    """
+    folder = checkpoints_folder(runs_folder, run)
+    if not (folder / DESCRIPTION).exists():
+        known = ", ".join(list_runs(runs_folder)) or "none yet"
+        raise CheckpointError(
+            f"Run '{run}' is not in the index. Known: {known}. "
+            f"Create one: studio train DATASET --run {run}"
+        )
+    return Catalogue(run, folder)

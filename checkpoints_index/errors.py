@@ -1,0 +1,26 @@
+"""What can go wrong with stored checkpoints, in sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latent.errors import UserError
+
+
+class CheckpointError(UserError):
+    """Anything about stored checkpoints that a person can act on."""
+
+
+class DamagedCheckpointError(CheckpointError):
+    """What is on disk is not what was written."""
+
+    def __init__(self, run: str, batch: int, path: Path, reason: str) -> None:
+        self.batch, self.path, self.reason = batch, path, reason
+        super().__init__(
+            f"Checkpoint {batch} of run '{run}' is damaged in {path.name}: {reason}. "
+            f"See what else is: studio verify {run} --deep"
+        )
+
+
+class DiskFullError(CheckpointError):
+    """There was no room for a checkpoint; everything written before it is whole."""

@@ -1,0 +1,125 @@
+"""Generators of the DCGAN family (Radford et al. 2016)."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latent.errors import UserError
+
+SIZES = (32, 64, 128, 256, 512, 1024)
+UPSAMPLINGS = ("nearest", "transposed")
+
+
+class DCGANGenerator(nn.Module):
+    """A dense 4x4 stem, then blocks of doubling, batch norm and ReLU up to the picture.
+
+    At width 1 and 64 px these are the 512, 256, 128 and 64 channels of the well-known reference
+    code; larger pictures add blocks in front, never wider than `max_channels`.
+
+    Args:
+        z_dim: length of a latent point.
+        image_size: width and height of a picture in px, a power of two from 32 to 1024.
+        width: multiplies the channels of every layer.
+        max_channels: the most channels a layer has at width 1.
+        upsampling: "nearest" repeats pixels and convolves 3x3, which leaves no checkerboard
+            (Odena et al. 2016); "transposed" is the 4x4 transposed convolution of the paper.
+        full_resolution_block: convolve once more at the size of the picture before the colours;
+            sharper, and slower.
+
+    Raises:
+        UserError: a size or an upsampling that is not among the above, or a width of nothing.
+    """
+
+    def __init__(
+        self,
+        z_dim: int = 100,
+        image_size: int = 64,
+        width: float = 1.0,
+        max_channels: int = 512,
+        upsampling: str = "nearest",
+        full_resolution_block: bool = False,
+    ) -> None:
+        super().__init__()
+        check_options(z_dim, image_size, width, upsampling)
+        doublings = int(math.log2(image_size)) - 2
+        channels = [
+            max(1, round(width * min(max_channels, 2**level * 64)))
+            for level in reversed(range(-1 if full_resolution_block else 0, doublings))
+        ]
+        self.stem = nn.Linear(z_dim, channels[0] * 4 * 4, bias=False)
+        self.stem_norm = nn.BatchNorm2d(channels[0])
+        self.blocks = nn.Sequential(
+            *(block(before, after, upsampling) for before, after in pairwise(channels))
+        )
+        self.to_rgb: nn.Module = (
+            nn.Conv2d(channels[-1], 3, 3, padding=1)
+            if full_resolution_block
+            else upsampling_convolution(channels[-1], 3, upsampling, bias=True)
+        )
+        self.apply(initialise)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""
+        x = self.stem(z).unflatten(1, (-1, 4, 4))  # [NC44]
+        x = F.relu(self.stem_norm(x))
+        return torch.tanh(self.to_rgb(self.blocks(x)))
+
+
+class NearestUpsamplingConvolution(nn.Module):
+    """Repeat each pixel 2x2, then convolve 3x3, computed as one transposed convolution.
+
+    Repeating and convolving is linear, so the nine taps fold into a 4x4 kernel of stride 2
+    (Karras et al. 2018, "fused scale"): the same picture for half the multiplications.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(in_channels, out_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, in_channels, H, W] -> float [N, out_channels, 2H, 2W]."""
+        w = F.pad(self.weight, (1, 1, 1, 1))
+        w = w[..., 1:, 1:] + w[..., :-1, 1:] + w[..., 1:, :-1] + w[..., :-1, :-1]  # [IO44]
+        return F.conv_transpose2d(x, w, self.bias, stride=2, padding=1)
+
+
+def block(in_channels: int, out_channels: int, upsampling: str) -> nn.Sequential:
+    return nn.Sequential(
+        upsampling_convolution(in_channels, out_channels, upsampling, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def upsampling_convolution(
+    in_channels: int, out_channels: int, upsampling: str, *, bias: bool
+) -> nn.Module:
+    if upsampling == "nearest":
+        return NearestUpsamplingConvolution(in_channels, out_channels, bias)
+    return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
+
+
+def initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), batch norm's gains from N(1, 0.02) (Radford et al. 2016)."""
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, NearestUpsamplingConvolution)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def check_options(z_dim: int, image_size: int, width: float, upsampling: str) -> None:
+    if image_size not in SIZES:
+        raise UserError(
+            f"The generator 'dcgan' makes pictures of {', '.join(map(str, SIZES))} px, "
+            f"not {image_size}. Choose one of these as image_size."
+        )
+    if z_dim < 1 or width <= 0:
+        raise UserError(f"z_dim and width must be above 0, not {z_dim} and {width}.")
+    if upsampling not in UPSAMPLINGS:
+        raise UserError(f"upsampling is one of {', '.join(UPSAMPLINGS)}, not '{upsampling}'.")

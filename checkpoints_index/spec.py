@@ -1,0 +1,41 @@
+"""What it takes to rebuild a generator: the name of its architecture and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """An architecture by name, and the options it is built with.
+
+    Example:
+        >>> spec = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 32, "width": 0.125})
+        >>> spec.build()(torch.zeros(2, spec.z_dim)).shape
+        torch.Size([2, 3, 32, 32])
+    """
+
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def z_dim(self) -> int:
+        return int(self.options.get("z_dim", 100))
+
+    @property
+    def image_size(self) -> int:
+        return int(self.options.get("image_size", 64))
+
+    def build(self) -> nn.Module:
+        """The untrained generator, in eval mode: z float [N, z_dim] -> float [N, 3, H, W] in -1..1.
+
+        Raises:
+            UserError: no architecture has that name, or it does not take one of the options.
+        """
+        from checkpoints_index.generators import build_generator
+
+        return build_generator(self.architecture, self.options).eval()

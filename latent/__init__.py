@@ -1,0 +1,1 @@
+"""Where we are in latent space: points, routes, nearness and maps of it."""

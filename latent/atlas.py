@@ -1,0 +1,84 @@
+"""A flat map of latent points, and how far it may be believed."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from latent.errors import UserError
+from latent.neighbours import find_neighbours
+
+FEWEST_POINTS = 10
+NEIGHBOURS = 15
+PCA_DIMENSIONS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class AtlasMap:
+    """Where each point lies on the map.
+
+    `neighbours_kept` is the share of each point's nearest neighbours in feature space that are
+    among its nearest on the map, averaged over the points: 1 is a faithful map, and
+    `neighbours_by_chance` is what a random one would have.
+    """
+
+    coordinates: np.ndarray  # float32 [N, 2], 0..1
+    neighbours_kept: float
+    neighbours_by_chance: float
+
+
+def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
+    """Lay points out in the plane with UMAP (McInnes et al. 2018), near ones near.
+
+    Args:
+        features: float [N, num_features], N >= 10.
+        seed: the same seed draws the same map.
+
+    Raises:
+        UserError: too few points.
+    """
+    if len(features) < FEWEST_POINTS:
+        raise UserError(
+            f"An atlas of {len(features)} points says nothing: use {FEWEST_POINTS} or more."
+        )
+    import umap  # imported here: it compiles for seconds, and only an atlas needs it
+
+    reduced = _reduce(features)
+    layout = umap.UMAP(
+        n_neighbors=min(NEIGHBOURS, len(features) - 1),
+        min_dist=0.1,
+        random_state=seed,
+        n_jobs=1,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # spectral start on few or repeated points: it falls back
+        coordinates = layout.fit_transform(reduced)
+    coordinates = _to_unit_square(np.asarray(coordinates, np.float32))
+    k = min(NEIGHBOURS, len(features) - 1)
+    kept = measure_neighbours_kept(features, coordinates, k)
+    return AtlasMap(coordinates, kept, k / (len(features) - 1))
+
+
+def measure_neighbours_kept(features: np.ndarray, coordinates: np.ndarray, k: int) -> float:
+    """Mean share of the k nearest in feature space that are among the k nearest on the map."""
+    near = find_neighbours(features, features, k + 1)[0]
+    drawn_near = find_neighbours(coordinates, coordinates, k + 1)[0]
+    rows = range(len(features))
+    shared = [len((set(near[i]) - {i}) & (set(drawn_near[i]) - {i})) for i in rows]
+    return float(np.mean(shared)) / k
+
+
+def _reduce(features: np.ndarray) -> np.ndarray:
+    """The main directions only: UMAP's neighbour search is exact enough and quick there."""
+    dimensions = min(PCA_DIMENSIONS, *features.shape)
+    if features.shape[1] <= dimensions:
+        return features
+    return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(features)
+
+
+def _to_unit_square(coordinates: np.ndarray) -> np.ndarray:
+    low, high = coordinates.min(0), coordinates.max(0)
+    return (coordinates - low) / np.maximum(high - low, 1e-12)

@@ -1,0 +1,72 @@
+"""Routes from one latent point to the next."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latent.errors import UserError
+
+PARALLEL = 1e-6  # radians below which the great circle is not defined numerically
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Walk the straight line from a to b: float32 [num_frames, z_dim]."""
+    return a + (b - a) * t[:, None]
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Walk the great circle from a to b, keeping to Gaussian-typical lengths (Shoemake 1985).
+
+    The direction turns at a constant rate and the length goes evenly from |a| to |b|, so every
+    point between is as likely under N(0, I) as the two ends (White 2016).
+
+    Args:
+        a, b: float32 [z_dim].
+        t: float32 [num_frames], 0..1.
+
+    Returns:
+        float32 [num_frames, z_dim]. Where a and b point the same way, or exactly apart, or one
+        has no direction, the straight line.
+
+    Example:
+        >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([0.5]))
+        tensor([[0.7071, 0.7071]])
+    """
+    length_a, length_b = a.norm(), b.norm()
+    if length_a == 0 or length_b == 0:
+        return lerp(a, b, t)
+    angle = torch.arccos(torch.clamp(torch.dot(a / length_a, b / length_b), -1, 1))
+    if angle < PARALLEL or torch.pi - angle < PARALLEL:
+        return lerp(a, b, t)
+    toward_a = torch.sin((1 - t) * angle) / torch.sin(angle)
+    toward_b = torch.sin(t * angle) / torch.sin(angle)
+    directions = toward_a[:, None] * (a / length_a) + toward_b[:, None] * (b / length_b)
+    lengths = length_a + (length_b - length_a) * t
+    return directions * lengths[:, None]
+
+
+def walk(points: list[Tensor], num_frames: int) -> Tensor:
+    """Visit points in order along great circles, the same number of frames a leg (give or take 1).
+
+    Args:
+        points: two or more, each float32 [z_dim].
+        num_frames: of the whole walk; the first frame is the first point, the last the last.
+
+    Returns:
+        float32 [num_frames, z_dim].
+
+    Raises:
+        UserError: fewer than two points, or fewer frames than points.
+    """
+    if len(points) < 2:
+        raise UserError(f"A walk needs at least two latent points, not {len(points)}.")
+    if num_frames < len(points):
+        raise UserError(
+            f"{num_frames} frames are too few to visit {len(points)} points: raise the seconds."
+        )
+    position = torch.linspace(0, len(points) - 1, num_frames)
+    leg = position.floor().clamp(max=len(points) - 2).long()
+    return torch.cat(
+        [slerp(points[i], points[i + 1], position[leg == i] - i) for i in range(len(points) - 1)]
+    )

@@ -1,0 +1,35 @@
+"""Which latent points are near, measured exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from latent.errors import UserError
+from latent.features import METRICS
+
+
+def find_neighbours(
+    features: np.ndarray, query: np.ndarray, k: int, metric: str = "euclidean"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest rows of each query, nearest first; exhaustive, so never approximate.
+
+    Args:
+        features: float [N, num_features].
+        query: float [Q, num_features].
+        k: how many; fewer come back where there are fewer rows.
+        metric: one of METRICS.
+
+    Returns:
+        (indices int [Q, k], distances float [Q, k]).
+
+    Raises:
+        UserError: k below one, or no such metric.
+    """
+    if k < 1:
+        raise UserError(f"Asked for {k} neighbours; ask for one or more.")
+    if metric not in METRICS:
+        raise UserError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
+    search = NearestNeighbors(n_neighbors=min(k, len(features)), metric=metric, algorithm="brute")
+    distances, indices = search.fit(features).kneighbors(query)
+    return indices, distances

@@ -1,0 +1,69 @@
+"""Latent points: where they come from and what they are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latent.errors import UserError
+
+_SEED = re.compile(r"seed:(\d{1,19})")
+_LABEL = re.compile(r"(\d{1,15})\.(\d{1,9})")
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPoint:
+    """A place in latent space: z float32 [z_dim], on the CPU, and what people call it."""
+
+    label: str
+    z: Tensor
+
+
+def seeded_point(seed: int, z_dim: int) -> LatentPoint:
+    """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return LatentPoint(f"seed:{seed}", torch.randn(z_dim, generator=generator))
+
+
+def parse_seed(text: str) -> int | None:
+    """The number in `seed:123`; None where the text is something else."""
+    match = _SEED.fullmatch(text)
+    if match is None:
+        return None
+    seed = int(match[1])
+    if seed >= 1 << 63:
+        raise UserError(f"The seed in '{text}' is too large: use one below 2^63.")
+    return seed
+
+
+def parse_label(text: str) -> tuple[int, int] | None:
+    """(batch, index) of a specimen's label such as `16500.28`; None for anything else."""
+    match = _LABEL.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def sample_points(batch: int, indices: range, z_dim: int, seed: int = 0) -> list[LatentPoint]:
+    """Latent points `BATCH.INDEX` ~ N(0, I), the same ones whenever they are asked for.
+
+    Each has a stream of random numbers of its own, so point 28 does not depend on how many
+    points were asked for.
+    """
+    points = []
+    for index in indices:
+        stream = torch.Generator().manual_seed(_mix(seed, batch, index))
+        points.append(LatentPoint(f"{batch}.{index}", torch.randn(z_dim, generator=stream)))
+    return points
+
+
+def _mix(*numbers: int) -> int:
+    """One 63-bit seed of several numbers (the finaliser of splitmix64, Steele et al. 2014)."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed ^ number) + 0x9E3779B97F4A7C15 & (1 << 64) - 1
+        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
+        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & (1 << 64) - 1
+        mixed ^= mixed >> 31
+    return mixed >> 1

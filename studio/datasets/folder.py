@@ -1,0 +1,87 @@
+"""Any folder of pictures, prepared for training."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from latent.errors import UserError
+from studio.datasets.picture import UnreadablePictureError, read_picture
+from studio.datasets.prepared import PreparedDataset
+from studio.datasets.writer import Progress, keep_quiet, write_dataset
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def prepare_folder(
+    source: Path,
+    destination: Path,
+    image_size: int,
+    *,
+    replace: bool = False,
+    on_progress: Progress = keep_quiet,
+) -> PreparedDataset:
+    """Prepare all pictures of a folder and of the folders in it, in natural order.
+
+    See `picture.read_picture` for what is done to each. Files that cannot be read are left out
+    and named, with the reason, in the manifest. Hidden files are not looked at.
+
+    Args:
+        destination: the dataset's folder; its last part is the dataset's name.
+        image_size: a power of two, 32 to 1024 pixels.
+
+    Raises:
+        UserError: there is no such folder, it holds no picture that can be read, the size will not
+            do, or the destination is taken.
+    """
+    files = find_pictures(source)
+    skipped: list[tuple[str, str]] = []
+    with write_dataset(
+        destination, image_size, f"folder {source.name}", skipped=skipped, replace=replace
+    ) as writer:
+        for done, file in enumerate(files, start=1):
+            try:
+                writer.append(read_picture(file, image_size))
+            except UnreadablePictureError as reason:
+                skipped.append((str(file.relative_to(source)), str(reason)))
+            on_progress(done, len(files))
+        if not writer.pictures:
+            name, reason_text = skipped[0]
+            raise UserError(
+                f"None of the {len(files)} pictures in {source} can be read; "
+                f"the first, {name}: {reason_text}. Choose a folder of sound pictures."
+            )
+    return PreparedDataset.open(destination)
+
+
+def find_pictures(source: Path) -> list[Path]:
+    """All picture files below a folder, by their suffix, in natural order (2.png before 10.png).
+
+    Raises:
+        UserError: there is no such folder, or no picture in it.
+    """
+    if not source.exists():
+        raise UserError(f"There is no folder {source}. Check the path.")
+    if not source.is_dir():
+        raise UserError(f"{source} is a file. Give the folder that holds the pictures.")
+    files = [path for path in source.rglob("*") if _is_picture(path.relative_to(source), path)]
+    if not files:
+        raise UserError(
+            f"There are no pictures in {source}. Looked for files ending in {', '.join(SUFFIXES)}."
+        )
+    return sorted(files, key=lambda path: _natural_key(path.relative_to(source)))
+
+
+def _is_picture(relative: Path, path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in relative.parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _natural_key(path: Path) -> list[tuple[list[tuple[str, int]], str]]:
+    return [
+        (
+            [(text.lower(), int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", part)],
+            part,
+        )
+        for part in path.parts
+    ]

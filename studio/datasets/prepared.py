@@ -1,0 +1,85 @@
+"""A prepared dataset: square pictures of one size, decoded once, memory-mapped when read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent.errors import UserError
+
+PIXELS, MANIFEST = "pixels.npy", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared dataset holds and where it came from.
+
+    Attributes:
+        name: the name of the dataset's folder.
+        image_size: width and height in pixels.
+        pictures: how many there are.
+        source: where they came from, in words.
+        attribution: what has to stand wherever they are shown; may be empty.
+        skipped: files that could not be used, each with the reason.
+    """
+
+    name: str
+    image_size: int
+    pictures: int
+    source: str
+    attribution: str = ""
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedDataset:
+    """An opened dataset: its manifest and its pixels.
+
+    Attributes:
+        pixels: uint8 [N, image_size, image_size, 3], memory-mapped, read-only.
+    """
+
+    folder: Path
+    manifest: Manifest
+    pixels: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> PreparedDataset:
+        """Open a dataset without reading its pixels into memory.
+
+        Raises:
+            UserError: there is no dataset in the folder, or it is damaged.
+        """
+        if not (folder / MANIFEST).is_file():
+            raise UserError(
+                f"There is no prepared dataset in {folder}. "
+                f"Prepare one: studio datasets add FOLDER --name {folder.name} --image-size 64"
+            )
+        try:
+            manifest = _read_manifest(folder / MANIFEST)
+            pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
+        except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _damaged(folder, str(error)) from error
+        size = manifest.image_size
+        expected = (manifest.pictures, size, size, 3)
+        if pixels.shape != expected or pixels.dtype != np.uint8:
+            found = f"{PIXELS} holds {pixels.dtype} {list(pixels.shape)}"
+            raise _damaged(folder, f"{found}, {MANIFEST} says uint8 {list(expected)}")
+        return cls(folder, manifest, pixels)
+
+    def __len__(self) -> int:
+        return self.manifest.pictures
+
+
+def _read_manifest(path: Path) -> Manifest:
+    fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    skipped = tuple((file, reason) for file, reason in fields.pop("skipped"))
+    return Manifest(**fields, skipped=skipped)
+
+
+def _damaged(folder: Path, reason: str) -> UserError:
+    return UserError(f"The dataset in {folder} is damaged: {reason}. Prepare it again.")

@@ -1,0 +1,186 @@
+"""Writing a prepared dataset: picture by picture, complete or not there at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from latent.errors import UserError
+from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
+
+IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
+
+Progress = Callable[[int, int], None]  # done, total
+
+
+def keep_quiet(done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+class DatasetWriter:
+    """Takes pictures one at a time; `write_dataset` makes one."""
+
+    def __init__(self, file: BinaryIO, image_size: int) -> None:
+        self.pictures = 0
+        self._file = file
+        self._image_size = image_size
+        self._write_header()
+
+    def append(self, picture: np.ndarray) -> None:
+        """Add a picture, uint8 [image_size, image_size, 3]."""
+        assert picture.shape == (self._image_size, self._image_size, 3), picture.shape
+        assert picture.dtype == np.uint8, picture.dtype
+        self._file.write(picture.tobytes())
+        self.pictures += 1
+
+    def finish(self) -> None:
+        """Put the final count into the header and the pixels onto the disk."""
+        self._file.seek(0)
+        self._write_header()
+        _sync(self._file)
+
+    def _write_header(self) -> None:
+        # NumPy pads this header so that a larger first axis fits in the same bytes.
+        shape = (self.pictures, self._image_size, self._image_size, 3)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+@contextmanager
+def write_dataset(
+    folder: Path,
+    image_size: int,
+    source: str,
+    *,
+    attribution: str = "",
+    skipped: list[tuple[str, str]] | None = None,
+    replace: bool = False,
+) -> Iterator[DatasetWriter]:
+    """Write a dataset beside its place and move it there when the block ends without an error.
+
+    `skipped` is read at the end of the block. What an interrupted call left behind is removed.
+
+    Raises:
+        UserError: the name or the size will not do, a dataset of that name exists and is not to be
+            replaced, or the disk cannot be written to.
+    """
+    _check_name(folder.name)
+    _check_image_size(image_size)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _clean_up(folder)
+        _refuse_existing(folder, replace)
+        with _partial_folder(folder) as partial:
+            with (partial / PIXELS).open("wb") as file:
+                writer = DatasetWriter(file, image_size)
+                yield writer
+                writer.finish()
+            manifest = Manifest(
+                folder.name, image_size, writer.pictures, source, attribution, tuple(skipped or ())
+            )
+            _write_manifest(partial / MANIFEST, manifest)
+            _refuse_existing(folder, replace)
+            _move_into_place(partial, folder)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write the dataset {folder}: {error.strerror or error}. Nothing was changed. "
+            "Make room on the disk, or choose a place that can be written to, and try again."
+        ) from error
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+        raise UserError(
+            f"'{name}' cannot be the name of a dataset. Use letters, digits, dots, dashes and "
+            "underscores, at most 100, beginning with a letter, a digit or an underscore."
+        )
+
+
+def _check_image_size(image_size: int) -> None:
+    if image_size not in IMAGE_SIZES:
+        sizes = ", ".join(map(str, IMAGE_SIZES))
+        raise UserError(f"Pictures of {image_size} pixels cannot be trained on. Choose of {sizes}.")
+
+
+def _refuse_existing(folder: Path, replace: bool) -> None:
+    if folder.exists() and not replace:
+        raise UserError(
+            f"A dataset '{folder.name}' exists already in {folder.parent}. "
+            "Choose another name, or ask for it to be replaced."
+        )
+
+
+@contextmanager
+def _partial_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside the dataset's place, locked while it is written, gone afterwards."""
+    partial = Path(
+        tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent)
+    )
+    lock = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        partial.chmod(0o755)
+        yield partial
+    finally:
+        os.close(lock)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _clean_up(folder: Path) -> None:
+    """Undo what a killed process left: half a dataset, or one taken away but not yet replaced."""
+    replaced = _replaced(folder)
+    if replaced.exists() and not folder.exists():
+        replaced.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+    for partial in folder.parent.glob(f".{folder.name}.*.partial"):
+        lock = os.open(partial, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial)
+        except BlockingIOError:
+            continue  # another process is writing it at this moment
+        finally:
+            os.close(lock)
+
+
+def _move_into_place(partial: Path, folder: Path) -> None:
+    _sync_folder(partial)
+    if folder.exists():
+        folder.rename(_replaced(folder))
+    partial.rename(folder)
+    _sync_folder(folder.parent)
+    shutil.rmtree(_replaced(folder), ignore_errors=True)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def _write_manifest(path: Path, manifest: Manifest) -> None:
+    with path.open("wb") as file:
+        file.write(json.dumps(asdict(manifest), indent=2).encode())
+        _sync(file)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""A small real generator, trained a little, so that its checkpoints differ as real ones do."""
+
+import pytest
+import torch
+
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+
+
+@pytest.fixture(scope="session")
+def spec():
+    return GeneratorSpec("dcgan", {"z_dim": 16, "image_size": 32, "width": 0.125})
+
+
+@pytest.fixture(scope="session")
+def history(spec):
+    """State dicts of 40 consecutive optimiser steps."""
+    torch.manual_seed(0)
+    G = spec.build().train()
+    target = torch.rand(8, 3, 32, 32) * 2 - 1
+    z = torch.randn(8, 16)
+    optimizer = torch.optim.Adam(G.parameters(), 2e-4)
+    states = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        (G(z) - target).square().mean().backward()
+        optimizer.step()
+        states.append({name: tensor.clone() for name, tensor in G.state_dict().items()})
+    return states
+
+
+@pytest.fixture
+def index(tmp_path):
+    return CheckpointIndex(tmp_path / "runs")

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent.errors import UserError
+from studio.datasets.folder import prepare_folder
+from studio.datasets.prepared import PreparedDataset
+
+
+def save_grey(path, level):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (40, 40), level).save(path)
+
+
+def test_pictures_of_all_subfolders_come_in_natural_order(tmp_path):
+    for name, level in {"10.png": 40, "2.png": 20, "a/1.PNG": 60, "1.png": 10}.items():
+        save_grey(tmp_path / "photos" / name, level)
+    save_grey(tmp_path / "photos" / ".thumbnails" / "1.png", 99)
+    dataset = prepare_folder(tmp_path / "photos", tmp_path / "datasets" / "grey", 32)
+    assert list(dataset.pixels[:, 0, 0, 0]) == [10, 20, 40, 60]
+    assert dataset.manifest.name == "grey"
+    assert dataset.manifest.source == "folder photos"
+    assert dataset.manifest.attribution == ""
+
+
+def test_a_broken_picture_is_named_and_skipped(tmp_path):
+    save_grey(tmp_path / "photos" / "good.png", 10)
+    (tmp_path / "photos" / "sub").mkdir()
+    (tmp_path / "photos" / "sub" / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    prepare_folder(tmp_path / "photos", tmp_path / "mixed", 32)
+    dataset = PreparedDataset.open(tmp_path / "mixed")
+    assert len(dataset) == 1
+    [(file, reason)] = dataset.manifest.skipped
+    assert file == "sub/broken.jpg"
+    assert reason
+
+
+def test_progress_counts_every_file(tmp_path):
+    for index in range(3):
+        save_grey(tmp_path / "photos" / f"{index}.png", index)
+    (tmp_path / "photos" / "1.png").write_bytes(b"")
+    reported = []
+    prepare_folder(
+        tmp_path / "photos",
+        tmp_path / "out",
+        32,
+        on_progress=lambda done, total: reported.append((done, total)),
+    )
+    assert reported == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_folder_without_pictures_is_an_error_that_names_the_suffixes(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.txt").write_text("no pictures")
+    with pytest.raises(UserError, match=r"no pictures in .*\.webp"):
+        prepare_folder(tmp_path / "notes", tmp_path / "out", 32)
+
+
+def test_a_missing_folder_and_a_file_are_told_apart(tmp_path):
+    save_grey(tmp_path / "one.png", 1)
+    with pytest.raises(UserError, match="There is no folder"):
+        prepare_folder(tmp_path / "nowhere", tmp_path / "out", 32)
+    with pytest.raises(UserError, match="is a file"):
+        prepare_folder(tmp_path / "one.png", tmp_path / "out", 32)
+
+
+def test_a_folder_of_only_broken_pictures_leaves_nothing(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_text("broken")
+    with pytest.raises(UserError, match=r"None of the 1 pictures .* a\.jpg: damaged"):
+        prepare_folder(tmp_path / "photos", tmp_path / "datasets" / "out", 32)
+    assert list((tmp_path / "datasets").iterdir()) == []
+
+
+def test_preparing_again_replaces_only_when_asked(tmp_path):
+    save_grey(tmp_path / "photos" / "a.png", 10)
+    prepare_folder(tmp_path / "photos", tmp_path / "out", 32)
+    save_grey(tmp_path / "photos" / "a.png", 20)
+    with pytest.raises(UserError, match="exists already"):
+        prepare_folder(tmp_path / "photos", tmp_path / "out", 32)
+    dataset = prepare_folder(tmp_path / "photos", tmp_path / "out", 64, replace=True)
+    assert dataset.pixels.shape == (1, 64, 64, 3)
+    assert np.all(dataset.pixels == 20)

