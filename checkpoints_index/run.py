@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import xxhash
 from torch import Tensor, nn
 
 from checkpoints_index import segments
@@ -63,6 +64,22 @@ class CheckpointRun:
     def size_bytes(self) -> int:
         """Bytes that the checkpoints take on disk."""
         return self._catalogue.size_bytes
+
+    @property
+    def key_batches(self) -> list[int]:
+        """The batches at which reading may begin without reading anything before."""
+        self._catalogue.refresh()
+        records = self._catalogue.records
+        return [batch for batch in self._catalogue.batches if records[batch].kind == segments.KEY]
+
+    def digest(self, batches: Iterable[int]) -> str:
+        """Stands for the weights at these batches: it changes when one of them does."""
+        self._catalogue.refresh()
+        digest = xxhash.xxh3_128()
+        for batch in batches:
+            record = self._reader.find(batch)
+            digest.update(f"{batch}:{record.integers_xxh3}:{record.path.name};".encode())
+        return digest.hexdigest()
 
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint.

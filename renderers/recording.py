@@ -1,0 +1,96 @@
+"""Work that goes on beside the work that feeds it, behind bounded queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+WAITING = 4  # items that may wait; items are pictures, and all that is in memory
+
+
+class _AbandonedError(Exception):
+    """Raised in a recorder whose items will not come, so that it deletes what it wrote."""
+
+
+class Recording:
+    """Runs `recorder(items)` on a thread; what it raises comes out of the next `put` or `join`."""
+
+    def __init__(self, recorder: Callable[[Iterator[Any]], None]) -> None:
+        self._queue: Queue[Any] = Queue(WAITING)
+        self._error: BaseException | None = None
+        self._abandoned = False
+        self._end = object()
+        self._thread = Thread(target=self._run, args=(recorder,), daemon=True)
+        self._thread.start()
+
+    def put(self, item: Any) -> None:
+        """Hand over one item; waits while the queue is full."""
+        if self._error:
+            raise self._error
+        self._queue.put(item)
+
+    def seal(self) -> None:
+        """Say that no more will come."""
+        self._queue.put(self._end)
+
+    def join(self) -> None:
+        """Wait for the recorder to finish."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def abandon(self) -> None:
+        """Make the recorder stop, and wait until it has."""
+        self._abandoned = True
+        if self._thread.is_alive():
+            self.seal()
+        self._thread.join()
+
+    def _run(self, recorder: Callable[[Iterator[Any]], None]) -> None:
+        try:
+            recorder(self._items())
+        except _AbandonedError:
+            return
+        except BaseException as error:
+            self._error = error
+            for _ in iter(self._queue.get, self._end):  # let a waiting `put` go on and find out
+                continue
+
+    def _items(self) -> Iterator[Any]:
+        for item in iter(self._queue.get, self._end):
+            if self._abandoned:
+                break
+            yield item
+        if self._abandoned:
+            raise _AbandonedError
+
+
+@contextmanager
+def recording(
+    recorders: Sequence[Callable[[Iterator[Any]], None]],
+) -> Iterator[Callable[[Any], None]]:
+    """Run recorders side by side; give a function that hands an item to all of them.
+
+    Leaving the block waits for them. A failure, in the block or in one of them, stops all and
+    is raised.
+    """
+    started: list[Recording] = []
+
+    def put(item: Any) -> None:
+        for one in started:
+            one.put(item)
+
+    try:
+        started.extend(Recording(recorder) for recorder in recorders)
+        yield put
+        for one in started:
+            one.seal()
+        for one in started:
+            one.join()
+    except BaseException:
+        for one in started:
+            one.abandon()
+        raise

@@ -1,0 +1,51 @@
+"""The command `studio`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latent.errors import UserError
+from studio.command_line import checkpoints, datasets, explore, house, jobs, render, runs, specimens
+from studio.stopping import exit_on_sigterm
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Keep every checkpoint of a generator, film it growing, explore its latent space.",
+)
+
+
+@app.callback()
+def begin(
+    workspace: Annotated[
+        Path | None,
+        typer.Option(help="Folder of everything; else $STUDIO_WORKSPACE, else ./workspace."),
+    ] = None,
+) -> None:
+    """Options that stand before the command."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+
+for group in (house, runs, checkpoints, explore):
+    group.register(app)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(specimens.app, name="specimens")
+app.add_typer(render.app, name="render")
+app.add_typer(jobs.app, name="jobs")
+
+
+def main() -> None:
+    """Run a command: exit status 0 done, 1 failed, 2 wrong usage."""
+    exit_on_sigterm()
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

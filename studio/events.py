@@ -1,0 +1,37 @@
+"""What happened to a run, at which batch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from studio.database import open_database
+from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Event:
+    run: str
+    batch: int | None
+    kind: str  # started, resumed, stopped, finished, failed
+    text: str
+    created_at: float
+
+
+def record_event(workspace: Workspace, run: str, batch: int | None, kind: str, text: str) -> None:
+    with open_database(workspace.database) as db:
+        db.execute(
+            "INSERT INTO events (run, batch, kind, text, created_at) VALUES (?, ?, ?, ?, ?)",
+            (run, batch, kind, text, time.time()),
+        )
+
+
+def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event]:
+    """The newest events of a run, newest first."""
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT run, batch, kind, text, created_at FROM events WHERE run = ? "
+            "ORDER BY id DESC LIMIT ?",
+            (run, newest),
+        ).fetchall()
+    return [Event(**dict(row)) for row in rows]

@@ -1,0 +1,196 @@
+"""Whatever takes longer than a click: a row in the database and a process of its own.
+
+A job is a `studio` command. It outlives the browser and the web server, writes a log, reports its
+progress into its row, and can be cancelled. One whose process is gone without a word is shown as
+interrupted, and can be run again: commands go on where they were.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from latent.errors import UserError
+from studio.database import open_database
+from studio.workspace import Workspace
+
+VARIABLE = "STUDIO_JOB"
+ACTIVE = ("queued", "running")
+START_SECONDS = 60.0  # after which a queued job without a process counts as interrupted
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row: `status` is queued, running, done, failed, cancelled or interrupted."""
+
+    id: int
+    command: list[str]
+    run: str | None
+    status: str
+    pid: int | None
+    pid_created_at: float | None
+    done: int
+    total: int
+    note: str
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    @property
+    def text(self) -> str:
+        """The command as one would type it."""
+        return shlex.join(["studio", *self.command])
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left at the pace so far; None while nothing is known."""
+        if self.status != "running" or not self.started_at or not 0 < self.done <= self.total:
+            return None
+        return (time.time() - self.started_at) / self.done * (self.total - self.done)
+
+
+def submit_job(workspace: Workspace, command: Sequence[str], run: str | None = None) -> Job:
+    """Start a `studio` command in a process of its own, with a log of its own."""
+    job_id = _insert(workspace, command, run)
+    with workspace.log(job_id).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "studio", "--workspace", str(workspace.root), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, VARIABLE: str(job_id), "PYTHONUNBUFFERED": "1"},
+        )
+    _reap_later(process)
+    return find_job(workspace, job_id)
+
+
+@contextmanager
+def working_as_job(
+    workspace: Workspace, command: Sequence[str], run: str | None = None
+) -> Iterator[int]:
+    """Make this process a job, the one it was started for or a new one, and record how it ends."""
+    given = os.environ.pop(VARIABLE, None)
+    job_id = int(given) if given else _insert(workspace, command, run)
+    pid = os.getpid()
+    created_at = psutil.Process(pid).create_time()
+    started = {"status": "running", "pid": pid, "pid_created_at": created_at, "run": run}
+    _update(workspace, job_id, **started, started_at=time.time())
+    try:
+        yield job_id
+    except UserError as error:
+        _update(workspace, job_id, status="failed", note=str(error), finished_at=time.time())
+        raise
+    except BaseException as error:
+        cancelled = isinstance(error, KeyboardInterrupt | SystemExit)
+        status = "cancelled" if cancelled else "failed"
+        note = "" if cancelled else f"{type(error).__name__}: {error}"
+        _update(workspace, job_id, status=status, note=note, finished_at=time.time())
+        raise
+    _update(workspace, job_id, status="done", finished_at=time.time())
+
+
+def report_progress(workspace: Workspace, job_id: int, done: int, total: int, note: str) -> None:
+    _update(workspace, job_id, done=done, total=total, note=note)
+
+
+def list_jobs(workspace: Workspace, newest: int = 50) -> list[Job]:
+    """The newest jobs, newest first; those whose process is gone are marked interrupted."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (newest,)).fetchall()
+    return [_settle(workspace, _from_row(row)) for row in rows]
+
+
+def find_job(workspace: Workspace, job_id: int) -> Job:
+    """A job by number; UserError where there is none."""
+    with open_database(workspace.database) as db:
+        row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise UserError(f"There is no job {job_id}. List them: studio jobs list")
+    return _settle(workspace, _from_row(row))
+
+
+def training_job(workspace: Workspace, run: str) -> Job | None:
+    """The newest job that trains, or trained, a run."""
+    with open_database(workspace.database) as db:
+        row = db.execute(
+            "SELECT * FROM jobs WHERE run = ? AND json_extract(command, '$[0]') "
+            "IN ('train', 'resume') ORDER BY id DESC LIMIT 1",
+            (run,),
+        ).fetchone()
+    return _settle(workspace, _from_row(row)) if row else None
+
+
+def cancel_job(workspace: Workspace, job: Job) -> None:
+    """Ask a job to end. Training saves its state first; a render keeps its finished parts."""
+    if job.status not in ACTIVE:
+        raise UserError(f"Job {job.id} is {job.status} already; there is nothing to cancel.")
+    if job.pid is None:
+        _update(workspace, job.id, status="cancelled", finished_at=time.time())
+    else:
+        os.kill(job.pid, signal.SIGTERM)
+
+
+def retry_job(workspace: Workspace, job: Job) -> Job:
+    """Run a job again; it goes on where it was."""
+    if job.status in ACTIVE:
+        raise UserError(f"Job {job.id} is still {job.status}.")
+    resumes = job.command[0] == "train" and job.run is not None
+    command = ["resume", str(job.run)] if resumes else job.command
+    return submit_job(workspace, command, job.run)
+
+
+def _settle(workspace: Workspace, job: Job) -> Job:
+    """Mark a job whose process is gone without having said how it ended."""
+    if job.status not in ACTIVE or _is_alive(job):
+        return job
+    _update(workspace, job.id, status="interrupted", finished_at=time.time())
+    return Job(**{**job.__dict__, "status": "interrupted"})
+
+
+def _is_alive(job: Job) -> bool:
+    if job.pid is None:
+        return time.time() - job.created_at < START_SECONDS
+    try:
+        process = psutil.Process(job.pid)
+        same = abs(process.create_time() - (job.pid_created_at or 0)) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _insert(workspace: Workspace, command: Sequence[str], run: str | None) -> int:
+    with open_database(workspace.database) as db:
+        cursor = db.execute(
+            "INSERT INTO jobs (command, run, status, created_at) VALUES (?, ?, 'queued', ?)",
+            (json.dumps(list(command)), run, time.time()),
+        )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _update(workspace: Workspace, job_id: int, **values: Any) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in values)
+    with open_database(workspace.database) as db:
+        db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*values.values(), job_id))
+
+
+def _from_row(row: Any) -> Job:
+    return Job(**{**dict(row), "command": json.loads(row["command"])})
+
+
+def _reap_later(process: subprocess.Popen[bytes]) -> None:
+    """Collect the exit status when it comes, so that no zombie stays while the app runs."""
+    threading.Thread(target=process.wait, daemon=True).start()

@@ -1,0 +1,105 @@
+"""Saying how far something long has come: bars on a terminal, lines in a log, a row for a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from studio.jobs import report_progress
+from studio.workspace import Workspace
+
+FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
+ROW_SECONDS = 0.5
+
+
+class OnProgress(Protocol):
+    """Called again and again with what is done, of how much, and perhaps a word beside it."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+class Reporter:
+    """Tells a person on standard error, and the job's row if there is one."""
+
+    def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
+        self._workspace, self._job_id = workspace, job_id
+        self._console = Console(stderr=True)
+        self._row_due = 0.0
+
+    @contextmanager
+    def task(self, what: str) -> Iterator[OnProgress]:
+        """Report on one thing that takes a while."""
+        show = self._show_bar if self._console.is_terminal else self._show_lines
+        with show(what) as display:
+
+            def on_progress(done: int, total: int, note: str = "") -> None:
+                display(done, total, note)
+                self._write_row(what, done, total, note)
+
+            yield on_progress
+
+    def say(self, text: str) -> None:
+        """One line of news."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def _show_bar(self, what: str) -> Iterator[OnProgress]:
+        columns = (
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console) as bars:
+            bar = bars.add_task(what, total=None, note="")
+
+            def display(done: int, total: int, note: str = "") -> None:
+                bars.update(bar, completed=done, total=total, note=note)
+
+            yield display
+
+    @contextmanager
+    def _show_lines(self, what: str) -> Iterator[OnProgress]:
+        began = time.monotonic()
+        due = began + FIRST_LINE_SECONDS
+
+        def display(done: int, total: int, note: str = "") -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now < due and done < total:
+                return
+            due = now + LINE_SECONDS if done < total else float("inf")
+            left = f", {_duration((now - began) / done * (total - done))} left" if done else ""
+            self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
+
+        yield display
+
+    def _write_row(self, what: str, done: int, total: int, note: str) -> None:
+        now = time.monotonic()
+        if self._job_id is None or (now < self._row_due and done < total):
+            return
+        self._row_due = now + ROW_SECONDS
+        report_progress(
+            self._workspace, self._job_id, done, total, f"{what}: {note}" if note else what
+        )
+
+
+def _duration(seconds: float) -> str:
+    """1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,79 @@
+"""Runs: what there is, and how each one stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkpoints_index.catalogue import Catalogue, list_runs, open_catalogue
+from latent.errors import UserError
+from studio.jobs import ACTIVE, Job, cancel_job, training_job
+from studio.training.config import TrainingConfig
+from studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run at a glance.
+
+    `status` is training, finished, stopped, failed, interrupted (its process is gone without a
+    word) or imported.
+    """
+
+    name: str
+    status: str
+    checkpoints: int
+    first_batch: int | None
+    last_batch: int | None
+    size_bytes: int
+    storage: str
+
+
+def summarise_runs(workspace: Workspace) -> list[RunSummary]:
+    """All runs by name. Reads neither weights nor torch."""
+    return [summarise_run(workspace, name) for name in list_runs(workspace.runs)]
+
+
+def summarise_run(workspace: Workspace, name: str) -> RunSummary:
+    """One run; an unknown name is an error that lists the known ones."""
+    catalogue = open_catalogue(workspace.runs, name)
+    batches = catalogue.batches
+    return RunSummary(
+        name,
+        _status(workspace, catalogue),
+        len(batches),
+        batches[0] if batches else None,
+        batches[-1] if batches else None,
+        catalogue.size_bytes,
+        catalogue.storage,
+    )
+
+
+def is_training(workspace: Workspace, name: str) -> bool:
+    job = training_job(workspace, name)
+    return job is not None and job.status in ACTIVE
+
+
+def stop_run(workspace: Workspace, name: str) -> Job:
+    """Ask a training run to stop; it saves its state first.
+
+    Raises:
+        UserError: there is no such run, or it is not training.
+    """
+    open_catalogue(workspace.runs, name)
+    job = training_job(workspace, name)
+    if job is None or job.status not in ACTIVE:
+        raise UserError(f"Run '{name}' is not training, so there is nothing to stop.")
+    cancel_job(workspace, job)
+    return job
+
+
+def _status(workspace: Workspace, catalogue: Catalogue) -> str:
+    job = training_job(workspace, catalogue.run)
+    if job is not None and job.status in ACTIVE:
+        return "training"
+    config_path = workspace.run_config(catalogue.run)
+    if not config_path.exists():
+        return "imported"
+    if catalogue.batches and catalogue.batches[-1] >= TrainingConfig.read(config_path).batches:
+        return "finished"
+    return job.status if job is not None and job.status in ("failed", "interrupted") else "stopped"

@@ -1,0 +1,45 @@
+"""From what a person said to a training configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latent.errors import UserError
+from studio.datasets.listing import open_dataset
+from studio.training.config import TrainingConfig
+from studio.training.presets import DEMO
+from studio.workspace import Workspace
+
+PRESETS = {"small-and-quick": DEMO}
+
+
+def choose_config(
+    workspace: Workspace,
+    dataset: str,
+    path: Path | None,
+    preset: str | None,
+    settings: Mapping[str, Any],
+) -> TrainingConfig:
+    """Settings of a preset, then of a TOML file, then named ones, for a dataset's picture size.
+
+    Raises:
+        UserError: an unknown preset or setting, a value that does not fit, an unknown dataset.
+    """
+    image_size = open_dataset(workspace, dataset).manifest.image_size
+    values: dict[str, Any] = {"image_size": image_size}
+    if preset is not None:
+        values = {**_preset(preset), **values}
+    if path is not None:
+        TrainingConfig.read(path)  # its errors name the file
+        values |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return TrainingConfig.from_dict({**values, **settings, "dataset": dataset})
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise UserError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+    return dataclasses.asdict(PRESETS[name])

@@ -1,0 +1,68 @@
+"""Discriminators of the DCGAN family (Radford et al. 2016)."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+NORMS = ("batch", "spectral", "none")
+
+
+class DCGANDiscriminator(nn.Module):
+    """Halves the picture with 4x4 convolutions of stride 2 down to 4x4, then judges it.
+
+    Args:
+        image_size: width and height of a picture in px, a power of two from 32.
+        width: multiplies the channels of every layer: 64, 128, 256, 512, ... at width 1.
+        max_channels: the most channels a layer has at width 1.
+        norm: "batch" (the paper), "spectral" (Miyato et al. 2018) or "none".
+        minibatch_stddev: show the last layer how much the batch varies, against collapse
+            (Karras et al. 2018, section 3).
+    """
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        width: float = 1.0,
+        max_channels: int = 512,
+        norm: str = "batch",
+        minibatch_stddev: bool = False,
+    ) -> None:
+        super().__init__()
+        halvings = int(math.log2(image_size)) - 2
+        channels = [
+            max(1, round(width * min(max_channels, 64 * 2**level))) for level in range(halvings)
+        ]
+        layers = [halving(3, channels[0], "none" if norm == "batch" else norm)]
+        layers += [halving(before, after, norm) for before, after in pairwise(channels)]
+        self.layers = nn.Sequential(*layers)
+        self.minibatch_stddev = minibatch_stddev
+        self.judge = nn.Conv2d(channels[-1] + minibatch_stddev, 1, 4)
+        if norm == "spectral":
+            spectral_norm(self.judge)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """float [N, 3, S, S] in -1..1 -> logits, float [N]: high where a picture looks real."""
+        x = self.layers(pictures)  # [NC44]
+        if self.minibatch_stddev:
+            x = torch.cat([x, spread(x)], dim=1)
+        return self.judge(x).flatten()
+
+
+def halving(in_channels: int, out_channels: int, norm: str) -> nn.Sequential:
+    convolution = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=norm != "batch")
+    nn.init.kaiming_normal_(convolution.weight, a=0.2)
+    layers: list[nn.Module] = [spectral_norm(convolution) if norm == "spectral" else convolution]
+    if norm == "batch":
+        layers.append(nn.BatchNorm2d(out_channels))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
+
+
+def spread(x: Tensor) -> Tensor:
+    """The batch's standard deviation, averaged over all features, as one channel [N, 1, H, W]."""
+    deviation = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
+    return deviation.expand(len(x), 1, *x.shape[2:])
