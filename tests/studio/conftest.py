@@ -1,0 +1,95 @@
+"""A small real workspace: city-like pictures, a trained run, and the command line in-process."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.command_line.main import main
+from studio.workspace import Workspace
+
+BATCHES = 12
+TINY = ("--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125")
+TINY += ("--set", "batch_size=4", "--set", "z_dim=16")
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        """The one JSON document that standard output holds."""
+        return json.loads(self.out)
+
+
+def write_pictures(folder: Path, count: int = 24, size: int = 40) -> Path:
+    """PNGs of streets crossing at random places."""
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        picture = np.full((size, size, 3), generator.integers(90, 200, 3), np.uint8)
+        at = generator.integers(4, size - 8, 2)
+        picture[at[0] : at[0] + 4] = picture[:, at[1] : at[1] + 4] = 240
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    return folder
+
+
+def call_main(root: Path, words, monkeypatch) -> int:
+    """The exit status of a command."""
+    monkeypatch.setattr(sys, "argv", ["studio", "--workspace", str(root), *map(str, words)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def run_studio(root: Path, words, capsys, monkeypatch) -> Outcome:
+    capsys.readouterr()
+    status = call_main(root, words, monkeypatch)
+    return Outcome(status, *capsys.readouterr())
+
+
+@pytest.fixture(scope="session")
+def trained_root(tmp_path_factory):
+    """A workspace with the dataset `streets` and the run `city`, never to be changed."""
+    root = tmp_path_factory.mktemp("trained")
+    pictures = write_pictures(root / "pictures")
+    workspace = root / "workspace"
+    dataset = ["datasets", "add", str(pictures), "--name", "streets", "--image-size", "32"]
+    train = ["train", "streets", "--run", "city", "--batches", str(BATCHES), *TINY]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for words in (dataset, train):
+            assert call_main(workspace, words, monkeypatch) == 0
+    return workspace
+
+
+@pytest.fixture
+def workspace(trained_root, tmp_path):
+    """A copy of the trained workspace to work on."""
+    root = tmp_path / "workspace"
+    shutil.copytree(trained_root, root)
+    return Workspace.open(root)
+
+
+@pytest.fixture
+def empty_workspace(tmp_path):
+    return Workspace.open(tmp_path / "empty")
+
+
+@pytest.fixture
+def studio(workspace, capsys, monkeypatch):
+    """The command line on the trained workspace: studio("runs", "--json").json"""
+    return lambda *words: run_studio(workspace.root, words, capsys, monkeypatch)
+
+
+@pytest.fixture
+def empty_studio(empty_workspace, capsys, monkeypatch):
+    return lambda *words: run_studio(empty_workspace.root, words, capsys, monkeypatch)
