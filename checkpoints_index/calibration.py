@@ -65,9 +65,14 @@ class Calibration:
         steps = {name: _power_of_two_below(raw[name] * scale) for name in names}
         return self._tighten(weights, steps)
 
-    def keeps_promise(self, weights: Mapping[str, Tensor], rounded: Mapping[str, Tensor]) -> bool:
-        """Whether the rounded weights make the same pictures, by rendering both."""
-        exact, other = self._render(weights), self._render(rounded)
+    def keeps_promise(
+        self,
+        weights: Mapping[str, Tensor],
+        rounded: Mapping[str, Tensor],
+        pictures: int | None = None,
+    ) -> bool:
+        """Whether the rounded weights make the same pictures, by rendering some or all of them."""
+        exact, other = self._render(weights, pictures), self._render(rounded, pictures)
         largest = float((exact.round() - other.round()).abs().max())
         return _rms(exact - other) <= self.promise.rms and largest <= self.promise.largest
 
@@ -101,10 +106,10 @@ class Calibration:
         return sensitivities
 
     @torch.inference_mode()
-    def _render(self, weights: Mapping[str, Tensor]) -> Tensor:
+    def _render(self, weights: Mapping[str, Tensor], pictures: int | None = None) -> Tensor:
         """Pictures at the calibration points, float64 [N, 3, H, W] in levels 0..255."""
         self._G.load_state_dict(dict(weights))
-        return (self._G(self._z).double().clamp(-1, 1) + 1) * 127.5
+        return (self._G(self._z[:pictures]).double().clamp(-1, 1) + 1) * 127.5
 
 
 def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from checkpoints_index.spec import GeneratorSpec
 
 KEY_INTERVAL = 32  # checkpoints from one key to the next
 CHECK_INTERVAL = 8  # checkpoints from one rendered check of the promise to the next
+CHECK_PICTURES = 4
 SEGMENT_RECORDS = 256
 SEGMENT_BYTES = 1 << 29
 SYNC_RECORDS, SYNC_SECONDS = 64, 2.0
@@ -112,7 +113,8 @@ class CheckpointWriter:
         """Begin a segment with new steps where the old ones have come to show."""
         assert self._calibration is not None
         assert self._layout is not None
-        if self._calibration.keeps_promise(weights, self._layout.to_weights(lanes)):
+        kept = self._layout.to_weights(lanes)
+        if self._calibration.keeps_promise(weights, kept, CHECK_PICTURES):
             return lanes
         return self._begin_segment(batch, weights)
 
