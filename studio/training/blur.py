@@ -26,6 +26,6 @@ def fading_sigma(sigma_px: float, batch: int, fade_batches: int) -> float:
     """The blur of a batch: from sigma_px at batch 0 in a straight line to none.
 
     As long as D sees no edges, it cannot win by them alone, and G learns where streets and parks
-    lie first (Karras et al. 2021, StyleGAN3, appendix G).
+    lie first (as StyleGAN3 begins its training, Karras et al. 2021).
     """
     return sigma_px * max(0.0, 1 - batch / fade_batches)

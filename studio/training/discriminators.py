@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-NORMS = ("batch", "spectral", "none")
-
 
 class DCGANDiscriminator(nn.Module):
     """Halves the picture with 4x4 convolutions of stride 2 down to 4x4, then judges it.
@@ -19,7 +17,8 @@ class DCGANDiscriminator(nn.Module):
         image_size: width and height of a picture in px, a power of two from 32.
         width: multiplies the channels of every layer: 64, 128, 256, 512, ... at width 1.
         max_channels: the most channels a layer has at width 1.
-        norm: "batch" (the paper), "spectral" (Miyato et al. 2018) or "none".
+        norm: "batch" on all layers but the first (the paper), "spectral" (Miyato et al. 2018),
+            or "none".
         minibatch_stddev: show the last layer how much the batch varies, against collapse
             (Karras et al. 2018, section 3).
     """

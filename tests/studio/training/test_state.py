@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latent.errors import UserError
+from studio.training.batches import Batches
+from studio.training.recipes import build_recipe
+from studio.training.state import list_states, load_state, save_state, tensors_of
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def begin(pixels):
+    """Builds a recipe and its data, and takes some steps."""
+
+    def build(config, steps=0):
+        recipe = build_recipe(config, CPU)
+        batches = Batches(pixels, config.image_size, config.batch_size, config.seed, True, CPU)
+        for _ in range(steps):
+            recipe.step(next(batches))
+        return recipe, batches
+
+    return build
+
+
+def test_a_loaded_state_holds_every_tensor_and_number_that_was_saved(config, begin, tmp_path):
+    recipe, batches = begin(config, steps=2)
+    recipe.optimizers["optimizer_d"].param_groups[0]["lr"] = 0.5
+    path = save_state(tmp_path, recipe, batches)
+    other, others_batches = begin(replace(config, seed=1))
+    load_state(path, other, others_batches)
+
+    expected, found = dict(tensors_of(recipe)), dict(tensors_of(other))
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert other.batch == 2
+    assert other.optimizers["optimizer_d"].param_groups[0]["lr"] == 0.5
+    assert others_batches.state == batches.state
+
+
+def test_the_newest_two_states_are_kept(config, begin, tmp_path):
+    recipe, batches = begin(config)
+    for batch in (9, 10, 11):
+        recipe.batch = batch
+        save_state(tmp_path, recipe, batches)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "10.safetensors",
+        "11.safetensors",
+    ]
+
+
+def test_what_a_killed_writer_left_beside_is_not_taken_for_a_state(config, begin, tmp_path):
+    recipe, batches = begin(config)
+    path = save_state(tmp_path, recipe, batches)
+    (tmp_path / "5.part").write_bytes(b"half")
+    assert list_states(tmp_path) == [path]
+
+
+def test_a_damaged_state_is_named_with_what_to_do(config, begin, tmp_path):
+    recipe, batches = begin(config)
+    path = save_state(tmp_path, recipe, batches)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"0\.safetensors .*damaged.*Delete it"):
+        load_state(path, recipe, batches)
+
+
+def test_a_state_of_other_networks_is_refused(config, begin, tmp_path):
+    path = save_state(tmp_path, *begin(config))
+    with pytest.raises(UserError, match="does not fit this run"):
+        load_state(path, *begin(replace(config, discriminator_width=0.1)))
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(config, begin, tmp_path):
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match=r"batch 0 .*was not saved"):
+        save_state(tmp_path / "taken", *begin(config))
