@@ -37,8 +37,9 @@ def film(
     first = next(shots)
     height, width, _ = first[1].shape
     scale = options.scale or watchable_scale(height)
-    finish = _with_number(height, width, scale, largest) if options.overlay and largest else None
-    if finish:
+    finish = None
+    if options.overlay and largest is not None:
+        finish = _with_number(height, width, scale, largest)
         height, width, scale = height * scale, width * scale, 1
     with VideoWriter(path, width, height, options.fps, scale=scale, encoder=encoder) as video:
         for batch, frame in chain([first], shots):

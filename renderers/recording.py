@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from queue import Queue
+from contextlib import contextmanager, suppress
+from queue import Full, Queue
 from threading import Thread
 from typing import Any
 
 WAITING = 4  # items that may wait; items are pictures, and all that is in memory
+LOOK_S = 0.1  # between looks whether the taker of a full queue is still alive
 
 
 class _AbandonedError(Exception):
@@ -28,13 +29,17 @@ class Recording:
 
     def put(self, item: Any) -> None:
         """Hand over one item; waits while the queue is full."""
-        if self._error:
-            raise self._error
-        self._queue.put(item)
+        while True:
+            if self._error:
+                raise self._error
+            try:
+                return self._queue.put(item, timeout=LOOK_S)
+            except Full:
+                continue  # look again whether anybody still takes items
 
     def seal(self) -> None:
         """Say that no more will come."""
-        self._queue.put(self._end)
+        self.put(self._end)
 
     def join(self) -> None:
         """Wait for the recorder to finish."""
@@ -45,19 +50,15 @@ class Recording:
     def abandon(self) -> None:
         """Make the recorder stop, and wait until it has."""
         self._abandoned = True
-        if self._thread.is_alive():
-            self.seal()
+        with suppress(Full):  # a full queue needs nothing to wake its taker
+            self._queue.put_nowait(self._end)
         self._thread.join()
 
     def _run(self, recorder: Callable[[Iterator[Any]], None]) -> None:
         try:
             recorder(self._items())
-        except _AbandonedError:
-            return
         except BaseException as error:
             self._error = error
-            for _ in iter(self._queue.get, self._end):  # let a waiting `put` go on and find out
-                continue
 
     def _items(self) -> Iterator[Any]:
         for item in iter(self._queue.get, self._end):

@@ -134,10 +134,7 @@ def _finished_videos(folder: Path, plan: Plan, paths: Sequence[Path]) -> list[Vi
     listed = record["videos"]
     if [entry["path"] for entry in listed] != [str(path.resolve()) for path in paths]:
         return None
-    for entry, path in zip(listed, paths, strict=True):
-        if not path.is_file() or path.stat().st_size != entry["size_bytes"]:
-            return None
-    return [
-        Video(path, entry["label"], entry["frames"])
-        for entry, path in zip(listed, paths, strict=True)
-    ]
+    pairs = list(zip(listed, paths, strict=True))
+    if any(not path.is_file() or path.stat().st_size != e["size_bytes"] for e, path in pairs):
+        return None
+    return [Video(path, entry["label"], entry["frames"]) for entry, path in pairs]

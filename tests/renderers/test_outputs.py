@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latent.errors import UserError
+from renderers.outputs import output_paths, views_of
+from renderers.plan import RenderOptions, make_plan
+from tests.renderers.tiny import two_points
+
+
+def test_points_are_named_by_their_labels_and_the_grid_by_the_file() -> None:
+    labels = ["16500.28", "seed:7"]
+    named = [Path("a/city-16500.28.mp4"), Path("a/city-seed:7.mp4")]
+    assert output_paths("a/city.mp4", labels, points=True, grid=False) == named
+    assert output_paths("a/city.mp4", labels, True, True) == [*named, Path("a/city.mp4")]
+    assert output_paths("a/city.mp4", labels, False, True) == [Path("a/city.mp4")]
+    assert output_paths("a/city.mp4", labels[:1], True, False) == named[:1]
+
+
+def test_a_label_cannot_lead_out_of_the_folder() -> None:
+    (path,) = output_paths("a/city.mp4", ["../../b"], points=True, grid=False)
+    assert path == Path("a/city-..-..-b.mp4")
+
+
+def test_a_file_that_is_not_mp4_is_refused() -> None:
+    with pytest.raises(UserError, match=r"'city\.gif'"):
+        output_paths("city.gif", ["1"], points=True, grid=False)
+
+
+def test_views_show_each_point_and_then_all() -> None:
+    plan = make_plan(two_points(), [1], RenderOptions(grid=True))
+    pictures = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (10, 20)])
+    first, second, grid = (view.compose(pictures) for view in views_of(plan))
+    assert (first == 10).all()
+    assert (second == 20).all()
+    assert grid.shape == (4, 10, 3)
+    assert [view.label for view in views_of(plan)] == ["seed:1", "seed:2", "grid"]

@@ -1,0 +1,126 @@
+"""Small real generators and sources of them; worker processes import them from here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from latent.points import LatentPoint, seeded_point
+from renderers.plan import RenderOptions
+from renderers.timelapse import render_timelapse
+
+Z_DIM = 8
+
+
+class TinyGenerator(nn.Module):
+    """z [N, 8] -> [N, 3, 16, 16], a linear layer and a transposed convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(Z_DIM, 8 * 4 * 4)
+        self.up = nn.ConvTranspose2d(8, 3, 4, stride=4)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.up(self.dense(z).view(-1, 8, 4, 4)))
+
+
+class Flat(nn.Module):
+    """Pictures of one colour: `colour` float [3] in -1..1, whatever z is."""
+
+    def __init__(self, colour: Sequence[float], height: int = 16, width: int = 16) -> None:
+        super().__init__()
+        self.colour = nn.Parameter(torch.tensor(colour, dtype=torch.float32))
+        self.size = height, width
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.colour.view(1, 3, 1, 1).expand(len(z), 3, *self.size)
+
+
+def level_of(batch: int) -> int:
+    """A grey that tells the batch, and far from those of the batches beside it."""
+    return batch * 97 % 251
+
+
+@dataclass(frozen=True)
+class GreySource:
+    """Checkpoints that show their batch as a grey."""
+
+    height: int = 16
+    width: int = 16
+
+    def stream(self, batches: Sequence[int], device: str) -> Iterator[tuple[int, nn.Module]]:
+        for batch in batches:
+            grey = level_of(batch) / 127.5 - 1
+            yield batch, Flat([grey] * 3, self.height, self.width).eval().to(device)
+
+
+@dataclass(frozen=True)
+class GrowingSource:
+    """A generator whose weights move a little every batch.
+
+    Every pass over checkpoints writes a line `first batch, number of batches` to `log`.
+    """
+
+    log: Path | None = None
+    pause_s: float = 0
+    damaged: int | None = None
+    die_once: Path | None = None
+
+    def stream(self, batches: Sequence[int], device: str) -> Iterator[tuple[int, nn.Module]]:
+        if self.log:
+            with self.log.open("a") as log:
+                log.write(f"{batches[0]} {len(batches)}\n")
+        torch.manual_seed(1)
+        G = TinyGenerator().eval().to(device)
+        start = G.dense.weight.detach().clone()
+        direction = torch.randn(start.shape).to(device)
+        for i, batch in enumerate(batches):
+            if batch == self.damaged:
+                raise RuntimeError(f"checkpoint {batch} is damaged")
+            if self.die_once and i == 3:
+                self._die()
+            G.dense.weight.data.copy_(start + batch / 20 * direction)
+            time.sleep(self.pause_s)
+            yield batch, G
+
+    def _die(self) -> None:
+        """Kill this process with SIGKILL, the first time that it comes here."""
+        assert self.die_once
+        try:
+            self.die_once.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def two_points() -> list[LatentPoint]:
+    return [seeded_point(1, Z_DIM), seeded_point(2, Z_DIM)]
+
+
+SHORT_PARTS = RenderOptions(fps=30, grid=True, part_batches=20, scale=2)
+
+
+def main(folder: str, devices: str, pause_s: str) -> None:
+    """Render 100 batches in a process that a test can kill."""
+    root = Path(folder)
+    render_timelapse(
+        GrowingSource(log=root / "passes.log", pause_s=float(pause_s)),
+        two_points(),
+        range(100),
+        root / "render",
+        root / "film.mp4",
+        options=SHORT_PARTS,
+        devices=devices.split(","),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
