@@ -22,7 +22,7 @@ def main(run: str, out: Path) -> None:
     points = [points_of(workspace, run, FIXED)[i] for i in POINTS]
     z = torch.stack([point.z for point in points])
     kept = checkpoints.batches
-    wanted = np.geomspace(max(kept[0], 8), kept[-1], COLUMNS - 1).round().astype(int).tolist()
+    wanted = np.geomspace(max(kept[0], 16), kept[-1], COLUMNS - 1).round().astype(int).tolist()
     batches = sorted({kept[0], *wanted})
     frames = np.stack([render_frames(G, z) for _, G in checkpoints.stream(batches)], axis=1)
     sheet = cross_sheet(frames, [p.label for p in points], [f"{b:,}" for b in batches], scale=2)

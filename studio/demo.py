@@ -33,6 +33,7 @@ from studio.workspace import Workspace
 
 CITY = RUN = "helsinki"
 FPS = 60
+FILM_SCALE = 4  # 256 px a city, 784 px the grid: encoding is most of a film's cost
 WALK_SECONDS = 12.0
 ATLAS_CITIES = 600
 SPECIMENS = 6
@@ -120,8 +121,8 @@ def _train(workspace: Workspace, target: int, reporter: Reporter) -> int:
 
 
 def _film(workspace: Workspace) -> list[Product]:
-    options = RenderOptions(fps=FPS, overlay=True, points=True, grid=True)
-    command = ["render", "timelapse", RUN, "--both", "--overlay"]
+    options = RenderOptions(fps=FPS, scale=FILM_SCALE, overlay=True, points=True, grid=True)
+    command = ["render", "timelapse", RUN, "--both", "--overlay", "--scale", str(FILM_SCALE)]
     with _job(workspace, command) as job, job.task("Filming the training") as on_progress:
         videos = film_timelapse(workspace, RUN, [], "", options, on_progress)
     return [Product(f"training film {v.label}, {v.frames:,} frames", v.path) for v in videos]
