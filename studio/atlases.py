@@ -29,12 +29,17 @@ from studio.workspace import Workspace
 MOST_POINTS = 20_000
 CHUNK = 64
 LONGEST_SIDE_PX = 6_000
+GAP_PX = 4
 BACKGROUND = (250, 249, 246)
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """A drawn atlas: `cells` says which row and column of the picture each specimen has."""
+    """A drawn atlas.
+
+    `cells` says in which row and column of the picture each specimen lies, `cell_px` how wide and
+    high a cell is.
+    """
 
     run: str
     batch: int
@@ -91,7 +96,7 @@ def make_atlas(
     reporter.say(f"Laying out {count:,} cities by their {space} ...")
     drawn = draw_map(features, seed)
     cells, side = place_on_grid(drawn.coordinates)
-    cell_px = max(8, min(checkpoints.spec.image_size, LONGEST_SIDE_PX // side))
+    cell_px = max(8, min(checkpoints.spec.image_size, LONGEST_SIDE_PX // side - GAP_PX)) + GAP_PX
     with reporter.task("Drawing the atlas") as on_progress:
         picture = _draw(G, z, cells, side, cell_px, on_progress)
     folder = workspace.render(f"{run}-atlas-{batch}-{space}")
@@ -138,12 +143,13 @@ def _draw(
 ) -> np.ndarray:
     """Thumbnails in their cells: uint8 [side * cell_px, side * cell_px, 3]."""
     picture = np.full((side * cell_px, side * cell_px, 3), BACKGROUND, np.uint8)
+    size_px = cell_px - GAP_PX
     renderer = FrameRenderer()
     for start in range(0, len(z), CHUNK):
         frames = renderer.render(G, z[start : start + CHUNK])
         for frame, (row, column) in zip(frames, cells[start : start + CHUNK], strict=True):
-            y, x = row * cell_px, column * cell_px
-            picture[y : y + cell_px, x : x + cell_px] = _shrink(frame, cell_px)
+            y, x = row * cell_px + GAP_PX // 2, column * cell_px + GAP_PX // 2
+            picture[y : y + size_px, x : x + size_px] = _shrink(frame, size_px)
         on_progress(min(start + CHUNK, len(z)), len(z))
     return picture
 

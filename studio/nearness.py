@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex
 from latent.errors import UserError
@@ -14,6 +16,8 @@ from studio.devices import choose_device
 from studio.points import points_of, resolve_points
 from studio.specimens import seen_at
 from studio.workspace import Workspace
+
+Describe = Callable[[nn.Module, Tensor, str], Tensor]  # see `latent.features.compute_features`
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ def find_near_specimens(
     space: str = "pictures",
     metric: str = "euclidean",
     at_batch: int | None = None,
+    describe: Describe = compute_features,
 ) -> Neighbours:
     """Compare a point with every other specimen of the run, at one checkpoint.
 
@@ -42,6 +47,7 @@ def find_near_specimens(
         point: a label, `seed:123`, or an exported JPEG.
         at_batch: the checkpoint whose pictures are compared; by default the one in the label,
             and for points from before the first checkpoint the last one.
+        describe: how features are found, for callers that remember them.
 
     Raises:
         UserError: unknown run, point, batch, space or metric, or no specimen to compare with.
@@ -56,7 +62,7 @@ def find_near_specimens(
         )
     batch = seen_at(checkpoints, query.label) if at_batch is None else at_batch
     G = checkpoints.generator(batch, choose_device())
-    features = compute_features(G, torch.stack([p.z for p in (query, *others)]), space).numpy()
+    features = describe(G, torch.stack([p.z for p in (query, *others)]), space).numpy()
     indices, distances = find_neighbours(features[1:], features[:1], k, metric)
     found = [(others[i].label, float(d)) for i, d in zip(indices[0], distances[0], strict=True)]
     return Neighbours(query.label, batch, space, metric, found)

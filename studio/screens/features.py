@@ -1,0 +1,40 @@
+"""Features of cities, remembered: looking at the next neighbour asks for most of them again."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from latent.features import compute_features
+
+TABLES = 3
+
+
+class FeatureMemory:
+    """One table of rows for each checkpoint and space; the newest few are kept."""
+
+    def __init__(self) -> None:
+        self._tables: OrderedDict[tuple[str, str], dict[bytes, Tensor]] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def describe(self, digest: str, G: nn.Module, z: Tensor, space: str) -> Tensor:
+        """`compute_features`, for those latent points alone that are new.
+
+        Args:
+            digest: stands for the weights of G.
+            z: float32 [N, z_dim].
+        """
+        with self._turn:
+            table = self._tables.setdefault((digest, space), {})
+            self._tables.move_to_end((digest, space))
+            keys = [row.numpy().tobytes() for row in z]
+            new = [i for i, key in enumerate(keys) if key not in table]
+            if new:
+                for i, row in zip(new, compute_features(G, z[new], space), strict=True):
+                    table[keys[i]] = row
+            while len(self._tables) > TABLES:
+                self._tables.popitem(last=False)
+            return torch.stack([table[key] for key in keys])

@@ -1,0 +1,172 @@
+"""The web app: its tabs, and the server that shows them."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import gradio as gr
+
+from checkpoints_index.catalogue import list_runs
+from latent.errors import UserError
+from studio.runs import summarise_run
+from studio.screens.checkpoints import CheckpointsScreen
+from studio.screens.desk import CLOCK_SECONDS, QUIETLY, Desk, telling
+from studio.screens.explore import ExploreScreen
+from studio.screens.pictures import Pictures
+from studio.screens.render import RenderScreen
+from studio.screens.specimens import SpecimensScreen
+from studio.screens.theme import CSS, studio_theme
+from studio.screens.train import TrainScreen
+from studio.workspace import Workspace
+
+TITLE = "Latent City Studio"
+BRAND = f"<div class='brand'><b>{TITLE}</b><i>every batch kept, every city within reach</i></div>"
+SCREENS = (TrainScreen, CheckpointsScreen, ExploreScreen, RenderScreen, SpecimensScreen)
+FIRST_PORT, PORTS = 7860, 100
+LARGEST_UPLOAD = "64mb"
+AT_ONCE = 4  # requests of one kind that are worked on at the same time
+
+
+def serve_app(
+    workspace: Workspace, host: str = "127.0.0.1", port: int | None = None, auth: str | None = None
+) -> None:
+    """Serve the studio until Ctrl-C or SIGTERM.
+
+    Args:
+        port: the first free one from 7860 on by default.
+        auth: USER:PASSWORD; must be given when other machines may ask.
+
+    Raises:
+        UserError: a host beyond this machine without auth, a malformed auth, a taken port.
+    """
+    login = parse_auth(host, auth)
+    port = choose_port(host, port)
+    app = build_app(workspace)
+    app.launch(
+        server_name=host,
+        server_port=port,
+        auth=login,
+        allowed_paths=[str(p) for p in (workspace.runs, workspace.renders, workspace.exports)],
+        blocked_paths=[str(workspace.database)],
+        max_file_size=LARGEST_UPLOAD,
+        theme=studio_theme(),
+        css=CSS,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except (KeyboardInterrupt, SystemExit):
+        print("The studio is closed. Jobs go on.", file=sys.stderr)
+    finally:
+        app.close(verbose=False)
+
+
+def build_app(workspace: Workspace) -> gr.Blocks:
+    """The app of a workspace, with one tab for each thing a person does."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
+        with gr.Row(elem_id="head"):
+            gr.HTML(BRAND)
+            run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
+        known, awaited = gr.State([]), gr.State(None)
+        desk = Desk(
+            workspace, Pictures(workspace), run, gr.State("Train"), awaited, gr.Timer(CLOCK_SECONDS)
+        )
+        with gr.Tabs():
+            for screen in SCREENS:
+                screen(desk)
+        _keep_runs_current(app, desk, known)
+    app.queue(default_concurrency_limit=AT_ONCE, max_size=256)
+    return app
+
+
+def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
+    """Let runs that come and go, from wherever, show in the choice of runs."""
+
+    def update(run: str | None, known: list[str], awaited: str | None) -> tuple:
+        names = list_runs(desk.workspace.runs)
+        appeared = awaited is not None and awaited in names
+        if names == known and not appeared and (run is None) == (not names):
+            return gr.skip(), gr.skip(), gr.skip()
+        chosen = awaited if appeared else run if run in names else first_choice(desk.workspace)
+        return gr.Dropdown(choices=names, value=chosen), names, None if appeared else awaited
+
+    gr.on(
+        [app.load, desk.clock.tick],
+        telling(update),
+        [desk.run, known, desk.awaited],
+        [desk.run, known, desk.awaited],
+        **QUIETLY,
+    )
+
+
+def first_choice(workspace: Workspace) -> str | None:
+    """The run that a newcomer most likely wants to see: one that is training, else the longest."""
+    names = list_runs(workspace.runs)
+    return max(names, key=lambda name: _promise(workspace, name), default=None)
+
+
+def _promise(workspace: Workspace, name: str) -> tuple[bool, int]:
+    try:
+        run = summarise_run(workspace, name)
+    except UserError:  # a damaged run is shown as such in the tab Train
+        return False, -1
+    return run.status == "training", run.checkpoints
+
+
+def parse_auth(host: str, auth: str | None) -> tuple[str, str] | None:
+    """(user, password) from USER:PASSWORD.
+
+    Raises:
+        UserError: it is not of that form, or missing although other machines may ask.
+    """
+    if auth is None:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            raise UserError(
+                f"On {host} other machines can open the studio, so it needs a password: "
+                "--auth USER:PASSWORD"
+            )
+        return None
+    user, _, password = auth.partition(":")
+    if not user or not password:
+        raise UserError("The login is not of the form USER:PASSWORD. Use --auth USER:PASSWORD")
+    return user, password
+
+
+def choose_port(host: str, port: int | None) -> int:
+    """The wanted port, or the first free one from 7860 on.
+
+    Raises:
+        UserError: the wanted port is taken or out of range, or no address of that name.
+    """
+    if port is not None and not 1 <= port <= 65535:
+        raise UserError(f"Port {port} is out of range: use 1 to 65535.")
+    for candidate in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + PORTS):
+        if _is_free(host, candidate):
+            return candidate
+    if port is not None:
+        raise UserError(f"Port {port} on {host} is taken or not allowed. Leave --port out.")
+    raise UserError(f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free on {host}.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except socket.gaierror as error:
+            raise UserError(f"'{host}' is no address of this machine: {error.strerror}.") from error
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,127 @@
+"""The whole app, used as a person would: a real server, a real browser, real jobs."""
+
+import pytest
+
+from renderers.video import count_frames
+from studio.atlases import list_atlases
+from studio.origins import read_origin
+from studio.screens.render import list_films
+from studio.specimens import list_specimens
+from tests.studio.conftest import BATCHES
+
+pytestmark = pytest.mark.browser
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def number_field(page, label, value):
+    field = page.get_by_label(label, exact=True).locator("visible=true").first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def test_a_run_started_through_the_form_shows_its_first_picture(page):
+    page.get_by_label("Name of the new run").fill("harbour")
+    number_field(page, "Batches", 3)
+    page.get_by_text("studio train streets --run harbour").wait_for()
+    page.get_by_role("button", name="Start training").click()
+    picture = page.locator("#live img[alt='The fixed points of harbour']")
+    picture.wait_for(timeout=120_000)
+    page.locator("#live .badge.finished").wait_for(timeout=60_000)
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    assert page.locator("#runs tbody tr").count() == 2
+    page.locator("#runs").get_by_role("button", name="city").click()
+    page.locator("#live h3", has_text="city").wait_for()
+
+
+def test_what_cannot_be_is_told_in_words_and_changes_nothing(page):
+    page.get_by_label("Name of the new run").fill("city")
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("Run 'city' exists already. Choose another name, or resume it.").wait_for()
+    assert page.get_by_label("Name of the new run").input_value() == "city"
+
+
+def test_the_slider_shows_the_fixed_points_at_any_batch(page):
+    open_tab(page, "Checkpoints")
+    page.locator("#sheet h3", has_text=f"at batch {BATCHES}").wait_for()
+    last = page.locator("#sheet img").first.get_attribute("src")
+    page.locator("#strip .look").first.click()
+    page.locator("#sheet h3", has_text="at batch 1").filter(has_not_text=str(BATCHES)).wait_for()
+    assert page.locator("#sheet img").first.get_attribute("src") != last
+    page.get_by_role("button", name="Verify the checkpoints").click()
+    read_back = f"{BATCHES} checkpoints of run 'city' read back, 0 damaged"
+    page.locator("#verifications", has_text=read_back).wait_for(timeout=60_000)
+
+
+def test_a_pressed_city_shows_its_neighbours_and_can_be_starred(page, served):
+    workspace, _ = served
+    open_tab(page, "Explore")
+    page.locator("#gallery .look").nth(2).click()
+    page.locator("#near h3", has_text=f"City {BATCHES}.2").wait_for()
+    assert page.locator("#near .look").count() == 8
+    page.locator("#near").get_by_role("button", name="Star it").click()
+    page.locator("#near").get_by_role("button", name="Starred").wait_for()
+    assert [s.label for s in list_specimens(workspace, "city") if s.starred] == [f"{BATCHES}.2"]
+    page.locator("#near .look").first.click()
+    page.get_by_role("tab", name="Walk between two").click()
+    page.locator("#walk h3", has_text=f"From {BATCHES}.2 to").wait_for()
+    assert page.locator("#walk img").count() == 3
+
+
+@pytest.mark.slow
+def test_a_place_on_the_atlas_leads_to_its_city(page, served):
+    workspace, _ = served
+    open_tab(page, "Explore")
+    page.get_by_role("tab", name="Atlas", exact=True).click()
+    number_field(page, "Cities", 12)
+    page.get_by_role("button", name="Draw an atlas").click()
+    sheet = page.locator("#atlas-sheet img")
+    sheet.wait_for(timeout=120_000)
+    (atlas,) = list_atlases(workspace, "city")
+    box, side = sheet.bounding_box(), 5  # ceil(sqrt(12 * 1.6)) cells along each side
+    row, column = atlas.cells[7]
+    x, y = (column + 0.5) / side * box["width"], (row + 0.5) / side * box["height"]
+    sheet.click(position={"x": x, "y": y})
+    page.locator("#near h3", has_text=f"City {atlas.labels[7]}").wait_for()
+    assert page.get_by_text("on a random map it would be").is_visible()
+
+
+def test_a_film_rendered_through_the_form_plays_in_the_page(page, served):
+    workspace, _ = served
+    open_tab(page, "Render")
+    page.get_by_text(f"--batches 1:{BATCHES + 1}").wait_for()
+    number_field(page, "To batch", 6)
+    page.get_by_text("--batches 1:7").wait_for()
+    page.get_by_role("button", name="Render the time-lapse").click()
+    film = page.locator("#player video")
+    film.wait_for(timeout=120_000)
+    page.locator("#jobs .badge.done").wait_for()
+    assert film.evaluate("film => film.play().then(() => film.videoWidth)") > 0
+    (path,) = list_films(workspace, "city")
+    assert count_frames(path) == 6
+
+
+def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_path):
+    open_tab(page, "Specimens")
+    page.locator("#specimens .look").nth(1).click()
+    page.locator("#specimens", has_text="1 chosen").wait_for()
+    page.get_by_role("button", name="Export the chosen as JPEG").click()
+    with page.expect_download() as download:
+        page.locator("#exports a").click()
+    picture = tmp_path / "found.jpg"
+    download.value.save_as(picture)
+    origin = read_origin(picture)
+    page.locator("#way-back input[type=file]").set_input_files(picture)
+    where = f"City {origin.label} of run city, seen at batch {origin.batch}"
+    page.locator("#origin", has_text=where).wait_for()
+
+
+def test_a_run_that_comes_from_the_command_line_shows_without_a_restart(page, served):
+    workspace, _ = served
+    page.locator("#runs").get_by_role("button", name="city").wait_for()
+    (workspace.runs / "city").rename(workspace.runs / "town")
+    page.locator("#runs").get_by_role("button", name="town").wait_for()
+    (workspace.runs / "town").rename(workspace.runs / "city")
+    page.locator("#runs").get_by_role("button", name="city").wait_for()

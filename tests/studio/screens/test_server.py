@@ -1,0 +1,110 @@
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+
+from latent.errors import UserError
+from studio.screens import server
+from studio.screens.live import show_runs
+from studio.screens.server import build_app, choose_port, first_choice, parse_auth
+
+HERE = "127.0.0.1"
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as listener:
+        listener.bind((HERE, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def fetch(url):
+    """(status, body) of a request."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+
+
+def test_the_app_has_a_tab_for_each_thing_a_person_does(empty_workspace):
+    config = build_app(empty_workspace).get_config_file()
+    tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
+    outer = [name for name in tabs if name in "Train Checkpoints Explore Render Specimens"]
+    assert outer == ["Train", "Checkpoints", "Explore", "Render", "Specimens"]
+
+
+def test_a_wanted_port_that_is_taken_is_an_error(taken_port):
+    with pytest.raises(UserError, match=str(taken_port)):
+        choose_port(HERE, taken_port)
+
+
+def test_without_a_wish_the_next_free_port_is_taken(taken_port, monkeypatch):
+    monkeypatch.setattr(server, "FIRST_PORT", taken_port)
+    assert taken_port < choose_port(HERE, None) < taken_port + server.PORTS
+
+
+def test_a_port_out_of_range_and_a_host_of_nobody_are_errors():
+    with pytest.raises(UserError, match="1 to 65535"):
+        choose_port(HERE, 70_000)
+    with pytest.raises(UserError, match=r"no\.such\.host"):
+        choose_port("no.such.host.invalid", None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", ""])
+def test_beyond_this_machine_a_password_is_asked_for(host):
+    with pytest.raises(UserError, match="--auth USER:PASSWORD"):
+        parse_auth(host, None)
+    assert parse_auth(host, "ada:se:cret") == ("ada", "se:cret")
+
+
+@pytest.mark.parametrize("auth", ["ada", "ada:", ":secret", ""])
+def test_a_malformed_login_is_refused_everywhere(auth):
+    with pytest.raises(UserError, match="USER:PASSWORD"):
+        parse_auth(HERE, auth)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_this_machine_needs_no_password(host):
+    assert parse_auth(host, None) is None
+
+
+def test_the_run_shown_first_is_the_longest(workspace, studio):
+    studio(
+        "train", "streets", "--run", "a-short-one", "--batches", "2", "--preset", "small-and-quick"
+    )
+    assert first_choice(workspace) == "city"
+
+
+def test_a_damaged_run_is_shown_as_such_and_hides_no_other(workspace):
+    description = workspace.run("broken") / "checkpoints" / "generator.json"
+    description.parent.mkdir(parents=True)
+    description.write_text("{")
+    assert first_choice(workspace) == "city"
+    table = show_runs(workspace, "city")
+    assert 'class="badge damaged"' in table
+    assert "generator.json" in table
+    assert 'data-label="city"' in table
+
+
+def test_an_empty_workspace_has_no_run_to_show(empty_workspace):
+    assert first_choice(empty_workspace) is None
+
+
+def test_only_runs_renders_and_exports_are_served(served):
+    workspace, url = served
+    status, body = fetch(f"{url}/gradio_api/file={workspace.preview('city')}")
+    assert (status, body[1:4]) == (200, b"PNG")
+    for kept_in in (workspace.database, workspace.datasets / "streets" / "manifest.json"):
+        assert fetch(f"{url}/gradio_api/file={kept_in}")[0] == 403
+    up = f"{workspace.runs}/../datasets/streets/manifest.json"
+    assert fetch(f"{url}/gradio_api/file={up}")[0] == 403
+
+
+def test_the_page_names_no_other_machine(served):
+    status, body = fetch(served[1])
+    assert status == 200
+    assert b"fonts.googleapis.com" not in body
+    assert b"fonts.googleapis.com" not in fetch(f"{served[1]}/theme.css")[1]
