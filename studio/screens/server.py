@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import time
+from collections.abc import AsyncIterator
 
 import gradio as gr
 
@@ -26,6 +28,8 @@ BRAND = f"<div class='brand'><b>{TITLE}</b><i>every batch kept, every city withi
 SCREENS = (TrainScreen, CheckpointsScreen, ExploreScreen, RenderScreen, SpecimensScreen)
 FIRST_PORT, PORTS = 7860, 100
 LARGEST_UPLOAD = "64mb"
+HOLD_SECONDS = 5.0
+MOST_PAGES = 100  # open at the same time, each of which holds a place in Gradio's queue
 AT_ONCE = 4  # requests of one kind that are worked on at the same time
 
 
@@ -53,6 +57,7 @@ def serve_app(
         max_file_size=LARGEST_UPLOAD,
         theme=studio_theme(),
         css=CSS,
+        max_threads=MOST_PAGES,
         footer_links=[],
         run_history=False,
         enable_monitoring=False,
@@ -86,8 +91,20 @@ def build_app(workspace: Workspace) -> gr.Blocks:
             for screen in SCREENS:
                 screen(desk)
         _keep_runs_current(app, desk, known)
+        app.load(_hold_stream_open, concurrency_limit=None, **QUIETLY)
     app.queue(default_concurrency_limit=AT_ONCE, max_size=256)
     return app
+
+
+async def _hold_stream_open() -> AsyncIterator[None]:
+    """Keep something under way as long as a page is open.
+
+    Gradio ends the stream of answers when none is awaited, and what a page asks for at that very
+    moment can be lost for good; with a clock on every page that moment comes every few seconds.
+    """
+    while True:
+        await asyncio.sleep(HOLD_SECONDS)
+        yield
 
 
 def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:

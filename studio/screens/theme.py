@@ -196,8 +196,8 @@ button:focus-visible, [tabindex]:focus-visible, summary:focus-visible, a:focus-v
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 10px; }
 .fact { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 9px 14px; }
-.gradio-container .fact .value { display: block; font-size: 18px; line-height: 1.3; font-weight: 700; color: var(--ink);
-  font-variant-numeric: tabular-nums; }
+.gradio-container .fact .value { display: block; font-size: 18px; line-height: 1.3;
+  font-weight: 700; color: var(--ink); font-variant-numeric: tabular-nums; }
 .gradio-container .fact .name { color: var(--quiet); font-size: 12px; }
 
 .list { width: 100%; border-collapse: collapse; font-size: 13px; margin: 0; }

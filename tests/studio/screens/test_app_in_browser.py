@@ -1,5 +1,7 @@
 """The whole app, used as a person would: a real server, a real browser, real jobs."""
 
+import shutil
+
 import pytest
 
 from renderers.video import count_frames
@@ -38,6 +40,7 @@ def test_a_run_started_through_the_form_shows_its_first_picture(page):
 
 def test_what_cannot_be_is_told_in_words_and_changes_nothing(page):
     page.get_by_label("Name of the new run").fill("city")
+    page.get_by_text("studio train streets --run city").wait_for()
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("Run 'city' exists already. Choose another name, or resume it.").wait_for()
     assert page.get_by_label("Name of the new run").input_value() == "city"
@@ -118,10 +121,11 @@ def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_pat
     page.locator("#origin", has_text=where).wait_for()
 
 
-def test_a_run_that_comes_from_the_command_line_shows_without_a_restart(page, served):
+def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, served):
     workspace, _ = served
     page.locator("#runs").get_by_role("button", name="city").wait_for()
-    (workspace.runs / "city").rename(workspace.runs / "town")
-    page.locator("#runs").get_by_role("button", name="town").wait_for()
-    (workspace.runs / "town").rename(workspace.runs / "city")
-    page.locator("#runs").get_by_role("button", name="city").wait_for()
+    shutil.copytree(workspace.runs / "city", workspace.runs / "town")
+    town = page.locator("#runs").get_by_role("button", name="town")
+    town.wait_for()
+    shutil.rmtree(workspace.runs / "town")
+    town.wait_for(state="detached")
