@@ -34,6 +34,12 @@ def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], o
         )
 
 
+def forget_points(workspace: Workspace, run: str) -> None:
+    """Drop the points of a run that is gone, so that a new one of its name begins without."""
+    with open_database(workspace.database) as db:
+        db.execute("DELETE FROM specimens WHERE run = ?", (run,))
+
+
 def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list[LatentPoint]:
     """The labelled points of a run, of one origin or of all, by batch and number."""
     with open_database(workspace.database) as db:

@@ -10,16 +10,20 @@ SHARP_PX = 0.3  # below this the kernel is a single pixel
 
 
 def blur(pictures: Tensor, sigma_px: float) -> Tensor:
-    """Blur pictures [N, C, H, W] by a Gaussian, mirrored at the edges."""
+    """Blur square pictures [N, C, S, S] by a Gaussian, mirrored at the edges."""
     if sigma_px < SHARP_PX:
         return pictures
+    rows = blur_matrix(pictures.shape[-1], sigma_px).to(pictures)
+    return rows @ pictures.contiguous() @ rows.T
+
+
+def blur_matrix(size: int, sigma_px: float) -> Tensor:
+    """float [size, size] that blurs a column of pixels; faster on a CPU than a convolution."""
     radius = round(2.5 * sigma_px)
-    offsets = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
+    offsets = torch.arange(-radius, radius + 1.0)
     kernel = torch.exp(-(offsets**2) / (2 * sigma_px**2))
-    C = pictures.shape[1]
-    kernel = (kernel / kernel.sum()).expand(C, 1, 1, -1)  # [C11K]
-    padded = F.pad(pictures, (radius,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel, groups=C), kernel.mT, groups=C)
+    mirrored = F.pad(torch.eye(size)[:, None], (radius, radius), mode="reflect")  # [S1P]
+    return F.conv1d(mirrored, (kernel / kernel.sum())[None, None])[:, 0].T
 
 
 def fading_sigma(sigma_px: float, batch: int, fade_batches: int) -> float:

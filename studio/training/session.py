@@ -18,8 +18,9 @@ from renderers.sheets import arrange_grid, enlarge
 from studio.datasets.listing import open_dataset
 from studio.devices import choose_device
 from studio.events import record_event
+from studio.memory import keep_freed_memory
 from studio.metrics import MetricsLog
-from studio.points import FIXED, keep_points, points_of
+from studio.points import FIXED, forget_points, keep_points, points_of
 from studio.progress import OnProgress
 from studio.training.config import TrainingConfig
 from studio.training.engine import train
@@ -48,6 +49,7 @@ def create_run(workspace: Workspace, name: str, config: TrainingConfig, storage:
     folder.mkdir(parents=True, exist_ok=True)
     create_whole(workspace.run_config(name), config.to_toml().encode())
     points = sample_points(0, range(config.fixed_points), config.z_dim)
+    forget_points(workspace, name)
     keep_points(workspace, name, points, origin=FIXED)
     index.create(name, config.generator_spec(), storage).close()
 
@@ -82,6 +84,7 @@ def train_run(
     Raises:
         UserError: unknown run, missing dataset, diverged training, full disk, a second writer.
     """
+    keep_freed_memory()
     config = read_config(workspace, name)
     dataset = open_dataset(workspace, config.dataset)
     fixed_z = torch.stack([point.z for point in points_of(workspace, name, origin=FIXED)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,15 @@ def test_a_finished_run_can_be_extended(studio, workspace):
     ended = studio("resume", "city", "--batches", BATCHES + 3, "--json")
     assert ended.json == {"run": "city", "status": "finished", "batch": BATCHES + 3}
     assert CheckpointIndex(workspace.runs)["city"].batches == list(range(1, BATCHES + 4))
+
+
+def test_a_run_of_a_deleted_ones_name_begins_without_its_specimens(studio, workspace):
+    studio("specimens", "sample", "city", "--batch", 5, "--count", 2)
+    shutil.rmtree(workspace.run("city"))
+    again = ("train", "streets", "--run", "city", "--batches", 2, *TINY, "--set", "z_dim=9")
+    assert studio(*again).status == 0
+    listed = studio("specimens", "list", "city", "--json").json
+    assert [s["label"] for s in listed] == [f"0.{i}" for i in range(9)]
 
 
 def test_a_config_file_names_its_unknown_settings(studio, tmp_path):
