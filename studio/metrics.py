@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,10 @@ def _parse(line: str) -> dict[str, Any] | None:
 
 
 def _end_torn_line(path: Path) -> None:
-    if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
-        with path.open("ab") as file:
+    """End a line that a kill cut short, so that the next one begins on its own."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
             file.write(b"\n")

@@ -119,6 +119,7 @@ def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_pat
     page.locator("#way-back input[type=file]").set_input_files(picture)
     where = f"City {origin.label} of run city, seen at batch {origin.batch}"
     page.locator("#origin", has_text=where).wait_for()
+    assert origin.run == "city"
 
 
 def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, served):
@@ -129,3 +130,4 @@ def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, serve
     town.wait_for()
     shutil.rmtree(workspace.runs / "town")
     town.wait_for(state="detached")
+    assert page.locator("#runs").get_by_role("button", name="city").count() == 1
