@@ -57,8 +57,8 @@ def run_demo(workspace: Workspace, reporter: Reporter, batches: int | None = Non
     """
     last = _train(workspace, batches or DEMO.batches, reporter)
     films = _film(workspace)
-    walk = _walk(workspace, last, reporter)
-    atlas = _map(workspace, last, reporter)
+    walk = _walk(workspace, last)
+    atlas = _map(workspace, last)
     specimens = _export(workspace, atlas)
     pictures = [Product(f"specimen {path.stem}", path) for path in specimens]
     return [
@@ -128,7 +128,7 @@ def _film(workspace: Workspace) -> list[Product]:
     return [Product(f"training film {v.label}, {v.frames:,} frames", v.path) for v in videos]
 
 
-def _walk(workspace: Workspace, batch: int, reporter: Reporter) -> Product:
+def _walk(workspace: Workspace, batch: int) -> Product:
     labels = [point.label for point in points_of(workspace, RUN, FIXED)]
     stops = [labels[0], labels[len(labels) // 2], labels[-1], labels[0]]
     out = workspace.render(f"{RUN}-walk-{batch}") / "walk.mp4"
@@ -143,7 +143,7 @@ def _walk(workspace: Workspace, batch: int, reporter: Reporter) -> Product:
     return Product(f"walk {' to '.join(stops)}", out)
 
 
-def _map(workspace: Workspace, batch: int, reporter: Reporter) -> Atlas:
+def _map(workspace: Workspace, batch: int) -> Atlas:
     for atlas in list_atlases(workspace, RUN):
         if atlas.batch == batch:
             return atlas

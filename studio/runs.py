@@ -48,11 +48,6 @@ def summarise_run(workspace: Workspace, name: str) -> RunSummary:
     )
 
 
-def is_training(workspace: Workspace, name: str) -> bool:
-    job = training_job(workspace, name)
-    return job is not None and job.status in ACTIVE
-
-
 def stop_run(workspace: Workspace, name: str) -> Job:
     """Ask a training run to stop; it saves its state first.
 

@@ -80,13 +80,14 @@ def sample_specimens(
     G = checkpoints.generator(batch, choose_device())
     first = _next_number(workspace, run, batch)
     points = sample_points(batch, range(first, first + count), checkpoints.spec.z_dim)
+    attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()
     for start in range(0, count, CHUNK):
         chunk = points[start : start + CHUNK]
         frames = renderer.render(G, torch.stack([point.z for point in chunk]))
         keep_points(workspace, run, chunk, SAMPLED)
         for point, frame in zip(chunk, frames, strict=True):
-            _export(workspace, checkpoints, point, batch, frame, out)
+            _export(workspace, checkpoints, point, batch, frame, out, attribution)
         on_progress(min(start + CHUNK, count), count)
     return [
         _describe(workspace, run, batch, number, SAMPLED, False, out)
@@ -113,13 +114,14 @@ def export_specimens(
         UserError: unknown run, specimen or batch, or a folder that cannot be written to.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
+    attribution = attribution_of(workspace, run)
     specimens = []
     for point in resolve_points(workspace, run, labels):
         batch = seen_at(checkpoints, point.label) if at_batch is None else at_batch
         frame = FrameRenderer().render(
             checkpoints.generator(batch, choose_device()), point.z[None]
         )[0]
-        path = _export(workspace, checkpoints, point, batch, frame, out)
+        path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
         own_batch, number = parse_label(point.label) or (batch, -1)
         specimens.append(Specimen(point.label, own_batch, number, SAMPLED, False, path))
     return specimens
@@ -145,10 +147,11 @@ def _export(
     batch: int,
     frame: np.ndarray,
     out: Path | None,
+    attribution: str,
 ) -> Path:
     path = picture_path(workspace, checkpoints.name, point.label, out)
     origin = Origin(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
-    return save_specimen(frame, path, origin, attribution_of(workspace, checkpoints.name))
+    return save_specimen(frame, path, origin, attribution)
 
 
 def picture_path(workspace: Workspace, run: str, label: str, out: Path | None = None) -> Path:
