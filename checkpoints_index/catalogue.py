@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from checkpoints_index import segments
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.files import create_whole
+from checkpoints_index.promise import Promise
 from checkpoints_index.segments import Record, Segment
 from checkpoints_index.spec import GeneratorSpec
 
@@ -29,11 +31,11 @@ class Catalogue:
             CheckpointError: the folder holds no run, or its description is damaged.
         """
         self.run, self.folder = run, folder
-        self.spec, self.storage = read_description(run, folder)
+        self.spec, self.storage, self.promise = read_description(run, folder)
         self.records: dict[int, Record] = {}
         self.descriptions: dict[Path, dict[str, Any] | None] = {}
-        self.lost: list[tuple[Path, int]] = []
         self._segments: dict[Path, Segment] = {}
+        self._records_in: dict[Path, list[Record]] = {}
         self._batches: list[int] | None = None
         self.refresh()
 
@@ -53,65 +55,80 @@ class Catalogue:
     def size_bytes(self) -> int:
         return sum(path.stat().st_size for path in segments.list_segments(self.folder))
 
+    def records_in(self, path: Path) -> list[Record]:
+        """All records of a segment, hops as well."""
+        return self._records_in[path]
+
     def refresh(self) -> None:
         """Take in what was appended, cut or replaced since the last look."""
         paths = segments.list_segments(self.folder)
         if set(self._segments) - set(paths) or any(map(self._was_replaced, paths)):
-            self._forget()
+            self.records, self.descriptions = {}, {}
+            self._segments, self._records_in, self._batches = {}, {}, None
         for path in paths:
             known = self._segments.get(path)
             if known is None:
-                self._take(segments.scan_segment(path))
+                self._take(segments.read_segment(path))
             elif path.stat().st_size > known.file_bytes:
                 self._take(segments.scan_segment(path, known.whole_bytes))
-
-    def add(self, record: Record) -> None:
-        """Take in a record that this process has just written."""
-        known = self._segments.get(record.path)
-        if known is None or known.whole_bytes != record.offset:
-            self.refresh()
-        else:
-            grown = replace(known, records=[record], whole_bytes=record.end, file_bytes=record.end)
-            self._take(grown)
 
     def _was_replaced(self, path: Path) -> bool:
         """Whether a known segment was cut, or another one has taken its name."""
         known = self._segments.get(path)
         if known is None:
             return False
-        size_bytes = path.stat().st_size
-        if size_bytes <= known.file_bytes:
-            return size_bytes < known.file_bytes
-        return segments.read_identity(path) != known.identity
+        state = path.stat()
+        if (state.st_size, state.st_mtime_ns) == (known.file_bytes, known.changed_ns):
+            return False
+        return state.st_size < known.file_bytes or segments.read_identity(path) != known.identity
 
     def _take(self, segment: Segment) -> None:
         if segment.path not in self._segments:
             self.descriptions[segment.path] = segment.description
         self._segments[segment.path] = segment
-        self.lost += [(segment.path, offset) for offset in segment.lost]
-        if self._batches and segment.records and segment.records[0].batch > self._batches[-1]:
-            self._batches += [record.batch for record in segment.records]
-        else:
+        self._records_in.setdefault(segment.path, []).extend(segment.records)
+        before = len(self.records)
+        for record in segment.records:
+            if record.kind == segments.HOP:
+                self.records.setdefault(record.batch, record)
+            else:
+                self.records[record.batch] = record
+        if len(self.records) > before:
             self._batches = None
-        self.records.update((record.batch, record) for record in segment.records)
-
-    def _forget(self) -> None:
-        self.records, self.descriptions, self.lost = {}, {}, []
-        self._segments, self._batches = {}, None
 
 
-def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str]:
-    """The generator and the storage that a run was created with."""
+def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, Promise | None]:
+    """The generator, the storage and the promise that a run was created with."""
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
         generator = description["generator"]
         spec = GeneratorSpec(generator["architecture"], generator["options"])
-        return spec, description["storage"]
+        if description.get("format") != segments.FORMAT:
+            raise CheckpointError(
+                f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
+                f"this version reads format {segments.FORMAT}. Read them with the version that "
+                "wrote them, or train the run again."
+            )
+        promise = description["promise"]
+        return spec, description["storage"], Promise(**promise) if promise else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"Run '{run}' cannot be opened: {DESCRIPTION} in its folder of checkpoints is "
-            f"missing or damaged ({error}). A header of its segments holds the same text."
+            f"missing or damaged ({error}). Make it anew from its segments: studio reindex"
         ) from error
+
+
+def write_description(
+    folder: Path, spec: GeneratorSpec, storage: str, promise: Promise | None
+) -> None:
+    """Make a folder of checkpoints a run."""
+    description = {
+        "format": segments.FORMAT,
+        "generator": asdict(spec),
+        "storage": storage,
+        "promise": asdict(promise) if promise else None,
+    }
+    create_whole(folder / DESCRIPTION, json.dumps(description, indent=1).encode())
 
 
 def checkpoints_folder(runs_folder: Path, run: str) -> Path:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from checkpoints_index.catalogue import (
@@ -13,11 +11,12 @@ from checkpoints_index.catalogue import (
     checkpoints_folder,
     list_runs,
     open_catalogue,
+    write_description,
 )
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.promise import Promise
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.spec import GeneratorSpec
-from checkpoints_index.writer import create_whole
 
 
 class CheckpointIndex:
@@ -28,11 +27,18 @@ class CheckpointIndex:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def create(self, name: str, spec: GeneratorSpec, storage: str = "visual") -> CheckpointRun:
+    def create(
+        self,
+        name: str,
+        spec: GeneratorSpec,
+        storage: str = "visual",
+        promise: Promise | None = None,
+    ) -> CheckpointRun:
         """A new, empty run.
 
         Args:
             storage: "exact" gives back every bit; "visual" keeps what can be seen, far smaller.
+            promise: how far pictures may differ under "visual"; the usual one by default.
 
         Raises:
             CheckpointError: there is such a run already, or the name or storage cannot be.
@@ -43,8 +49,8 @@ class CheckpointIndex:
         if (folder / DESCRIPTION).exists():
             raise CheckpointError(f"Run '{name}' exists already. Choose another name, or open it.")
         folder.mkdir(parents=True, exist_ok=True)
-        description = {"generator": asdict(spec), "storage": storage}
-        create_whole(folder / DESCRIPTION, json.dumps(description, indent=1).encode())
+        kept = None if storage == "exact" else promise or Promise()
+        write_description(folder, spec, storage, kept)
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __getitem__(self, name: str) -> CheckpointRun:

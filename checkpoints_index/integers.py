@@ -3,44 +3,77 @@
 Tensors are laid end to end in *lanes*, one flat array for each kind of integer:
 
 - `lattice`: round(weight / step), for tensors that may be rounded (storage "visual");
-- `float`:   the bits of a floating-point number, mapped so that order is kept and neighbouring
-             numbers differ by one (storage "exact", and small tensors always);
-- `integer`: integers and booleans as they are.
+- a float:   its bits, mapped so that order is kept and neighbouring numbers differ by one
+             (storage "exact", and small tensors always);
+- `integer`: integers, booleans and 8-bit floats as they are.
 
 Differences wrap around, hence adding them back is exact whatever the values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import xxhash
-import zstandard
 from torch import Tensor
 
+from checkpoints_index import kernels
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.packing import BLOCK_ITEMS, Exponent
 
-Lane = tuple[Literal["lattice", "float", "integer"], int]  # kind, bytes an item
-Lanes = dict[Lane, np.ndarray]  # each int [number of items of that lane]
-
-LATTICE: Lane = ("lattice", 4)
-LATTICE_LIMIT = 1 << 24  # beyond it, float32 no longer holds every integer
+SHARED_BLOCK_ITEMS = 1 << 14  # tensors below this share a block with their neighbours
 _INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_EXPONENTS: dict[str, Exponent | None] = {
+    "lattice": None,
+    "float16": (10, 0x1F),
+    "bfloat16": (7, 0xFF),
+    "float32": (23, 0xFF),
+    "float64": (52, 0x7FF),
+    "integer": (0, 0),
+}
+
+
+class Lane(NamedTuple):
+    """A kind of integers, and how many bytes each of them takes."""
+
+    kind: str
+    itemsize: int
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind not in ("lattice", "integer")
+
+    def exponent(self, reversible: bool) -> Exponent | None:
+        """Where in its base a block finds how long its differences are likely to be.
+
+        None for a lattice; nowhere for integers, nor where differences must lead back as well,
+        to a base that is not known yet.
+        """
+        exponent = _EXPONENTS[self.kind]
+        return (0, 0) if exponent is not None and reversible else exponent
+
+
+Lanes = dict[Lane, np.ndarray]  # each int [number of items of that lane]
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One tensor of a state dict; `step` is None where it is kept to the bit."""
+    """One tensor of a state dict.
+
+    `step` is what it is rounded to multiples of, None where it is kept to the bit; `lattice_bytes`
+    is the size of the integers that count the steps.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     step: float | None = None
+    lattice_bytes: int = 2
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -53,57 +86,68 @@ class TensorEntry:
     @property
     def lane(self) -> Lane:
         if self.step is not None:
-            return LATTICE
-        kind: Any = "float" if self.torch_dtype.is_floating_point else "integer"
-        return kind, self.torch_dtype.itemsize
+            return Lane("lattice", self.lattice_bytes)
+        kind = self.dtype if self.dtype in _EXPONENTS else "integer"
+        return Lane(kind, self.torch_dtype.itemsize)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which tensors a segment holds, in which order, and how each became integers."""
+    """Which tensors a segment holds, in which order, and how each became integers.
+
+    `reversible` differences lead from either checkpoint to the other, and cost a little more where
+    weights are kept to the bit.
+    """
 
     entries: tuple[TensorEntry, ...]
+    reversible: bool = False
 
     @classmethod
-    def of(cls, weights: Mapping[str, Tensor], steps: Mapping[str, float]) -> Layout:
+    def of(
+        cls, weights: Mapping[str, Tensor], steps: Mapping[str, float], reversible: bool = False
+    ) -> Layout:
         """The layout of a state dict.
 
         Args:
-            steps: power-of-two step of each tensor that may be rounded; the others stay exact.
+            steps: step of each tensor that may be rounded; the others stay exact.
 
         Raises:
-            CheckpointError: a value is not a tensor, or has a dtype that cannot be stored.
+            CheckpointError: a tensor has a dtype that cannot be stored.
         """
         for name, tensor in weights.items():
-            if not isinstance(tensor, Tensor):
-                raise CheckpointError(
-                    f"'{name}' in the weights is a {type(tensor).__name__}, not a tensor. "
-                    "Hand over G.state_dict()."
-                )
-            if tensor.dtype.is_complex or tensor.dtype.itemsize not in _INTEGER_OF_SIZE:
-                raise CheckpointError(
-                    f"'{name}' has dtype {tensor.dtype}, which a checkpoint cannot hold. "
-                    "Real floating-point, integer and boolean tensors can be."
-                )
+            _refuse_unless_storable(name, tensor)
         return cls(
             tuple(
-                TensorEntry(name, tuple(t.shape), str(t.dtype).split(".")[1], steps.get(name))
+                TensorEntry(
+                    name,
+                    tuple(t.shape),
+                    str(t.dtype).split(".")[1],
+                    steps.get(name),
+                    _lattice_bytes(t, steps[name]) if name in steps else 2,
+                )
                 for name, t in weights.items()
-            )
+            ),
+            reversible,
         )
 
     @classmethod
-    def from_json(cls, entries: list[dict[str, Any]]) -> Layout:
-        return cls(tuple(TensorEntry(**{**e, "shape": tuple(e["shape"])}) for e in entries))
+    def from_json(cls, description: dict[str, Any]) -> Layout:
+        entries = (TensorEntry(**{**e, "shape": tuple(e["shape"])}) for e in description["tensors"])
+        return cls(tuple(entries), description["reversible"])
 
-    def to_json(self) -> list[dict[str, Any]]:
-        return [asdict(entry) for entry in self.entries]
+    def to_json(self) -> dict[str, Any]:
+        return {"tensors": [asdict(e) for e in self.entries], "reversible": self.reversible}
 
     def fits(self, weights: Mapping[str, Tensor]) -> bool:
         """Whether the weights have these names, shapes and dtypes."""
         return [(e.name, e.shape, e.torch_dtype) for e in self.entries] == [
             (name, tuple(t.shape), t.dtype) for name, t in weights.items()
         ]
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Bytes of the weights as they are."""
+        return sum(entry.size * entry.torch_dtype.itemsize for entry in self.entries)
 
     @cached_property
     def places(self) -> dict[str, tuple[Lane, slice]]:
@@ -124,58 +168,63 @@ class Layout:
             sizes[lane] = max(sizes.get(lane, 0), place.stop)
         return dict(sorted(sizes.items()))
 
-    def empty_lanes(self) -> Lanes:
-        return {lane: np.zeros(n, f"i{lane[1]}") for lane, n in self.lane_sizes.items()}
+    @cached_property
+    def blocks(self) -> list[tuple[Lane, slice]]:
+        """What is packed on its own: a part of a large tensor, or several small ones."""
+        return [
+            (lane, block)
+            for lane in self.lane_sizes
+            for place in _join_small([p for own, p in self.places.values() if own == lane])
+            for block in _cut(place)
+        ]
 
-    def to_integers(self, weights: Mapping[str, Tensor]) -> Lanes:
-        """Weights, on any device, as integers.
+    def empty_lanes(self) -> Lanes:
+        return {lane: np.zeros(n, f"i{lane.itemsize}") for lane, n in self.lane_sizes.items()}
+
+    def to_integers(self, weights: Mapping[str, Tensor], lanes: Lanes) -> None:
+        """Write weights, on the CPU, as integers.
 
         Raises:
             OverflowError: a weight is not finite, or too large for its tensor's step.
         """
-        lanes = self.empty_lanes()
         for entry in self.entries:
             lane, place = self.places[entry.name]
             flat = weights[entry.name].detach().reshape(-1)
+            items = lanes[lane][place]
             if entry.step is not None:
-                flat = _to_lattice(flat, entry.step, entry.name)
+                _quantise(flat.float().numpy(), entry, items)
             else:
-                flat = flat.view(_INTEGER_OF_SIZE[flat.dtype.itemsize])
-            lanes[lane][place] = flat.cpu().numpy()
-        for lane, items in lanes.items():
-            if lane[0] == "float":
-                _reorder(items)
-        return lanes
+                items[:] = flat.view(_INTEGER_OF_SIZE[flat.dtype.itemsize]).numpy()
+                if lane.is_float:
+                    kernels.order(items, np.iinfo(items.dtype).max)
 
     def to_weights(self, lanes: Lanes) -> dict[str, Tensor]:
         """The weights that the integers stand for, as tensors of their own on the CPU."""
-        restored = {}
-        for lane, items in lanes.items():
-            restored[lane] = items.copy()
-            if lane[0] == "float":
-                _reorder(restored[lane])
-        weights = {}
-        for entry in self.entries:
-            lane, place = self.places[entry.name]
-            flat = torch.from_numpy(restored[lane][place])
-            flat = flat * entry.step if entry.step is not None else flat
-            if entry.step is None:
-                flat = flat.view(entry.torch_dtype)
-            weights[entry.name] = flat.reshape(entry.shape)
+        weights = {e.name: torch.empty(e.shape, dtype=e.torch_dtype) for e in self.entries}
+        bits = self.empty_lanes()
+        restore_bits(lanes, bits)
+        self.write_weights({lane: torch.from_numpy(items) for lane, items in bits.items()}, weights)
         return weights
 
+    def write_weights(self, bits: Mapping[Lane, Tensor], weights: Mapping[str, Tensor]) -> None:
+        """Write what restored integers stand for over weights on the same device, in place."""
+        for entry in self.entries:
+            lane, place = self.places[entry.name]
+            items, weight = bits[lane][place].reshape(entry.shape), weights[entry.name]
+            if entry.step is None:
+                weight.copy_(items.view(entry.torch_dtype))
+            elif weight.dtype == torch.float32:
+                torch.mul(items, entry.step, out=weight)
+            else:
+                weight.copy_((items.float() * entry.step).to(entry.torch_dtype))
 
-def _to_lattice(flat: Tensor, step: float, name: str) -> Tensor:
-    scaled = torch.round(flat / step)
-    if flat.numel() and not bool(scaled.abs().max() < LATTICE_LIMIT):  # false for NaN as well
-        raise OverflowError(f"'{name}' has outgrown its step of {step:g}")
-    return scaled.to(torch.int32)
 
-
-def _reorder(items: np.ndarray) -> None:
-    """Map the bits of floats to integers in the same order, in place; its own inverse."""
-    sign_bit = 8 * items.itemsize - 1
-    items ^= (items >> sign_bit) & items.dtype.type(np.iinfo(items.dtype).max)
+def restore_bits(lanes: Lanes, bits: Lanes) -> None:
+    """Copy integers, those of floats as their bits again."""
+    for lane, items in lanes.items():
+        np.copyto(bits[lane], items)
+        if lane.is_float:
+            kernels.order(bits[lane], np.iinfo(items.dtype).max)
 
 
 def checksum(lanes: Lanes) -> int:
@@ -186,43 +235,43 @@ def checksum(lanes: Lanes) -> int:
     return digest.intdigest()
 
 
-def pack(lanes: Lanes, base: Lanes | None, level: int) -> bytes:
-    """Compress integers, as their difference to `base` where there is one.
-
-    Differences are small: zigzag makes them small and positive, and laying first bytes with
-    first bytes, second with second puts the zeros together for zstandard.
-    """
-    planes = []
-    for lane, items in lanes.items():
-        difference = items - base[lane] if base is not None else items
-        planes.append(_to_planes(_zigzag(difference)).data)
-    return zstandard.ZstdCompressor(level=level).compress(b"".join(planes))
+def _refuse_unless_storable(name: str, tensor: Tensor) -> None:
+    if tensor.dtype.is_complex or tensor.dtype.itemsize not in _INTEGER_OF_SIZE:
+        raise CheckpointError(
+            f"'{name}' has dtype {tensor.dtype}, which a checkpoint cannot hold. "
+            "Real floating-point, integer and boolean tensors can be."
+        )
 
 
-def unpack_onto(payload: bytes, lanes: Lanes) -> None:
-    """Add what `pack` wrote to the integers of its base (zeros for a key), in place."""
-    planes = zstandard.ZstdDecompressor().decompress(payload)
-    start = 0
-    for items in lanes.values():
-        block = np.frombuffer(planes, np.uint8, items.nbytes, start)
-        items += _unzigzag(_from_planes(block, items.itemsize))
-        start += items.nbytes
+def _lattice_bytes(tensor: Tensor, step: float) -> int:
+    """Two bytes where the weights may double before they outgrow them."""
+    return 2 if 2 * float(tensor.detach().abs().max()) <= kernels.LATTICE_LIMIT[2] * step else 4
 
 
-def _zigzag(signed: np.ndarray) -> np.ndarray:
-    """0, -1, 1, -2, 2 ... -> 0, 1, 2, 3, 4 ..."""
-    return ((signed << 1) ^ (signed >> (8 * signed.itemsize - 1))).view(f"u{signed.itemsize}")
+def _quantise(flat: np.ndarray, entry: TensorEntry, items: np.ndarray) -> None:
+    assert entry.step is not None
+    limit = np.float32(kernels.LATTICE_LIMIT[items.itemsize])
+    if not kernels.quantise(flat, np.float32(1 / entry.step), limit, items):
+        raise OverflowError(f"'{entry.name}' has outgrown its step of {entry.step:g}")
 
 
-def _unzigzag(unsigned: np.ndarray) -> np.ndarray:
-    signed = unsigned.view(f"i{unsigned.itemsize}")
-    return (unsigned >> 1).view(signed.dtype) ^ -(signed & 1)
+def _join_small(places: list[slice]) -> Iterator[slice]:
+    """Neighbouring small tensors as one place, large ones alone."""
+    joined: slice | None = None
+    for place in places:
+        small = place.stop - place.start < SHARED_BLOCK_ITEMS
+        if small and joined is not None and place.stop - joined.start <= BLOCK_ITEMS:
+            joined = slice(joined.start, place.stop)
+            continue
+        if joined is not None:
+            yield joined
+        joined = place if small else None
+        if not small:
+            yield place
+    if joined is not None:
+        yield joined
 
 
-def _to_planes(items: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(items.view(np.uint8).reshape(-1, items.itemsize).T)
-
-
-def _from_planes(planes: np.ndarray, itemsize: int) -> np.ndarray:
-    items = np.ascontiguousarray(planes.reshape(itemsize, -1).T)
-    return items.reshape(-1).view(f"u{itemsize}")
+def _cut(place: slice) -> Iterator[slice]:
+    for start in range(place.start, place.stop, BLOCK_ITEMS):
+        yield slice(start, min(start + BLOCK_ITEMS, place.stop))

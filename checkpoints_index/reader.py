@@ -1,28 +1,68 @@
-"""Finding and decoding the checkpoints of one run."""
+"""Finding and decoding the checkpoints of one run.
+
+The records of a segment are the edges of a graph: a key leads to its batch from nothing, a
+difference or a hop from its base, and, in reversible segments, back again. What was decoded last
+is one more place to set out from. The reader takes the way with the fewest bytes; where a record
+turns out to be damaged it takes another way round, so that most damage costs no checkpoint at all.
+"""
 
 from __future__ import annotations
 
+import heapq
+import os
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from checkpoints_index import integers, segments
+from checkpoints_index import integers, payloads, segments
 from checkpoints_index.catalogue import Catalogue
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.integers import Lanes, Layout
 from checkpoints_index.segments import Record
 
+MOST_THREADS = 8
+RECORD_COST_BYTES = 50_000  # what walking one more record costs beside its bytes
+WALK_BYTES = 64 << 20  # of payloads that are held at a time
+NOTHING = -1  # the place that keys set out from
+
+
+class Leg(NamedTuple):
+    """One record on the way to a checkpoint, walked forwards (1) or back (-1)."""
+
+    record: Record
+    sign: int
+
+    @property
+    def source(self) -> int:
+        if self.record.kind == segments.KEY:
+            return NOTHING
+        return self.record.base if self.sign > 0 else self.record.batch
+
+    @property
+    def target(self) -> int:
+        return self.record.batch if self.sign > 0 else self.record.base
+
 
 class CheckpointReader:
-    """Decodes checkpoints; going forward from the one decoded last costs only the differences."""
+    """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, threads: int | None = None) -> None:
+        """
+        Args:
+            threads: blocks that are decoded at a time; as many as there are cores, up to 8.
+        """
         self._run, self._catalogue = catalogue.run, catalogue
-        self._layouts: dict[Path, Layout] = {}
-        self._decoded: tuple[Record, Lanes] | None = None
+        self._layouts: dict[tuple[Path, bytes], Layout] = {}
+        self._damaged: set[Record] = set()
+        self._here: tuple[Record, Layout, Lanes] | None = None
+        threads = min(MOST_THREADS, threads or os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(threads, "decode") if threads > 1 else None
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
@@ -31,8 +71,20 @@ class CheckpointReader:
             CheckpointError: there is no checkpoint of that batch.
             DamagedCheckpointError: it cannot be read back as it was written.
         """
+        layout, lanes = self.integers(batch)
+        return layout.to_weights(lanes)
+
+    def integers(self, batch: int) -> tuple[Layout, Lanes]:
+        """The layout and the integers at a batch, which the next call changes in place."""
         record = self.find(batch)
-        return self._layout(record).to_weights(self._decode(record))
+        try:
+            return self.layout(record), self._decode(record)
+        except DamagedCheckpointError:
+            self._catalogue.refresh()  # it may have been replaced meanwhile, by thinning
+            if self._catalogue.records.get(batch) in (None, record):
+                raise
+        record = self.find(batch)
+        return self.layout(record), self._decode(record)
 
     def find(self, batch: int) -> Record:
         """The record of a batch; an unknown one names its neighbours."""
@@ -41,70 +93,103 @@ class CheckpointReader:
             raise CheckpointError(self._describe_missing(batch))
         return record
 
-    def check(self, record: Record, deep: bool) -> str | None:
-        """Why a record cannot be read back, or None.
+    def layout(self, record: Record) -> Layout:
+        """How the segment of a record holds its weights."""
+        description = self._catalogue.descriptions.get(record.path)
+        if description is None:
+            raise self._damage(record, "the header of its segment has changed")
+        key = record.path, description["id"]
+        if key not in self._layouts:
+            self._layouts[key] = Layout.from_json(description)
+        return self._layouts[key]
 
-        Args:
-            deep: decode it as well, and hold the integers against their checksum.
-        """
-        if segments.read_payload(record) is None:
-            return "its bytes have changed"
-        if deep:
-            try:
-                self._decode(record)
-            except DamagedCheckpointError as damage:
-                return damage.reason
-        return None
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def _decode(self, record: Record) -> Lanes:
-        if self._decoded is not None and self._decoded[0] == record:
-            return self._decoded[1]
-        chain = list(self._chain(record))
-        start = next((i for i, link in enumerate(chain) if self._is_decoded(link)), len(chain))
-        if start < len(chain):
-            assert self._decoded is not None
-            lanes = self._decoded[1]
-        else:
-            lanes = self._layout(record).empty_lanes()
-        self._decoded = None  # its integers are about to be changed in place
-        for link in reversed(chain[:start]):
-            self._apply(record, link, lanes)
+        layout = self.layout(record)
+        if self._here is not None and self._here[:2] == (record, layout):
+            return self._here[2]
+        lanes = None
+        while lanes is None:
+            lanes = self._walk(self._find_way(record, layout), layout)
         if integers.checksum(lanes) != record.integers_xxh3:
-            raise self._damaged(record, "what was decoded is not what was stored")
-        self._decoded = record, lanes
+            raise self._damage(record, "what was decoded is not what was stored")
+        self._here = record, layout, lanes
         return lanes
 
-    def _is_decoded(self, record: Record) -> bool:
-        return self._decoded is not None and self._decoded[0] == record
+    def _find_way(self, record: Record, layout: Layout) -> list[Leg]:
+        """The legs that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
+        here = self._here[0] if self._here and self._here[1] is layout else None
+        short = self._find_short_way(here, record, layout)
+        if short is not None:
+            return [short]
+        edges = self._collect_edges(record.path, layout)
+        starts = [NOTHING] if here is None else [NOTHING, here.batch]
+        order = count()
+        queue: list[tuple[int, int, int, Leg | None]] = [(0, next(order), s, None) for s in starts]
+        arrived: dict[int, Leg | None] = {}
+        while queue:
+            cost, _, place, leg = heapq.heappop(queue)
+            if place in arrived:
+                continue
+            arrived[place] = leg
+            if place == record.batch:
+                return _trace(arrived, place)
+            for onward in edges[place]:
+                further = cost + onward.record.payload_bytes + RECORD_COST_BYTES
+                heapq.heappush(queue, (further, next(order), onward.target, onward))
+        raise self._damage(record, self._describe_loss(record))
 
-    def _chain(self, record: Record) -> Iterator[Record]:
-        """The records that a checkpoint is made of, newest first, down to the decoded or a key."""
-        link = record
-        yield link
-        while link.kind != segments.KEY and not self._is_decoded(link):
-            base = self._catalogue.records.get(link.base)
-            if base is None or base.batch >= link.batch or base.path != link.path:
-                raise self._damaged(record, f"checkpoint {link.base}, which it needs, is lost")
-            link = base
-            yield link
+    def _find_short_way(self, here: Record | None, record: Record, layout: Layout) -> Leg | None:
+        """The one leg from what is decoded to the checkpoint after it, or before."""
+        if here is None:
+            return None
+        for leg in (Leg(record, 1), Leg(here, -1)):
+            walkable = leg.sign > 0 or layout.reversible
+            known = leg.record.kind != segments.KEY and leg.record not in self._damaged
+            if walkable and known and (leg.source, leg.target) == (here.batch, record.batch):
+                return leg
+        return None
 
-    def _apply(self, wanted: Record, link: Record, lanes: Lanes) -> None:
-        payload = segments.read_payload(link)
-        if payload is None:
-            whose = "its" if link is wanted else f"checkpoint {link.batch}, which it needs: its"
-            raise self._damaged(wanted, f"{whose} bytes have changed")
-        integers.unpack_onto(payload, lanes)
+    def _collect_edges(self, path: Path, layout: Layout) -> defaultdict[int, list[Leg]]:
+        edges: defaultdict[int, list[Leg]] = defaultdict(list)
+        for record in self._catalogue.records_in(path):
+            if record not in self._damaged:
+                legs = [Leg(record, 1)]
+                if layout.reversible and record.kind != segments.KEY:
+                    legs.append(Leg(record, -1))
+                for leg in legs:
+                    edges[leg.source].append(leg)
+        return edges
 
-    def _layout(self, record: Record) -> Layout:
-        if record.path not in self._layouts:
-            description = self._catalogue.descriptions.get(record.path)
-            if description is None:
-                raise self._damaged(record, "the header of its segment has changed")
-            self._layouts[record.path] = Layout.from_json(description["tensors"])
-        return self._layouts[record.path]
+    def _walk(self, legs: list[Leg], layout: Layout) -> Lanes | None:
+        """Take the integers along all legs; None where a record on the way is damaged."""
+        start = legs[0].source
+        lanes = self._here[2] if self._here and start != NOTHING else layout.empty_lanes()
+        self._here = None  # its integers are about to be changed in place
+        for group in _group(legs):
+            steps = []
+            for leg in group:
+                payload = segments.read_payload(leg.record)
+                if payload is None:
+                    self._damaged.add(leg.record)
+                    return None
+                steps.append((payload, leg.sign))
+            payloads.unpack(layout, steps, lanes, self._pool)
+        return lanes
 
-    def _damaged(self, record: Record, reason: str) -> DamagedCheckpointError:
+    def _damage(self, record: Record, reason: str) -> DamagedCheckpointError:
         return DamagedCheckpointError(self._run, record.batch, record.path, reason)
+
+    def _describe_loss(self, record: Record) -> str:
+        if record in self._damaged:
+            return "its bytes have changed, and no other way leads there"
+        lost = sorted(r.batch for r in self._damaged if r.path == record.path)
+        names = ", ".join(map(str, lost)) or "its base"
+        return f"the bytes of checkpoint {names}, which it needs, have changed"
 
     def _describe_missing(self, batch: int) -> str:
         batches = self._catalogue.batches
@@ -116,3 +201,24 @@ class CheckpointReader:
             f"Run '{self._run}' has no checkpoint {batch}. It has {len(batches):,} from "
             f"{batches[0]} to {batches[-1]}; the nearest: {' and '.join(map(str, near))}."
         )
+
+
+def _trace(arrived: dict[int, Leg | None], place: int) -> list[Leg]:
+    """The legs that led to a place, in the order they are walked."""
+    legs: list[Leg] = []
+    while (leg := arrived[place]) is not None:
+        legs.append(leg)
+        place = leg.source
+    return legs[::-1]
+
+
+def _group(legs: list[Leg]) -> Iterator[list[Leg]]:
+    """Consecutive legs whose payloads may be held at a time."""
+    group: list[Leg] = []
+    for leg in legs:
+        held = sum(other.record.payload_bytes for other in group)
+        if group and held + leg.record.payload_bytes > WALK_BYTES:
+            yield group
+            group = []
+        group.append(leg)
+    yield group

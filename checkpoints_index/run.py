@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,17 @@ import xxhash
 from torch import Tensor, nn
 
 from checkpoints_index import segments
+from checkpoints_index.appender import Appender
 from checkpoints_index.catalogue import Catalogue
+from checkpoints_index.encoder import Encoder
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.files import sync_folder, truncate
+from checkpoints_index.promise import Promise
 from checkpoints_index.reader import CheckpointReader
 from checkpoints_index.spec import GeneratorSpec
-from checkpoints_index.writer import CheckpointWriter, sync_folder, truncate
+from checkpoints_index.stream import stream
+from checkpoints_index.verification import Finding, verify
+from checkpoints_index.writer import SegmentWriter
 
 
 class CheckpointRun:
@@ -30,7 +35,8 @@ class CheckpointRun:
         self.name, self.folder = catalogue.run, catalogue.folder
         self._catalogue = catalogue
         self._reader = CheckpointReader(catalogue)
-        self._writer: CheckpointWriter | None = None
+        self._appender: Appender | None = None
+        self._last_appended: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.name, self.folder)
@@ -44,37 +50,43 @@ class CheckpointRun:
         return self._catalogue.storage
 
     @property
+    def promise(self) -> Promise | None:
+        """How far pictures may differ from those of the exact weights; None where no bit does."""
+        return self._catalogue.promise
+
+    @property
     def batches(self) -> list[int]:
         """The batches that have a checkpoint, ascending; a copy."""
-        self._catalogue.refresh()
+        self._settle()
         return list(self._catalogue.batches)
 
     @property
     def last_batch(self) -> int | None:
-        self._catalogue.refresh()
+        self._settle()
         return self._catalogue.batches[-1] if self._catalogue.batches else None
 
     @property
     def missing(self) -> list[tuple[int, int]]:
         """Half-open ranges of batches without a checkpoint between the first and the last."""
-        self._catalogue.refresh()
+        self._settle()
         return self._catalogue.missing
 
     @property
     def size_bytes(self) -> int:
         """Bytes that the checkpoints take on disk."""
+        self._settle()
         return self._catalogue.size_bytes
 
     @property
     def key_batches(self) -> list[int]:
         """The batches at which reading may begin without reading anything before."""
-        self._catalogue.refresh()
+        self._settle()
         records = self._catalogue.records
         return [batch for batch in self._catalogue.batches if records[batch].kind == segments.KEY]
 
     def digest(self, batches: Iterable[int]) -> str:
         """Stands for the weights at these batches: it changes when one of them does."""
-        self._catalogue.refresh()
+        self._settle()
         digest = xxhash.xxh3_128()
         for batch in batches:
             record = self._reader.find(batch)
@@ -82,7 +94,7 @@ class CheckpointRun:
         return digest.hexdigest()
 
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
-        """Keep a checkpoint.
+        """Keep a checkpoint. Its weights are copied here, and encoded and written beside.
 
         Args:
             batch: number of generator updates so far; larger than that of the last checkpoint.
@@ -91,21 +103,27 @@ class CheckpointRun:
         Raises:
             CheckpointError: the batch does not ascend, the weights are not of this generator, or
                 another process writes to the run.
-            DiskFullError: there was no room; the store is whole and appending may go on later.
+            DiskFullError: there was no room for an earlier one, which is kept in memory and tried
+                again at the next call. This one was not taken.
         """
-        writer = self._open_writer()
-        last = self._catalogue.batches[-1] if self._catalogue.batches else None
-        if batch < 0 or (last is not None and batch <= last):
+        appender = self._open_appender()
+        if batch < 0 or (self._last_appended is not None and batch <= self._last_appended):
             raise CheckpointError(
-                f"Batch {batch} cannot be appended to run '{self.name}', whose last checkpoint "
-                f"is {'none' if last is None else last}: batches are 0 or more, and ascend."
+                f"Batch {batch} cannot be appended to run '{self.name}', whose last checkpoint is "
+                f"{self._last_appended}: batches are 0 or more, and ascend."
             )
-        self._catalogue.add(writer.append(batch, state_dict))
+        appender.append(batch, state_dict)
+        self._last_appended = batch
 
     def flush(self) -> None:
-        """Return when all that was appended is safely on disk."""
-        if self._writer is not None:
-            self._writer.flush()
+        """Return when all that was appended is safely on disk.
+
+        Raises:
+            DiskFullError: there is no room for it. It is kept in memory, and the next call of
+                `append` or `flush` tries again.
+        """
+        if self._appender is not None:
+            self._appender.flush()
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
@@ -114,7 +132,7 @@ class CheckpointRun:
             CheckpointError: there is no such checkpoint.
             DamagedCheckpointError: it cannot be read back as it was written.
         """
-        self._catalogue.refresh()
+        self._settle()
         return self._reader.weights(batch)
 
     def generator(self, batch: int, device: str | torch.device = "cpu") -> nn.Module:
@@ -128,66 +146,50 @@ class CheckpointRun:
     ) -> Iterator[tuple[int, nn.Module]]:
         """Walk over ascending batches with one resident module, weights swapped in place.
 
-        The next checkpoint is read and decoded while the caller works on this one.
+        The next checkpoints are read and decoded while the caller works on this one.
 
         Args:
             batches: those wanted; all that there are by default.
         """
-        wanted = self.batches if batches is None else list(batches)
+        self._settle()
+        wanted = self._catalogue.batches if batches is None else list(batches)
         if any(b <= a for a, b in pairwise(wanted)):
             raise CheckpointError("Batches must ascend to be streamed; sort them first.")
-        self._catalogue.refresh()
         for batch in wanted:
             self._reader.find(batch)
-        G = self.spec.build().to(device).eval()
-        residents = G.state_dict()
-        reader = CheckpointReader(self._catalogue)
-        with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
-            ahead = [decoder.submit(reader.weights, batch) for batch in wanted[:2]]
-            for position, batch in enumerate(wanted):
-                weights = ahead.pop(0).result()
-                if position + 2 < len(wanted):
-                    ahead.append(decoder.submit(reader.weights, wanted[position + 2]))
-                _copy_into(residents, weights)
-                yield batch, G
+        yield from stream(Catalogue(self.name, self.folder), wanted, torch.device(device))
 
     def truncate(self, after_batch: int) -> None:
         """Drop every checkpoint later than a batch, the newest first. SIGKILL leaves a prefix."""
-        writer = self._open_writer()
+        self._open_appender().begin_anew()
         for path in reversed(segments.list_segments(self.folder)):
-            segment = segments.scan_segment(path)
+            segment = segments.read_segment(path)
             later = [record for record in segment.records if record.batch > after_batch]
             if not later:
                 break
-            writer.close_segment()
             if len(later) == len(segment.records):
                 path.unlink()
                 sync_folder(self.folder)
             else:
                 truncate(path, later[0].offset)
-        self._catalogue.refresh()
+        self._settle()
+        self._last_appended = self._catalogue.batches[-1] if self._catalogue.batches else None
 
-    def verify(self, deep: bool = False) -> Iterator[tuple[int, Path, str | None]]:
-        """Read every checkpoint back: (batch, file, what is wrong with it or None).
+    def verify(self, deep: bool = False, share: float = 1.0) -> Iterator[Finding]:
+        """Read checkpoints back, and say of each what is wrong with it, if anything is.
 
         Args:
             deep: decode as well, rather than hold the stored bytes against their checksums.
+            share: of the checkpoints that are looked at, chosen at random.
         """
-        self._catalogue.refresh()
-        reader = CheckpointReader(self._catalogue)
-        for batch in self.batches:
-            record = reader.find(batch)
-            headless = self._catalogue.descriptions.get(record.path) is None
-            reason = "the header of its segment has changed" if headless else None
-            yield batch, record.path, reason or reader.check(record, deep)
-        for path, offset in self._catalogue.lost:
-            yield self._batch_before(path, offset), path, f"bytes from {offset} are no record"
+        self._settle()
+        return verify(self._catalogue, deep, share)
 
     def close(self) -> None:
-        """Flush, and give up the right to write. The run can still be read."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        """Write all that was appended, and give up the right to write; reading goes on."""
+        if self._appender is not None:
+            appender, self._appender = self._appender, None
+            appender.close()
 
     def __enter__(self) -> CheckpointRun:
         return self
@@ -195,23 +197,22 @@ class CheckpointRun:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_writer(self) -> CheckpointWriter:
-        if self._writer is None:
-            self._writer = CheckpointWriter(self.name, self.folder, self.spec, self.storage)
-            self._catalogue.refresh()
-        return self._writer
+    def _settle(self) -> None:
+        """See all that was appended, here and elsewhere."""
+        if self._appender is not None:
+            self._appender.drain()
+        self._catalogue.refresh()
 
-    def _batch_before(self, path: Path, offset: int) -> int:
-        """The batch that the bytes at an offset most likely were."""
-        records = self._catalogue.records.values()
-        before = (r.batch for r in records if (r.path, r.offset) < (path, offset))
-        return max(before, default=-1) + 1
+    def _open_appender(self) -> Appender:
+        if self._appender is None:
+            writer = SegmentWriter(self.name, self.folder)
+            encoder = Encoder(self.name, self.spec, self._catalogue.promise)
+            self._appender = Appender(self.name, self.spec, encoder, writer)
+            self._catalogue.refresh()
+            batches = self._catalogue.batches
+            self._last_appended = batches[-1] if batches else None
+        return self._appender
 
 
 def _reopen(name: str, folder: Path) -> CheckpointRun:
     return CheckpointRun(Catalogue(name, folder))
-
-
-def _copy_into(residents: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    for name, resident in residents.items():
-        resident.copy_(weights[name])

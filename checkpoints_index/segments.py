@@ -1,11 +1,19 @@
 """The file format: append-only segments that describe themselves.
 
-A segment is a header (what is needed to rebuild every generator in it) and then records, one a
-checkpoint. A record is a fixed head and a payload:
+A segment is a header (what is needed to rebuild every generator in it) and then records. A record
+is a fixed head and a payload:
 
     magic  kind  batch  base  payload bytes  xxh3(payload)  xxh3(integers)  xxh3(head)
 
-`kind` says whether the payload is whole (a key) or a difference to the record of batch `base`.
+`kind` says what the payload holds:
+
+- `KEY`:        the integers of a checkpoint, whole;
+- `DIFFERENCE`: what leads there from those of batch `base`, the checkpoint before;
+- `HOP`:        the same from a base further back: a second way to a checkpoint that has a record;
+- `TABLE`:      the header once more, and the heads of all records with their offsets; the last
+                record of a finished segment, which can so be listed with one read, and outlives
+                a damaged header. A trailer says where it begins.
+
 Everything is little-endian. A torn tail is where no whole record follows any more.
 """
 
@@ -14,26 +22,31 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import xxhash
 
+FORMAT = 2
 SUFFIX = ".segment"
-SEGMENT_MAGIC = b"CITYSEG1"
+SEGMENT_MAGIC = b"CITYSEG2"
 RECORD_MAGIC = b"CKPT"
-KEY, DIFFERENCE = 0, 1
+TABLE_MAGIC = b"CITYTAB2"
+KEY, DIFFERENCE, HOP, TABLE = range(4)
 
 _SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON, xxh3(JSON)
 _RECORD_HEAD = struct.Struct("<4sB3xQQQQQ")
 _CHECK = struct.Struct("<Q")
+_TABLE_ROW = struct.Struct("<QB3xQQQQQ")  # offset, and the head
+_TRAILER = struct.Struct("<8sQQ")  # magic, offset of the table, xxh3 of both
+_LARGEST_HEADER = 1 << 26
 RECORD_HEAD_BYTES = _RECORD_HEAD.size + _CHECK.size
 
 
 class Record(NamedTuple):
-    """Where one checkpoint lies, and how to know that it is whole."""
+    """Where one payload lies, and how to know that it is whole."""
 
     path: Path
     offset: int  # of the record's head in the file
@@ -44,28 +57,34 @@ class Record(NamedTuple):
     payload_xxh3: int
     integers_xxh3: int
 
-    @classmethod
-    def of(
-        cls, path: Path, offset: int, batch: int, base: int | None, payload: bytes, integers: int
-    ) -> Record:
-        """The record of a payload that is about to be written; a key where `base` is None."""
-        kind = KEY if base is None else DIFFERENCE
-        base = batch if base is None else base
-        check = xxhash.xxh3_64_intdigest(payload)
-        return cls(path, offset, kind, batch, base, len(payload), check, integers)
-
     @property
     def end(self) -> int:
         return self.offset + RECORD_HEAD_BYTES + self.payload_bytes
 
 
+class Draft(NamedTuple):
+    """A record that has no place in a file yet."""
+
+    kind: int
+    batch: int
+    base: int
+    payload: bytes
+    integers_xxh3: int
+
+    def at(self, path: Path, offset: int) -> Record:
+        check = xxhash.xxh3_64_intdigest(self.payload)
+        sizes = len(self.payload), check, self.integers_xxh3
+        return Record(path, offset, self.kind, self.batch, self.base, *sizes)
+
+
 @dataclass(frozen=True)
 class Segment:
-    """What a scan of one file found.
+    """What a look at one file found.
 
     `identity` tells a file from another that took its name; `description` is None where the
     header is damaged (or was not read); `lost` holds the offsets at which bytes that are no
-    record lie between records; `whole_bytes` is where the last whole record ends.
+    record lie between records; `whole_bytes` is where the last whole record ends; `finished` says
+    that a table closes it.
     """
 
     path: Path
@@ -75,6 +94,8 @@ class Segment:
     lost: list[int]
     whole_bytes: int
     file_bytes: int
+    changed_ns: int
+    finished: bool = False
 
 
 def segment_path(folder: Path, first_batch: int) -> Path:
@@ -92,6 +113,14 @@ def pack_record(record: Record, payload: bytes) -> bytes:
     return b"".join((head, _CHECK.pack(xxhash.xxh3_64_intdigest(head)), payload))
 
 
+def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int) -> bytes:
+    """The table that finishes a segment, and its trailer."""
+    payload = header + b"".join(_TABLE_ROW.pack(*record[1:]) for record in records)
+    table = Draft(TABLE, 0, 0, payload, 0).at(path, offset)
+    trailer = _TRAILER.pack(TABLE_MAGIC, offset, xxhash.xxh3_64_intdigest(_CHECK.pack(offset)))
+    return pack_record(table, payload) + trailer
+
+
 def read_payload(record: Record) -> bytes | None:
     """The payload, or None where its bytes are not those that were written."""
     with record.path.open("rb") as file:
@@ -99,29 +128,51 @@ def read_payload(record: Record) -> bytes | None:
     return payload if xxhash.xxh3_64_intdigest(payload) == record.payload_xxh3 else None
 
 
+def read_segment(path: Path) -> Segment:
+    """Find the records of a segment: in its table, or by scanning where it has none."""
+    with path.open("rb") as file:
+        descriptor = file.fileno()
+        state = os.fstat(descriptor)
+        file_bytes, changed_ns = state.st_size, state.st_mtime_ns
+        identity = os.pread(descriptor, _SEGMENT_HEAD.size, 0)
+        table = _read_table(path, descriptor, file_bytes)
+    if table is None:
+        return scan_segment(path)
+    description, start = _parse_header(table)
+    rows = _TABLE_ROW.iter_unpack(memoryview(table)[start:])
+    records = [Record(path, *row) for row in rows]
+    sizes = file_bytes, file_bytes, changed_ns
+    return Segment(path, identity, description, records, [], *sizes, finished=True)
+
+
 def scan_segment(path: Path, start: int = 0) -> Segment:
-    """Find the records of a segment, reading their heads alone.
+    """Find the records of a segment, reading the head of each of them.
 
     Args:
         start: offset of a record to begin at; 0 reads the header first.
     """
     with path.open("rb") as file:
         descriptor = file.fileno()
-        file_bytes = os.fstat(descriptor).st_size
+        state = os.fstat(descriptor)
+        file_bytes, changed_ns = state.st_size, state.st_mtime_ns
         identity = os.pread(descriptor, _SEGMENT_HEAD.size, 0)
         description, offset = (None, start) if start else _read_header(descriptor, identity)
         records: list[Record] = []
         lost: list[int] = []
-        whole_bytes = offset
+        whole_bytes, finished = offset, False
         for item in _walk(path, descriptor, offset, file_bytes):
-            if isinstance(item, Record):
+            if isinstance(item, Record) and item.kind == TABLE:
+                finished = item.end + _TRAILER.size == file_bytes
+                whole_bytes = item.end + _TRAILER.size
+            elif isinstance(item, Record):
                 records.append(item)
                 whole_bytes = item.end
             else:
                 lost.append(item)
-    if lost and lost[-1] >= whole_bytes:
-        lost.pop()  # nothing whole follows it: that is a torn tail, not a hole
-    return Segment(path, identity, description, records, lost, whole_bytes, file_bytes)
+    lost = [offset for offset in lost if offset < whole_bytes - _TRAILER.size * finished]
+    whole_bytes = min(whole_bytes, file_bytes)
+    sizes = whole_bytes, file_bytes, changed_ns
+    return Segment(path, identity, description, records, lost, *sizes, finished)
 
 
 def list_segments(folder: Path) -> list[Path]:
@@ -137,11 +188,32 @@ def read_identity(path: Path) -> bytes:
 def _read_header(descriptor: int, head: bytes) -> tuple[dict[str, Any] | None, int]:
     if len(head) < _SEGMENT_HEAD.size:
         return None, 0
-    magic, length, check = _SEGMENT_HEAD.unpack(head)
-    text = os.pread(descriptor, length, _SEGMENT_HEAD.size) if length < 1 << 26 else b""
+    length = min(_SEGMENT_HEAD.unpack(head)[1], _LARGEST_HEADER)
+    return _parse_header(os.pread(descriptor, _SEGMENT_HEAD.size + length, 0))
+
+
+def _parse_header(content: bytes) -> tuple[dict[str, Any] | None, int]:
+    """The description at the beginning of some bytes, and where what follows it begins."""
+    magic, length, check = _SEGMENT_HEAD.unpack_from(content)
+    text = content[_SEGMENT_HEAD.size : _SEGMENT_HEAD.size + length]
     if magic != SEGMENT_MAGIC or xxhash.xxh3_64_intdigest(text) != check:
         return None, _SEGMENT_HEAD.size
     return json.loads(text), _SEGMENT_HEAD.size + length
+
+
+def _read_table(path: Path, descriptor: int, file_bytes: int) -> bytes | None:
+    """The table of a finished segment; None where there is no whole one."""
+    trailer = os.pread(descriptor, _TRAILER.size, max(0, file_bytes - _TRAILER.size))
+    if len(trailer) < _TRAILER.size or not trailer.startswith(TABLE_MAGIC):
+        return None
+    _, offset, check = _TRAILER.unpack(trailer)
+    if xxhash.xxh3_64_intdigest(_CHECK.pack(offset)) != check:
+        return None
+    table = _read_record(path, descriptor, offset)
+    if table is None or table.kind != TABLE or table.end + _TRAILER.size != file_bytes:
+        return None
+    payload = os.pread(descriptor, table.payload_bytes, offset + RECORD_HEAD_BYTES)
+    return payload if xxhash.xxh3_64_intdigest(payload) == table.payload_xxh3 else None
 
 
 def _walk(path: Path, descriptor: int, offset: int, file_bytes: int) -> Iterator[Record | int]:

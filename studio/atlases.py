@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.writer import create_whole
+from checkpoints_index.files import create_whole
 from latent.atlas import FEWEST_POINTS, draw_map
 from latent.errors import UserError
 from latent.features import compute_features

@@ -63,10 +63,11 @@ def verify(
         opened = CheckpointIndex(workspace_of(context).runs)[run]
         total = len(opened.batches)
         with reporter.task("Verifying checkpoints") as on_progress:
-            for batch, path, reason in opened.verify(deep):
+            for found in opened.verify(deep):
                 checked += 1
-                if reason is not None:
-                    damaged.append({"batch": batch, "file": path.name, "reason": reason})
+                if found.reason is not None:
+                    damage = {"batch": found.batch, "file": found.path.name}
+                    damaged.append({**damage, "reason": found.reason})
                 on_progress(min(checked, total), total)
     if as_json:
         print_json({"ok": not damaged, "checked": checked, "damaged": damaged})

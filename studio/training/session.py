@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.writer import create_whole
+from checkpoints_index.files import create_whole
 from latent.errors import UserError
 from latent.points import sample_points
 from renderers.pictures import save_picture

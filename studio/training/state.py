@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from checkpoints_index.writer import create_whole
+from checkpoints_index.files import create_whole
 from latent.errors import UserError
 from studio.training.batches import Batches
 from studio.training.recipes import Recipe

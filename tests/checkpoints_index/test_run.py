@@ -1,17 +1,12 @@
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
 
-from checkpoints_index import CheckpointIndex, GeneratorSpec, writer
-from checkpoints_index.calibration import Calibration, Promise
-from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index.calibration import Calibration
+from checkpoints_index.promise import Promise
+from checkpoints_index.errors import CheckpointError
 from latent.errors import UserError
 
 
@@ -44,9 +39,11 @@ def test_visual_storage_changes_no_pixel_by_more_than_one_level(index, spec, his
             run.append(batch, weights)
         plain_bytes = len(history) * sum(t.nbytes for t in history[0].values())
         assert run.size_bytes < plain_bytes / 5
-        calibration = Calibration(spec, Promise(rms=0.2))
+        calibration = Calibration(spec, Promise())
         for batch in run.batches:
-            assert calibration.keeps_promise(history[batch - 1], run.weights(batch))
+            difference = calibration.compare(history[batch - 1], run.weights(batch))
+            assert difference.largest <= 1
+            assert difference.rms <= 0.13
 
 
 def test_a_stream_swaps_weights_in_one_resident_module(full, history):
@@ -120,15 +117,18 @@ def test_weights_of_another_generator_are_refused_by_name(run, history):
         run.append(1, other.state_dict())
 
 
-def test_weights_that_are_not_finite_are_not_kept_visually(index, spec, history):
+@pytest.mark.parametrize("spoil", [max, min])
+def test_weights_that_are_not_finite_are_not_kept_visually(index, spec, history, spoil):
     broken = {name: tensor.clone() for name, tensor in history[0].items()}
-    max(broken.values(), key=torch.numel).fill_(float("nan"))
+    floats = [tensor for tensor in broken.values() if tensor.is_floating_point()]
+    spoil(floats, key=torch.numel).fill_(float("nan"))
     with index.create("seen", spec, storage="visual") as run:
         run.append(1, history[0])
-        with pytest.raises(CheckpointError, match="not finite"):
-            run.append(2, broken)
-        run.append(2, history[1])
-        assert run.batches == [1, 2]
+        run.append(2, broken)
+        with pytest.raises(CheckpointError, match="Checkpoint 2 of run 'seen' is not kept.*finite"):
+            run.flush()
+        run.append(3, history[1])
+        assert run.batches == [1, 3]
 
 
 def test_a_second_writer_is_refused(index, run, history):
@@ -139,9 +139,11 @@ def test_a_second_writer_is_refused(index, run, history):
 
 def test_a_reader_sees_what_another_process_appends(index, run, history):
     run.append(1, history[0])
+    run.flush()
     reader = index["city"]
     assert reader.batches == [1]
     run.append(2, history[1])
+    run.flush()
     assert reader.batches == [1, 2]
     assert same(reader.weights(2), history[1])
 
@@ -159,6 +161,7 @@ def test_truncating_drops_later_checkpoints_and_readers_notice(index, full, hist
     assert reader.last_batch == 40
     full.truncate(20)
     full.append(21, history[0])
+    full.flush()
     assert reader.batches == list(range(1, 22))
     assert same(reader.weights(21), history[0])
     assert same(reader.weights(20), history[19])
@@ -166,116 +169,14 @@ def test_truncating_drops_later_checkpoints_and_readers_notice(index, full, hist
 
 def test_a_run_replaced_up_to_its_first_batch_is_read_anew(index, run, history):
     run.append(1, history[0])
+    run.flush()
     reader = index["city"]
     assert same(reader.weights(1), history[0])
     run.truncate(0)
     run.append(1, history[5])
     run.append(2, history[6])
+    run.flush()
     assert same(reader.weights(1), history[5])
-
-
-def test_a_torn_segment_loses_only_its_last_record(index, full, history, caplog):
-    full.close()
-    (path,) = full.folder.glob("*.segment")
-    with path.open("r+b") as file:
-        file.truncate(path.stat().st_size - 5)
-    assert index["city"].batches == list(range(1, 40))
-    with index["city"] as again:
-        again.append(40, history[39])
-        assert "cut a torn tail" in caplog.text
-        assert same(again.weights(39), history[38])
-        assert same(again.weights(40), history[39])
-
-
-def test_a_flipped_byte_is_found_named_and_spares_what_does_not_need_it(index, full, history):
-    full.close()
-    (path,) = full.folder.glob("*.segment")
-    content = bytearray(path.read_bytes())
-    record = full._catalogue.records[10]
-    content[record.end - 3] ^= 1
-    path.write_bytes(content)
-    damaged = index["city"]
-    with pytest.raises(DamagedCheckpointError, match=f"10 of run 'city'.*{path.name}"):
-        damaged.weights(10)
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 10, which it needs"):
-        damaged.weights(12)
-    assert same(damaged.weights(9), history[8])
-    assert same(damaged.weights(33), history[32])
-    bad = {batch for batch, _, reason in damaged.verify() if reason}
-    assert bad == {10}
-    assert {b for b, _, reason in damaged.verify(deep=True) if reason} == set(range(10, 33))
-
-
-def read_or_refuse(run, batch):
-    try:
-        return run.weights(batch)
-    except DamagedCheckpointError:
-        return None
-
-
-def test_any_flipped_byte_is_detected_or_harmless(index, run, history):
-    for batch in range(1, 7):
-        run.append(batch, history[batch - 1])
-    run.close()
-    (path,) = run.folder.glob("*.segment")
-    whole = path.read_bytes()
-    for position in range(0, len(whole), len(whole) // 97):
-        content = bytearray(whole)
-        content[position] ^= 0x10
-        path.write_bytes(content)
-        reader = index["city"]
-        for batch in reader.batches:
-            weights = read_or_refuse(reader, batch)
-            assert weights is None or same(weights, history[batch - 1])
-
-
-def test_a_full_disk_leaves_the_store_whole_and_goes_on_when_there_is_room(
-    index, run, history, monkeypatch
-):
-    run.append(1, history[0])
-    real = os.write
-    monkeypatch.setattr(writer.os, "write", lambda fd, data: real(fd, data[: len(data) // 2]))
-    with pytest.raises(CheckpointError, match="No room for checkpoint 2"):
-        run.append(2, history[1])
-    monkeypatch.undo()
-    run.append(2, history[1])
-    assert all(same(index["city"].weights(b), history[b - 1]) for b in (1, 2))
-
-
-APPENDER = """
-import sys, torch
-from checkpoints_index import CheckpointIndex
-run = CheckpointIndex(sys.argv[1])["city"]
-weights = run.spec.build().state_dict()
-for batch in range(1, 100000):
-    for tensor in weights.values():
-        if tensor.is_floating_point():
-            tensor += 1e-3
-    run.append(batch, weights)
-    if batch % 5 == 0:
-        run.flush()
-        print(batch, flush=True)
-"""
-
-
-def test_a_killed_writer_loses_nothing_that_was_flushed(index, spec, tmp_path):
-    index.create("city", spec, storage="exact").close()
-    process = subprocess.Popen(
-        [sys.executable, "-c", APPENDER, str(index.folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    acknowledged = [int(process.stdout.readline()) for _ in range(4)]
-    time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    acknowledged += [int(line) for line in process.stdout.read().split()]
-    process.wait()
-    with index["city"] as run:
-        assert run.batches == list(range(1, run.last_batch + 1))
-        assert run.last_batch >= acknowledged[-1]
-        assert all(reason is None for _, _, reason in run.verify(deep=True))
-        run.append(run.last_batch + 1, run.weights(1))
 
 
 def test_an_open_run_can_be_sent_to_another_process(full, history):

@@ -1,0 +1,287 @@
+"""The inner loops of the store: integers to bytes and back, compiled by numba.
+
+All of them work on one block of a checkpoint at a time, which stays in the processor's cache, and
+let other Python threads run meanwhile. Loops over planes run over slices, so that the compiler
+sees indices that cannot be negative and uses vector instructions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+TRITS = 5  # three-valued digits in a byte: 3^5 = 243
+_RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)  # byte // 3^k is
+_SHIFTS = np.array([0, 9, 9, 9, 14, 0], np.uint16)  # (byte * reciprocal) >> shift, below 3^5
+_ROUND_F32 = np.float32(1.5 * 2**23)  # adding it rounds a float32 to even, below 2^22
+# Differences must fit in the same integer, and an integer times its step in float32.
+LATTICE_LIMIT = {2: (1 << 14) - 1, 4: (1 << 20) - 1}
+
+
+@intrinsic
+def _bit_length(typing_context: Any, value: Any) -> Any:
+    """Position of the highest bit set of a uint64, 1 to 64; 0 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
+
+    return types.int64(types.uint64), generate
+
+
+@njit(nogil=True, cache=True)
+def quantise(weights, inverse_step, limit, integers):  # type: ignore[no-untyped-def]
+    """integers = round(weights * inverse_step); False where one is not finite or beyond the limit.
+
+    Args:
+        weights: float32 [N].
+        inverse_step: float32.
+        limit: float32, of LATTICE_LIMIT.
+        integers: int16 or int32 [N], written.
+    """
+    fits = True
+    for i in range(integers.size):
+        scaled = weights[i] * inverse_step
+        fits &= abs(scaled) <= limit  # false for NaN as well
+        integers[i] = (scaled + _ROUND_F32) - _ROUND_F32
+    return fits
+
+
+@njit(nogil=True, cache=True)
+def order(items, largest):  # type: ignore[no-untyped-def]
+    """Map the bits of floats [N] to integers in the same order, in place; its own inverse.
+
+    Args:
+        largest: the largest integer of their type.
+    """
+    for i in range(items.size):
+        if items[i] < 0:
+            items[i] ^= largest
+
+
+@njit(nogil=True, cache=True)
+def subtract(new, base, difference):  # type: ignore[no-untyped-def]
+    """difference = new - base, wrapping around; integers [N] of one type."""
+    for i in range(difference.size):
+        difference[i] = new[i] - base[i]
+
+
+@njit(nogil=True, cache=True)
+def count_beyond(items, limit):  # type: ignore[no-untyped-def]
+    """How many of the integers [N] have a magnitude above the limit, of their own type."""
+    count = np.int32(0)
+    for i in range(items.size):
+        count += np.int32((items[i] > limit) | (items[i] < -limit))
+    return count
+
+
+@njit(nogil=True, cache=True)
+def add_at(gaps, moves, items):  # type: ignore[no-untyped-def]
+    """Add moves [K] to the items that the gaps lead to; False where they lead outside."""
+    position = np.int64(0)
+    for k in range(gaps.size):
+        position += np.int64(gaps[k])
+        if position >= items.size:
+            return False
+        items[position] += moves[k]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def pack_trits(difference, packed):  # type: ignore[no-untyped-def]
+    """The signs of integers [N], five in a byte: byte j holds those of j, j + M, j + 2M ...
+
+    Args:
+        packed: uint8 [M], zeros, M = ceil(N / 5).
+    """
+    count = packed.size
+    power = np.uint8(1)
+    for k in range(TRITS):
+        plane = difference[k * count : (k + 1) * count]
+        for j in range(plane.size):
+            trit = np.uint8(plane[j] > 0) - np.uint8(plane[j] < 0) + np.uint8(1)
+            packed[j] += np.uint8(trit * power)
+        power *= np.uint8(3)
+
+
+@njit(nogil=True, cache=True)
+def add_trits(packed, sign, items):  # type: ignore[no-untyped-def]
+    """items += sign * what `pack_trits` packed."""
+    count = packed.size
+    for k in range(TRITS):
+        plane = items[k * count : (k + 1) * count]
+        times, shift = _RECIPROCALS[k], _SHIFTS[k]
+        times_next, shift_next = _RECIPROCALS[k + 1], _SHIFTS[k + 1]
+        for j in range(plane.size):
+            byte = np.uint16(packed[j])
+            here = np.uint16(np.uint16(byte * times) >> shift)  # byte // 3^k
+            beyond = np.uint16(np.uint16(byte * times_next) >> shift_next)  # byte // 3^(k + 1)
+            plane[j] += np.int16(np.int16(here - beyond * np.uint16(3)) - np.int16(1)) * sign
+
+
+@njit(nogil=True, cache=True)
+def pack_nibbles(difference, packed):  # type: ignore[no-untyped-def]
+    """Integers [N], cut to -7..7, two in a byte: byte j holds those of j and j + M.
+
+    Args:
+        packed: uint8 [M], written, M = ceil(N / 2).
+    """
+    count = packed.size
+    for k in range(2):
+        plane = difference[k * count : (k + 1) * count]
+        for j in range(plane.size):
+            digit = np.uint8(min(max(plane[j], -7), 7) + 8)
+            packed[j] = digit if k == 0 else packed[j] | np.uint8(digit << np.uint8(4))
+
+
+@njit(nogil=True, cache=True)
+def add_nibbles(packed, sign, items):  # type: ignore[no-untyped-def]
+    """items += sign * what `pack_nibbles` packed."""
+    count = packed.size
+    for k in range(2):
+        plane = items[k * count : (k + 1) * count]
+        for j in range(plane.size):
+            digit = (packed[j] >> np.uint8(4 * k)) & np.uint8(15)
+            plane[j] += np.int16(np.int16(digit) - np.int16(8)) * sign
+
+
+@njit(nogil=True, cache=True)
+def pack_split(items, low_bits, high, low):  # type: ignore[no-untyped-def]
+    """Integers [N] as a high byte, which can be compressed, and low bits, which are noise.
+
+    Args:
+        low_bits: 4, or a multiple of 8; what is above them fits in an int8.
+        high: uint8 [N], written.
+        low: uint8 [P, M], written: for 4 bits [1, ceil(N / 2)], item j with item j + M; else a
+            plane for each byte, [low_bits / 8, N].
+    """
+    for i in range(items.size):
+        high[i] = np.uint8((items[i] >> low_bits) & 255)
+    if low_bits == 4:
+        count = low.shape[1]
+        first, second, packed = items[:count], items[count:], low[0]
+        for j in range(first.size):
+            packed[j] = np.uint8(first[j] & 15)
+        for j in range(second.size):
+            packed[j] |= np.uint8((second[j] & 15) << 4)
+        return
+    for p in range(low.shape[0]):
+        plane = low[p]
+        for i in range(items.size):
+            plane[i] = np.uint8((items[i] >> (8 * p)) & 255)
+
+
+@njit(nogil=True, cache=True)
+def add_split(high, low, low_bits, sign, items):  # type: ignore[no-untyped-def]
+    """items += sign * what `pack_split` packed."""
+    for i in range(items.size):
+        items[i] += (np.int64(np.int8(high[i])) << low_bits) * sign
+    if low_bits == 4:
+        count = low.shape[1]
+        first, second, packed = items[:count], items[count:], low[0]
+        for j in range(first.size):
+            first[j] += (packed[j] & 15) * sign
+        for j in range(second.size):
+            second[j] += (packed[j] >> 4) * sign
+        return
+    for p in range(low.shape[0]):
+        plane = low[p]
+        for i in range(items.size):
+            items[i] += (np.int64(plane[i]) << (8 * p)) * sign
+
+
+@njit(nogil=True, cache=True)
+def pack_magnitudes(new, base, exponent_shift, exponent_mask, classes, words):  # type: ignore[no-untyped-def]
+    """Differences of any size: the length of each in bits, and then its bits.
+
+    The length is what can be compressed; the bits below the highest are noise, and are laid end to
+    end as they are. An optimiser moves weights by about the same amount whatever their size, while
+    the difference of their bits doubles with each exponent less: adding the exponent of the base
+    to the length leaves one narrow distribution.
+
+    Args:
+        new, base: integers [N] of one type; `new - base` wraps around.
+        exponent_shift, exponent_mask: where the exponent lies in the base; a mask of 0 for none.
+        classes: uint8 [N], written: length + exponent, modulo 256.
+        words: uint32 [at least N * itemsize / 4 + 1], written: sign and low bits, low first.
+
+    Returns:
+        The number of words written.
+    """
+    pending, filled, count = np.uint64(0), np.int64(0), 0
+    for i in range(new.size):
+        difference = np.int64(new.dtype.type(new[i] - base[i]))
+        magnitude = np.uint64(abs(difference))
+        length = _bit_length(magnitude)  # type: ignore[call-arg,var-annotated]
+        classes[i] = np.uint8(length + _exponent(base[i], exponent_shift, exponent_mask))
+        if length == 0:
+            continue
+        top = np.uint64(1) << np.uint64(length - 1)
+        bits = magnitude & (top - np.uint64(1))
+        if difference < 0:
+            bits |= top
+        if length > 32:  # only 8-byte integers
+            pending |= (bits & np.uint64(0xFFFFFFFF)) << np.uint64(filled)
+            words[count] = np.uint32(pending & np.uint64(0xFFFFFFFF))
+            pending >>= np.uint64(32)
+            count += 1
+            bits >>= np.uint64(32)
+            length -= 32
+        pending |= bits << np.uint64(filled)
+        filled += length
+        if filled >= 32:
+            words[count] = np.uint32(pending & np.uint64(0xFFFFFFFF))
+            pending >>= np.uint64(32)
+            count += 1
+            filled -= 32
+    if filled > 0:
+        words[count] = np.uint32(pending)
+        count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def add_magnitudes(classes, words, exponent_shift, exponent_mask, items):  # type: ignore[no-untyped-def]
+    """items, the base, become what `pack_magnitudes` packed; False where the words run out."""
+    pending, filled, position = np.uint64(0), np.int64(0), 0
+    for i in range(items.size):
+        exponent = _exponent(items[i], exponent_shift, exponent_mask)
+        length = np.int64(np.uint8(np.int64(classes[i]) - exponent))
+        if length == 0:
+            continue
+        if length > 64:
+            return False
+        bits, have = np.uint64(0), 0
+        if length > 32:
+            if position >= words.size:
+                return False
+            pending |= np.uint64(words[position]) << np.uint64(filled)
+            position += 1
+            bits = pending & np.uint64(0xFFFFFFFF)
+            pending >>= np.uint64(32)
+            have = 32
+        if filled < length - have:
+            if position >= words.size:
+                return False
+            pending |= np.uint64(words[position]) << np.uint64(filled)
+            position += 1
+            filled += 32
+        rest = pending & ((np.uint64(1) << np.uint64(length - have)) - np.uint64(1))
+        pending >>= np.uint64(length - have)
+        filled -= length - have
+        bits |= rest << np.uint64(have)
+        top = np.uint64(1) << np.uint64(length - 1)
+        magnitude = np.int64((bits & (top - np.uint64(1))) | top)
+        items[i] += -magnitude if bits & top else magnitude
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _exponent(item, shift, mask):  # type: ignore[no-untyped-def]
+    """The exponent of the float whose bits, in order, are this integer."""
+    item = np.int64(item)
+    return ((item ^ (item >> 63)) >> shift) & mask

@@ -1,0 +1,63 @@
+"""The payload of a record: all blocks of one checkpoint, packed, with a table of their lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from checkpoints_index.integers import Lanes, Layout
+from checkpoints_index.packing import BlockPacker, BlockUnpacker
+
+Step = tuple[bytes, int]  # a payload, and its sign: 1 goes from the base to the packed, -1 back
+
+
+def pack(layout: Layout, new: Lanes, base: Lanes | None, packer: BlockPacker) -> bytes:
+    """The integers of a checkpoint, as their difference to `base` where there is one."""
+    blocks = [
+        packer.pack(
+            new[lane][place],
+            base[lane][place] if base else None,
+            lane.exponent(layout.reversible),
+        )
+        for lane, place in layout.blocks
+    ]
+    return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
+
+
+def unpack(
+    layout: Layout, steps: Sequence[Step], lanes: Lanes, pool: ThreadPoolExecutor | None = None
+) -> None:
+    """Walk along payloads, in place: from the integers of the first base to those of the last.
+
+    All steps of one block come before the next block, so that it stays in the cache; with a pool,
+    several blocks are under way at a time.
+
+    Args:
+        lanes: integers of the base of the first payload; zeros where that is a key.
+
+    Raises:
+        ValueError: these bytes were not made by `pack` for this layout.
+    """
+    tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in steps]
+
+    def walk(position: int) -> None:
+        lane, place = layout.blocks[position]
+        unpacker, items = BlockUnpacker(), lanes[lane][place]
+        exponent = lane.exponent(layout.reversible)
+        for table, (_, sign) in zip(tables, steps, strict=True):
+            unpacker.unpack(table[position], items, exponent, sign)
+
+    walks = (pool.map if pool else map)(walk, range(len(layout.blocks)))
+    for _ in walks:
+        pass
+
+
+def _find_blocks(payload: bytes, count: int) -> list[memoryview]:
+    lengths = np.frombuffer(payload, "<u4", count).tolist() if len(payload) >= 4 * count else []
+    ends = list(accumulate(lengths, initial=4 * count))
+    if len(lengths) != count or ends[-1] != len(payload):
+        raise ValueError("a payload of another layout")
+    return [memoryview(payload)[start:end] for start, end in pairwise(ends)]

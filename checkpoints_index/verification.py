@@ -1,0 +1,67 @@
+"""Reading everything back, and telling what is damaged and what that costs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from checkpoints_index import segments
+from checkpoints_index.catalogue import Catalogue
+from checkpoints_index.errors import DamagedCheckpointError
+from checkpoints_index.reader import CheckpointReader
+from checkpoints_index.segments import Record
+
+
+class Finding(NamedTuple):
+    """What was found at one checkpoint; without a reason it is whole."""
+
+    batch: int
+    path: Path
+    reason: str | None = None
+    readable: bool = True  # whether it can be decoded in spite of it
+
+
+def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
+    """Look at some or all checkpoints, and at what lies between the records.
+
+    Args:
+        deep: decode each, rather than hold its stored bytes against their checksum.
+        share: of the checkpoints that are looked at, chosen at random.
+    """
+    chosen = random.sample(catalogue.batches, round(share * len(catalogue.batches)))
+    reader = CheckpointReader(catalogue)
+    for batch in sorted(chosen):
+        yield _examine(reader, catalogue.records[batch], deep)
+    for path in segments.list_segments(catalogue.folder):
+        yield from _examine_rest(reader, catalogue, path)
+
+
+def _examine(reader: CheckpointReader, record: Record, deep: bool) -> Finding:
+    damaged = segments.read_payload(record) is None
+    if not deep and not damaged:
+        return Finding(record.batch, record.path)
+    reason = "its bytes have changed" if damaged else None
+    try:
+        reader.integers(record.batch)
+    except DamagedCheckpointError as damage:
+        return Finding(record.batch, record.path, reason or damage.reason, readable=False)
+    return Finding(record.batch, record.path, reason)
+
+
+def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
+    """Headers, hops, and bytes that are no record."""
+    segment = segments.scan_segment(path)
+    known = catalogue.records_in(path)
+    first = known[0].batch if known else 0
+    if segment.description is None:
+        readable = catalogue.descriptions.get(path) is not None
+        yield Finding(first, path, "the header of its segment has changed", readable)
+    for record in known:
+        if record.kind == segments.HOP and segments.read_payload(record) is None:
+            yield Finding(record.batch, path, "the bytes of its hop have changed")
+    for offset in segment.lost:
+        batch = max((r.batch for r in known if r.offset <= offset), default=first)
+        reason = f"the bytes from {offset} are no record"
+        yield _examine(reader, catalogue.records[batch], deep=True)._replace(reason=reason)

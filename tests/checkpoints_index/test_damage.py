@@ -1,0 +1,279 @@
+"""Bad days: torn files, flipped bytes, full disks, killed writers."""
+
+import errno
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from checkpoints_index import CheckpointIndex, writer
+from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(params=["exact", "visual"])
+def full(request, index, spec, history):
+    """A closed run of 40 checkpoints, and what they decode to."""
+    with index.create("city", spec, storage=request.param) as run:
+        for batch, weights in enumerate(history, 1):
+            run.append(batch, weights)
+        run.flush()
+        decoded = {batch: run.weights(batch) for batch in run.batches}
+    return run, decoded
+
+
+def last_segment(run):
+    return max(run.folder.glob("*.segment"))
+
+
+def find_record(run, batch):
+    return CheckpointIndex(run.folder.parents[1])["city"]._catalogue.records[batch]
+
+
+def flip(path, position, mask=1):
+    with path.open("r+b") as file:
+        file.seek(position)
+        (byte,) = file.read(1)
+        file.seek(position)
+        file.write(bytes([byte ^ mask]))
+
+
+def test_a_torn_segment_loses_only_its_last_record(index, full, history, caplog):
+    run, decoded = full
+    last = find_record(run, 40)
+    with last.path.open("r+b") as file:
+        file.truncate(last.end - 5)
+    assert index["city"].batches == list(range(1, 40))
+    with index["city"] as again:
+        again.append(40, history[39])
+        assert "cut a torn tail" in caplog.text
+        assert same(again.weights(39), decoded[39])
+        assert again.batches == list(range(1, 41))
+
+
+def test_a_damaged_record_of_an_exact_run_is_named_and_spares_what_does_not_need_it(index, full):
+    run, decoded = full
+    if run.storage == "visual":
+        pytest.skip("visual segments have other ways: see the next test")
+    record = find_record(run, 10)
+    flip(record.path, record.end - 3)
+    damaged = index["city"]
+    with pytest.raises(DamagedCheckpointError, match=f"10 of run 'city'.*{record.path.name}"):
+        damaged.weights(10)
+    with pytest.raises(DamagedCheckpointError, match="checkpoint 10, which it needs"):
+        damaged.weights(12)
+    assert same(damaged.weights(9), decoded[9])
+    assert same(damaged.weights(33), decoded[33])
+    assert [f.batch for f in damaged.verify() if f.reason] == [10]
+    assert {f.batch for f in damaged.verify(deep=True) if f.reason} == set(range(10, 33))
+
+
+def test_a_damaged_difference_of_a_visual_run_costs_no_checkpoint(index, spec, history):
+    with index.create("city", spec, storage="visual") as run:
+        for batch in range(1, 241):
+            run.append(batch, history[batch % 40])
+        decoded = {batch: run.weights(batch) for batch in run.batches}
+    hops = [r for path in run.folder.glob("*.segment") for r in run._catalogue.records_in(path)]
+    hop = next(record for record in hops if record.kind == 2)
+    victim = run._catalogue.records[hop.batch - 3]
+    flip(victim.path, victim.end - 3)
+    damaged = index["city"]
+    assert all(same(damaged.weights(b), decoded[b]) for b in range(hop.base, hop.batch + 2))
+    (found,) = [f for f in damaged.verify() if f.reason]
+    assert (found.batch, found.readable) == (victim.batch, True)
+
+
+def test_a_finished_segment_outlives_its_header(index, full):
+    run, decoded = full
+    flip(last_segment(run), 40)
+    damaged = index["city"]
+    assert same(damaged.weights(40), decoded[40])
+    assert any("header" in f.reason and f.readable for f in damaged.verify() if f.reason)
+
+
+def test_a_table_that_is_damaged_is_not_believed(index, full):
+    run, decoded = full
+    path = last_segment(run)
+    flip(path, path.stat().st_size - 60)
+    damaged = index["city"]
+    assert damaged.batches == list(range(1, 41))
+    assert same(damaged.weights(40), decoded[40])
+
+
+def test_any_flipped_byte_is_detected_or_harmless(index, full):
+    run, decoded = full
+    choose = random.Random(0)
+    paths = sorted(run.folder.glob("*.segment"))
+    for _ in range(60):
+        path = choose.choice(paths)
+        position, mask = choose.randrange(path.stat().st_size), 1 << choose.randrange(8)
+        flip(path, position, mask)
+        reader = index["city"]
+        for batch in choose.sample(reader.batches, min(6, len(reader.batches))):
+            try:
+                assert same(reader.weights(batch), decoded[batch])
+            except DamagedCheckpointError as damage:
+                assert damage.path.exists()
+        flip(path, position, mask)
+
+
+def test_a_full_disk_keeps_what_waits_and_goes_on_when_there_is_room(
+    index, spec, history, monkeypatch
+):
+    with index.create("city", spec, storage="exact") as run:
+        run.append(1, history[0])
+        run.flush()
+        real = os.write
+        monkeypatch.setattr(writer.os, "write", lambda fd, data: real(fd, data[: len(data) // 2]))
+        run.append(2, history[1])
+        for _ in range(3):
+            with pytest.raises(DiskFullError, match="No room for checkpoint 2"):
+                run.flush()
+        with pytest.raises(DiskFullError, match="No room for checkpoint 2"):
+            run.append(3, history[2])
+        monkeypatch.undo()
+        run.append(3, history[2])
+        run.flush()
+    assert all(same(index["city"].weights(b), history[b - 1]) for b in (1, 2, 3))
+
+
+def test_a_disk_that_fills_up_for_good_loses_nothing_that_was_acknowledged(
+    index, spec, history, monkeypatch
+):
+    run = index.create("city", spec, storage="exact")
+    room, real, acknowledged = [400_000], os.write, 0
+
+    def write(descriptor, data):
+        if len(data) > room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        room[0] -= len(data)
+        return real(descriptor, data)
+
+    monkeypatch.setattr(writer.os, "write", write)
+    with pytest.raises(DiskFullError):
+        for batch in range(1, 100):
+            run.append(batch, history[batch % 40])
+            run.flush()
+            acknowledged = batch
+    with pytest.raises(DiskFullError):
+        run.close()
+    again = index["city"]
+    assert again.last_batch == acknowledged > 3
+    assert all(same(again.weights(b), history[b % 40]) for b in again.batches)
+
+
+def test_a_small_file_system_that_fills_up_leaves_every_acknowledged_checkpoint(
+    tmp_path, spec, history
+):
+    mount = tmp_path / "small"
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    try:
+        run, acknowledged = CheckpointIndex(mount).create("city", spec, storage="exact"), 0
+        with pytest.raises(DiskFullError, match="No room"):
+            for batch in range(1, 1000):
+                run.append(batch, history[batch % 40])
+                if batch % 5 == 0:
+                    run.flush()
+                    acknowledged = batch
+        filled = CheckpointIndex(mount)["city"]
+        assert filled.last_batch >= acknowledged > 5
+        assert all(same(filled.weights(b), history[b % 40]) for b in filled.batches)
+        with pytest.raises(DiskFullError):
+            run.close()
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+APPENDER = """
+import sys, torch
+from checkpoints_index import CheckpointIndex
+run = CheckpointIndex(sys.argv[1])["city"]
+weights = run.spec.build().state_dict()
+for batch in range(1, 100000):
+    for tensor in weights.values():
+        if tensor.is_floating_point():
+            tensor += 1e-3
+    run.append(batch, weights)
+    if batch % 5 == 0:
+        run.flush()
+        print(batch, flush=True)
+"""
+
+
+@pytest.mark.parametrize("storage", ["exact", "visual"])
+def test_a_killed_writer_loses_nothing_that_was_flushed(index, spec, storage):
+    index.create("city", spec, storage=storage).close()
+    process = subprocess.Popen(
+        [sys.executable, "-c", APPENDER, str(index.folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    acknowledged = [int(process.stdout.readline()) for _ in range(4)]
+    time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    with index["city"] as run:
+        assert run.batches == list(range(1, run.last_batch + 1))
+        assert run.last_batch >= acknowledged[-1]
+        assert all(found.reason is None for found in run.verify(deep=True))
+        run.append(run.last_batch + 1, run.weights(1))
+
+
+def test_a_killed_writer_has_on_disk_what_it_wrote_seconds_ago(index, spec):
+    """Nobody calls flush(): the thread syncs by itself."""
+    index.create("city", spec, storage="exact").close()
+    script = APPENDER.replace("run.flush()", "pass").replace(
+        "run.append(batch, weights)", "run.append(batch, weights); __import__('time').sleep(0.05)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(index.folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    while int(process.stdout.readline()) < 20:
+        pass
+    time.sleep(2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert index["city"].last_batch >= 20
+
+
+def test_a_writer_that_nobody_closes_writes_all_at_the_end(index, spec):
+    index.create("city", spec, storage="exact").close()
+    script = APPENDER.replace("100000", "8").replace("run.flush()", "pass")
+    command = [sys.executable, "-c", script, str(index.folder)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], capture_output=True)
+    assert index["city"].batches == list(range(1, 8))
+
+
+def test_a_failure_of_the_writer_reaches_the_caller(index, spec, history, monkeypatch):
+    with index.create("city", spec, storage="exact") as run:
+        run.append(1, history[0])
+        run.flush()
+
+        def fail(descriptor, data):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(writer.os, "write", fail)
+        run.append(2, history[1])
+        with pytest.raises(CheckpointError, match="Checkpoint 2 .* could not be written"):
+            run.flush()
+        monkeypatch.undo()
+        run.flush()
+        assert run.batches == [1, 2]
