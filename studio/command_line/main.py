@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 from latent.errors import UserError
-from studio.command_line import checkpoints, datasets, explore, house, jobs, render, runs, specimens
+from studio.command_line import (
+    checkpoints,
+    datasets,
+    explore,
+    house,
+    importing,
+    jobs,
+    render,
+    runs,
+    specimens,
+)
 from studio.stopping import exit_on_sigterm
 
 app = typer.Typer(
@@ -34,7 +44,7 @@ def begin(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
-for group in (house, runs, checkpoints, explore):
+for group in (house, runs, importing, checkpoints, explore):
     group.register(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(specimens.app, name="specimens")

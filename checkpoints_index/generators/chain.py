@@ -1,0 +1,78 @@
+"""Any generator whose layers simply follow one another, written down layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from latent.errors import UserError
+
+LAYERS: dict[str, type[nn.Module]] = {
+    layer.__name__: layer
+    for layer in (
+        *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d),
+        *(nn.Unflatten, nn.Upsample, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid),
+    )
+}
+
+
+class ChainGenerator(nn.Module):
+    """Layers of `torch.nn`, one after another, under the tensor names of a foreign program.
+
+    Args:
+        layers: of each its "layer", such as "ConvTranspose2d", what that is constructed with, and,
+            where it has weights, the "name" that it bears in the state dict, such as "main.0".
+        z_dim: length of a latent point.
+        image_size: width and height of a picture in px.
+
+    Raises:
+        UserError: a layer is none of LAYERS, or does not take one of its options.
+    """
+
+    def __init__(
+        self, layers: Sequence[dict[str, Any]], z_dim: int = 100, image_size: int = 64
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.image_size = z_dim, image_size
+        self._nameless = nn.ModuleList()
+        chain = []
+        for described in layers:
+            layer = build_layer(described)
+            chain.append(layer)
+            if "name" in described:
+                register(self, described["name"], layer)
+            else:
+                self._nameless.append(layer)
+        self._chain = tuple(chain)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1; grey is repeated."""
+        x = z
+        for layer in self._chain:
+            x = layer(x)
+        if isinstance(self._chain[-1], nn.Sigmoid):
+            x = 2 * x - 1
+        return x.expand(-1, 3, -1, -1)
+
+
+def build_layer(described: dict[str, Any]) -> nn.Module:
+    options = {key: value for key, value in described.items() if key not in ("layer", "name")}
+    kind = described.get("layer")
+    if kind not in LAYERS:
+        raise UserError(f"'{kind}' is no layer of a chain. Known: {', '.join(LAYERS)}.")
+    try:
+        return LAYERS[kind](**options)
+    except TypeError as error:
+        raise UserError(f"The layer {described} of a chain cannot be built: {error}.") from error
+
+
+def register(root: nn.Module, dotted: str, layer: nn.Module) -> None:
+    """Put a layer where its state dict has the names of the foreign program."""
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    root.add_module(leaf, layer)

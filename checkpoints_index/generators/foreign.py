@@ -1,0 +1,117 @@
+"""Generators of other people's programs: `package.module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latent.errors import UserError
+
+SIZES = ("z_dim", "image_size")  # what a spec knows, and a foreign constructor need not take
+
+
+class LatentPointsToPictures(nn.Module):
+    """Lets a foreign generator take z [N, z_dim] and give [N, 3, H, W]; its weights stay its own.
+
+    Mixed in before the foreign class, so that the names of its tensors do not change.
+    """
+
+    _z_axes: int | None = None  # 2 for [N, z_dim], 4 for [N, z_dim, 1, 1]; found on first use
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [N, z_dim] -> float [N, 3, H, W]; grey is repeated."""
+        if self._z_axes is None:
+            self._z_axes = self._find_z_axes(z[:1])
+        pictures = super().forward(z if self._z_axes == 2 else z[:, :, None, None])
+        return pictures.expand(-1, 3, -1, -1)
+
+    def _find_z_axes(self, z: Tensor) -> int:
+        """Whichever form the network accepts and turns into pictures."""
+        refusals = []
+        for z_axes, given in ((2, z), (4, z[:, :, None, None])):
+            try:
+                check_pictures(super().forward(given))
+            except Exception as error:  # foreign code may raise anything
+                refusals.append(first_line(error))
+            else:
+                return z_axes
+        name = type(self).__name__
+        raise UserError(
+            f"'{name}' takes z neither as {list(z.shape)} ({refusals[0]}) nor as "
+            f"{[*z.shape, 1, 1]} ({refusals[1]}). A generator turns z into pictures "
+            "[N, 1 or 3, H, W]; if only z_dim is wrong: --option z_dim=N."
+        )
+
+
+def build_foreign(name: str, options: dict[str, Any]) -> nn.Module:
+    """A generator of class `package.module:Class`, constructed with the options.
+
+    `z_dim` and `image_size` are handed to constructors that take arguments of these names.
+
+    Raises:
+        UserError: there is no such class, it is no nn.Module, or it does not take the options.
+    """
+    foreign = import_class(name)
+    taken = inspect.signature(foreign).parameters
+    given = {key: value for key, value in options.items() if key not in SIZES or key in taken}
+    adapted = type(foreign.__name__, (LatentPointsToPictures, foreign), {})
+    try:
+        return adapted(**given)
+    except Exception as error:  # foreign code may raise anything
+        raise UserError(
+            f"'{name}' cannot be built with {given}: {first_line(error)}. "
+            f"It takes: {', '.join(taken) or 'nothing'}. Give options: --option NAME=VALUE."
+        ) from error
+
+
+def import_class(name: str) -> type[nn.Module]:
+    """The class `package.module:Class`, also from the current folder.
+
+    Raises:
+        UserError: the module cannot be imported, or holds no such nn.Module.
+    """
+    module_name, _, class_name = name.partition(":")
+    if not module_name or not class_name.isidentifier():
+        raise UserError(f"'{name}' names no class. Write it as package.module:Class.")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # foreign code may raise anything
+        raise UserError(
+            f"'{module_name}' of generator '{name}' cannot be imported "
+            f"({type(error).__name__}: {first_line(error)}). Run studio in the folder where it "
+            "lies, or name that folder in PYTHONPATH."
+        ) from error
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        known = [n for n, value in vars(module).items() if _is_network_of(module_name, value)]
+        raise UserError(
+            f"'{module_name}' has no nn.Module called '{class_name}'. "
+            f"It has: {', '.join(known) or 'none'}."
+        )
+    return found
+
+
+def check_pictures(pictures: object) -> None:
+    """Raise ValueError unless these are pictures [N, 1 or 3, H, W]."""
+    if not isinstance(pictures, torch.Tensor):
+        raise ValueError(f"it gave {type(pictures).__name__} rather than a tensor")
+    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
+        raise ValueError(f"it gave {list(pictures.shape)} rather than pictures")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _is_network_of(module_name: str, value: object) -> bool:
+    networks = isinstance(value, type) and issubclass(value, nn.Module)
+    return networks and value.__module__ == module_name

@@ -1,0 +1,101 @@
+"""Generators that were made with Keras, run on its torch backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from latent.errors import UserError
+
+os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
+try:
+    import keras
+except ImportError as error:
+    raise UserError(
+        "Models of Keras need the extra 'keras': pip install 'latent-city-studio[keras]'"
+    ) from error
+
+
+class KerasGenerator(nn.Module):
+    """A Keras model whose weights are parameters `000_kernel`, `001_bias`, ... in its own order.
+
+    Args:
+        model: what `keras.saving.serialize_keras_object` says of the model.
+        z_dim: length of a latent point.
+        image_size: width and height of a picture in px.
+
+    Raises:
+        UserError: the model needs code of somebody else, or is no generator.
+    """
+
+    def __init__(self, model: Mapping[str, Any], z_dim: int = 100, image_size: int = 64) -> None:
+        super().__init__()
+        refuse_code(model)
+        self.z_dim, self.image_size = z_dim, image_size
+        with keras.device("cpu"):
+            built = keras.saving.deserialize_keras_object(dict(model), safe_mode=True)
+            built.build((None, z_dim))
+        self._model = (built,)  # in a tuple, so that torch does not register its weights again
+        self._ends_in_sigmoid = ends_in_sigmoid(built)
+        for name, variable in name_variables(built):
+            self.register_parameter(name, variable.value)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [N, z_dim] -> float [N, 3, image_size, image_size]; grey is repeated."""
+        with keras.device(str(z.device)):
+            pictures = self._model[0](z, training=False)
+        if pictures.shape[-1] in (1, 3):
+            pictures = pictures.permute(0, 3, 1, 2)  # [NHWC] -> [NCHW]
+        if self._ends_in_sigmoid:
+            pictures = 2 * pictures - 1
+        return pictures.expand(-1, 3, -1, -1)
+
+
+def load_keras_model(path: str) -> Any:
+    """A whole model from `.keras` or `.h5`, without running code of the file."""
+    with keras.device("cpu"):
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def describe_keras_model(model: Any) -> dict[str, Any]:
+    """What `KerasGenerator` rebuilds the model from, of JSON's types."""
+    return keras.saving.serialize_keras_object(model)
+
+
+def read_keras_weights(model: Any) -> dict[str, Tensor]:
+    """The weights under the names of KerasGenerator's state dict."""
+    return {name: variable.value.detach().cpu() for name, variable in name_variables(model)}
+
+
+def name_variables(model: Any) -> list[tuple[str, Any]]:
+    """Names that depend on the order alone: those of layers count up with every model made."""
+    return [(f"{i:03}_{variable.name}", variable) for i, variable in enumerate(model.weights)]
+
+
+def ends_in_sigmoid(model: Any) -> bool:
+    """Whether its pictures are in 0..1 rather than in -1..1."""
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    return getattr(activation, "__name__", None) == "sigmoid"
+
+
+def refuse_code(described: object) -> None:
+    """Refuse a model that is not made of Keras' own layers alone.
+
+    Raises:
+        UserError: it has a Lambda layer, or a class of somebody else's.
+    """
+    if isinstance(described, Mapping):
+        name, module = described.get("class_name"), described.get("module")
+        if name in ("Lambda", "__lambda__") or "__lambda__" in described.values():
+            raise UserError("its Lambda layer needs code; replace it by a layer of Keras")
+        foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins")
+        if foreign or (name and described.get("registered_name") and module is None):
+            raise UserError(f"it needs the code of {module or 'its'} '{name}'; use Keras' layers")
+    values = described.values() if isinstance(described, Mapping) else described
+    if isinstance(described, Mapping | list | tuple):
+        for value in values:  # type: ignore[attr-defined]
+            refuse_code(value)

@@ -1,0 +1,1 @@
+"""Checkpoints that people already have: folders of weights -> runs of the index."""

@@ -1,0 +1,95 @@
+"""Finding the one generator of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checkpoints_index.importing import keras_files
+from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.importing.keras_files import KerasFinder
+from checkpoints_index.importing.loading import load_content
+from checkpoints_index.importing.parts import Part, Role, find_parts
+from checkpoints_index.importing.recognition import choose_recogniser
+from checkpoints_index.spec import GeneratorSpec
+
+SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A generator in a file.
+
+    `part` says where in the file it was, `remarks` what a person should know; the spec's generator
+    loads `weights` as they are.
+    """
+
+    spec: GeneratorSpec
+    part: str
+    weights: dict[str, Tensor] = field(repr=False)
+    remarks: tuple[str, ...] = ()
+
+
+class GeneratorFinder:
+    """Finds the generator in each of many files.
+
+    Args:
+        generator: `package.module:Class`, or an architecture of ours; found from shapes if None.
+        options: of that class or architecture; without a name, those of `Hints`.
+
+    Raises:
+        UserError: there is no such generator, or it does not take the options.
+    """
+
+    def __init__(
+        self, generator: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self._recogniser = choose_recogniser(generator, options or {})
+        self._keras = KerasFinder()
+
+    def find(self, path: Path, check: bool = False) -> Found:
+        """The generator in a file. Its tensors are read where they are used.
+
+        Args:
+            check: hold the file against its checksums, for which all of it is read.
+
+        Raises:
+            UnusableFileError: there is none; the text says why.
+        """
+        if path.suffix.lower() in keras_files.SUFFIXES:
+            spec, weights = self._keras.find(path)
+            return Found(spec, "", weights)
+        parts = find_parts(load_content(path, check))
+        reasons = []
+        for part in parts:
+            held = _with_counters(part.weights)
+            try:
+                recognised = self._recogniser.recognise(held)
+            except UnusableFileError as reason:
+                reasons.append(reason)
+                continue
+            fitting = {name: held[name].to(t.dtype) for name, t in recognised.expected.items()}
+            remarks = (*_say_choice(part, parts), *recognised.remarks)
+            return Found(recognised.spec, part.name, fitting, remarks)
+        raise reasons[0]
+
+
+def _with_counters(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """With the counters of batch norm, which files from before PyTorch 0.4.1 do not have."""
+    norms = [name.removesuffix("running_mean") for name in weights if name.endswith("running_mean")]
+    counters = (f"{norm}num_batches_tracked" for norm in norms)
+    missing = (name for name in counters if name not in weights)
+    return {**weights, **{name: torch.zeros((), dtype=torch.long) for name in missing}}
+
+
+def _say_choice(chosen: Part, parts: Sequence[Part]) -> tuple[str, ...]:
+    """A line for files that hold more than one generator, such as G and G_ema."""
+    others = [p.name for p in parts if p.role <= Role.GENERATOR and p.name != chosen.name]
+    if not others:
+        return ()
+    return (f"'{chosen.name}' is taken; {', '.join(others)} beside it is left out.",)

@@ -1,0 +1,105 @@
+"""Finding a generator in a whole model of Keras."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.spec import GeneratorSpec
+from latent.errors import UserError
+
+SUFFIXES = (".keras", ".h5")
+
+
+class KerasFinder:
+    """Finds generators in `.keras` and legacy `.h5` files; equal models have one and the same spec.
+
+    Keras counts up the names of layers with every model that is made, so names do not tell models
+    apart.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, GeneratorSpec] = {}
+
+    def find(self, path: Path) -> tuple[GeneratorSpec, dict[str, Tensor]]:
+        """The spec and the weights of a file's model.
+
+        Raises:
+            UnusableFileError: it holds no generator, is damaged, or needs code; or Keras is
+                missing here.
+        """
+        try:
+            from checkpoints_index.generators import keras_model
+
+            keras_model.refuse_code(_read_config(path))
+        except UserError as error:
+            raise UnusableFileError(str(error).rstrip(".")) from error
+        try:
+            model = keras_model.load_keras_model(str(path))
+        except Exception as error:  # whatever reading arbitrary bytes may lead to
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UnusableFileError(f"cannot be read by Keras ({said})") from error
+        z_dim, image_size = _measure(model)
+        described = json.loads(json.dumps(keras_model.describe_keras_model(model)))
+        options = {"z_dim": z_dim, "image_size": image_size, "model": described}
+        spec = self._known.setdefault(_nameless(described), GeneratorSpec("keras", options))
+        return spec, keras_model.read_keras_weights(model)
+
+
+def _read_config(path: Path) -> Any:
+    """What a file says of its model, without building it."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip() is not None:
+                    raise UnusableFileError("is damaged: it does not match its checksums")
+                return json.loads(archive.read("config.json"))
+        import h5py
+
+        with h5py.File(path) as file:
+            config = file.attrs.get("model_config")
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UnusableFileError(f"is damaged, or no file of Keras ({error})") from error
+    if config is None:
+        raise UnusableFileError(
+            "holds no whole model of Keras (weights alone, or data); save it by model.save(FILE)"
+        )
+    return json.loads(config)
+
+
+def _measure(model: Any) -> tuple[int, int]:
+    """z_dim and image_size of a generator; whatever else it is, is refused."""
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UnusableFileError(
+            f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
+            "rather than a latent point and a picture"
+        )
+    taken, given = model.inputs[0].shape, model.outputs[0].shape
+    makes_pictures = len(given) == 4 and {given[1], given[3]} & {1, 3}
+    if len(taken) != 2 or not makes_pictures:
+        raise UnusableFileError(
+            f"turns {_text(taken)} into {_text(given)}, rather than latent points into pictures"
+        )
+    return int(taken[1]), int(given[2])
+
+
+def _nameless(described: object) -> str:
+    """A model's description without the names of layers."""
+    return json.dumps(_without_names(described), sort_keys=True)
+
+
+def _without_names(described: object) -> object:
+    if isinstance(described, dict):
+        return {k: _without_names(v) for k, v in described.items() if k != "name"}
+    if isinstance(described, list):
+        return [_without_names(value) for value in described]
+    return described
+
+
+def _text(shape: Any) -> str:
+    return str(["N", *shape[1:]]).replace("'", "")

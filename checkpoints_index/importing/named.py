@@ -1,0 +1,71 @@
+"""The spec of a generator that a person names: a class of theirs, or an architecture of ours."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from checkpoints_index.generators import find_architecture
+from checkpoints_index.generators.foreign import SIZES, import_class
+from checkpoints_index.spec import GeneratorSpec
+from latent.errors import UserError
+
+Z_DIM_NAMES = ("z_dim", "nz", "latent_dim", "noise_dim", "z_size", "latent_size")
+
+
+def spec_by_name(name: str, options: Mapping[str, Any]) -> GeneratorSpec:
+    """The spec with z_dim and image_size among its options; one latent point was tried on it.
+
+    Args:
+        name: `package.module:Class`, or an architecture of ours.
+        options: what it is constructed with, of JSON's types.
+
+    Raises:
+        UserError: there is no such generator, it does not take the options, or it does not turn
+            latent points into pictures.
+    """
+    given = _as_json(options)
+    kind = import_class(name) if ":" in name else find_architecture(name)
+    known = {**_defaults(kind), **given}
+    G = GeneratorSpec(name, given).build()
+    z_dims = (known[key] for key in Z_DIM_NAMES if isinstance(known.get(key), int))
+    sizes = {"z_dim": next(z_dims, None) or _first_width(name, G)}
+    sizes["image_size"] = _measure(G, sizes["z_dim"])
+    stated = {key: known[key] for key in SIZES if isinstance(known.get(key), int)}
+    return GeneratorSpec(name, {**given, **sizes, **stated})
+
+
+def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as a run's description gives them back: tuples become lists."""
+    try:
+        return json.loads(json.dumps(dict(options), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"The options {dict(options)} cannot be kept with a run: {error}. "
+            "Use numbers, texts, lists, True, False and None."
+        ) from error
+
+
+def _defaults(kind: type[nn.Module]) -> dict[str, Any]:
+    return {name: taken.default for name, taken in inspect.signature(kind).parameters.items()}
+
+
+def _first_width(name: str, G: nn.Module) -> int:
+    """How many numbers the first layer takes."""
+    for module in G.modules():
+        if isinstance(module, nn.Linear):
+            return module.in_features
+        if isinstance(module, nn.ConvTranspose2d):
+            return module.in_channels
+    raise UserError(f"How long are the latent points of '{name}'? Say it: --option z_dim=N")
+
+
+@torch.inference_mode()
+def _measure(G: nn.Module, z_dim: int) -> int:
+    """Width in px of the picture of one latent point."""
+    return int(G(torch.randn(1, z_dim)).shape[-1])

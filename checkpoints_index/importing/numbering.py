@@ -1,0 +1,152 @@
+"""Which batch a file is, from the numbers in its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import PurePath
+
+from latent.errors import UserError
+
+LARGEST_BATCH = 2**62
+_NUMBER = re.compile(r"\d+")
+_SET_OFF_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+")
+_SEPARATORS = re.compile(r"[-_ ]+")
+
+
+def choose_batches(
+    paths: Sequence[PurePath], pattern: str | None = None
+) -> tuple[list[tuple[int, PurePath]], list[PurePath]]:
+    """Order files by the one number in which their names differ.
+
+    Args:
+        paths: relative to the folder that is imported.
+        pattern: a regular expression with one group, or a group `batch`, that is the number;
+            every path matches it.
+
+    Returns:
+        (batch, path) with batches ascending, and the paths that have no number.
+
+    Raises:
+        UserError: more than one number could be the batch, or two files have the same.
+    """
+    unnumbered: list[PurePath] = []
+    if pattern is not None:
+        numbered = [(_match(pattern, path), path) for path in paths]
+    else:
+        if len(paths) > 1:
+            unnumbered = [path for path in paths if not _numbers(path)]
+        rest = sorted(set(paths) - set(unnumbered))
+        numbered = list(zip(_read_batches(rest), rest, strict=True))
+    numbered.sort()
+    if numbered and numbered[-1][0] > LARGEST_BATCH:
+        raise UserError(
+            f"The number of '{numbered[-1][1]}' is too large for a batch. "
+            f"Choose another one with a pattern: {_suggest(numbered[-1][1])}"
+        )
+    _refuse_twins(numbered)
+    return numbered, unnumbered
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A person's pattern; it has one group, or one called `batch`.
+
+    Raises:
+        UserError: it is no regular expression, or has no such group.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"--pattern '{pattern}' is no regular expression: {error}.") from error
+    if "batch" not in compiled.groupindex and compiled.groups != 1:
+        raise UserError(
+            f"--pattern '{pattern}' has {compiled.groups} groups. Put the number, and only that, "
+            r"into brackets: 'step_(\d+)', or name its group: '(?P<batch>\d+)'."
+        )
+    return compiled
+
+
+def _match(pattern: str, path: PurePath) -> int:
+    compiled = compile_pattern(pattern)
+    found = compiled.search(path.as_posix())
+    text = found.group("batch" if "batch" in compiled.groupindex else 1) if found else None
+    if text is None or not text.isdecimal():
+        raise UserError(
+            f"--pattern '{pattern}' finds '{text}' in '{path}', which is no number. "
+            r"Let the group hold digits alone: (\d+)."
+        )
+    return int(text)
+
+
+def _read_batches(paths: Sequence[PurePath]) -> list[int]:
+    """The number that differs; where several names are the same but for separators, the last."""
+    if len(paths) < 2:
+        return [_read_single(path) for path in paths]
+    strangers = [path for path in paths if _skeleton(path) != _skeleton(paths[0])]
+    if strangers:
+        raise _ambiguous("are named in different ways", paths[0], strangers[0])
+    rows = [_numbers(path) for path in paths]
+    columns = {column for column in zip(*rows, strict=True) if len(set(column)) > 1}
+    if len(columns) > 1:
+        most_different = max(range(len(rows)), key=lambda i: _count_differing(rows[0], rows[i]))
+        raise _ambiguous("differ in more than one number", paths[0], paths[most_different])
+    return list(columns.pop()) if columns else [row[-1] for row in rows]
+
+
+def _read_single(path: PurePath) -> int:
+    """Of one file alone: its only number, or the only one that no letter touches, or none: 0.
+
+    Raises:
+        UserError: several numbers could be meant.
+    """
+    stem = path.stem
+    numbers = [found.group() for found in _NUMBER.finditer(stem)]
+    set_off = [found.group() for found in _SET_OFF_NUMBER.finditer(stem)]
+    for candidates in (numbers, set_off):
+        if len(candidates) == 1:
+            return int(candidates[0])
+    if not numbers:
+        return 0
+    raise UserError(
+        f"'{path}' has several numbers, and any of them could be the batch. "
+        f"Choose one with a pattern: {_suggest(path)}"
+    )
+
+
+def _refuse_twins(numbered: Sequence[tuple[int, PurePath]]) -> None:
+    for (batch, path), (next_batch, next_path) in pairwise(numbered):
+        if batch == next_batch:
+            raise UserError(
+                f"Both '{path}' and '{next_path}' are batch {batch}, and a batch has one "
+                "checkpoint. Choose those of one kind with a pattern: "
+                f"{_suggest(path)}, or name a folder that holds only them."
+            )
+
+
+def _ambiguous(what: str, a: PurePath, b: PurePath) -> UserError:
+    return UserError(
+        f"Which number is the batch? '{a}' and '{b}' {what}. "
+        f"Choose one with a pattern: {_suggest(a)}"
+    )
+
+
+def _suggest(path: PurePath) -> str:
+    r"""A pattern for the last number of a name, such as --pattern 'step_(\d+)'."""
+    before = re.findall(r"([A-Za-z]*[^A-Za-z0-9]*)\d+", path.stem)
+    words = re.escape(before[-1] if before else "").replace(r"\-", "-")
+    return rf"--pattern '{words}(\d+)'"
+
+
+def _numbers(path: PurePath) -> tuple[int, ...]:
+    """All numbers of a path but for its suffix: h5 is none."""
+    return tuple(int(digits) for digits in _NUMBER.findall(str(path.with_suffix(""))))
+
+
+def _skeleton(path: PurePath) -> str:
+    """What is left of a path without its numbers; how words are separated does not matter."""
+    return _SEPARATORS.sub("_", _NUMBER.sub("#", str(path.with_suffix(""))))
+
+
+def _count_differing(a: Sequence[int], b: Sequence[int]) -> int:
+    return sum(x != y for x, y in zip(a, b, strict=True))

@@ -1,0 +1,114 @@
+"""Carrying out a plan: files become checkpoints, one after another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from checkpoints_index.catalogue import checkpoints_folder
+from checkpoints_index.files import create_whole
+from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.importing.finder import GeneratorFinder
+from checkpoints_index.importing.plan import ImportPlan, PlannedFile, SkippedFile
+from checkpoints_index.index import CheckpointIndex
+from checkpoints_index.run import CheckpointRun
+from latent.errors import UserError
+
+RECORD = "import.json"
+
+
+def open_import(
+    index: CheckpointIndex, name: str, plan: ImportPlan, storage: str | None = None
+) -> CheckpointRun:
+    """The run that an import goes into: a new one, or the one that it began before.
+
+    Args:
+        storage: "exact" or "visual", which is that of a new run if None.
+
+    Raises:
+        UserError: the run is there, and was not begun by an import of this generator.
+    """
+    record = checkpoints_folder(index.folder, name).parent / RECORD
+    if name not in index:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        begun = {"folder": str(plan.folder), "generator": asdict(plan.spec)}
+        create_whole(record, json.dumps(begun, indent=1).encode())
+        return index.create(name, plan.spec, storage=storage or "visual")
+    run = index[name]
+    if not record.exists() or run.spec != plan.spec:
+        what = "of another generator" if record.exists() else "that no import began"
+        raise UserError(
+            f"There is a run '{name}' already, {what}. Import under another name: --run NAME"
+        )
+    if storage not in (None, run.storage):
+        raise UserError(
+            f"Run '{name}' keeps its checkpoints as '{run.storage}', not '{storage}'. "
+            "Leave --storage out to go on, or import under another name: --run NAME"
+        )
+    return run
+
+
+def import_files(
+    run: CheckpointRun,
+    plan: ImportPlan,
+    finder: GeneratorFinder,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[int, list[SkippedFile]]:
+    """Append the planned files that are not in the run yet, holding one in memory at a time.
+
+    Returns:
+        How many were appended, and the files that turned out to be unusable.
+
+    Raises:
+        UserError: the disk is full, or another process writes to the run. What was appended stays.
+    """
+    appended, skipped = 0, []
+    there = set(run.batches)
+    with closing(run):
+        for done, file in enumerate(plan.files):
+            on_progress(done, len(plan.files))
+            if file.batch in there:
+                continue
+            try:
+                run.append(file.batch, _read(run, plan, finder, file, max(there, default=-1)))
+            except UnusableFileError as reason:
+                skipped.append(SkippedFile(file.path, str(reason)))
+                continue
+            appended += 1
+        run.flush()
+    on_progress(len(plan.files), len(plan.files))
+    return appended, skipped
+
+
+def _read(
+    run: CheckpointRun, plan: ImportPlan, finder: GeneratorFinder, file: PlannedFile, last: int
+) -> dict[str, Tensor]:
+    """The weights of one planned file.
+
+    Raises:
+        UnusableFileError: they cannot be kept.
+    """
+    if file.batch < last:
+        raise UnusableFileError(
+            f"batch {file.batch} lies before {last}, which is in the run already"
+        )
+    found = finder.find(file.path, check=True)
+    if found.spec != plan.spec:
+        raise UnusableFileError("has changed since the import was planned")
+    if run.storage == "visual":
+        _refuse_if_not_finite(found.weights)
+    return found.weights
+
+
+def _refuse_if_not_finite(weights: Mapping[str, Tensor]) -> None:
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise UnusableFileError(
+                f"'{name}' holds numbers that are not finite, so there is no picture; "
+                "--storage exact keeps them all the same"
+            )
