@@ -21,6 +21,7 @@ from checkpoints_index.writer import SegmentWriter
 
 QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
 FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 8
+LOOK_AHEAD_SECONDS = 0.8  # that the first checkpoint waits for the next one
 NICENESS = 5  # the training step comes first; encoding takes what it leaves
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # of a state dict
@@ -45,6 +46,7 @@ class Appender:
         self._written: list[Record] = []
         self._error: Exception | None = None
         self._stuck = self._closing = False
+        self._drainers = 0  # calls that wait for everything to be written
         self._thread = threading.Thread(target=self._work, name=f"append {run}", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -77,7 +79,10 @@ class Appender:
         """
         with self._changed:
             self._try_again()
+            self._drainers += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._error is not None or self._is_idle())
+            self._drainers -= 1
             self._raise_error()
 
     def flush(self) -> None:
@@ -121,8 +126,7 @@ class Appender:
         """Refuse weights that are not those of this run's generator."""
         given = read_signature(weights)
         if self._signature is None:
-            with torch.device("meta"):
-                expected = read_signature(self._spec.build().state_dict())
+            expected = read_signature(self._spec.expected_weights())
             if _shapes(given) != _shapes(expected):
                 raise CheckpointError(_describe_mismatch(self._run, expected, given))
             self._signature = given
@@ -187,13 +191,24 @@ class Appender:
     def _encode(self, snapshot: Snapshot) -> None:
         encoded = None
         try:
-            encoded = self._encoder.encode(*snapshot.wait())
+            following = self._look_ahead() if self._encoder.wants_to_see_next else None
+            encoded = self._encoder.encode(*snapshot.wait(), following)
         finally:
             with self._changed:
                 self._waiting.popleft()
                 self._free.append(snapshot)
                 self._unwritten = encoded
                 self._changed.notify_all()
+
+    def _look_ahead(self) -> dict[str, Tensor] | None:
+        """The weights of the checkpoint behind the one that is encoded, if it comes soon."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._waiting) > 1 or self._drainers or self._closing,
+                LOOK_AHEAD_SECONDS,
+            )
+            following = self._waiting[1] if len(self._waiting) > 1 else None
+        return following.wait()[1] if following is not None else None
 
     def _write(self, encoded: Encoded) -> None:
         """Write what is not yet written of a checkpoint, and forget each part as it is."""

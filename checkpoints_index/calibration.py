@@ -40,14 +40,17 @@ class Difference:
 class Calibration:
     """Chooses steps for one generator, and checks them by rendering."""
 
-    def __init__(
-        self, spec: GeneratorSpec, promise: Promise, device: str | torch.device = "cpu"
-    ) -> None:
+    def __init__(self, spec: GeneratorSpec, promise: Promise) -> None:
         self.promise = promise
-        self._G = spec.build().to(device)
+        with torch.random.fork_rng(devices=[]):  # training draws the same numbers without us
+            self._G = spec.build()
         generator = torch.Generator().manual_seed(CALIBRATION_SEED)
         count = promise.pictures if spec.image_size <= 256 else max(1, promise.pictures // 4)
-        self._z = torch.randn(count, spec.z_dim, generator=generator).to(device)
+        self._z = torch.randn(count, spec.z_dim, generator=generator)
+
+    def move(self, device: str | torch.device) -> None:
+        """Render there from now on."""
+        self._G, self._z = self._G.to(device), self._z.to(device)
 
     def choose_steps(
         self,
@@ -75,11 +78,12 @@ class Calibration:
             )
             for name, sensitivity in self._measure_sensitivities(weights).items()
         ]
+        exact = self._render(weights)
         wanted_rms = share * self.promise.rms
         allowed, best = wanted_rms**2, dict[str, float]()
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
-            difference = self.compare(weights, round_weights(weights, steps))
+            difference = _compare(exact, self._render(round_weights(weights, steps)))
             kept = difference.rms <= wanted_rms and difference.keeps(self.promise)
             if kept:
                 best = steps
@@ -97,8 +101,7 @@ class Calibration:
         pictures: int | None = None,
     ) -> Difference:
         """Render some or all calibration points with both, and say how far they are apart."""
-        exact, other = self._render(weights, pictures), self._render(rounded, pictures)
-        return Difference(_rms(exact - other), int((exact.round() - other.round()).abs().max()))
+        return _compare(self._render(weights, pictures), self._render(rounded, pictures))
 
     def _measure_sensitivities(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Mean square change of the picture (levels^2) for each unit of variance of one weight."""
@@ -214,6 +217,10 @@ def may_be_rounded(tensor: Tensor) -> bool:
         and tensor.ndim >= 2
         and tensor.numel() >= SMALLEST_ROUNDED_TENSOR
     )
+
+
+def _compare(exact: Tensor, other: Tensor) -> Difference:
+    return Difference(_rms(exact - other), int((exact.round() - other.round()).abs().max()))
 
 
 def _rms(tensor: Tensor) -> float:

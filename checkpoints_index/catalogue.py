@@ -53,15 +53,23 @@ class Catalogue:
 
     @property
     def size_bytes(self) -> int:
-        return sum(path.stat().st_size for path in segments.list_segments(self.folder))
+        return sum(segment.file_bytes for segment in self._segments.values())
 
     def records_in(self, path: Path) -> list[Record]:
         """All records of a segment, hops as well."""
         return self._records_in[path]
 
     def refresh(self) -> None:
-        """Take in what was appended, cut or replaced since the last look."""
+        """Take in what was appended, cut, replaced or removed since the last look."""
         paths = segments.list_segments(self.folder)
+        try:
+            self._look_at(paths)
+        except FileNotFoundError:
+            if segments.list_segments(self.folder) == paths:
+                raise
+            self.refresh()  # one of them was removed meanwhile, by thinning
+
+    def _look_at(self, paths: list[Path]) -> None:
         if set(self._segments) - set(paths) or any(map(self._was_replaced, paths)):
             self.records, self.descriptions = {}, {}
             self._segments, self._records_in, self._batches = {}, {}, None

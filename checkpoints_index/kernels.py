@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+LONG_GAP = 255  # gaps from here on do not fit in their byte
 TRITS = 5  # three-valued digits in a byte: 3^5 = 243
 _RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)  # byte // 3^k is
 _SHIFTS = np.array([0, 9, 9, 9, 14, 0], np.uint16)  # (byte * reciprocal) >> shift, below 3^5
@@ -80,14 +81,35 @@ def count_beyond(items, limit):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def add_at(gaps, moves, items):  # type: ignore[no-untyped-def]
-    """Add moves [K] to the items that the gaps lead to; False where they lead outside."""
-    position = np.int64(0)
+def add_at_gaps(gaps, long_gaps, signs, further, magnitudes, sign, items):  # type: ignore[no-untyped-def]
+    """Move the items that gaps lead to, by one or by more; False where they lead outside.
+
+    Args:
+        gaps: uint8 [K], how far it is to each from the one before; LONG_GAP for a longer one.
+        long_gaps: uint32 [how many gaps are long].
+        signs, further: uint8 [ceil(K / 8)], a bit for each of K, the highest first: whether it
+            goes down, and whether it goes by more than one.
+        magnitudes: integers [how many go further], by how much.
+        sign: 1, or -1 to go the other way.
+        items: integers [N], changed.
+    """
+    position, longs, fars = np.int64(0), 0, 0
     for k in range(gaps.size):
-        position += np.int64(gaps[k])
+        if gaps[k] < LONG_GAP:
+            position += np.int64(gaps[k])
+        elif longs < long_gaps.size:
+            position += np.int64(long_gaps[longs])
+            longs += 1
+        shift = 7 - (k & 7)
+        move = np.int64(sign)
+        if (further[k >> 3] >> shift) & 1:
+            if fars >= magnitudes.size:
+                return False
+            move *= np.int64(magnitudes[fars])
+            fars += 1
         if position >= items.size:
             return False
-        items[position] += moves[k]
+        items[position] += -move if (signs[k >> 3] >> shift) & 1 else move
     return True
 
 
@@ -214,8 +236,10 @@ def pack_magnitudes(new, base, exponent_shift, exponent_mask, classes, words):  
     """
     pending, filled, count = np.uint64(0), np.int64(0), 0
     for i in range(new.size):
-        difference = np.int64(new.dtype.type(new[i] - base[i]))
-        magnitude = np.uint64(abs(difference))
+        # Unsigned, as the compiler takes it for granted that signed 8-byte integers never wrap.
+        wrapped = np.uint64(new[i]) - np.uint64(base[i])
+        difference = np.int64(new.dtype.type(wrapped))
+        magnitude = np.uint64(difference) if difference >= 0 else -np.uint64(difference)
         length = _bit_length(magnitude)  # type: ignore[call-arg,var-annotated]
         classes[i] = np.uint8(length + _exponent(base[i], exponent_shift, exponent_mask))
         if length == 0:

@@ -28,7 +28,6 @@ SPARSE = 0.09  # below this share of moved items gaps are the smallest
 FEW = 0.03  # items that may go further than a digit holds
 
 Exponent = tuple[int, int]  # shift and mask of the exponent in the bits of a float; (0, 0) for none
-_LONG_GAP = 255  # gaps from here on do not fit in their byte
 _PART = struct.Struct("<II")  # length as it is, length compressed
 _HEAD = struct.Struct("<B")
 _LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # that `SPLIT` may set apart, by bytes an item
@@ -93,8 +92,8 @@ class BlockPacker:
         further = magnitudes > 1
         return b"".join(
             (
-                self._compress(np.minimum(gaps, _LONG_GAP).astype(np.uint8)),
-                self._compress(_to_planes(gaps[gaps >= _LONG_GAP].astype(np.uint32))),
+                self._compress(np.minimum(gaps, kernels.LONG_GAP).astype(np.uint8)),
+                self._compress(_to_planes(gaps[gaps >= kernels.LONG_GAP].astype(np.uint32))),
                 self._compress(np.packbits(moves < 0)),
                 self._compress(np.packbits(further)),
                 self._compress(_to_planes(magnitudes[further])),
@@ -158,9 +157,11 @@ class BlockUnpacker:
             if packed.size != -(-items.size // digits):
                 raise ValueError("a block of another size")
             (kernels.add_trits if form == TRITS else kernels.add_nibbles)(packed, direction, items)
-        self._unpack_beyond(block, at, items, sign)
+        self._unpack_beyond(block, at, items, direction)
 
-    def _unpack_beyond(self, block: memoryview, at: int, items: np.ndarray, sign: int) -> None:
+    def _unpack_beyond(
+        self, block: memoryview, at: int, items: np.ndarray, direction: np.integer
+    ) -> None:
         gaps, at = self._decompress(block, at)
         if not gaps.size:
             return
@@ -168,13 +169,17 @@ class BlockUnpacker:
         signs, at = self._decompress(block, at)
         further, at = self._decompress(block, at)
         magnitudes, at = self._decompress(block, at)
-        steps = gaps.astype(np.uint32)
-        steps[gaps == _LONG_GAP] = _from_planes(long_gaps, np.dtype(np.uint32))
-        moves = np.ones(gaps.size, items.dtype)
-        moves[_unpack_bits(further, gaps.size)] = _from_planes(magnitudes, items.dtype)
-        backwards = _unpack_bits(signs, gaps.size)
-        np.negative(moves, out=moves, where=backwards if sign > 0 else ~backwards)
-        if not kernels.add_at(steps, moves, items):
+        if signs.size != -(-gaps.size // 8) or further.size != signs.size:
+            raise ValueError("a block of another size")
+        if not kernels.add_at_gaps(
+            gaps,
+            _from_planes(long_gaps, np.dtype(np.uint32)),
+            signs,
+            further,
+            _from_planes(magnitudes, items.dtype),
+            direction,
+            items,
+        ):
             raise ValueError("a block whose gaps lead outside")
 
     def _unpack_split(
@@ -210,7 +215,7 @@ class BlockUnpacker:
         size_bytes, compressed_bytes = _PART.unpack_from(block, at)
         start = at + _PART.size
         if not size_bytes:
-            return np.empty(0, np.uint8), start
+            return np.frombuffer(b"", np.uint8), start
         part = self._zstd.decompress(block[start : start + compressed_bytes])
         if len(part) != size_bytes:
             raise ValueError("a block of another size")
@@ -225,12 +230,6 @@ def _low_shape(count: int, low_bits: int) -> tuple[int, int]:
     return (1, -(-count // 2)) if low_bits == 4 else (low_bits // 8, count)
 
 
-def _unpack_bits(packed: np.ndarray, count: int) -> np.ndarray:
-    if packed.size != -(-count // 8):
-        raise ValueError("a block of another size")
-    return np.unpackbits(packed, count=count).view(bool)
-
-
 def _to_planes(items: np.ndarray) -> np.ndarray:
     """First bytes with first bytes, second with second: the zeros come together."""
     return np.ascontiguousarray(items.view(np.uint8).reshape(-1, items.itemsize).T).reshape(-1)
@@ -239,4 +238,4 @@ def _to_planes(items: np.ndarray) -> np.ndarray:
 def _from_planes(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if planes.size % dtype.itemsize:
         raise ValueError("a block of another size")
-    return np.ascontiguousarray(planes.reshape(dtype.itemsize, -1).T).reshape(-1).view(dtype)
+    return np.array(planes.reshape(dtype.itemsize, -1).T, order="C").reshape(-1).view(dtype)

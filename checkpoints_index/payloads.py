@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -28,12 +28,16 @@ def pack(layout: Layout, new: Lanes, base: Lanes | None, packer: BlockPacker) ->
 
 
 def unpack(
-    layout: Layout, steps: Sequence[Step], lanes: Lanes, pool: ThreadPoolExecutor | None = None
+    layout: Layout,
+    steps: Sequence[Step],
+    lanes: Lanes,
+    pool: Executor | None = None,
+    threads: int = 1,
 ) -> None:
     """Walk along payloads, in place: from the integers of the first base to those of the last.
 
-    All steps of one block come before the next block, so that it stays in the cache; with a pool,
-    several blocks are under way at a time.
+    All steps of one block come before the next block, so that it stays in the cache; the threads
+    of a pool share the blocks.
 
     Args:
         lanes: integers of the base of the first payload; zeros where that is a key.
@@ -43,15 +47,16 @@ def unpack(
     """
     tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in steps]
 
-    def walk(position: int) -> None:
-        lane, place = layout.blocks[position]
-        unpacker, items = BlockUnpacker(), lanes[lane][place]
-        exponent = lane.exponent(layout.reversible)
-        for table, (_, sign) in zip(tables, steps, strict=True):
-            unpacker.unpack(table[position], items, exponent, sign)
+    def walk(positions: range) -> None:
+        unpacker = BlockUnpacker()
+        for position in positions:
+            lane, place = layout.blocks[position]
+            items, exponent = lanes[lane][place], lane.exponent(layout.reversible)
+            for table, (_, sign) in zip(tables, steps, strict=True):
+                unpacker.unpack(table[position], items, exponent, sign)
 
-    walks = (pool.map if pool else map)(walk, range(len(layout.blocks)))
-    for _ in walks:
+    shares = [range(first, len(layout.blocks), threads) for first in range(threads)]
+    for _ in pool.map(walk, shares) if pool else map(walk, shares):
         pass
 
 

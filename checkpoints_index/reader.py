@@ -29,6 +29,8 @@ from checkpoints_index.segments import Record
 MOST_THREADS = 8
 RECORD_COST_BYTES = 50_000  # what walking one more record costs beside its bytes
 WALK_BYTES = 64 << 20  # of payloads that are held at a time
+PASSED_BYTES = 256 << 20  # of checkpoints that are kept because they were passed on the way
+MOST_PASSED = 8
 NOTHING = -1  # the place that keys set out from
 
 
@@ -60,9 +62,11 @@ class CheckpointReader:
         self._run, self._catalogue = catalogue.run, catalogue
         self._layouts: dict[tuple[Path, bytes], Layout] = {}
         self._damaged: set[Record] = set()
-        self._here: tuple[Record, Layout, Lanes] | None = None
-        threads = min(MOST_THREADS, threads or os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(threads, "decode") if threads > 1 else None
+        self._segment: Layout | None = None  # of what is decoded
+        self._here: tuple[Record, Lanes] | None = None
+        self._passed: dict[int, Lanes] = {}  # beside it in a segment that leads one way only
+        self._threads = min(MOST_THREADS, threads or os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(self._threads, "decode") if self._threads > 1 else None
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
@@ -79,9 +83,9 @@ class CheckpointReader:
         record = self.find(batch)
         try:
             return self.layout(record), self._decode(record)
-        except DamagedCheckpointError:
+        except (DamagedCheckpointError, FileNotFoundError):
             self._catalogue.refresh()  # it may have been replaced meanwhile, by thinning
-            if self._catalogue.records.get(batch) in (None, record):
+            if self._catalogue.records.get(batch) == record:
                 raise
         record = self.find(batch)
         return self.layout(record), self._decode(record)
@@ -110,24 +114,27 @@ class CheckpointReader:
 
     def _decode(self, record: Record) -> Lanes:
         layout = self.layout(record)
-        if self._here is not None and self._here[:2] == (record, layout):
-            return self._here[2]
+        if self._segment is not layout:
+            self._segment, self._here = layout, None
+            self._passed.clear()
+        if self._here is not None and self._here[0] == record:
+            return self._here[1]
         lanes = None
         while lanes is None:
-            lanes = self._walk(self._find_way(record, layout), layout)
+            lanes = self._walk(record, self._find_way(record, layout), layout)
         if integers.checksum(lanes) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
-        self._here = record, layout, lanes
+        self._here = record, lanes
         return lanes
 
     def _find_way(self, record: Record, layout: Layout) -> list[Leg]:
         """The legs that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
-        here = self._here[0] if self._here and self._here[1] is layout else None
+        here = self._here[0] if self._here else None
         short = self._find_short_way(here, record, layout)
         if short is not None:
             return [short]
         edges = self._collect_edges(record.path, layout)
-        starts = [NOTHING] if here is None else [NOTHING, here.batch]
+        starts = [NOTHING, *self._passed] + ([here.batch] if here else [])
         order = count()
         queue: list[tuple[int, int, int, Leg | None]] = [(0, next(order), s, None) for s in starts]
         arrived: dict[int, Leg | None] = {}
@@ -165,12 +172,13 @@ class CheckpointReader:
                     edges[leg.source].append(leg)
         return edges
 
-    def _walk(self, legs: list[Leg], layout: Layout) -> Lanes | None:
-        """Take the integers along all legs; None where a record on the way is damaged."""
-        start = legs[0].source
-        lanes = self._here[2] if self._here and start != NOTHING else layout.empty_lanes()
-        self._here = None  # its integers are about to be changed in place
-        for group in _group(legs):
+    def _walk(self, record: Record, legs: list[Leg], layout: Layout) -> Lanes | None:
+        """Take the integers along all legs to a record; None where one on the way is damaged."""
+        lanes = self._set_out(legs[0].source if legs else record.batch, layout)
+        room = 0 if layout.reversible else min(MOST_PASSED, PASSED_BYTES // layout.size_bytes)
+        slow = min(room, len(legs) - 1) if len(legs) > 2 else 0  # legs behind which to remember
+        groups = [*_group(legs[: len(legs) - slow]), *([leg] for leg in legs[len(legs) - slow :])]
+        for group in groups:
             steps = []
             for leg in group:
                 payload = segments.read_payload(leg.record)
@@ -178,8 +186,25 @@ class CheckpointReader:
                     self._damaged.add(leg.record)
                     return None
                 steps.append((payload, leg.sign))
-            payloads.unpack(layout, steps, lanes, self._pool)
+            payloads.unpack(layout, steps, lanes, self._pool, self._threads)
+            if slow and group is not groups[-1]:
+                self._remember(group[-1].target, lanes, room)
         return lanes
+
+    def _set_out(self, place: int, layout: Layout) -> Lanes:
+        """The integers of a known place, free to be changed."""
+        here, self._here = self._here, None
+        if here is not None and here[0].batch == place:
+            return here[1]
+        if place in self._passed:
+            return _copy(self._passed[place])
+        return layout.empty_lanes()
+
+    def _remember(self, place: int, lanes: Lanes, room: int) -> None:
+        """Keep the integers of a place that is passed, since the next step may lead back to it."""
+        self._passed[place] = _copy(lanes)
+        while len(self._passed) > room:
+            del self._passed[next(iter(self._passed))]
 
     def _damage(self, record: Record, reason: str) -> DamagedCheckpointError:
         return DamagedCheckpointError(self._run, record.batch, record.path, reason)
@@ -203,6 +228,10 @@ class CheckpointReader:
         )
 
 
+def _copy(lanes: Lanes) -> Lanes:
+    return {lane: items.copy() for lane, items in lanes.items()}
+
+
 def _trace(arrived: dict[int, Leg | None], place: int) -> list[Leg]:
     """The legs that led to a place, in the order they are walked."""
     legs: list[Leg] = []
@@ -221,4 +250,5 @@ def _group(legs: list[Leg]) -> Iterator[list[Leg]]:
             yield group
             group = []
         group.append(leg)
-    yield group
+    if group:
+        yield group

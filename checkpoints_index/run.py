@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from checkpoints_index.catalogue import Catalogue
 from checkpoints_index.encoder import Encoder
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.files import sync_folder, truncate
+from checkpoints_index.integers import Layout
 from checkpoints_index.promise import Promise
 from checkpoints_index.reader import CheckpointReader
+from checkpoints_index.rewriting import drop_all_but
 from checkpoints_index.spec import GeneratorSpec
 from checkpoints_index.stream import stream
 from checkpoints_index.verification import Finding, verify
@@ -78,11 +80,21 @@ class CheckpointRun:
         return self._catalogue.size_bytes
 
     @property
-    def key_batches(self) -> list[int]:
-        """The batches at which reading may begin without reading anything before."""
+    def plain_bytes(self) -> int:
+        """Bytes that one checkpoint takes as plain tensors."""
         self._settle()
-        records = self._catalogue.records
-        return [batch for batch in self._catalogue.batches if records[batch].kind == segments.KEY]
+        known = [held for held in self._catalogue.descriptions.values() if held is not None]
+        if known:
+            return Layout.from_json(known[-1]).size_bytes
+        return sum(tensor.nbytes for tensor in self.spec.expected_weights().values())
+
+    @property
+    def key_batches(self) -> list[int]:
+        """The batches of keys and hops, at which reading may begin with little before."""
+        self._settle()
+        catalogue = self._catalogue
+        ways = (record for path in catalogue.descriptions for record in catalogue.records_in(path))
+        return sorted({way.batch for way in ways if way.kind != segments.DIFFERENCE})
 
     def digest(self, batches: Iterable[int]) -> str:
         """Stands for the weights at these batches: it changes when one of them does."""
@@ -137,7 +149,8 @@ class CheckpointRun:
 
     def generator(self, batch: int, device: str | torch.device = "cpu") -> nn.Module:
         """The generator at a batch, in eval mode: z [N, z_dim] -> float [N, 3, H, W] in -1..1."""
-        G = self.spec.build()
+        with torch.random.fork_rng(devices=[]):
+            G = self.spec.build()
         G.load_state_dict(self.weights(batch))
         return G.to(device).eval()
 
@@ -174,6 +187,28 @@ class CheckpointRun:
                 truncate(path, later[0].offset)
         self._settle()
         self._last_appended = self._catalogue.batches[-1] if self._catalogue.batches else None
+
+    def thin(
+        self,
+        keep: Collection[int],
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Drop every checkpoint but those of these batches, which stay bit for bit what they are.
+
+        SIGKILL leaves each checkpoint as it was or dropped; the same call goes on from there. Room
+        is needed for one segment at a time.
+
+        Args:
+            keep: batches; those without a checkpoint are passed over.
+            on_progress: is told how many checkpoints were written anew, of how many.
+
+        Raises:
+            CheckpointError: nothing would stay, another process writes to the run, or what is to
+                stay of a segment is damaged; then that segment is as it was, all others are done.
+            DiskFullError: there is no room to write a segment anew.
+        """
+        self.close()
+        drop_all_but(self.name, self.folder, keep, on_progress)
 
     def verify(self, deep: bool = False, share: float = 1.0) -> Iterator[Finding]:
         """Read checkpoints back, and say of each what is wrong with it, if anything is.

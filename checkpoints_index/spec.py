@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,15 @@ class GeneratorSpec:
         from checkpoints_index.generators import build_generator
 
         return build_generator(self.architecture, self.options).eval()
+
+    def expected_weights(self) -> dict[str, Tensor]:
+        """Names, shapes and dtypes of its state dict, as tensors without content.
+
+        Draws no random numbers, so that a seeded training is none the wiser.
+        """
+        import torch
+
+        ours = ":" not in self.architecture and self.architecture != "keras"
+        with torch.random.fork_rng(devices=[]), torch.device("meta" if ours else "cpu"):
+            weights = self.build().state_dict()
+        return {name: tensor.to("meta") for name, tensor in weights.items()}

@@ -28,7 +28,8 @@ def stream(
     On a GPU the lattices stay there as integers; what crosses the bus is their small difference to
     the checkpoint before, and it is added there.
     """
-    G = catalogue.spec.build().to(device).eval()
+    with torch.random.fork_rng(devices=[]):
+        G = catalogue.spec.build().to(device).eval()
     residents = Residents(G, device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
@@ -78,11 +79,15 @@ class Feed:
         restore_bits(lanes, bits)
         if not self._in_differences:
             return Decoded(layout, bits, in_differences=False)
-        before = self._before
-        self._before = {n: items.copy() for n, items in lanes.items() if n.kind == "lattice"}
+        lattices = {lane: items.copy() for lane, items in lanes.items() if lane.kind == "lattice"}
+        before, self._before = self._before, lattices
         if not follows:
-            return Decoded(layout, bits, in_differences=False)
-        moved = {lane: narrow(lanes[lane] - items) for lane, items in before.items()}
+            return Decoded(
+                layout,
+                {**bits, **{lane: items.copy() for lane, items in lattices.items()}},
+                in_differences=False,
+            )
+        moved = {lane: narrow(items - before[lane]) for lane, items in lattices.items()}
         return Decoded(layout, {**bits, **moved}, in_differences=True)
 
 

@@ -14,7 +14,7 @@ from checkpoints_index.files import create_whole, truncate
 from checkpoints_index.locks import WriterLock
 from checkpoints_index.segments import Draft, Record
 
-SYNC_RECORDS, SYNC_SECONDS = 64, 1.0  # whichever is first: then what was written is synced
+SYNC_RECORDS, SYNC_SECONDS = 64, 0.5  # whichever is first: then what was written is synced
 SEGMENT_BYTES = 1 << 29
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from checkpoints_index.generators.dcgan import SIZES
@@ -30,8 +29,7 @@ def recognise_own(weights: Mapping[str, Tensor]) -> GeneratorSpec | None:
 
 def shapes_of(spec: GeneratorSpec) -> dict[str, tuple[int, ...]]:
     """The shapes of a generator's tensors by name, without the memory for them."""
-    with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in spec.build().state_dict().items()}
+    return {name: tuple(tensor.shape) for name, tensor in spec.expected_weights().items()}
 
 
 def _guess_dcgan(shapes: Shapes) -> Iterator[GeneratorSpec]:

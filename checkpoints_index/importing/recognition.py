@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from checkpoints_index.generators import find_architecture
@@ -82,7 +81,7 @@ class ByShapes:
     def _recognise(self, weights: Weights) -> Recognised:
         own = recognise_own(weights)
         if own is not None and self._only in (None, own.architecture):
-            return Recognised(own, expect(own))
+            return Recognised(own, own.expected_weights())
         if self._only is not None:
             raise UnusableFileError(f"holds weights that are not those of '{self._only}'")
         steps = order_layers(read_layers(weights))
@@ -93,14 +92,14 @@ class ByShapes:
             f"{self._hints.output} at the end are taken, as is usual. "
             "Others: --option activation=relu or leaky_relu, --option output=tanh or sigmoid."
         )
-        return Recognised(spec, expect(spec), (assumed,))
+        return Recognised(spec, spec.expected_weights(), (assumed,))
 
 
 class ByName:
     """Recognises the weights of one generator, by the names and shapes of its tensors."""
 
     def __init__(self, spec: GeneratorSpec) -> None:
-        self._recognised = Recognised(spec, expect(spec, "cpu"))
+        self._recognised = Recognised(spec, spec.expected_weights())
 
     def recognise(self, weights: Weights) -> Recognised:
         expected = self._recognised.expected
@@ -114,16 +113,6 @@ class ByName:
                 f"{_shape(weights, name)} in it and {_shape(expected, name)} in the class"
             )
         return self._recognised
-
-
-def expect(spec: GeneratorSpec, device: str = "meta") -> dict[str, Tensor]:
-    """The shapes and types of a generator's tensors.
-
-    Args:
-        device: where it is built; somebody else's class may need more than "meta".
-    """
-    with torch.device(device):
-        return {name: tensor.to("meta") for name, tensor in spec.build().state_dict().items()}
 
 
 def _shape(weights: Weights, name: str) -> str:

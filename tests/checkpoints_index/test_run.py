@@ -188,3 +188,17 @@ def test_the_index_lists_its_runs(index, full):
     assert list(CheckpointIndex(index.folder)) == ["city"]
     assert "city" in index
     assert "town" not in index
+
+
+def test_keeping_checkpoints_draws_no_random_numbers(index, spec, history):
+    """Else a training that is resumed would not be the one that was stopped."""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with index.create("city", spec, storage="visual") as run:
+        for batch, weights in enumerate(history[:5]):
+            run.append(batch, weights)
+        run.flush()
+        run.generator(3)
+        list(run.stream())
+    assert torch.equal(torch.rand(3), expected)
