@@ -71,6 +71,14 @@ class Appender:
             written, self._written = self._written, []
         return written
 
+    def settle(self) -> None:
+        """Return when all that was appended is written, or cannot be for now."""
+        with self._changed:
+            self._drainers += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._stuck or self._is_idle())
+            self._drainers -= 1
+
     def drain(self) -> None:
         """Return when all that was appended is written.
 

@@ -177,6 +177,8 @@ class CheckpointRun:
         self._open_appender().begin_anew()
         for path in reversed(segments.list_segments(self.folder)):
             segment = segments.read_segment(path)
+            if not segment.records:
+                continue  # its writer was killed before the first one
             later = [record for record in segment.records if record.batch > after_batch]
             if not later:
                 break
@@ -233,9 +235,9 @@ class CheckpointRun:
         self.close()
 
     def _settle(self) -> None:
-        """See all that was appended, here and elsewhere."""
+        """See all that was appended and could be written, here and elsewhere."""
         if self._appender is not None:
-            self._appender.drain()
+            self._appender.settle()
         self._catalogue.refresh()
 
     def _open_appender(self) -> Appender:

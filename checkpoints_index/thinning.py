@@ -65,9 +65,9 @@ def keep_within(
 ) -> set[int]:
     """As many checkpoints as fit: the first, the last, the pinned, and the rest evenly.
 
-    One stride for the whole run, the smallest that fits: the film goes on at one pace, and no
-    part of the growth is judged less worth than another. Who wants the beginning slower thins
-    the rest first, with `keep_every` and a range.
+    Evenly over the whole run, so that the film goes on at one pace and no part of the growth is
+    judged less worth than another: of consecutive batches, the gaps differ by one at most. Who
+    wants the beginning slower thins the rest first, with `keep_every` and a range.
 
     Args:
         batches: ascending.
@@ -85,14 +85,14 @@ def keep_within(
             f"{budget_bytes:,} bytes are too few: the first, the last and the pinned checkpoints "
             f"({len(always):,} in all) take about {needed:,.0f}. Allow that much, or pin fewer."
         )
-    too_small, fits = 1, batches[-1] + 1  # which leaves nothing but those
-    while fits - too_small > 1:
-        stride = (too_small + fits) // 2
-        if estimate(keep_every(batches, stride) | always) <= budget_bytes:
-            fits = stride
+    fits, too_many = 1, batches[-1] - batches[0] + 1
+    while too_many - fits > 1:
+        count = (fits + too_many) // 2
+        if estimate(_spread(batches, count) | always) <= budget_bytes:
+            fits = count
         else:
-            too_small = stride
-    return keep_every(batches, fits) | always
+            too_many = count
+    return _spread(batches, fits) | always
 
 
 def estimate_bytes(catalogue: Catalogue, keep: Collection[int], correction: float = 1.0) -> float:
@@ -137,7 +137,7 @@ def thin_to_budget(
 ) -> None:
     """Drop checkpoints evenly until a run takes no more than so many bytes.
 
-    Where the estimate was too low it is thinned once more, with a larger stride.
+    Where the estimate was too low it is thinned once more.
 
     Args:
         pinned: batches that stay, as the first and the last do.
@@ -149,6 +149,15 @@ def thin_to_budget(
         run.thin(choose_for_budget(run, budget_bytes, pinned), on_progress)
 
 
+def _spread(batches: Sequence[int], count: int) -> set[int]:
+    """The first checkpoint in each of so many equal stretches of the run."""
+    first, length = batches[0], batches[-1] - batches[0] + 1
+    first_of: dict[int, int] = {}
+    for batch in batches:
+        first_of.setdefault((batch - first) * count // length, batch)
+    return set(first_of.values())
+
+
 def _ends(batches: Sequence[int]) -> set[int]:
     return {batches[0], batches[-1]} if batches else set()
 
@@ -157,7 +166,7 @@ def _estimate_segment(catalogue: Catalogue, path: Path, keep: set[int], correcti
     batches = batches_in(catalogue, path)
     staying = [batch for batch in batches if batch in keep]
     description = catalogue.descriptions[path]
-    if not staying:
+    if batches and not staying:
         return 0
     if len(staying) == len(batches) or description is None:
         return path.stat().st_size
@@ -177,7 +186,7 @@ def _estimate_segment(catalogue: Catalogue, path: Path, keep: set[int], correcti
 def _accumulate_variances(batches: list[int], records: list[Record], weights: int) -> list[float]:
     """Variance of the way from the first checkpoint of a segment to each, step by step."""
     variances = {
-        record.batch: 4 ** (8 * record.payload_bytes / weights) - 1
+        record.batch: 4 ** min(64, 8 * record.payload_bytes / weights) - 1
         for record in records
         if record.kind == segments.DIFFERENCE
     }

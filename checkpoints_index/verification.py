@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,16 +31,28 @@ def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
         deep: decode each, rather than hold its stored bytes against their checksum.
         share: of the checkpoints that are looked at, chosen at random.
     """
-    chosen = random.sample(catalogue.batches, round(share * len(catalogue.batches)))
+    count = math.ceil(share * len(catalogue.batches))
+    chosen = random.sample(catalogue.batches, count)
     reader = CheckpointReader(catalogue)
     for batch in sorted(chosen):
-        yield _examine(reader, catalogue.records[batch], deep)
+        found = _examine(reader, catalogue.records[batch], deep)
+        if found.reason is None or _is_as_listed(catalogue, batch):
+            yield found
+        elif batch in catalogue.records:  # it was rewritten while we looked
+            yield _examine(reader, catalogue.records[batch], deep)
     for path in segments.list_segments(catalogue.folder):
         yield from _examine_rest(reader, catalogue, path)
 
 
+def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:
+    """Whether a checkpoint is still where it was when its run was last looked at."""
+    before = catalogue.records[batch]
+    catalogue.refresh()
+    return catalogue.records.get(batch) == before
+
+
 def _examine(reader: CheckpointReader, record: Record, deep: bool) -> Finding:
-    damaged = segments.read_payload(record) is None
+    damaged = not record.path.exists() or segments.read_payload(record) is None
     if not deep and not damaged:
         return Finding(record.batch, record.path)
     reason = "its bytes have changed" if damaged else None
@@ -52,7 +65,12 @@ def _examine(reader: CheckpointReader, record: Record, deep: bool) -> Finding:
 
 def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
     """Headers, hops, and bytes that are no record."""
-    segment = segments.scan_segment(path)
+    try:
+        segment = segments.scan_segment(path)
+    except FileNotFoundError:
+        return  # thinned away since it was listed
+    if path not in catalogue.descriptions:
+        return  # begun since
     known = catalogue.records_in(path)
     first = known[0].batch if known else 0
     if segment.description is None:

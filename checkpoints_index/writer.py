@@ -137,8 +137,8 @@ class SegmentWriter:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return DiskFullError(
                 f"No room for checkpoint {batch} of run '{self._run}' ({size_bytes:,} bytes). All "
-                "checkpoints before it are whole, and it is kept in memory. Free some space and "
-                f"go on, or make room: studio thin {self._run} --every 2"
+                "checkpoints before it are whole, and it waits in memory. Free some space and "
+                f"go on; or stop the run and thin it out: studio thin {self._run} --every 2"
             )
         return CheckpointError(
             f"Checkpoint {batch} of run '{self._run}' could not be written to "
@@ -153,6 +153,8 @@ def cut_torn_tail(run: str, folder: Path) -> None:
     if not paths:
         return
     segment = segments.scan_segment(paths[-1])
+    if segment.description is None and not segment.records:
+        return  # nothing of it is known, least of all where it ends
     whole_bytes = segment.whole_bytes
     last = segment.records[-1] if segment.records and not segment.finished else None
     if last is not None and segments.read_payload(last) is None:

@@ -45,10 +45,19 @@ def create_jobs(db: sqlite3.Connection) -> None:
     )
 
 
+def create_pins(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE pins (
+            run TEXT NOT NULL, batch INTEGER NOT NULL, created_at REAL NOT NULL,
+            PRIMARY KEY (run, batch))"""
+    )
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
     create_specimens,
     create_jobs,
+    create_pins,
 ]
 
 
@@ -74,7 +83,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.DatabaseError as error:
         raise UserError(
             f"{path} is damaged ({error}). Move it away: runs are listed from their checkpoints, "
-            "only specimens, jobs and events are kept in it alone."
+            "only specimens, pins, jobs and events are kept in it alone."
         ) from error
     finally:
         if db.in_transaction:

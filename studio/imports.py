@@ -11,6 +11,7 @@ from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.importing.plan import ImportPlan, SkippedFile, plan_import
 from checkpoints_index.importing.transfer import import_files, open_import
 from latent.points import sample_points
+from studio.pins import forget_pins
 from studio.points import FIXED, forget_points, keep_points
 from studio.progress import Reporter
 from studio.training.config import TrainingConfig
@@ -63,6 +64,7 @@ def import_run(
     if run not in index:
         points = sample_points(0, range(TrainingConfig.fixed_points), plan.spec.z_dim)
         forget_points(workspace, run)
+        forget_pins(workspace, run)
         keep_points(workspace, run, points, origin=FIXED)
     opened = open_import(index, run, plan, storage)
     with reporter.task("Importing checkpoints") as on_progress:

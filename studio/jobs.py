@@ -124,11 +124,17 @@ def find_job(workspace: Workspace, job_id: int) -> Job:
 
 def training_job(workspace: Workspace, run: str) -> Job | None:
     """The newest job that trains, or trained, a run."""
+    return newest_job(workspace, "train", "resume", run=run)
+
+
+def newest_job(workspace: Workspace, *commands: str, run: str | None = None) -> Job | None:
+    """The newest job of some commands, for one run or for any."""
+    marks = ", ".join("?" for _ in commands)
     with open_database(workspace.database) as db:
         row = db.execute(
-            "SELECT * FROM jobs WHERE run = ? AND json_extract(command, '$[0]') "
-            "IN ('train', 'resume') ORDER BY id DESC LIMIT 1",
-            (run,),
+            f"SELECT * FROM jobs WHERE json_extract(command, '$[0]') IN ({marks}) "
+            "AND (? IS NULL OR run = ?) ORDER BY id DESC LIMIT 1",
+            (*commands, run, run),
         ).fetchone()
     return _settle(workspace, _from_row(row)) if row else None
 

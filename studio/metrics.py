@@ -29,26 +29,53 @@ class MetricsLog:
         self._file.close()
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All entries by ascending batch. Where a run went back to resume, the later word counts."""
-    if not path.exists():
-        return []
-    entries: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+class MetricsHistory:
+    """All entries by ascending batch, kept up to date while another process appends to them.
+
+    Where a run went back to resume, the later word counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.entries = path, list[dict[str, Any]]()
+        self._inode, self._read_bytes = -1, 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the lines that were ended since the last look."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            self.entries, self._read_bytes = [], 0
+            return
+        with file:
+            state = os.fstat(file.fileno())
+            if state.st_ino != self._inode or state.st_size < self._read_bytes:
+                self.entries, self._inode, self._read_bytes = [], state.st_ino, 0
+            file.seek(self._read_bytes)
+            whole = file.read(state.st_size - self._read_bytes).rpartition(b"\n")[0]
+        self._read_bytes += len(whole) + 1 if whole else 0
+        for line in whole.splitlines():
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
         entry = _parse(line)
         if entry is None:
-            continue
-        while entries and entries[-1]["batch"] >= entry["batch"]:
-            entries.pop()
-        entries.append(entry)
-    return entries
+            return
+        while self.entries and self.entries[-1]["batch"] >= entry["batch"]:
+            self.entries.pop()
+        self.entries.append(entry)
 
 
-def _parse(line: str) -> dict[str, Any] | None:
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The entries as they stand; see `MetricsHistory`."""
+    return MetricsHistory(path).entries
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
     """The entry on a line; None for one that a kill cut short."""
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError:
+    except ValueError:
         return None
     return entry if isinstance(entry, dict) and "batch" in entry else None
 

@@ -35,11 +35,15 @@ def summarise_runs(workspace: Workspace) -> list[RunSummary]:
 
 def summarise_run(workspace: Workspace, name: str) -> RunSummary:
     """One run; an unknown name is an error that lists the known ones."""
-    catalogue = open_catalogue(workspace.runs, name)
+    return summarise(workspace, open_catalogue(workspace.runs, name))
+
+
+def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
+    """One run whose catalogue is open."""
     batches = catalogue.batches
     return RunSummary(
-        name,
-        _status(workspace, catalogue),
+        catalogue.run,
+        run_status(workspace, catalogue),
         len(batches),
         batches[0] if batches else None,
         batches[-1] if batches else None,
@@ -62,7 +66,8 @@ def stop_run(workspace: Workspace, name: str) -> Job:
     return job
 
 
-def _status(workspace: Workspace, catalogue: Catalogue) -> str:
+def run_status(workspace: Workspace, catalogue: Catalogue) -> str:
+    """How a run stands, in the words of `RunSummary`."""
     job = training_job(workspace, catalogue.run)
     if job is not None and job.status in ACTIVE:
         return "training"

@@ -86,6 +86,9 @@ class Workspace:
     def specimens(self, run: str) -> Path:
         return self.exports / run
 
+    def exported_checkpoint(self, run: str, batch: int) -> Path:
+        return self.exports / run / f"{run}-{batch}.safetensors"
+
     def log(self, job_id: int) -> Path:
         return self.logs / f"job-{job_id}.log"
 

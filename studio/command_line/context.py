@@ -76,15 +76,6 @@ def format_cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def format_bytes(size_bytes: float) -> str:
-    """Decimal units, as disks are sold: 1,260 -> '1.3 kB'."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"
-
-
 def _as_text(value: object) -> str:
     if isinstance(value, Path):
         return str(value)

@@ -12,13 +12,13 @@ import typer
 from latent.errors import UserError
 from studio.command_line.context import (
     AsJson,
-    format_bytes,
     job_of,
     print_json,
     print_table,
     reporter_of,
     workspace_of,
 )
+from studio.quantities import format_bytes
 from studio.runs import summarise_run
 
 if TYPE_CHECKING:

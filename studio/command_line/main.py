@@ -16,6 +16,7 @@ from studio.command_line import (
     datasets,
     explore,
     house,
+    housekeeping,
     importing,
     jobs,
     render,
@@ -44,7 +45,7 @@ def begin(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
-for group in (house, runs, importing, checkpoints, explore):
+for group in (house, runs, importing, checkpoints, housekeeping, explore):
     group.register(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(specimens.app, name="specimens")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import tomllib
 from dataclasses import asdict
@@ -14,13 +15,14 @@ from latent.errors import UserError
 from studio.command_line.context import (
     AsJson,
     Run,
-    format_bytes,
     job_of,
     print_json,
     print_table,
     workspace_of,
 )
+from studio.forecast import describe_launch
 from studio.jobs import ACTIVE, Job, find_job, submit_job
+from studio.quantities import format_bytes
 from studio.runs import stop_run, summarise_run, summarise_runs
 from studio.workspace import Workspace
 
@@ -51,6 +53,10 @@ def train(
     storage: Annotated[
         str, typer.Option(help="visual: what can be seen, far smaller; exact: every bit.")
     ] = "visual",
+    quality: Annotated[
+        float | None,
+        typer.Option(help="visual: rms that pictures may differ by, of 255 levels; else 0.1."),
+    ] = None,
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,10 +65,12 @@ def train(
     from studio.training.session import create_run
 
     workspace = workspace_of(context)
-    named = {"recipe": recipe, "batches": batches}
+    named = {"recipe": recipe, "batches": batches, "quality": quality}
     overrides: dict[str, Any] = {k: v for k, v in named.items() if v is not None}
     chosen = choose_config(workspace, dataset, config, preset, {**_parse(settings), **overrides})
     create_run(workspace, run, chosen, storage)
+    for line in filter(None, describe_launch(chosen, storage, workspace.run(run))):
+        print(line, file=sys.stderr)
     _train(context, workspace, run, detach, as_json)
 
 

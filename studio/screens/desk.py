@@ -16,6 +16,7 @@ from studio.attribution import attribution_of
 from studio.points import FIXED, points_of
 from studio.screens.markup import empty
 from studio.screens.pictures import Pictures
+from studio.screens.records import Records
 from studio.workspace import Workspace
 
 Inputs = Sequence[Component]  # and outputs
@@ -29,6 +30,7 @@ class Desk:
 
     workspace: Workspace
     pictures: Pictures
+    records: Records
     run: gr.Dropdown
     open_tab: gr.State
     awaited: gr.State  # name of a run that was started and is to be chosen once it is there

@@ -7,52 +7,63 @@ from html import escape
 from checkpoints_index.catalogue import list_runs
 from latent.errors import UserError
 from studio.attribution import attribution_of
-from studio.command_line.context import format_bytes
 from studio.events import list_events
-from studio.jobs import Job, training_job
-from studio.metrics import read_metrics
-from studio.runs import RunSummary, summarise_run
+from studio.forecast import Forecast, describe_growth
+from studio.jobs import Job, newest_job, training_job
+from studio.quantities import format_bytes
+from studio.runs import RunSummary
 from studio.screens import markup
 from studio.screens.chart import draw_losses
 from studio.screens.jobs_view import progress_text
+from studio.screens.records import Records
 from studio.training.session import read_config
 from studio.workspace import Workspace
 
 EVENTS = 12
 
 
-def show_live(workspace: Workspace, run: str | None) -> str:
+def show_live(records: Records, run: str | None) -> str:
     """Everything about one run that changes while it trains."""
+    workspace = records.workspace
     if run is None or run not in list_runs(workspace.runs):
         return markup.empty(
             "Train your first city",
             "Choose pictures on the left (or draw the maps of Helsinki), give the run a name, and "
             "press Start training. A checkpoint of every single batch is kept.",
         )
-    summary = summarise_run(workspace, run)
-    metrics = read_metrics(workspace.metrics(run))
+    forecast = records.forecast(run)
     return (
-        f'<section class="card">{_head(workspace, summary)}'
+        f'<section class="card">{_head(workspace, records.summary(run), forecast)}'
         f'<div class="live"><div>{_preview(workspace, run)}</div>'
-        f"<div>{draw_losses(metrics)}{_events(workspace, run)}</div></div></section>"
+        f"<div>{draw_losses(records.metrics(run))}{_events(workspace, run)}</div></div></section>"
     )
 
 
-def show_runs(workspace: Workspace, chosen: str | None) -> str:
+def show_runs(records: Records, chosen: str | None) -> str:
     """All runs as a table, with what is wrong with one; pressing a name chooses it."""
-    names = list_runs(workspace.runs)
-    if not names:
+    names = list_runs(records.workspace.runs)
+    if not any(records.workspace.runs.iterdir()):
         return ""
     head = "".join(f"<th>{name}</th>" for name in ("Run", "", "Checkpoints", "On disk", "Storage"))
-    rows = "".join(_row(workspace, name, name == chosen) for name in names)
+    rows = "".join(_row(records, name, name == chosen) for name in names)
     table = f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return markup.card("Runs", table)
+    return markup.card("Runs", table + _reindex(records.workspace))
 
 
-def _row(workspace: Workspace, name: str, current: bool) -> str:
+def _reindex(workspace: Workspace) -> str:
+    """Runs whose description was lost are found again by their segments."""
+    job = newest_job(workspace, "reindex")
+    said = "Is one missing, or damaged?"
+    if job is not None:
+        said = f"Reindexing {job.status}, {markup.moment(job.created_at)}"
+    press = markup.button("Reindex", "reindex", quiet=True)
+    return f'<div class="line small quiet"><span class="push">{escape(said)}</span>{press}</div>'
+
+
+def _row(records: Records, name: str, current: bool) -> str:
     label = escape(name)
     try:
-        rest = _cells(summarise_run(workspace, name))
+        rest = _cells(records.summary(name))
     except UserError as error:
         rest = f'<td>{markup.badge("damaged")}</td><td colspan="3">{escape(str(error))}</td>'
     return (
@@ -68,18 +79,24 @@ def _cells(run: RunSummary) -> str:
     )
 
 
-def _head(workspace: Workspace, run: RunSummary) -> str:
+def _head(workspace: Workspace, run: RunSummary, forecast: Forecast | None) -> str:
     job = training_job(workspace, run.name)
     training = run.status == "training" and job is not None
     total = job.total if training and job and job.total else _goal(workspace, run)
     done = run.last_batch or 0
     said = progress_text(job) if training and job else f"{done:,} of {total:,}"
     note = f'<div class="small">{escape(_trouble(job))}</div>' if _trouble(job) else ""
+    note += _describe(forecast) if forecast else ""
     return (
         f'<div class="line"><h3 style="margin:0">{escape(run.name)}</h3>{markup.badge(run.status)}'
         f'<span class="quiet number">batch {escape(said or "–")}</span><span class="push"></span>'
         f"{_presses(run)}</div><div style='margin:8px 0 14px'>{markup.bar(done, total)}{note}</div>"
     )
+
+
+def _describe(forecast: Forecast) -> str:
+    kind = "quiet" if forecast.fits else "warning"
+    return f'<div class="small {kind}">{escape(describe_growth(forecast))}</div>'
 
 
 def _presses(run: RunSummary) -> str:

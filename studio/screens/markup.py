@@ -38,6 +38,12 @@ def file_url(path: Path) -> str:
     return f"{PATH_PREFIX}{quote(str(path))}?v={path.stat().st_mtime_ns}"
 
 
+def download(path: Path) -> str:
+    """A link by which the browser saves a file of the workspace."""
+    name = escape(path.name)
+    return f'<a class="plain" href="{file_url(path)}" download="{name}">{name}</a>'
+
+
 def empty(title: str, text: str) -> str:
     """What a place says as long as there is nothing to show, and what to do about it."""
     return f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>'

@@ -58,12 +58,6 @@ class Pictures:
         with self._turn:
             return self._open(run).checkpoints.digest([batch])
 
-    def float32_bytes(self, run: str) -> int:
-        """What one checkpoint would take as a plain file of its tensors."""
-        with self._turn:
-            tensors = self._module(self._open(run)).state_dict().values()
-            return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
     def show(
         self, run: str, batch: int, points: Sequence[LatentPoint], limit_px: int = THUMBNAIL_PX
     ) -> list[str]:

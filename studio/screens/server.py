@@ -17,6 +17,7 @@ from studio.screens.checkpoints import CheckpointsScreen
 from studio.screens.desk import CLOCK_SECONDS, QUIETLY, Desk, telling
 from studio.screens.explore import ExploreScreen
 from studio.screens.pictures import Pictures
+from studio.screens.records import Records
 from studio.screens.render import RenderScreen
 from studio.screens.specimens import SpecimensScreen
 from studio.screens.theme import CSS, studio_theme
@@ -84,9 +85,8 @@ def build_app(workspace: Workspace) -> gr.Blocks:
             gr.HTML(BRAND)
             run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
-        desk = Desk(
-            workspace, Pictures(workspace), run, gr.State("Train"), awaited, gr.Timer(CLOCK_SECONDS)
-        )
+        shared = Pictures(workspace), Records(workspace)
+        desk = Desk(workspace, *shared, run, gr.State("Train"), awaited, gr.Timer(CLOCK_SECONDS))
         with gr.Tabs():
             for screen in SCREENS:
                 screen(desk)

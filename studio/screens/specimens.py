@@ -167,7 +167,7 @@ class SpecimensScreen:
         if run is None or not chosen:
             raise UserError("No specimen is chosen. Press pictures to choose them, then export.")
         specimens = export_specimens(self._desk.workspace, run, chosen)
-        links = "".join(_download(specimen.path) for specimen in specimens if specimen.path)
+        links = "".join(markup.download(specimen.path) for specimen in specimens if specimen.path)
         folder = escape(str(self._desk.workspace.specimens(run)))
         command = markup.command(["specimens", "export", run, *chosen])
         return (
@@ -231,11 +231,6 @@ def _pager(page: int, pages: int, count: int, chosen: list[str]) -> str:
             markup.button("Later", "page", by=1),
         ]
     return f'<div class="line" style="margin-top:10px">{"".join(parts)}</div>'
-
-
-def _download(path: Path) -> str:
-    name = escape(path.name)
-    return f'<a class="plain" href="{markup.file_url(path)}" download="{name}">{name}</a>'
 
 
 _EXPORT_HINT = (

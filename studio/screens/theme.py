@@ -200,6 +200,14 @@ button:focus-visible, [tabindex]:focus-visible, summary:focus-visible, a:focus-v
   font-weight: 700; color: var(--ink); font-variant-numeric: tabular-nums; }
 .gradio-container .fact .name { color: var(--quiet); font-size: 12px; }
 
+.holdings { display: grid; gap: 12px; }
+.kept { display: block; width: 100%; height: 44px; cursor: pointer; }
+.kept rect { fill: var(--accent); } .kept rect.ground { fill: var(--line); }
+.kept path { stroke-width: 2; vector-effect: non-scaling-stroke; fill: none; }
+.kept .pin { stroke: var(--plum); stroke-width: 3; } .kept .specimen { stroke: var(--water); }
+#forecast { background: var(--card); padding: 8px 12px !important; }
+.warning { color: var(--plum); font-weight: 600; }
+
 .list { width: 100%; border-collapse: collapse; font-size: 13px; margin: 0; }
 .list th { text-align: left; font-weight: 500; color: var(--quiet); font-size: 12px;
   padding: 2px 8px 4px 0; border: 0; }

@@ -55,6 +55,8 @@ class TrainingConfig:
     ema: float = number(0.999, 0, 0.999999)  # how much of G_ema stays at each batch
     seed: int = number(0, 0, 2**63 - 1)
 
+    quality: float = number(0.1, 0.01, 10)  # visual storage: rms of 255 that pictures may differ
+
     fixed_points: int = number(9, 1, 1024)
     preview_every: int = number(50, 1, 10**9)
     state_every: int = number(500, 1, 10**9)

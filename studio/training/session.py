@@ -11,6 +11,7 @@ import torch
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.files import create_whole
+from checkpoints_index.promise import Promise
 from latent.errors import UserError
 from latent.points import sample_points
 from renderers.pictures import save_picture
@@ -20,6 +21,7 @@ from studio.devices import choose_device
 from studio.events import record_event
 from studio.memory import keep_freed_memory
 from studio.metrics import MetricsLog
+from studio.pins import forget_pins
 from studio.points import FIXED, forget_points, keep_points, points_of
 from studio.progress import OnProgress
 from studio.training.config import TrainingConfig
@@ -33,8 +35,10 @@ def create_run(workspace: Workspace, name: str, config: TrainingConfig, storage:
     """Make a run: its configuration, its place in the index, and its fixed latent points.
 
     Raises:
-        UserError: the run exists, the dataset does not, or their sizes differ.
+        UserError: the run exists, the dataset does not, their sizes differ, or a quality is asked
+            of exact storage.
     """
+    check_quality(config, storage)
     dataset = open_dataset(workspace, config.dataset)
     if dataset.manifest.image_size != config.image_size:
         raise UserError(
@@ -50,8 +54,19 @@ def create_run(workspace: Workspace, name: str, config: TrainingConfig, storage:
     create_whole(workspace.run_config(name), config.to_toml().encode())
     points = sample_points(0, range(config.fixed_points), config.z_dim)
     forget_points(workspace, name)
+    forget_pins(workspace, name)
     keep_points(workspace, name, points, origin=FIXED)
-    index.create(name, config.generator_spec(), storage).close()
+    promise = Promise.of_quality(config.quality)
+    index.create(name, config.generator_spec(), storage, promise).close()
+
+
+def check_quality(config: TrainingConfig, storage: str) -> None:
+    """Refuse a quality that would change nothing."""
+    if storage == "exact" and config.quality != TrainingConfig.quality:
+        raise UserError(
+            f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
+            "bit. Leave --quality out, or --storage exact."
+        )
 
 
 def extend_run(workspace: Workspace, name: str, batches: int) -> None:

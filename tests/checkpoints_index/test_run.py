@@ -5,8 +5,8 @@ import torch
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.calibration import Calibration
-from checkpoints_index.promise import Promise
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.promise import Promise
 from latent.errors import UserError
 
 
@@ -125,7 +125,7 @@ def test_weights_that_are_not_finite_are_not_kept_visually(index, spec, history,
     with index.create("seen", spec, storage="visual") as run:
         run.append(1, history[0])
         run.append(2, broken)
-        with pytest.raises(CheckpointError, match="Checkpoint 2 of run 'seen' is not kept.*finite"):
+        with pytest.raises(CheckpointError, match=r"2 of run 'seen' is not kept.*finite"):
             run.flush()
         run.append(3, history[1])
         assert run.batches == [1, 3]
@@ -165,6 +165,16 @@ def test_truncating_drops_later_checkpoints_and_readers_notice(index, full, hist
     assert reader.batches == list(range(1, 22))
     assert same(reader.weights(21), history[0])
     assert same(reader.weights(20), history[19])
+
+
+def test_truncating_passes_over_a_segment_that_has_only_its_header(index, full):
+    full.close()
+    (path,) = full.folder.glob("*.segment")
+    header = path.read_bytes()[: index["city"]._catalogue.records[1].offset]
+    path.with_name("000000000041.segment").write_bytes(header)
+    with index["city"] as again:
+        again.truncate(2)
+        assert again.batches == [1, 2]
 
 
 def test_a_run_replaced_up_to_its_first_batch_is_read_anew(index, run, history):

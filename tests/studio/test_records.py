@@ -7,7 +7,7 @@ from PIL import Image
 
 from latent.errors import UserError
 from studio.films import choose_batches
-from studio.metrics import MetricsLog, read_metrics
+from studio.metrics import MetricsHistory, MetricsLog, read_metrics
 from studio.origins import Origin, read_origin, save_specimen
 from studio.workspace import Workspace
 
@@ -36,6 +36,37 @@ def test_after_a_resume_the_later_word_counts(tmp_path):
     log.close()
     entries = read_metrics(tmp_path / "metrics.jsonl")
     assert [(entry["batch"], entry["g"]) for entry in entries] == [(1, 1.0), (2, 20.0)]
+
+
+def test_only_news_is_read_and_a_line_is_taken_once_it_is_whole(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    history = MetricsHistory(path)
+    assert history.entries == []
+    path.write_text('{"batch": 1, "g": 1.0}\n{"batch": 2, "g"')
+    history.refresh()
+    first = history.entries[0]
+    assert len(history.entries) == 1
+    with path.open("a") as file:
+        file.write(': 2.0}\n{"batch": 3, "g": 3.0}\n')
+    history.refresh()
+    assert [entry["g"] for entry in history.entries] == [1.0, 2.0, 3.0]
+    assert history.entries[0] is first
+    with path.open("a") as file:
+        file.write('{"batch": 2, "g": 20.0}\n')
+    history.refresh()
+    assert [entry["g"] for entry in history.entries] == [1.0, 20.0]
+
+
+def test_metrics_of_another_run_of_the_same_name_are_read_anew(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"batch": 1, "g": 1.0}\n{"batch": 2, "g": 2.0}\n')
+    history = MetricsHistory(path)
+    path.write_text('{"batch": 1, "g": 9.0}\n')
+    history.refresh()
+    assert history.entries == [{"batch": 1, "g": 9.0}]
+    path.unlink()
+    history.refresh()
+    assert history.entries == []
 
 
 @pytest.fixture

@@ -3,10 +3,14 @@
 import shutil
 
 import pytest
+from safetensors.torch import load_file
 
+from checkpoints_index.catalogue import open_catalogue
 from renderers.video import count_frames
 from studio.atlases import list_atlases
 from studio.origins import read_origin
+from studio.pins import list_pins
+from studio.reindexing import restore_points
 from studio.screens.render import list_films
 from studio.specimens import list_specimens
 from tests.studio.conftest import BATCHES
@@ -53,9 +57,44 @@ def test_the_slider_shows_the_fixed_points_at_any_batch(page):
     page.locator("#strip .look").first.click()
     page.locator("#sheet h3", has_text="at batch 1").filter(has_not_text=str(BATCHES)).wait_for()
     assert page.locator("#sheet img").first.get_attribute("src") != last
+    page.get_by_role("tab", name="Verify").click()
     page.get_by_role("button", name="Verify the checkpoints").click()
     read_back = f"{BATCHES} checkpoints of run 'city' read back, 0 damaged"
-    page.locator("#verifications", has_text=read_back).wait_for(timeout=60_000)
+    page.locator("#housekeeping-job", has_text=read_back).wait_for(timeout=60_000)
+
+
+def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(page, served, tmp_path):
+    workspace, _ = served
+    shutil.copytree(workspace.runs / "city", workspace.runs / "suburb")
+    restore_points(workspace, "suburb", z_dim=16)
+    page.locator("#runs").get_by_role("button", name="suburb").click()
+    open_tab(page, "Checkpoints")
+    page.locator("#strip .look").nth(3).click()
+    page.get_by_role("button", name="Pin batch 5").click()
+    page.get_by_role("button", name="Unpin batch 5").wait_for()
+    page.locator("#pins").get_by_role("button", name="5").wait_for()
+    assert list_pins(workspace, "suburb") == [5]
+    page.get_by_role("button", name="Export this checkpoint").click()
+    with page.expect_download() as download:
+        page.locator("#files a").click()
+    download.value.save_as(tmp_path / "G.safetensors")
+    assert load_file(tmp_path / "G.safetensors").keys()
+    page.get_by_role("tab", name="Thin").click()
+    page.get_by_label("only what is referred to").check()
+    page.get_by_text("studio thin suburb --keep-pinned").wait_for()
+    page.get_by_role("button", name="Thin…").click()
+    page.get_by_role("button", name=f"Let {BATCHES - 3} go").click()
+    page.locator("#housekeeping-job", has_text="are gone, leaving").wait_for(timeout=60_000)
+    assert open_catalogue(workspace.runs, "suburb").batches == [1, 5, BATCHES]
+    shutil.rmtree(workspace.runs / "suburb")
+
+
+def test_the_form_says_what_a_run_will_take(page):
+    page.locator("#forecast", has_text="batches take").wait_for()
+    page.get_by_label("exact").check()
+    page.locator("#forecast", has_text="Visual storage would take").wait_for()
+    number_field(page, "Batches", 10**9)
+    page.locator("#forecast .warning", has_text="The disk will be full at batch").wait_for()
 
 
 def test_a_pressed_city_shows_its_neighbours_and_can_be_starred(page, served):

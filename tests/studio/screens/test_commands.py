@@ -4,8 +4,10 @@ import pytest
 
 from latent.errors import UserError
 from studio.screens.atlas_view import atlas_words
-from studio.screens.checkpoints import spread, verify_words
+from studio.screens.checkpoints import spread
 from studio.screens.datasets import folder_words
+from studio.screens.housekeeping import export_words, pin_words, verify_words
+from studio.screens.importing import import_words
 from studio.screens.render import (
     BOTH,
     EACH,
@@ -17,12 +19,14 @@ from studio.screens.render import (
     walk_words,
 )
 from studio.screens.specimens import sample_words
+from studio.screens.thinning import BUDGET, EVERY, PINNED, thin_request, thin_words
 from studio.screens.train import resume_words, train_words
+from studio.thinning import ThinRequest
 from tests.studio.conftest import BATCHES, write_pictures
 
 
 def test_the_training_form_trains(studio):
-    words = train_words("streets", " new ", "small-and-quick", "exact", 2, 4, 1e-3, 3e-4)
+    words = train_words("streets", " new ", "small-and-quick", "exact", None, 2, 4, 1e-3, 3e-4)
     report = studio(*words, "--json").json
     assert (report["run"], report["status"], report["batch"]) == ("new", "finished", 2)
     (run,) = [run for run in studio("runs", "--json").json if run["name"] == "new"]
@@ -30,8 +34,43 @@ def test_the_training_form_trains(studio):
 
 
 def test_what_the_preset_says_already_stays_unsaid():
-    words = train_words("streets", "new", "plain", "visual", 20_000, 64, 2e-4, 2e-4)
+    words = train_words("streets", "new", "plain", "visual", 0.1, 20_000, 64, 2e-4, 2e-4)
     assert words == ["train", "streets", "--run", "new"]
+
+
+def test_a_quality_is_said_with_visual_storage_alone():
+    form = ("streets", "new", "plain")
+    numbers = (20_000, 64, 2e-4, 2e-4)
+    assert train_words(*form, "visual", 0.25, *numbers)[-2:] == ["--quality", "0.25"]
+    assert train_words(*form, "exact", 0.25, *numbers)[-2:] == ["--storage", "exact"]
+
+
+def test_the_housekeeping_forms_do_what_they_say(studio):
+    assert studio(*verify_words("city", True, "20%"), "--json").json["checked"] == 2
+    assert studio(*pin_words("city", 5, pinned=False)).status == 0
+    assert studio("checkpoints", "city", "--json").json["pinned"] == [5]
+    assert studio(*export_words("city", 5), "--json").json["batch"] == 5
+    thinned = studio(*thin_words("city", EVERY, 4, "2", " 9 ", ""), "--json").json
+    assert thinned["dropped"] == 3  # 3, 6 and 7
+    assert studio(*pin_words("city", 5, pinned=True)).status == 0
+    studio(*thin_words("city", PINNED, None, "", "", ""))
+    assert studio("checkpoints", "city", "--json").json["checkpoints"] == 2
+
+
+def test_the_thin_form_asks_for_what_its_command_does():
+    assert thin_request(EVERY, 10, "", "15000", "") == ThinRequest(every=10, end=15_000)
+    assert thin_request(BUDGET, 10, "3", "", " 2 GB ") == ThinRequest(budget_bytes=2 * 10**9)
+    assert thin_request(PINNED, 10, "3", "", "") == ThinRequest(keep_pinned=True)
+    assert thin_words("city", BUDGET, 10, "3", "", " 2 GB ") == ["thin", "city", "--budget", "2 GB"]
+    for form in [(EVERY, 1, "", "", ""), (EVERY, 10, "x", "", ""), (BUDGET, 10, "", "", "much")]:
+        with pytest.raises(UserError, match="Write"):
+            thin_request(*form)
+
+
+def test_the_import_form_says_only_what_was_written():
+    assert import_words(" /old ", " mine ", "", "") == ["import", "/old", "--run", "mine"]
+    words = import_words("/old", "mine", "nets:G", r"step_(\d+)")
+    assert words[4:] == ["--generator", "nets:G", "--pattern", r"step_(\d+)"]
 
 
 def test_resuming_to_a_later_batch_trains_on(studio):

@@ -47,9 +47,3 @@ def test_another_run_of_the_same_name_is_seen_as_it_is(workspace, points, studio
     with pytest.raises(UserError, match=str(BATCHES)):
         pictures.show("city", BATCHES, fresh)
     assert pictures.batches("city") == [1, 2]
-
-
-def test_a_plain_file_would_take_four_bytes_a_number(workspace):
-    weights = CheckpointIndex(workspace.runs)["city"].weights(1)
-    size_bytes = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
-    assert Pictures(workspace).float32_bytes("city") == size_bytes

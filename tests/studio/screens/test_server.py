@@ -7,6 +7,7 @@ import pytest
 from latent.errors import UserError
 from studio.screens import server
 from studio.screens.live import show_runs
+from studio.screens.records import Records
 from studio.screens.server import build_app, choose_port, first_choice, parse_auth
 
 HERE = "127.0.0.1"
@@ -83,7 +84,7 @@ def test_a_damaged_run_is_shown_as_such_and_hides_no_other(workspace):
     description.parent.mkdir(parents=True)
     description.write_text("{")
     assert first_choice(workspace) == "city"
-    table = show_runs(workspace, "city")
+    table = show_runs(Records(workspace), "city")
     assert 'class="badge damaged"' in table
     assert "generator.json" in table
     assert 'data-label="city"' in table

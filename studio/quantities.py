@@ -1,0 +1,35 @@
+"""Bytes as people read and write them; decimal units, as disks are sold."""
+
+from __future__ import annotations
+
+import re
+
+from latent.errors import UserError
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?b?)", re.IGNORECASE)
+
+
+def format_bytes(size_bytes: float) -> str:
+    """1,260 -> '1.3 kB'."""
+    for unit in UNITS[:-1]:
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def parse_bytes(text: str) -> int:
+    """The size that a person means by 200GB, 1.5 TB, 800 mb or 1000.
+
+    Raises:
+        UserError: it is no size, or none at all.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    size_bytes = 0
+    if found is not None:
+        unit = found[2].upper().removesuffix("B")
+        size_bytes = round(float(found[1]) * 1000 ** ("", "K", "M", "G", "T").index(unit))
+    if size_bytes == 0:
+        raise UserError(f"'{text}' is no size. Write it as 200GB, 1.5 TB or 800MB.")
+    return size_bytes
