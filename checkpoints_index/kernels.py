@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+CHUNK = 16  # items that are passed over at once where none of them moved
 LONG_GAP = 255  # gaps from here on do not fit in their byte
 TRITS = 5  # three-valued digits in a byte: 3^5 = 243
 _RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)  # byte // 3^k is
@@ -72,12 +73,63 @@ def subtract(new, base, difference):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def differ(new, base):  # type: ignore[no-untyped-def]
+    """Whether any of the integers [N] differ; mostly the first one tells."""
+    for i in range(new.size):  # noqa: SIM110  (numba compiles no generators)
+        if new[i] != base[i]:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)
 def count_beyond(items, limit):  # type: ignore[no-untyped-def]
     """How many of the integers [N] have a magnitude above the limit, of their own type."""
     count = np.int32(0)
     for i in range(items.size):
         count += np.int32((items[i] > limit) | (items[i] < -limit))
     return count
+
+
+@njit(nogil=True, cache=True)
+def find_gaps(items, reach, gaps, long_gaps, signs, further, magnitudes):  # type: ignore[no-untyped-def]
+    """Where integers [N] go beyond a reach, and how far, as `add_at_gaps` reads it.
+
+    Args:
+        reach: of the integers' own type.
+        gaps: uint8 [K], written, K as `count_beyond` found.
+        long_gaps: uint32 [K], written up to the first number returned.
+        signs, further: uint8 [ceil(K / 8)], zeros, written.
+        magnitudes: integers of the items' type [K], written up to the second number returned.
+    """
+    found, longs, fars, last = 0, 0, 0, np.int64(0)
+    for start in range(0, items.size, CHUNK):
+        chunk = items[start : start + CHUNK]
+        any_beyond = False
+        for j in range(chunk.size):
+            any_beyond |= (chunk[j] > reach) | (chunk[j] < -reach)
+        if not any_beyond:
+            continue
+        for j in range(chunk.size):
+            item = np.int64(chunk[j])
+            if -np.int64(reach) <= item <= np.int64(reach):
+                continue
+            gap = start + j - last
+            last = start + j
+            bit = np.uint8(128 >> (found & 7))
+            if gap >= LONG_GAP:
+                long_gaps[longs] = gap
+                longs += 1
+                gap = LONG_GAP
+            gaps[found] = gap
+            if item < 0:
+                signs[found >> 3] |= bit
+            magnitude = abs(item) - np.int64(reach)
+            if magnitude > 1:
+                further[found >> 3] |= bit
+                magnitudes[fars] = magnitude
+                fars += 1
+            found += 1
+    return longs, fars
 
 
 @njit(nogil=True, cache=True)

@@ -58,13 +58,13 @@ class BlockPacker:
             return self._pack_split(new)
         if base is None:
             base = self._zeros.view(new.dtype)[: new.size]
-        difference = self._difference.view(new.dtype)[: new.size]
-        kernels.subtract(new, base, difference)
-        moved = _count_beyond(difference, 0)
-        if moved == 0:
+        if not kernels.differ(new, base):
             return _HEAD.pack(ZERO)
         if exponent is not None:
             return self._pack_magnitudes(new, base, exponent)
+        difference = self._difference.view(new.dtype)[: new.size]
+        kernels.subtract(new, base, difference)
+        moved = _count_beyond(difference, 0)
         if moved < SPARSE * new.size:
             return _HEAD.pack(GAPS) + self._pack_beyond(difference, 0, moved)
         for form, digits in ((TRITS, kernels.TRITS), (NIBBLES, 2)):
@@ -85,20 +85,21 @@ class BlockPacker:
         """What goes beyond the reach: gaps, signs, and how much further than one the few do."""
         if not count:
             return self._compress(self._bytes[:0])
-        positions = np.flatnonzero((difference > reach) | (difference < -reach))
-        gaps = np.diff(positions, prepend=0)
-        moves = difference[positions]
-        magnitudes = np.abs(moves) - moves.dtype.type(reach)
-        further = magnitudes > 1
-        return b"".join(
-            (
-                self._compress(np.minimum(gaps, kernels.LONG_GAP).astype(np.uint8)),
-                self._compress(_to_planes(gaps[gaps >= kernels.LONG_GAP].astype(np.uint32))),
-                self._compress(np.packbits(moves < 0)),
-                self._compress(np.packbits(further)),
-                self._compress(_to_planes(magnitudes[further])),
-            )
+        gaps = np.empty(count, np.uint8)
+        signs, further = np.zeros((2, -(-count // 8)), np.uint8)
+        long_gaps, magnitudes = np.empty(count, np.uint32), np.empty(count, difference.dtype)
+        reached = difference.dtype.type(reach)
+        longs, fars = kernels.find_gaps(
+            difference, reached, gaps, long_gaps, signs, further, magnitudes
         )
+        parts = (
+            gaps,
+            _to_planes(long_gaps[:longs]),
+            signs,
+            further,
+            _to_planes(magnitudes[:fars]),
+        )
+        return b"".join(map(self._compress, parts))
 
     def _pack_split(self, items: np.ndarray) -> bytes:
         reach = max(int(items.max()), -1 - int(items.min()))
@@ -112,9 +113,7 @@ class BlockPacker:
     def _pack_magnitudes(self, new: np.ndarray, base: np.ndarray, exponent: Exponent) -> bytes:
         lengths = self._bytes[: new.size]
         count = kernels.pack_magnitudes(new, base, *exponent, lengths, self._words)
-        return b"".join(
-            (_HEAD.pack(MAGNITUDES), self._compress(lengths), self._words[:count].tobytes())
-        )
+        return b"".join((_HEAD.pack(MAGNITUDES), self._compress(lengths), self._words[:count].data))
 
     def _compress(self, part: np.ndarray) -> bytes:
         compressed = self._zstd.compress(part.data) if part.size else b""

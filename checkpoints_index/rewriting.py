@@ -165,7 +165,7 @@ def _write(
         file.write(header)
         for draft in drafts:
             record = draft.at(path, file.tell())
-            file.write(segments.pack_record(record, draft.payload))
+            file.write(segments.pack_head(record) + draft.payload)
             records.append(record)
             if draft.kind != segments.HOP:
                 on_written()

@@ -107,10 +107,10 @@ def pack_header(description: dict[str, Any]) -> bytes:
     return _SEGMENT_HEAD.pack(SEGMENT_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)) + text
 
 
-def pack_record(record: Record, payload: bytes) -> bytes:
-    """The bytes of one record, head and payload."""
+def pack_head(record: Record) -> bytes:
+    """The bytes of a record that stand before its payload."""
     head = _RECORD_HEAD.pack(RECORD_MAGIC, *record[2:])
-    return b"".join((head, _CHECK.pack(xxhash.xxh3_64_intdigest(head)), payload))
+    return head + _CHECK.pack(xxhash.xxh3_64_intdigest(head))
 
 
 def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int) -> bytes:
@@ -118,7 +118,7 @@ def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int
     payload = header + b"".join(_TABLE_ROW.pack(*record[1:]) for record in records)
     table = Draft(TABLE, 0, 0, payload, 0).at(path, offset)
     trailer = _TRAILER.pack(TABLE_MAGIC, offset, xxhash.xxh3_64_intdigest(_CHECK.pack(offset)))
-    return pack_record(table, payload) + trailer
+    return pack_head(table) + payload + trailer
 
 
 def read_payload(record: Record) -> bytes | None:

@@ -74,7 +74,7 @@ class SegmentWriter:
         assert self._file is not None
         record = draft.at(self._path, self._size)
         try:
-            self._write(segments.pack_record(record, draft.payload))
+            self._write(segments.pack_head(record), draft.payload)
         except OSError as error:
             raise self._failure(draft.batch, len(draft.payload), error) from error
         self._records.append(record)
@@ -118,19 +118,19 @@ class SegmentWriter:
         finally:
             self._lock.release()
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, *parts: bytes) -> None:
         """Append bytes to the open file, all or none."""
         assert self._file is not None
+        size_bytes = sum(map(len, parts))
         try:
-            written = os.write(self._file, content)
-            if written < len(content):
+            if os.writev(self._file, parts) < size_bytes:
                 raise OSError(errno.ENOSPC, "short write")
         except OSError:
             os.ftruncate(self._file, self._size)
             raise
         if not self._unsynced:
             self._unsynced_since = time.monotonic()
-        self._size += len(content)
+        self._size += size_bytes
         self._unsynced += 1
 
     def _failure(self, batch: int, size_bytes: int, error: OSError) -> CheckpointError:

@@ -151,8 +151,8 @@ def test_a_full_disk_keeps_what_waits_and_goes_on_when_there_is_room(
     with index.create("city", spec, storage="exact") as run:
         run.append(1, history[0])
         run.flush()
-        real = os.write
-        monkeypatch.setattr(writer.os, "write", lambda fd, data: real(fd, data[: len(data) // 2]))
+        real = os.writev
+        monkeypatch.setattr(writer.os, "writev", lambda fd, parts: real(fd, parts[:1]))
         run.append(2, history[1])
         for _ in range(3):
             with pytest.raises(DiskFullError, match="No room for checkpoint 2"):
@@ -171,15 +171,15 @@ def test_a_disk_that_fills_up_for_good_loses_nothing_that_was_acknowledged(
     index, spec, history, monkeypatch
 ):
     run = index.create("city", spec, storage="exact")
-    room, real = [400_000], os.write
+    room, real = [400_000], os.writev
 
-    def write(descriptor, data):
-        if len(data) > room[0]:
+    def write(descriptor, parts):
+        room[0] -= sum(map(len, parts))
+        if room[0] < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        room[0] -= len(data)
-        return real(descriptor, data)
+        return real(descriptor, parts)
 
-    monkeypatch.setattr(writer.os, "write", write)
+    monkeypatch.setattr(writer.os, "writev", write)
     acknowledged = append_until_full(run, history, flush_every=1)
     with pytest.raises(DiskFullError):
         run.close()
@@ -281,7 +281,7 @@ def test_a_failure_of_the_writer_reaches_the_caller(index, spec, history, monkey
         def fail(descriptor, data):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr(writer.os, "write", fail)
+        monkeypatch.setattr(writer.os, "writev", fail)
         run.append(2, history[1])
         with pytest.raises(CheckpointError, match=r"Checkpoint 2 .* could not be written"):
             run.flush()
