@@ -41,7 +41,8 @@ from checkpoints_index.promise import Promise
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "transposed"})
 BATCH_SIZE = 16
-TURN = 12  # steps that one way of keeping has before it is another's turn
+TURN = 36  # steps that one way of keeping has before it is another's turn
+SETTLING = 12  # of them at first: a turn begins with a jump, hence with a segment and new steps
 UNSEEN = 512
 UNSEEN_EVERY = 16  # checkpoints between those whose unseen latents are rendered
 STORAGES = ("visual", "exact")
@@ -123,7 +124,7 @@ def measure_step(training: Training, index: CheckpointIndex, steps: int) -> dict
             training.step()
             if way != "nothing":
                 runs[way].append(training.batch, training.G.state_dict())
-            if position >= 2:  # the first steps of a turn feel what the turn before left behind
+            if position >= SETTLING:
                 seconds[way].append(time.perf_counter() - began)
         for run in runs.values():
             run.flush()
@@ -294,7 +295,7 @@ def report(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--warm-up", type=int, default=300, help="steps; the turns are taken here")
+    parser.add_argument("--warm-up", type=int, default=432, help="steps; the turns are taken here")
     parser.add_argument("--window", type=int, default=256, help="checkpoints at 2e-4")
     parser.add_argument("--low-window", type=int, default=128, help="checkpoints at 2.5e-5")
     parser.add_argument("--folder", type=Path, help="keep the runs here")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -22,7 +19,6 @@ from checkpoints_index.writer import SegmentWriter
 QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
 FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 8
 LOOK_AHEAD_SECONDS = 0.8  # that the first checkpoint waits for the next one
-NICENESS = 5  # the training step comes first; encoding takes what it leaves
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # of a state dict
 
@@ -47,6 +43,7 @@ class Appender:
         self._error: Exception | None = None
         self._stuck = self._closing = False
         self._drainers = 0  # calls that wait for everything to be written
+        torch.get_num_threads()  # settles this thread's number before the other one sets its own
         self._thread = threading.Thread(target=self._work, name=f"append {run}", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -170,7 +167,7 @@ class Appender:
         return not self._waiting and self._unwritten is None
 
     def _work(self) -> None:
-        _step_back()
+        torch.set_num_threads(1)  # for this thread: the training step has the cores
         while self._wait_for_work():
             with self._working:
                 try:
@@ -303,10 +300,3 @@ def _describe_mismatch(run: str, expected: Signature, given: Signature) -> str:
 def _most_snapshots(weights: Mapping[str, Tensor]) -> int:
     size_bytes = sum(t.nbytes for t in weights.values())
     return max(FEWEST_SNAPSHOTS, min(MOST_SNAPSHOTS, QUEUE_BYTES // max(1, size_bytes)))
-
-
-def _step_back() -> None:
-    """Let this thread alone run at a lower priority, where the system can."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

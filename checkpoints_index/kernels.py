@@ -101,7 +101,7 @@ def find_gaps(items, reach, gaps, long_gaps, signs, further, magnitudes):  # typ
         signs, further: uint8 [ceil(K / 8)], zeros, written.
         magnitudes: integers of the items' type [K], written up to the second number returned.
     """
-    found, longs, fars, last = 0, 0, 0, np.int64(0)
+    found, longs, fars, last = 0, 0, 0, 0
     for start in range(0, items.size, CHUNK):
         chunk = items[start : start + CHUNK]
         any_beyond = False
@@ -116,11 +116,10 @@ def find_gaps(items, reach, gaps, long_gaps, signs, further, magnitudes):  # typ
             gap = start + j - last
             last = start + j
             bit = np.uint8(128 >> (found & 7))
+            gaps[found] = min(gap, LONG_GAP)
             if gap >= LONG_GAP:
                 long_gaps[longs] = gap
                 longs += 1
-                gap = LONG_GAP
-            gaps[found] = gap
             if item < 0:
                 signs[found >> 3] |= bit
             magnitude = abs(item) - np.int64(reach)
