@@ -23,6 +23,7 @@ from checkpoints_index.spec import GeneratorSpec
 SMALLEST_ROUNDED_TENSOR = 1024  # biases, batch-norm and the like are kept to the bit
 CALIBRATION_SEED = 777
 LARGEST_STEP = 1 / 8  # of the rms of a tensor: pictures that hardly depend on it soon may
+PEAK_SHARE = 0.85  # of the allowed single difference, where steps are chosen: its tail is long
 ATTEMPTS = 8  # at spending just the allowed error
 
 
@@ -31,10 +32,13 @@ class Difference:
     """How far pictures are from those of the exact weights, in levels of 0..255."""
 
     rms: float
-    largest: int
+    largest: int  # once rounded to levels, as pictures are
+    peak: float  # before they are
 
-    def keeps(self, promise: Promise) -> bool:
-        return self.rms <= promise.rms and self.largest <= promise.largest
+    def keeps(self, promise: Promise, share: float = 1.0) -> bool:
+        """Whether a promise is kept with room to spare: with a share of the peak it allows."""
+        within = self.peak <= share * promise.largest
+        return self.rms <= promise.rms and self.largest <= promise.largest and within
 
 
 class Calibration:
@@ -84,7 +88,7 @@ class Calibration:
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
             difference = _compare(exact, self._render(round_weights(weights, steps)))
-            kept = difference.rms <= wanted_rms and difference.keeps(self.promise)
+            kept = difference.rms <= wanted_rms and difference.keeps(self.promise, PEAK_SHARE)
             if kept:
                 best = steps
             capped = all(_next_step(steps[t.name]) > t.largest_step for t in tensors)
@@ -220,7 +224,8 @@ def may_be_rounded(tensor: Tensor) -> bool:
 
 
 def _compare(exact: Tensor, other: Tensor) -> Difference:
-    return Difference(_rms(exact - other), int((exact.round() - other.round()).abs().max()))
+    largest = int((exact.round() - other.round()).abs().max())
+    return Difference(_rms(exact - other), largest, float((exact - other).abs().max()))
 
 
 def _rms(tensor: Tensor) -> float:

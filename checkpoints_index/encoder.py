@@ -6,7 +6,7 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from checkpoints_index import segments
 from checkpoints_index.calibration import (
+    PEAK_SHARE,
     Calibration,
-    Difference,
     may_be_rounded,
     mean_changes,
     round_weights,
@@ -30,6 +30,7 @@ from checkpoints_index.spec import GeneratorSpec
 SEGMENT_RECORDS = 320
 SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.92  # of the allowed rms, spent when a segment begins
 CHECK_INTERVAL = 8  # the most records from one rendered check of the promise to the next
+CHECKED_PEAK_SHARE = 0.95  # of the allowed single difference, where steps are checked
 CHECK_PICTURES = 4  # that a check begins with; what seems to fail is looked at in all
 
 log = logging.getLogger(__name__)
@@ -110,11 +111,11 @@ class Encoder:
         kept = chain.layout.to_weights(chain.spare)
         promise = self._calibration.promise
         difference = self._calibration.compare(weights, kept, CHECK_PICTURES)
-        difference = Difference(difference.rms * self._few_to_all, difference.largest)
-        if not difference.keeps(promise):
+        difference = replace(difference, rms=difference.rms * self._few_to_all)
+        if not difference.keeps(promise, PEAK_SHARE):
             difference = self._calibration.compare(weights, kept)
         self._plan_next_check(chain.length, difference.rms / promise.rms)
-        return difference.keeps(promise)
+        return difference.keeps(promise, CHECKED_PEAK_SHARE)
 
     def _plan_next_check(self, length: int, spent: float) -> None:
         """Look again before the error, growing as it did, has used up what is allowed.
