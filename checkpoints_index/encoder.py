@@ -20,7 +20,7 @@ from checkpoints_index.calibration import (
     mean_changes,
     round_weights,
 )
-from checkpoints_index.chain import Chain
+from checkpoints_index.chain import HOP_INTERVAL, Chain
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.integers import Layout
 from checkpoints_index.promise import Promise
@@ -30,6 +30,7 @@ from checkpoints_index.spec import GeneratorSpec
 SEGMENT_RECORDS = 320
 SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.92  # of the allowed rms, spent when a segment begins
 CHECK_INTERVAL = 8  # the most records from one rendered check of the promise to the next
+WASTEFUL_SHARE = 0.5  # of the largest share; with less spent, larger steps are worth a new segment
 CHECKED_PEAK_SHARE = 0.95  # of the allowed single difference, where steps are checked
 CHECK_PICTURES = 4  # that a check begins with; what seems to fail is looked at in all
 
@@ -58,6 +59,7 @@ class Encoder:
         self._share = LARGEST_SHARE
         self._next_check = 1  # counted in records of the open segment
         self._last_check = 0, self._share  # when, and what share of the error was spent by then
+        self._is_wasteful = False  # whether most of the allowed error was left at the last check
         self._few_to_all = 1.0  # rms at all calibration points, over that at a few of them
 
     def begin_anew(self) -> None:
@@ -115,6 +117,10 @@ class Encoder:
         if not difference.keeps(promise, PEAK_SHARE):
             difference = self._calibration.compare(weights, kept)
         self._plan_next_check(chain.length, difference.rms / promise.rms)
+        spent = max(difference.rms / promise.rms, difference.peak / promise.largest)
+        self._is_wasteful = spent < WASTEFUL_SHARE * LARGEST_SHARE
+        if self._is_wasteful and chain.length >= HOP_INTERVAL:
+            return False  # larger steps soon make up for another key
         return difference.keeps(promise, CHECKED_PEAK_SHARE)
 
     def _plan_next_check(self, length: int, spent: float) -> None:
@@ -155,6 +161,7 @@ class Encoder:
         chain = Chain(Layout.of(weights, steps, reversible=self._promise is not None))
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._last_check = chain, 1, (0, self._share)
+        self._is_wasteful = False
         return chain, segments.pack_header(self._describe(chain.layout))
 
     def _describe(self, layout: Layout) -> dict[str, Any]:
@@ -169,9 +176,11 @@ class Encoder:
         }
 
     def _adapt_share(self) -> None:
-        """Leave more of the allowed error to the future where steps did not last long."""
+        """Leave more of the allowed error to the future where steps did not last, else less."""
         length = self._chain.length if self._chain else 0
-        if 0 < length < SEGMENT_RECORDS:
+        if length and self._is_wasteful:
+            self._share = min(LARGEST_SHARE, self._share * 2)
+        elif 0 < length < SEGMENT_RECORDS:
             self._share = max(SMALLEST_SHARE, self._share * (0.6 + 0.4 * length / SEGMENT_RECORDS))
         elif length:
             self._share = min(LARGEST_SHARE, self._share * 1.2)
