@@ -1,6 +1,6 @@
 """A run as long as real ones: every checkpoint of a small generator, written and read back.
 
-Trains a 64-pixel generator of 59 k parameters for as many batches as wanted, keeps each as it
+Trains a 32-pixel generator of 9 k parameters for as many batches as wanted, keeps each as it
 comes, and prints one JSON document: bytes, what keeping cost the training step, how long opening,
 random access, reading in order and verifying take, and that memory stays flat.
 
@@ -23,13 +23,13 @@ from store import Training, peak_mb, report
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 
-SPEC = GeneratorSpec("dcgan", {"z_dim": 64, "image_size": 64, "width": 0.125})
+SPEC = GeneratorSpec("dcgan", {"z_dim": 32, "image_size": 32, "width": 0.0625})
 LOOKS = 200  # checkpoints that are read at random
 
 
 def write(index: CheckpointIndex, storage: str, checkpoints: int) -> dict[str, Any]:
     """Train, keep every batch, and count."""
-    training = Training(2e-4, SPEC, width=16)
+    training = Training(2e-4, SPEC, width=4, batch_size=4)
     run = index.create("long", SPEC, storage)
     seconds, in_append = [], []
     for _ in range(checkpoints):

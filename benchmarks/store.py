@@ -51,15 +51,21 @@ STORAGES = ("visual", "exact")
 class Training:
     """The loop of the DCGAN tutorial on crops of two photographs."""
 
-    def __init__(self, learning_rate: float, spec: GeneratorSpec = SPEC, width: int = 64) -> None:
+    def __init__(
+        self,
+        learning_rate: float,
+        spec: GeneratorSpec = SPEC,
+        width: int = 64,
+        batch_size: int = BATCH_SIZE,
+    ) -> None:
         torch.manual_seed(0)
-        self.G, self.D = spec.build().train(), discriminator(width)
-        self._z_dim = spec.z_dim
+        self.G, self.D = spec.build().train(), discriminator(width, spec.image_size)
+        self._z_shape = batch_size, spec.z_dim
         self.optimizer_G, self.optimizer_D = (
             torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
             for network in (self.G, self.D)
         )
-        self._crops = crops()
+        self._crops = crops(batch_size, spec.image_size)
         self.batch = 0
 
     def set_learning_rate(self, learning_rate: float) -> None:
@@ -68,7 +74,7 @@ class Training:
                 group["lr"] = learning_rate
 
     def step(self) -> None:
-        real, fake = next(self._crops), self.G(torch.randn(BATCH_SIZE, self._z_dim))
+        real, fake = next(self._crops), self.G(torch.randn(self._z_shape))
         self.optimizer_D.zero_grad()
         on_real, on_fake = self.D(real), self.D(fake.detach())
         loss_D = bce(on_real, 0.9) + bce(on_fake, 0.0)
@@ -84,31 +90,32 @@ class Training:
         return {str(i): part.state_dict() for i, part in enumerate(parts)}
 
 
-def discriminator(width: int = 64) -> nn.Module:
+def discriminator(width: int, image_size: int) -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for before, after in ((1, 2), (2, 4), (4, 8)):
+    while image_size > 8:
         layers += [
-            nn.Conv2d(width * before, width * after, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(width * after),
+            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(2 * width),
             nn.LeakyReLU(0.2),
         ]
-    return nn.Sequential(*layers, nn.Conv2d(width * 8, 1, 4), nn.Flatten(0))
+        width, image_size = 2 * width, image_size // 2
+    return nn.Sequential(*layers, nn.Conv2d(width, 1, 4), nn.Flatten(0))
 
 
 def bce(logits: Tensor, target: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
-def crops() -> Iterator[Tensor]:
-    """Endless batches of random crops, float [BATCH_SIZE, 3, 64, 64] in -1..1."""
+def crops(count: int, size: int) -> Iterator[Tensor]:
+    """Endless batches of random crops, float [count, 3, size, size] in -1..1."""
     choose = np.random.default_rng(0)
     photographs = load_sample_images().images
     while True:
         batch = []
-        for _ in range(BATCH_SIZE):
+        for _ in range(count):
             photograph = photographs[choose.integers(len(photographs))]
-            y, x = (choose.integers(side - 63) for side in photograph.shape[:2])
-            batch.append(photograph[y : y + 64, x : x + 64])
+            y, x = (choose.integers(side - size + 1) for side in photograph.shape[:2])
+            batch.append(photograph[y : y + size, x : x + size])
         yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

@@ -111,7 +111,8 @@ def _show_command(run: str | None, *form: Any) -> str:
 
 def _follow_form(planned: list[Any] | None, *asked: Any) -> tuple[str, Any]:
     """The command; and a preview of something else goes."""
-    return _show_command(*asked), gr.skip() if planned == list(asked) else ""
+    stale = planned is not None and planned != list(asked)
+    return _show_command(*asked), "" if stale else gr.skip()
 
 
 def _describe(plan: ThinPlan) -> str:
