@@ -12,7 +12,6 @@ from torch import Tensor
 
 from checkpoints_index.encoder import Encoded, Encoder
 from checkpoints_index.errors import CheckpointError
-from checkpoints_index.segments import Record
 from checkpoints_index.spec import GeneratorSpec
 from checkpoints_index.writer import SegmentWriter
 
@@ -39,7 +38,6 @@ class Appender:
         self._free: list[Snapshot] = []
         self._snapshots = 0
         self._unwritten: Encoded | None = None
-        self._written: list[Record] = []
         self._error: Exception | None = None
         self._stuck = self._closing = False
         self._drainers = 0  # calls that wait for everything to be written
@@ -61,12 +59,6 @@ class Appender:
         with self._changed:
             self._waiting.append(snapshot)
             self._changed.notify_all()
-
-    def take_written(self) -> list[Record]:
-        """The records written since the last call, in order."""
-        with self._changed:
-            written, self._written = self._written, []
-        return written
 
     def settle(self) -> None:
         """Return when all that was appended is written, or cannot be for now."""
@@ -221,10 +213,8 @@ class Appender:
             self._writer.begin_segment(encoded.batch, encoded.header)
             self._unwritten = encoded = encoded._replace(header=None)
         while encoded.drafts:
-            record = self._writer.write(encoded.drafts[0])
+            self._writer.write(encoded.drafts[0])
             encoded.drafts.pop(0)
-            with self._changed:
-                self._written.append(record)
         with self._changed:
             self._unwritten = None
             self._changed.notify_all()

@@ -20,29 +20,35 @@ class Chain:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.length = 0  # checkpoints drafted so far
+        self.size_bytes = 0  # of their records
         self.newest: tuple[int, Lanes] | None = None
         self.spare = layout.empty_lanes()
         self._hop: tuple[int, Lanes] | None = None
         self._packer = BlockPacker()
 
+    @property
+    def is_key_due(self) -> bool:
+        """Whether the next checkpoint depends on none before it, and could begin a segment."""
+        return self.length == 0 or (not self.layout.reversible and self.length % KEY_INTERVAL == 0)
+
     def draft(self, batch: int) -> list[Draft]:
         """The records of the checkpoint whose integers are in `spare`."""
-        lanes, reversible = self.spare, self.layout.reversible
+        lanes = self.spare
         check = integers.checksum(lanes)
-        due = self.length % (HOP_INTERVAL if reversible else KEY_INTERVAL) == 0
-        if self.newest is None or (due and not reversible):
+        if self.newest is None or self.is_key_due:
             drafts = [Draft(segments.KEY, batch, batch, self._pack(lanes, None), check)]
         else:
             base, before = self.newest
             drafts = [Draft(segments.DIFFERENCE, batch, base, self._pack(lanes, before), check)]
-        if due and reversible:
+        if self.layout.reversible and self.length % HOP_INTERVAL == 0:
             if self._hop is not None:
                 base, before = self._hop
                 drafts.append(Draft(segments.HOP, batch, base, self._pack(lanes, before), check))
-            self._hop = batch, {lane: items.copy() for lane, items in lanes.items()}
+            self._hop = batch, integers.copy_lanes(lanes)
         self.spare = self.newest[1] if self.newest else self.layout.empty_lanes()
         self.newest = batch, lanes
         self.length += 1
+        self.size_bytes += sum(len(draft.payload) for draft in drafts)
         return drafts
 
     def _pack(self, lanes: Lanes, base: Lanes | None) -> bytes:

@@ -28,6 +28,7 @@ from checkpoints_index.segments import Draft
 from checkpoints_index.spec import GeneratorSpec
 
 SEGMENT_RECORDS = 320
+SEGMENT_BYTES = 1 << 29  # a segment ends sooner where it is this large and a key is due anyway
 SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.92  # of the allowed rms, spent when a segment begins
 CHECK_INTERVAL = 8  # the most records from one rendered check of the promise to the next
 WASTEFUL_SHARE = 0.5  # of the largest share; with less spent, larger steps are worth a new segment
@@ -99,6 +100,8 @@ class Encoder:
     def _fits(self, chain: Chain, batch: int, weights: Mapping[str, Tensor]) -> bool:
         """Whether the weights, now in the spare integers, go into the open segment."""
         if chain.length >= SEGMENT_RECORDS:
+            return False
+        if chain.is_key_due and chain.size_bytes >= SEGMENT_BYTES:
             return False
         try:
             chain.layout.to_integers(weights, chain.spare)

@@ -227,6 +227,11 @@ def restore_bits(lanes: Lanes, bits: Lanes) -> None:
             kernels.order(bits[lane], np.iinfo(items.dtype).max)
 
 
+def copy_lanes(lanes: Lanes) -> Lanes:
+    """The same integers in memory of their own."""
+    return {lane: items.copy() for lane, items in lanes.items()}
+
+
 def checksum(lanes: Lanes) -> int:
     """xxh3 of all integers of a checkpoint."""
     digest = xxhash.xxh3_64()

@@ -197,12 +197,12 @@ class CheckpointReader:
         if here is not None and here[0].batch == place:
             return here[1]
         if place in self._passed:
-            return _copy(self._passed[place])
+            return integers.copy_lanes(self._passed[place])
         return layout.empty_lanes()
 
     def _remember(self, place: int, lanes: Lanes, room: int) -> None:
         """Keep the integers of a place that is passed, since the next step may lead back to it."""
-        self._passed[place] = _copy(lanes)
+        self._passed[place] = integers.copy_lanes(lanes)
         while len(self._passed) > room:
             del self._passed[next(iter(self._passed))]
 
@@ -226,10 +226,6 @@ class CheckpointReader:
             f"Run '{self._run}' has no checkpoint {batch}. It has {len(batches):,} from "
             f"{batches[0]} to {batches[-1]}; the nearest: {' and '.join(map(str, near))}."
         )
-
-
-def _copy(lanes: Lanes) -> Lanes:
-    return {lane: items.copy() for lane, items in lanes.items()}
 
 
 def _trace(arrived: dict[int, Leg | None], place: int) -> list[Leg]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from checkpoints_index.catalogue import Catalogue
-from checkpoints_index.integers import Lane, Lanes, Layout, restore_bits
+from checkpoints_index.integers import Lane, Lanes, Layout, copy_lanes, restore_bits
 from checkpoints_index.reader import CheckpointReader
 
 AHEAD = 2  # checkpoints that are decoded before they are asked for
@@ -84,7 +84,7 @@ class Feed:
         if not follows:
             return Decoded(
                 layout,
-                {**bits, **{lane: items.copy() for lane, items in lattices.items()}},
+                {**bits, **copy_lanes(lattices)},
                 in_differences=False,
             )
         moved = {lane: narrow(items - before[lane]) for lane, items in lattices.items()}

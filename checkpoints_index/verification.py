@@ -31,8 +31,7 @@ def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
         deep: decode each, rather than hold its stored bytes against their checksum.
         share: of the checkpoints that are looked at, chosen at random.
     """
-    count = math.ceil(share * len(catalogue.batches))
-    chosen = random.sample(catalogue.batches, count)
+    chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), share))
     reader = CheckpointReader(catalogue)
     for batch in sorted(chosen):
         found = _examine(reader, catalogue.records[batch], deep)
@@ -42,6 +41,11 @@ def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
             yield _examine(reader, catalogue.records[batch], deep)
     for path in segments.list_segments(catalogue.folder):
         yield from _examine_rest(reader, catalogue, path)
+
+
+def count_chosen(checkpoints: int, share: float) -> int:
+    """How many checkpoints a share is; at least one, where there is one."""
+    return math.ceil(share * checkpoints)
 
 
 def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:

@@ -15,7 +15,6 @@ from checkpoints_index.locks import WriterLock
 from checkpoints_index.segments import Draft, Record
 
 SYNC_RECORDS, SYNC_SECONDS = 64, 0.5  # whichever is first: then what was written is synced
-SEGMENT_BYTES = 1 << 29
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +38,6 @@ class SegmentWriter:
         cut_torn_tail(run, folder)
 
     @property
-    def records_in_segment(self) -> int | None:
-        """How many records the open segment holds; None where there is none, or it is full."""
-        return len(self._records) if self._file is not None and self._size < SEGMENT_BYTES else None
-
-    @property
     def sync_due_s(self) -> float | None:
         """Seconds until what was written has to be synced; None where all is."""
         if not self._unsynced:
@@ -65,7 +59,7 @@ class SegmentWriter:
             raise self._failure(first_batch, len(header), error) from error
         self._path, self._header, self._size, self._records = path, header, len(header), []
 
-    def write(self, draft: Draft) -> Record:
+    def write(self, draft: Draft) -> None:
         """Write a record at the end of the open segment.
 
         Raises:
@@ -78,7 +72,6 @@ class SegmentWriter:
         except OSError as error:
             raise self._failure(draft.batch, len(draft.payload), error) from error
         self._records.append(record)
-        return record
 
     def sync_if_due(self) -> None:
         if self._unsynced >= SYNC_RECORDS or self.sync_due_s == 0:

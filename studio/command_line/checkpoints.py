@@ -73,12 +73,13 @@ def verify(
     checkpoint can still be read another way.
     """
     from checkpoints_index import CheckpointIndex
+    from checkpoints_index.verification import count_chosen
 
     damaged: list[Finding] = []
     seen, share = 0, subset or 1.0
     with job_of(context, run) as reporter:
         opened = CheckpointIndex(workspace_of(context).runs)[run]
-        total = round(share * len(opened.batches))
+        total = count_chosen(len(opened.batches), share)
         with reporter.task("Verifying checkpoints") as on_progress:
             for seen, found in enumerate(opened.verify(deep, share), 1):
                 damaged += [found] if found.reason is not None else []

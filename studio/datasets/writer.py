@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from checkpoints_index.files import sync_folder
 from latent.errors import UserError
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 
@@ -155,11 +156,11 @@ def _clean_up(folder: Path) -> None:
 
 
 def _move_into_place(partial: Path, folder: Path) -> None:
-    _sync_folder(partial)
+    sync_folder(partial)
     if folder.exists():
         folder.rename(_replaced(folder))
     partial.rename(folder)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
     shutil.rmtree(_replaced(folder), ignore_errors=True)
 
 
@@ -176,11 +177,3 @@ def _write_manifest(path: Path, manifest: Manifest) -> None:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

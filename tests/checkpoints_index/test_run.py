@@ -3,7 +3,7 @@ import pickle
 import pytest
 import torch
 
-from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index import CheckpointIndex, GeneratorSpec, encoder, segments
 from checkpoints_index.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.promise import Promise
@@ -146,6 +146,18 @@ def test_a_reader_sees_what_another_process_appends(index, run, history):
     run.flush()
     assert reader.batches == [1, 2]
     assert same(reader.weights(2), history[1])
+
+
+def test_a_large_segment_ends_where_a_key_is_due_anyway(index, spec, history, monkeypatch):
+    monkeypatch.setattr(encoder, "SEGMENT_BYTES", 1)
+    exact, visual = (index.create(storage, spec, storage) for storage in ("exact", "visual"))
+    for run in (exact, visual):
+        for batch, weights in enumerate(history):
+            run.append(batch, weights)
+        run.close()
+    assert [path.stem.lstrip("0") for path in segments.list_segments(exact.folder)] == ["", "32"]
+    assert len(segments.list_segments(visual.folder)) < len(history) / 4  # it has no such places
+    assert same(exact.weights(39), history[39])
 
 
 def test_appending_goes_on_after_reopening(index, full, history):
