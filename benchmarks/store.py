@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import random
 import subprocess
@@ -41,8 +42,8 @@ from checkpoints_index.promise import Promise
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "transposed"})
 BATCH_SIZE = 16
-TURN = 36  # steps that one way of keeping has before it is another's turn
-SETTLING = 12  # of them at first: a turn begins with a jump, hence with a segment and new steps
+TURN = 8  # steps that one way of keeping has before it is another's turn
+SETTLING = 2  # of them at first: the record of the first one spans the turns of the others
 UNSEEN = 512
 UNSEEN_EVERY = 16  # checkpoints between those whose unseen latents are rendered
 STORAGES = ("visual", "exact")
@@ -123,27 +124,39 @@ def measure_step(training: Training, index: CheckpointIndex, steps: int) -> dict
     """Milliseconds of a step with nothing kept and with each storage, in turns of one run."""
     runs = {storage: index.create(f"turns-{storage}", SPEC, storage) for storage in STORAGES}
     ways = ("nothing", *STORAGES)
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(steps // TURN):
+    turns: dict[str, list[list[float]]] = {way: [] for way in ways}
+    for turn in range(-len(ways), steps // TURN):  # the first turns compile, and choose steps
         way = ways[turn % len(ways)]
-        for position in range(TURN):
+        seconds = []
+        for _ in range(TURN):
             began = time.perf_counter()
             training.step()
             if way != "nothing":
                 runs[way].append(training.batch, training.G.state_dict())
-            if position >= SETTLING:
-                seconds[way].append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - began)
         for run in runs.values():
             run.flush()
-        report(f"step {training.batch}: {way} {1000 * median(seconds[way]):.0f} ms")
+        if turn >= 0:
+            turns[way].append(seconds[SETTLING:])
+        report(f"step {training.batch}: {way} {1000 * median(seconds[SETTLING:]):.0f} ms")
     for run in runs.values():
         run.close()
-    medians = {way: median(values) for way, values in seconds.items()}
     return {
-        "steps_each": len(seconds["nothing"]),
-        "milliseconds": {way: round(1000 * value, 1) for way, value in medians.items()},
-        "ratio": {s: round(medians[s] / medians["nothing"], 4) for s in STORAGES},
+        "steps_each": (TURN - SETTLING) * len(turns["nothing"]),
+        "milliseconds": {
+            way: round(1000 * median(itertools.chain(*own)), 1) for way, own in turns.items()
+        },
+        "ratio_of_medians": {s: slowdown(turns[s], turns["nothing"], median) for s in STORAGES},
+        "ratio_of_means": {s: slowdown(turns[s], turns["nothing"], np.mean) for s in STORAGES},
     }
+
+
+def slowdown(
+    slowed: list[list[float]], bare: list[list[float]], average: Callable[[list[float]], Any]
+) -> float:
+    """Of neighbouring turns, which share what else the machine does; the median of all."""
+    ratios = (average(a) / average(b) for a, b in zip(slowed, bare, strict=True))
+    return round(float(median(ratios)), 4)
 
 
 def measure_phase(
@@ -302,7 +315,7 @@ def report(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--warm-up", type=int, default=432, help="steps; the turns are taken here")
+    parser.add_argument("--warm-up", type=int, default=480, help="steps; the turns are taken here")
     parser.add_argument("--window", type=int, default=256, help="checkpoints at 2e-4")
     parser.add_argument("--low-window", type=int, default=128, help="checkpoints at 2.5e-5")
     parser.add_argument("--folder", type=Path, help="keep the runs here")

@@ -103,6 +103,7 @@ class Appender:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        self._encoder.close()
         self._writer.close()
         if error is not None:
             raise error
@@ -159,7 +160,7 @@ class Appender:
         return not self._waiting and self._unwritten is None
 
     def _work(self) -> None:
-        torch.set_num_threads(1)  # for this thread: the training step has the cores
+        torch.set_num_threads(1)  # for this thread
         while self._wait_for_work():
             with self._working:
                 try:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from checkpoints_index.promise import Promise
 from checkpoints_index.spec import GeneratorSpec
+from checkpoints_index.team import ALONE, Team
 
 SMALLEST_ROUNDED_TENSOR = 1024  # biases, batch-norm and the like are kept to the bit
 CALIBRATION_SEED = 777
@@ -44,8 +45,8 @@ class Difference:
 class Calibration:
     """Chooses steps for one generator, and checks them by rendering."""
 
-    def __init__(self, spec: GeneratorSpec, promise: Promise) -> None:
-        self.promise = promise
+    def __init__(self, spec: GeneratorSpec, promise: Promise, team: Team = ALONE) -> None:
+        self.promise, self._team = promise, team
         with torch.random.fork_rng(devices=[]):  # training draws the same numbers without us
             self._G = spec.build()
         generator = torch.Generator().manual_seed(CALIBRATION_SEED)
@@ -122,11 +123,15 @@ class Calibration:
             sensitivities[name] = mean_square / (width**2 / 12) / tensor.numel()
         return sensitivities
 
-    @torch.inference_mode()
     def _render(self, weights: Mapping[str, Tensor], pictures: int | None = None) -> Tensor:
         """Pictures at the calibration points, float64 [N, 3, H, W] in levels 0..255."""
         self._G.load_state_dict(dict(weights))
-        return (self._G(self._z[:pictures]).double().clamp(-1, 1) + 1) * 127.5
+        shares = self._z[:pictures].chunk(self._team.size if self._z.device.type == "cpu" else 1)
+        return torch.cat(self._team.map(self._render_share, shares))
+
+    @torch.inference_mode()
+    def _render_share(self, z: Tensor) -> Tensor:
+        return (self._G(z).double().clamp(-1, 1) + 1) * 127.5
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from checkpoints_index import integers, payloads, segments
 from checkpoints_index.integers import Lanes, Layout
 from checkpoints_index.packing import BlockPacker
 from checkpoints_index.segments import Draft
+from checkpoints_index.team import ALONE, Team
 
 KEY_INTERVAL = 32  # exact: records from one key to the next
 HOP_INTERVAL = 64  # visual: records from one hop to the next
@@ -17,14 +18,14 @@ class Chain:
     The integers of each are written to `spare`, which `draft` then puts in the place of `newest`.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, team: Team = ALONE) -> None:
         self.layout = layout
         self.length = 0  # checkpoints drafted so far
         self.size_bytes = 0  # of their records
         self.newest: tuple[int, Lanes] | None = None
         self.spare = layout.empty_lanes()
         self._hop: tuple[int, Lanes] | None = None
-        self._packer = BlockPacker()
+        self._team, self._packers = team, [BlockPacker() for _ in range(team.size)]
 
     @property
     def is_key_due(self) -> bool:
@@ -52,4 +53,4 @@ class Chain:
         return drafts
 
     def _pack(self, lanes: Lanes, base: Lanes | None) -> bytes:
-        return payloads.pack(self.layout, lanes, base, self._packer)
+        return payloads.pack(self.layout, lanes, base, self._packers, self._team)

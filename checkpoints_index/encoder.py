@@ -26,6 +26,7 @@ from checkpoints_index.integers import Layout
 from checkpoints_index.promise import Promise
 from checkpoints_index.segments import Draft
 from checkpoints_index.spec import GeneratorSpec
+from checkpoints_index.team import Team
 
 SEGMENT_RECORDS = 320
 SEGMENT_BYTES = 1 << 29  # a segment ends sooner where it is this large and a key is due anyway
@@ -49,19 +50,27 @@ class Encoded(NamedTuple):
 class Encoder:
     """Holds the chain of the open segment, and decides when the next one begins."""
 
-    def __init__(self, run: str, spec: GeneratorSpec, promise: Promise | None) -> None:
+    def __init__(
+        self, run: str, spec: GeneratorSpec, promise: Promise | None, threads: int = 1
+    ) -> None:
         """
         Args:
             promise: how far pictures may differ (storage "visual"); None keeps every bit.
+            threads: that encode one checkpoint; the calling one is among them.
         """
         self._run, self._spec, self._promise = run, spec, promise
-        self._calibration = Calibration(spec, promise) if promise else None
+        self._team = Team(threads, "encode")
+        self._calibration = Calibration(spec, promise, self._team) if promise else None
         self._chain: Chain | None = None  # of the open segment; None begins another
         self._share = LARGEST_SHARE
         self._next_check = 1  # counted in records of the open segment
         self._last_check = 0, self._share  # when, and what share of the error was spent by then
         self._is_wasteful = False  # whether most of the allowed error was left at the last check
         self._few_to_all = 1.0  # rms at all calibration points, over that at a few of them
+
+    def close(self) -> None:
+        """End the other threads."""
+        self._team.close()
 
     def begin_anew(self) -> None:
         """Let the next checkpoint begin a segment: the open one was closed, or cut."""
@@ -161,7 +170,8 @@ class Encoder:
             rounded = round_weights(weights, steps)
             few = self._calibration.compare(weights, rounded, CHECK_PICTURES)
             self._few_to_all = self._calibration.compare(weights, rounded).rms / max(few.rms, 1e-9)
-        chain = Chain(Layout.of(weights, steps, reversible=self._promise is not None))
+        layout = Layout.of(weights, steps, reversible=self._promise is not None)
+        chain = Chain(layout, self._team)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._last_check = chain, 1, (0, self._share)
         self._is_wasteful = False

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from checkpoints_index.integers import Lanes, Layout
 from checkpoints_index.packing import BlockPacker, BlockUnpacker
+from checkpoints_index.team import ALONE, Team
 
 Step = tuple[bytes, int]  # a payload, and its sign: 1 goes from the base to the packed, -1 back
 
 
-def pack(layout: Layout, new: Lanes, base: Lanes | None, packer: BlockPacker) -> bytes:
-    """The integers of a checkpoint, as their difference to `base` where there is one."""
-    blocks = [
-        packer.pack(
-            new[lane][place],
-            base[lane][place] if base else None,
-            lane.exponent(layout.reversible),
-        )
-        for lane, place in layout.blocks
-    ]
+def pack(
+    layout: Layout, new: Lanes, base: Lanes | None, packers: Sequence[BlockPacker], team: Team
+) -> bytes:
+    """The integers of a checkpoint, as their difference to `base` where there is one.
+
+    Args:
+        packers: one for each of the team.
+    """
+    blocks = [b""] * len(layout.blocks)
+
+    def pack_share(packer: BlockPacker, positions: range) -> None:
+        for position in positions:
+            lane, place = layout.blocks[position]
+            before = base[lane][place] if base else None
+            exponent = lane.exponent(layout.reversible)
+            blocks[position] = packer.pack(new[lane][place], before, exponent)
+
+    team.map(pack_share, packers, team.shares(len(blocks)))
     return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
 
 
-def unpack(
-    layout: Layout,
-    steps: Sequence[Step],
-    lanes: Lanes,
-    pool: Executor | None = None,
-    threads: int = 1,
-) -> None:
+def unpack(layout: Layout, steps: Sequence[Step], lanes: Lanes, team: Team = ALONE) -> None:
     """Walk along payloads, in place: from the integers of the first base to those of the last.
 
-    All steps of one block come before the next block, so that it stays in the cache; the threads
-    of a pool share the blocks.
+    All steps of one block come before the next block, so that it stays in the cache.
 
     Args:
         lanes: integers of the base of the first payload; zeros where that is a key.
@@ -47,7 +48,7 @@ def unpack(
     """
     tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in steps]
 
-    def walk(positions: range) -> None:
+    def walk_share(positions: range) -> None:
         unpacker = BlockUnpacker()
         for position in positions:
             lane, place = layout.blocks[position]
@@ -55,9 +56,7 @@ def unpack(
             for table, (_, sign) in zip(tables, steps, strict=True):
                 unpacker.unpack(table[position], items, exponent, sign)
 
-    shares = [range(first, len(layout.blocks), threads) for first in range(threads)]
-    for _ in pool.map(walk, shares) if pool else map(walk, shares):
-        pass
+    team.map(walk_share, team.shares(len(layout.blocks)))
 
 
 def _find_blocks(payload: bytes, count: int) -> list[memoryview]:

@@ -13,7 +13,6 @@ import os
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from checkpoints_index.catalogue import Catalogue
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.integers import Lanes, Layout
 from checkpoints_index.segments import Record
+from checkpoints_index.team import Team
 
 MOST_THREADS = 8
 RECORD_COST_BYTES = 50_000  # what walking one more record costs beside its bytes
@@ -65,8 +65,7 @@ class CheckpointReader:
         self._segment: Layout | None = None  # of what is decoded
         self._here: tuple[Record, Lanes] | None = None
         self._passed: dict[int, Lanes] = {}  # beside it in a segment that leads one way only
-        self._threads = min(MOST_THREADS, threads or os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(self._threads, "decode") if self._threads > 1 else None
+        self._team = Team(min(MOST_THREADS, threads or os.cpu_count() or 1), "decode")
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
@@ -109,8 +108,7 @@ class CheckpointReader:
 
     def close(self) -> None:
         """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._team.close()
 
     def _decode(self, record: Record) -> Lanes:
         layout = self.layout(record)
@@ -186,7 +184,7 @@ class CheckpointReader:
                     self._damaged.add(leg.record)
                     return None
                 steps.append((payload, leg.sign))
-            payloads.unpack(layout, steps, lanes, self._pool, self._threads)
+            payloads.unpack(layout, steps, lanes, self._team)
             if slow and group is not groups[-1]:
                 self._remember(group[-1].target, lanes, room)
         return lanes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,8 @@ from checkpoints_index.spec import GeneratorSpec
 from checkpoints_index.stream import stream
 from checkpoints_index.verification import Finding, verify
 from checkpoints_index.writer import SegmentWriter
+
+ENCODING_THREADS = 4  # at most
 
 
 class CheckpointRun:
@@ -243,7 +246,8 @@ class CheckpointRun:
     def _open_appender(self) -> Appender:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
-            encoder = Encoder(self.name, self.spec, self._catalogue.promise)
+            threads = min(ENCODING_THREADS, os.cpu_count() or 1)
+            encoder = Encoder(self.name, self.spec, self._catalogue.promise, threads)
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()
             batches = self._catalogue.batches
