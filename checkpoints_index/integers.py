@@ -201,8 +201,8 @@ class Layout:
     def to_weights(self, lanes: Lanes) -> dict[str, Tensor]:
         """The weights that the integers stand for, as tensors of their own on the CPU."""
         weights = {e.name: torch.empty(e.shape, dtype=e.torch_dtype) for e in self.entries}
-        bits = self.empty_lanes()
-        restore_bits(lanes, bits)
+        bits = {lane: i.copy() if lane.is_float else i for lane, i in lanes.items()}
+        restore_bits(bits)
         self.write_weights({lane: torch.from_numpy(items) for lane, items in bits.items()}, weights)
         return weights
 
@@ -210,21 +210,24 @@ class Layout:
         """Write what restored integers stand for over weights on the same device, in place."""
         for entry in self.entries:
             lane, place = self.places[entry.name]
-            items, weight = bits[lane][place].reshape(entry.shape), weights[entry.name]
+            flat, weight = bits[lane][place], weights[entry.name]
+            items = flat.reshape(entry.shape)
             if entry.step is None:
                 weight.copy_(items.view(entry.torch_dtype))
+            elif weight.dtype == torch.float32 and weight.device.type == "cpu":
+                target = weight.detach().view(-1).numpy()
+                kernels.scale(flat.numpy(), np.float32(entry.step), target)
             elif weight.dtype == torch.float32:
                 torch.mul(items, entry.step, out=weight)
             else:
                 weight.copy_((items.float() * entry.step).to(entry.torch_dtype))
 
 
-def restore_bits(lanes: Lanes, bits: Lanes) -> None:
-    """Copy integers, those of floats as their bits again."""
+def restore_bits(lanes: Lanes) -> None:
+    """Turn the integers of floats into their bits again, in place."""
     for lane, items in lanes.items():
-        np.copyto(bits[lane], items)
         if lane.is_float:
-            kernels.order(bits[lane], np.iinfo(items.dtype).max)
+            kernels.order(items, np.iinfo(items.dtype).max)
 
 
 def copy_lanes(lanes: Lanes) -> Lanes:

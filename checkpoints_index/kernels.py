@@ -54,6 +54,13 @@ def quantise(weights, inverse_step, limit, integers):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
+def scale(integers, step, weights):  # type: ignore[no-untyped-def]
+    """weights = integers * step, float32 [N]; exact, as `LATTICE_LIMIT` and steps are chosen."""
+    for i in range(integers.size):
+        weights[i] = np.float32(integers[i]) * step
+
+
+@njit(nogil=True, cache=True)
 def order(items, largest):  # type: ignore[no-untyped-def]
     """Map the bits of floats [N] to integers in the same order, in place; its own inverse.
 

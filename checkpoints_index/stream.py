@@ -76,7 +76,9 @@ class Feed:
         self._layout = layout
         bits = self._slots[0]
         self._slots.rotate(-1)
-        restore_bits(lanes, bits)
+        for lane, items in lanes.items():
+            np.copyto(bits[lane], items)
+        restore_bits(bits)
         if not self._in_differences:
             return Decoded(layout, bits, in_differences=False)
         lattices = {lane: items.copy() for lane, items in lanes.items() if lane.kind == "lattice"}
