@@ -44,6 +44,7 @@ SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "tr
 BATCH_SIZE = 16
 TURN = 8  # steps that one way of keeping has before it is another's turn
 SETTLING = 2  # of them at first: the record of the first one spans the turns of the others
+LARGEST_CROP, WIDEST = 256, 512  # px of a crop, channels of the discriminator
 UNSEEN = 512
 UNSEEN_EVERY = 16  # checkpoints between those whose unseen latents are rendered
 STORAGES = ("visual", "exact")
@@ -58,10 +59,12 @@ class Training:
         spec: GeneratorSpec = SPEC,
         width: int = 64,
         batch_size: int = BATCH_SIZE,
+        device: str = "cpu",
     ) -> None:
         torch.manual_seed(0)
-        self.G, self.D = spec.build().train(), discriminator(width, spec.image_size)
-        self._z_shape = batch_size, spec.z_dim
+        self.G = spec.build().train().to(device)
+        self.D = discriminator(width, spec.image_size).to(device)
+        self._z_shape, self._device = (batch_size, spec.z_dim), device
         self.optimizer_G, self.optimizer_D = (
             torch.optim.Adam(network.parameters(), learning_rate, betas=(0.5, 0.999))
             for network in (self.G, self.D)
@@ -75,7 +78,8 @@ class Training:
                 group["lr"] = learning_rate
 
     def step(self) -> None:
-        real, fake = next(self._crops), self.G(torch.randn(self._z_shape))
+        real = next(self._crops).to(self._device)
+        fake = self.G(torch.randn(self._z_shape).to(self._device))
         self.optimizer_D.zero_grad()
         on_real, on_fake = self.D(real), self.D(fake.detach())
         loss_D = bce(on_real, 0.9) + bce(on_fake, 0.0)
@@ -94,12 +98,13 @@ class Training:
 def discriminator(width: int, image_size: int) -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     while image_size > 8:
+        wider = min(2 * width, WIDEST)
         layers += [
-            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(2 * width),
+            nn.Conv2d(width, wider, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(wider),
             nn.LeakyReLU(0.2),
         ]
-        width, image_size = 2 * width, image_size // 2
+        width, image_size = wider, image_size // 2
     return nn.Sequential(*layers, nn.Conv2d(width, 1, 4), nn.Flatten(0))
 
 
@@ -111,13 +116,15 @@ def crops(count: int, size: int) -> Iterator[Tensor]:
     """Endless batches of random crops, float [count, 3, size, size] in -1..1."""
     choose = np.random.default_rng(0)
     photographs = load_sample_images().images
+    side = min(size, LARGEST_CROP)
     while True:
         batch = []
         for _ in range(count):
             photograph = photographs[choose.integers(len(photographs))]
-            y, x = (choose.integers(side - size + 1) for side in photograph.shape[:2])
-            batch.append(photograph[y : y + size, x : x + size])
-        yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+            y, x = (choose.integers(length - side + 1) for length in photograph.shape[:2])
+            batch.append(photograph[y : y + side, x : x + side])
+        crop = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        yield crop if side == size else F.interpolate(crop, size)
 
 
 def measure_step(training: Training, index: CheckpointIndex, steps: int) -> dict[str, Any]:

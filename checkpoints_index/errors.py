@@ -15,11 +15,15 @@ class DamagedCheckpointError(CheckpointError):
     """What is on disk is not what was written."""
 
     def __init__(self, run: str, batch: int, path: Path, reason: str) -> None:
-        self.batch, self.path, self.reason = batch, path, reason
+        self.run, self.batch, self.path, self.reason = run, batch, path, reason
         super().__init__(
             f"Checkpoint {batch} of run '{run}' is damaged in {path.name}: {reason}. "
             f"See what else is: studio verify {run} --deep"
         )
+
+    def __reduce__(self) -> tuple[type, tuple[str, int, Path, str]]:
+        """So that it comes whole out of a worker process."""
+        return type(self), (self.run, self.batch, self.path, self.reason)
 
 
 class DiskFullError(CheckpointError):

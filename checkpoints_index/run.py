@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from checkpoints_index.reader import CheckpointReader
 from checkpoints_index.rewriting import drop_all_but
 from checkpoints_index.spec import GeneratorSpec
 from checkpoints_index.stream import stream
-from checkpoints_index.verification import Finding, verify
+from checkpoints_index.verification import Finding, examine, verify
 from checkpoints_index.writer import SegmentWriter
 
 ENCODING_THREADS = 4  # at most
@@ -104,9 +103,32 @@ class CheckpointRun:
         self._settle()
         digest = xxhash.xxh3_128()
         for batch in batches:
-            record = self._reader.find(batch)
-            digest.update(f"{batch}:{record.integers_xxh3}:{record.path.name};".encode())
+            digest.update(self._mark(batch))
         return digest.hexdigest()
+
+    def digests(self, batches: Iterable[int]) -> list[str]:
+        """What stands for the weights at each of these batches."""
+        self._settle()
+        return [xxhash.xxh3_64_hexdigest(self._mark(batch)) for batch in batches]
+
+    def _mark(self, batch: int) -> bytes:
+        record = self._reader.find(batch)
+        return f"{batch}:{record.integers_xxh3}:{record.path.name};".encode()
+
+    def find_damaged(
+        self,
+        batches: Collection[int],
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> dict[int, str]:
+        """Those of these batches that cannot be read, and why; their stored bytes are looked at."""
+        self._settle()
+        damaged = {}
+        for done, batch in enumerate(batches, 1):
+            finding = examine(self._reader, self._reader.find(batch))
+            if not finding.readable:
+                damaged[batch] = finding.reason or "unknown"
+            on_progress(done, len(batches))
+        return damaged
 
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint. Its weights are copied here, and encoded and written beside.
@@ -160,17 +182,16 @@ class CheckpointRun:
     def stream(
         self, batches: Iterable[int] | None = None, device: str | torch.device = "cpu"
     ) -> Iterator[tuple[int, nn.Module]]:
-        """Walk over ascending batches with one resident module, weights swapped in place.
+        """Walk over batches with one resident module, weights swapped in place.
 
         The next checkpoints are read and decoded while the caller works on this one.
 
         Args:
-            batches: those wanted; all that there are by default.
+            batches: those wanted, all that there are by default. Neighbours are near in either
+                direction; far jumps cost what `weights` does.
         """
         self._settle()
         wanted = self._catalogue.batches if batches is None else list(batches)
-        if any(b <= a for a, b in pairwise(wanted)):
-            raise CheckpointError("Batches must ascend to be streamed; sort them first.")
         for batch in wanted:
             self._reader.find(batch)
         yield from stream(Catalogue(self.name, self.folder), wanted, torch.device(device))

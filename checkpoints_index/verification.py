@@ -34,11 +34,11 @@ def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
     chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), share))
     reader = CheckpointReader(catalogue)
     for batch in sorted(chosen):
-        found = _examine(reader, catalogue.records[batch], deep)
+        found = examine(reader, catalogue.records[batch], deep)
         if found.reason is None or _is_as_listed(catalogue, batch):
             yield found
         elif batch in catalogue.records:  # it was rewritten while we looked
-            yield _examine(reader, catalogue.records[batch], deep)
+            yield examine(reader, catalogue.records[batch], deep)
     for path in segments.list_segments(catalogue.folder):
         yield from _examine_rest(reader, catalogue, path)
 
@@ -55,7 +55,8 @@ def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:
     return catalogue.records.get(batch) == before
 
 
-def _examine(reader: CheckpointReader, record: Record, deep: bool) -> Finding:
+def examine(reader: CheckpointReader, record: Record, deep: bool = False) -> Finding:
+    """One checkpoint: its stored bytes and, where they have changed, whether it can be read."""
     damaged = not record.path.exists() or segments.read_payload(record) is None
     if not deep and not damaged:
         return Finding(record.batch, record.path)
@@ -86,4 +87,4 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
     for offset in segment.lost:
         batch = max((r.batch for r in known if r.offset <= offset), default=first)
         reason = f"the bytes from {offset} are no record"
-        yield _examine(reader, catalogue.records[batch], deep=True)._replace(reason=reason)
+        yield examine(reader, catalogue.records[batch], deep=True)._replace(reason=reason)

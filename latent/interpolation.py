@@ -1,11 +1,9 @@
-"""Routes from one latent point to the next."""
+"""The way from one latent point to the next."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from latent.errors import UserError
 
 PARALLEL = 1e-6  # radians below which the great circle is not defined numerically
 
@@ -44,29 +42,3 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     directions = toward_a[:, None] * (a / length_a) + toward_b[:, None] * (b / length_b)
     lengths = length_a + (length_b - length_a) * t
     return directions * lengths[:, None]
-
-
-def walk(points: list[Tensor], num_frames: int) -> Tensor:
-    """Visit points in order along great circles, the same number of frames a leg (give or take 1).
-
-    Args:
-        points: two or more, each float32 [z_dim].
-        num_frames: of the whole walk; the first frame is the first point, the last the last.
-
-    Returns:
-        float32 [num_frames, z_dim].
-
-    Raises:
-        UserError: fewer than two points, or fewer frames than points.
-    """
-    if len(points) < 2:
-        raise UserError(f"A walk needs at least two latent points, not {len(points)}.")
-    if num_frames < len(points):
-        raise UserError(
-            f"{num_frames} frames are too few to visit {len(points)} points: raise the seconds."
-        )
-    position = torch.linspace(0, len(points) - 1, num_frames)
-    leg = position.floor().clamp(max=len(points) - 2).long()
-    return torch.cat(
-        [slerp(points[i], points[i + 1], position[leg == i] - i) for i in range(len(points) - 1)]
-    )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latent.errors import UserError
+from renderers.formats import Format, format_of
+from renderers.options import RenderOptions
 from renderers.plan import Plan
 from renderers.sheets import arrange_grid
 
@@ -22,6 +23,13 @@ class Video:
     path: Path
     label: str
     frames: int
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Of the file, or of all numbered pictures; None if they are not there."""
+        files = self.path.parent.glob("*") if format_of(self.path).numbered else [self.path]
+        sizes = [file.stat().st_size for file in files if file.is_file()]
+        return sum(sizes) if sizes else None
 
 
 @dataclass(frozen=True)
@@ -46,21 +54,33 @@ def views_of(plan: Plan) -> list[View]:
     return [*points, View(GRID, None, options.columns)] if options.grid else points
 
 
-def output_paths(file: Path | str, labels: Sequence[str], points: bool, grid: bool) -> list[Path]:
+def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
     """Where videos go: `FILE-LABEL.mp4` for each point, and the grid, if any, as `FILE.mp4`.
 
+    Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
+
     Raises:
-        UserError: file does not end in `.mp4`.
+        UserError: file is not of the format.
 
     Example:
-        >>> [str(path) for path in output_paths("city.mp4", ["1.2"], points=True, grid=True)]
+        >>> [str(path) for path in output_paths("city.mp4", ["1.2"], RenderOptions(grid=True))]
         ['city-1.2.mp4', 'city.mp4']
     """
     file = Path(file)
-    if file.suffix.lower() != ".mp4":
-        raise UserError(f"Cannot write a video as '{file.name}': its name must end in .mp4.")
-    named = [file.with_name(f"{file.stem}-{_plain(label)}{file.suffix}") for label in labels]
-    return (named if points else []) + ([file] if grid else [])
+    format_of(file, options.format.codec)
+    named = [_labelled(file, _plain(label)) for label in labels] if options.points else []
+    return [*named, file] if options.grid else named
+
+
+def default_file(folder: Path, name: str, form: Format) -> Path:
+    """Where a film goes in a folder if nobody says."""
+    return folder / name / f"%06d{form.suffix}" if form.numbered else folder / (name + form.suffix)
+
+
+def _labelled(file: Path, label: str) -> Path:
+    if format_of(file).numbered:
+        return file.parent.with_name(f"{file.parent.name}-{label}") / file.name
+    return file.with_name(f"{file.stem}-{label}{file.suffix}")
 
 
 def _plain(label: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from torch import nn
 
 from latent.errors import UserError
 from renderers.encoders import Encoder
@@ -17,20 +19,37 @@ from renderers.files import read_json, remove_leftovers, write_json
 from renderers.film import film
 from renderers.frames import FrameRenderer
 from renderers.outputs import View, views_of
+from renderers.overlay import Overlay
 from renderers.plan import Part, Plan
 from renderers.recording import recording
 from renderers.source import CheckpointSource, stream_exactly
 from renderers.video import count_frames
 
-Shots = Iterator[tuple[int, np.ndarray]]
+NAME_LENGTH = 24  # of a part: so much of its digest
+CHUNK = 16  # pictures in one forward pass where tracks move; few, since several chunks wait
+
+
+class Shot(NamedTuple):
+    """One frame of the film, along all tracks: uint8 [tracks, height, width, 3]."""
+
+    frame: int
+    pictures: np.ndarray
+
+
+class Visit(NamedTuple):
+    """Neighbouring frames of one checkpoint."""
+
+    batch: int
+    first: int
+    end: int
 
 
 @dataclass(frozen=True)
 class PartFolder:
     """Knows the names of all parts of a plan. A part is whole when its marker says so.
 
-    Names carry the plan's digest and the span of batches, so a file cannot be taken for another
-    plan's or for one that was cut differently.
+    Names carry the part's digest, so a file cannot be taken for another's, and stays good when
+    the plan grows, or when another part of it changes.
     """
 
     folder: Path
@@ -38,8 +57,9 @@ class PartFolder:
 
     def paths(self, part: Part) -> list[Path]:
         """One video for each view of the plan."""
+        suffix = self.plan.options.format.part_suffix
         return [
-            self.folder / f"{self._name(part)}-{view:03d}.mp4"
+            self.folder / f"{self._name(part)}-{view:03d}{suffix}"
             for view in range(len(views_of(self.plan)))
         ]
 
@@ -51,6 +71,10 @@ class PartFolder:
     def mark_whole(self, part: Part) -> None:
         write_json(_sizes(self.paths(part)), self._marker(part))
 
+    def missing(self) -> list[Part]:
+        """The parts that are not whole."""
+        return [part for part in self.plan.parts if not self.is_whole(part)]
+
     def discard_broken(self) -> None:
         """Decode every part and unmark those that lack frames, so that they are rendered again."""
         for part in self.plan.parts:
@@ -58,20 +82,17 @@ class PartFolder:
                 self._marker(part).unlink(missing_ok=True)
 
     def discard_others(self) -> None:
-        """Delete parts of other plans, and what killed processes left."""
+        """Delete parts that are not this plan's, and what killed processes left."""
         if not self.folder.is_dir():
             return
         remove_leftovers(self.folder)
+        own = {self._name(part) for part in self.plan.parts}
         for path in self.folder.iterdir():
-            if not path.name.startswith(self._prefix):
+            if path.name[:NAME_LENGTH] not in own:
                 path.unlink(missing_ok=True)
 
-    @property
-    def _prefix(self) -> str:
-        return self.plan.digest[:16]
-
     def _name(self, part: Part) -> str:
-        return f"{self._prefix}-{part.first:06d}-{len(part.batches)}"
+        return part.digest[:NAME_LENGTH]
 
     def _marker(self, part: Part) -> Path:
         return self.folder / f"{self._name(part)}.json"
@@ -101,22 +122,35 @@ class PartRenderer:
     frames: FrameRenderer = field(default_factory=FrameRenderer)
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
-        """Render all points in one pass over a part's checkpoints, encoding meanwhile.
+        """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
 
         Args:
-            on_frame: called with the number of batches done so far.
+            on_frame: called with the number of frames done so far.
 
         Raises:
             UserError: a checkpoint is missing, or an encoder or the disk fails.
         """
-        plan = self.parts.plan
-        z = plan.z.to(device)
-        stream = stream_exactly(self.source, part.batches, device)
+        visits = list_visits(part)
+        stream = stream_exactly(self.source, [visit.batch for visit in visits], device)
         with closing(stream), recording(self._recorders(part)) as put:
-            for done, (batch, G) in enumerate(stream, start=1):
-                put((batch, self.frames.render(G, z)))
-                on_frame(done)
+            for visit, (_, G) in zip(visits, stream, strict=True):
+                for shot in self._shoot(visit, G):
+                    put(shot)
+                    on_frame(shot.frame - part.first + 1)
         self.parts.mark_whole(part)
+
+    def _shoot(self, visit: Visit, G: nn.Module) -> Iterator[Shot]:
+        plan, cut = self.parts.plan, self.parts.plan.options.look.cut
+        if plan.stays:
+            pictures = cut(self.frames.render(G, plan.z(visit.first, visit.first + 1)[0]))
+            yield from (Shot(frame, pictures) for frame in range(visit.first, visit.end))
+            return
+        frames_at_once = max(1, CHUNK // len(plan.labels))
+        for first in range(visit.first, visit.end, frames_at_once):
+            z = plan.z(first, min(first + frames_at_once, visit.end))
+            pictures = cut(self.frames.render(G, z.flatten(0, 1)))
+            for offset, own in enumerate(pictures.reshape(*z.shape[:2], *pictures.shape[1:])):
+                yield Shot(first + offset, own)
 
     def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
         plan = self.parts.plan
@@ -128,6 +162,35 @@ class PartRenderer:
         ]
 
 
-def _film_view(view: View, shots: Shots, path: Path, plan: Plan, encoder: Encoder) -> None:
-    frames = ((batch, view.compose(pictures)) for batch, pictures in shots)
-    film(frames, path, plan.options, encoder, largest=plan.batches[-1])
+def list_visits(part: Part) -> list[Visit]:
+    """The checkpoints that a part calls at, in order, and the frames that show each.
+
+    Example:
+        >>> list_visits(Part(10, (5, 5, 6), ""))
+        [Visit(batch=5, first=10, end=12), Visit(batch=6, first=12, end=13)]
+    """
+    visits, first = [], part.first
+    for batch, frames in groupby(part.batches):
+        end = first + sum(1 for _ in frames)
+        visits.append(Visit(batch, first, end))
+        first = end
+    return visits
+
+
+def _film_view(view: View, shots: Iterator[Shot], path: Path, plan: Plan, encoder: Encoder) -> None:
+    frames = ((frame, plan.number(frame), view.compose(pictures)) for frame, pictures in shots)
+    film(frames, path, plan.options.fps, plan.options.look, overlay_of(view, plan), encoder)
+
+
+def overlay_of(view: View, plan: Plan) -> Overlay | None:
+    """What is written on a view's frames; None for nothing."""
+    wanted, caption = plan.options.overlay, plan.caption
+    if not wanted:
+        return None
+    return Overlay(
+        run=caption.run or None,
+        label=view.label if "label" in wanted and view.point is not None else None,
+        numbers="batch" in wanted,
+        largest=caption.largest,
+        curve=caption.curve,
+    )

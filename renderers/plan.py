@@ -1,4 +1,10 @@
-"""What a render will be, decided before it starts: batches, points, options, parts, digest."""
+"""What a render will be, decided before it starts: frames, options, parts, digests.
+
+A film is a list of frames. Frame k shows the checkpoint `batches[k]` along every *track*: a latent
+point that stays where it is, or one that moves from frame to frame. A time-lapse has points that
+stay and checkpoints that pass, an interpolation the other way round, and a key-framed path moves
+both; all of them are cut into parts, resumed and shared among devices alike.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,8 @@ import hashlib
 import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -18,72 +24,50 @@ from torch import Tensor
 
 from latent.errors import UserError
 from latent.points import LatentPoint
-from renderers.encoders import Encoder
+from renderers.options import RenderOptions
 
-FORMAT = 1
-MAX_THREADS = 8
+FORMAT = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What one video follows: float32 [z_dim] stays, [frames, z_dim] has a place for each frame."""
+
+    label: str
+    z: Tensor
 
 
 @dataclass(frozen=True)
-class RenderOptions:
-    """How frames look and which videos are made.
+class Caption:
+    """What films may show beside pictures.
 
     Args:
-        fps: frames per second.
-        scale: whole factor by which pixels are enlarged; None makes small pictures watchable.
-        overlay: draw the batch number in a corner.
-        points: one video a latent point.
-        grid: one video of all points.
-        columns: of the grid; the squarest if None.
-        encoder, preset, crf: see `renderers.encoders.Encoder`.
-        part_batches: the most batches in a part, which is what a killed render can lose.
-
-    Raises:
-        UserError: a value is out of its range.
+        numbers: the batch number of each frame; where a checkpoint is missing and the one before
+            is held, it is not the checkpoint's own. Empty: that of the checkpoint.
+        run: its name.
+        curve: a value for each frame, such as a loss.
+        largest: number that there has to be room for.
     """
 
-    fps: int = 60
-    scale: int | None = None
-    overlay: bool = False
-    points: bool = True
-    grid: bool = False
-    columns: int | None = None
-    encoder: str = "libx264"
-    preset: str = "superfast"
-    crf: int = 18
-    part_batches: int = 250
-
-    def __post_init__(self) -> None:
-        if not (self.points or self.grid):
-            raise UserError("Nothing to render: ask for a video a point, a grid, or both.")
-        _require_range("fps", self.fps, 1, 240)
-        _require_range("scale", self.scale, 1, 64)
-        _require_range("columns", self.columns, 1, 10_000)
-        _require_range("part_batches", self.part_batches, 1, 1_000_000)
-        self.encoder_of(1)
-
-    def encoder_of(self, videos: int) -> Encoder:
-        """The encoder when so many are written at once: threads by the plan, not the machine.
-
-        The number of threads shows in the encoded bytes, and a render that goes on elsewhere
-        should give the same.
-        """
-        threads = max(1, min(MAX_THREADS, 2 * MAX_THREADS // videos))
-        return Encoder(self.encoder, self.preset, self.crf, threads)
-
-
-def _require_range(name: str, value: int | None, low: int, high: int) -> None:
-    if value is not None and not low <= value <= high:
-        raise UserError(f"{name} {value} is out of range: use {low} to {high}.")
+    numbers: tuple[int, ...] = ()
+    run: str = ""
+    curve: tuple[float, ...] = ()
+    largest: int = 0
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of batches that is rendered in one go: `first` counts within the plan's batches."""
+    """A stretch of frames that is rendered in one go.
 
-    index: int
+    Args:
+        first: its first frame, counted in the film.
+        batches: the checkpoint of each of its frames.
+        digest: of all that shows in it: equal digests, equal frames, whatever the film is.
+    """
+
     first: int
     batches: tuple[int, ...]
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -91,97 +75,158 @@ class Plan:
     """A render, fixed. Equal digests give the same videos, frame by frame.
 
     Args:
-        batches: ascending, one frame each.
-        labels: of the latent points.
-        z_bytes: of each point, float32 little-endian.
-        weights_digest: stands for the checkpoints' weights; the caller's.
-        cuts: positions in batches where a part begins, the first 0. They are not in the digest:
-            a plan that is taken up again keeps the cuts it has.
+        batches: one a frame.
+        labels: of the tracks.
+        z_bytes: of each track, float32 little-endian, for one place or for one a frame.
+        weights: of each frame, what stands for its checkpoint's weights; the caller's.
+        cuts: the frames with which parts begin, the first 0. They are not in the digest: a plan
+            that is taken up again keeps the cuts it has.
     """
 
     batches: tuple[int, ...]
     labels: tuple[str, ...]
     z_bytes: tuple[bytes, ...]
+    z_dim: int
     options: RenderOptions
-    weights_digest: str
+    weights: tuple[str, ...]
+    caption: Caption
     cuts: tuple[int, ...]
 
     @cached_property
     def digest(self) -> str:
         """SHA-256, hexadecimal, of all that shows in a frame."""
-        document = {key: value for key, value in self.to_json().items() if key != "cuts"}
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        return self._digest(0, len(self.batches))
 
-    @property
-    def z(self) -> Tensor:
-        """The latent points, float32 [points, z_dim]."""
-        joined = bytearray(b"".join(self.z_bytes))
-        return torch.frombuffer(joined, dtype=torch.float32).reshape(len(self.z_bytes), -1)
-
-    @property
+    @cached_property
     def parts(self) -> list[Part]:
         ends = [*self.cuts[1:], len(self.batches)]
-        spans = zip(self.cuts, ends, strict=True)
-        return [Part(i, a, self.batches[a:b]) for i, (a, b) in enumerate(spans)]
+        return [
+            Part(first, self.batches[first:end], self._digest(first, end))
+            for first, end in zip(self.cuts, ends, strict=True)
+        ]
+
+    def of_first(self, count: int) -> Plan:
+        """The film of the first parts alone; its parts are theirs."""
+        frames = self.parts[count].first
+        caption = replace(self.caption, numbers=self.caption.numbers[:frames])
+        return replace(
+            self,
+            batches=self.batches[:frames],
+            weights=self.weights[:frames],
+            caption=caption,
+            cuts=self.cuts[:count],
+        )
+
+    def z(self, first: int, end: int) -> Tensor:
+        """Where the tracks are in some frames: float32 [end - first, tracks, z_dim]."""
+        return torch.stack([places[first:end] for places in self._places], dim=1)
+
+    @cached_property
+    def stays(self) -> bool:
+        """Whether no track moves, so that a checkpoint looks the same in all of its frames."""
+        return all(len(z_bytes) == 4 * self.z_dim for z_bytes in self.z_bytes)
+
+    def number(self, frame: int) -> int:
+        """The batch number that a frame shows."""
+        return self.caption.numbers[frame] if self.caption.numbers else self.batches[frame]
+
+    @cached_property
+    def _places(self) -> list[Tensor]:
+        """Where each track is in every frame, float32 [frames, z_dim]."""
+        return [
+            torch.frombuffer(bytearray(z_bytes), dtype=torch.float32)
+            .reshape(-1, self.z_dim)
+            .expand(len(self.batches), -1)
+            for z_bytes in self.z_bytes
+        ]
+
+    def _digest(self, first: int, end: int) -> str:
+        caption = self.caption
+        shown = {
+            "format": FORMAT,
+            "options": self.options.shown(),
+            "batches": self.batches[first:end],
+            "labels": self.labels,
+            "weights": self.weights[first:end],
+            "caption": {**asdict(caption), "numbers": caption.numbers[first:end]},
+            "first": first if caption.curve else 0,
+        }
+        digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
+        for z_bytes in self.z_bytes:
+            size = 4 * self.z_dim
+            digest.update(z_bytes if len(z_bytes) == size else z_bytes[first * size : end * size])
+        return digest.hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         return {
+            **asdict(self),
             "format": FORMAT,
-            "batches": list(self.batches),
-            "labels": list(self.labels),
-            "z": [base64.b64encode(z).decode() for z in self.z_bytes],
-            "options": asdict(self.options),
-            "weights_digest": self.weights_digest,
-            "cuts": list(self.cuts),
+            "z_bytes": [base64.b64encode(z).decode() for z in self.z_bytes],
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Plan:
+        caption = {**document["caption"]}
+        for name in ("numbers", "curve"):  # JSON knows no tuples
+            caption[name] = tuple(caption[name])
         return cls(
             tuple(document["batches"]),
             tuple(document["labels"]),
-            tuple(base64.b64decode(z) for z in document["z"]),
-            RenderOptions(**document["options"]),
-            document["weights_digest"],
+            tuple(base64.b64decode(z) for z in document["z_bytes"]),
+            document["z_dim"],
+            RenderOptions.from_json(document["options"]),
+            tuple(document["weights"]),
+            Caption(**caption),
             tuple(document["cuts"]),
         )
 
 
 def make_plan(
-    points: Sequence[LatentPoint],
+    tracks: Sequence[LatentPoint | Track],
     batches: Sequence[int],
     options: RenderOptions,
-    weights_digest: str = "",
-    borders: Sequence[int] = (),
+    *,
+    weights: Sequence[str] = (),
+    caption: Caption | None = None,
+    borders: Iterable[int] = (),
 ) -> Plan:
-    """Plan a time-lapse.
+    """Plan a film.
 
     Args:
-        batches: ascending.
+        tracks: points that stay, or tracks with a place for each of the batches.
+        batches: the checkpoint of each frame.
+        weights: what stands for each frame's weights, so that a changed checkpoint is noticed.
         borders: batches at which reading may begin cheaply, such as segments' first ones; parts
             are cut there where they can be.
 
     Raises:
-        UserError: no points, no batches, two points of one label or of different lengths, or
-            batches that do not ascend.
+        UserError: no tracks, no batches, two tracks of one label, or of different sizes.
     """
-    if not points or not batches:
-        raise UserError(f"Nothing to render: {len(points)} points and {len(batches)} checkpoints.")
-    for before, after in pairwise(batches):
-        if after <= before:
-            raise UserError(f"Batches must ascend, but {after} comes after {before}.")
-    labels = tuple(point.label for point in points)
+    if not tracks or not batches:
+        raise UserError(f"Nothing to render: {len(tracks)} points and {len(batches)} checkpoints.")
+    labels = tuple(track.label for track in tracks)
     if twice := [label for label, count in Counter(labels).items() if count > 1]:
         raise UserError(f"Latent point {twice[0]} is there twice: name each point once.")
-    z_bytes = tuple(point.z.detach().cpu().float().numpy().tobytes() for point in points)
-    if len({len(z) for z in z_bytes}) > 1:
+    sizes = {track.z.shape[-1] for track in tracks}
+    if len(sizes) > 1:
         raise UserError("The latent points have different lengths: take all from one run.")
-    cuts = cut_parts(batches, borders, options.part_batches)
-    return Plan(tuple(batches), labels, z_bytes, options, weights_digest, cuts)
+    options.format.require_fit(len(batches), options.fps)
+    if any(track.z.ndim == 2 and len(track.z) != len(batches) for track in tracks):
+        raise ValueError("a track that moves needs a place for each frame")
+    return Plan(
+        tuple(batches),
+        labels,
+        tuple(track.z.detach().cpu().float().numpy().tobytes() for track in tracks),
+        sizes.pop(),
+        options,
+        tuple(weights) or ("",) * len(batches),
+        caption or Caption(largest=max(batches)),
+        cut_parts(batches, borders, options.part_frames),
+    )
 
 
-def cut_parts(batches: Sequence[int], borders: Sequence[int], longest: int) -> tuple[int, ...]:
-    """Positions at which parts begin: at the last border within reach, else when they are full.
+def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> tuple[int, ...]:
+    """The frames with which parts begin: at the last border within reach, else when one is full.
 
     Example:
         >>> cut_parts(range(10), [0, 3, 7], longest=4)
@@ -189,7 +234,9 @@ def cut_parts(batches: Sequence[int], borders: Sequence[int], longest: int) -> t
         >>> cut_parts(range(10), [], longest=4)
         (0, 4, 8)
     """
-    positions = sorted({0, *(bisect_left(batches, border) for border in borders)})
+    positions = [0]
+    if all(before <= after for before, after in pairwise(batches)):
+        positions = sorted({0, *(bisect_left(batches, border) for border in borders)})
     cuts = [0]
     while len(batches) - cuts[-1] > longest:
         full = cuts[-1] + longest

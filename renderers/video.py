@@ -1,11 +1,12 @@
-"""Frames -> video files: written, joined, read back and counted. H.264 in MP4, BT.709."""
+"""Frames -> video files, written through ffmpeg, read back and counted."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,37 +17,24 @@ import numpy as np
 from latent.errors import UserError
 from renderers.encoders import Encoder
 from renderers.ffmpeg import ffmpeg_command, ffmpeg_complaint
-from renderers.files import make_folder, publish, replacing, temporary_sibling, unwritable
+from renderers.files import make_folder, publish, temporary_sibling, unwritable
+from renderers.formats import format_of
 
-WATCHABLE_PX = 512
 PIPE_BYTES = 1 << 20  # the most that Linux lets anyone ask for: fewer switches between processes
-TO_BT709 = "in_range=full:out_range=tv:out_color_matrix=bt709"
-TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-
-
-def watchable_scale(height_px: int) -> int:
-    """The whole factor by which a small picture is enlarged: 64 px -> 8, 512 px or more -> 1.
-
-    It is even where it is not 1, so that each pixel covers whole chroma samples of `yuv420p` and
-    keeps its colour exactly.
-    """
-    if height_px >= WATCHABLE_PX:
-        return 1
-    return 2 * -(-WATCHABLE_PX // (2 * height_px))
 
 
 class VideoWriter:
-    """Writes frames into an MP4 that appears under its name when it is complete.
+    """Writes raw frames into a video that appears under its name when it is complete.
 
     A context manager: leaving it normally closes the video, leaving it by an exception deletes
     what was written.
 
     Args:
-        path: ends in `.mp4`.
-        width_px, height_px: of the frames; a video's own size is that times `scale`, and an odd
-            size gets one more row or column, which repeats the last.
+        path: its suffix is that of the encoder's format.
+        width_px, height_px: of the frames, as they are added.
         fps: frames per second.
-        scale: whole factor of enlargement, by repeating pixels.
+        filters: an ffmpeg filter graph from those frames, rgb24, to what the encoder is fed with.
+        crisp: see `Encoder.arguments`.
 
     Raises:
         UserError: the file cannot be written, or the encoder stops, with ffmpeg's reason.
@@ -54,25 +42,31 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: Path | str,
+        path: Path,
         width_px: int,
         height_px: int,
-        fps: int = 60,
+        fps: int,
+        filters: str,
+        encoder: Encoder,
         *,
-        scale: int = 1,
-        encoder: Encoder | None = None,
+        crisp: bool = False,
     ) -> None:
-        self.path = _checked_path(Path(path))
+        make_folder(path.parent)
+        self.path = path
         self.frames = 0
         self._shape = (height_px, width_px, 3)
-        odd = [(0, length * scale % 2) for length in (height_px, width_px)]
-        self._padding = [*odd, (0, 0)] if any(extra for _, extra in odd) else None
-        self._temporary = temporary_sibling(self.path)
+        self._temporary = temporary_sibling(path)
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with us
+        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
         self._process = subprocess.Popen(
-            self._command(fps, scale, encoder or Encoder()),
+            ffmpeg_command(
+                *[*raw, "-framerate", str(fps), "-i", "-", "-vf", filters],
+                *["-fps_mode", "passthrough", *encoder.arguments(fps, crisp)],
+                *[*fast_start(path), f"file:{self._temporary}"],
+            ),
             stdin=subprocess.PIPE,
             stderr=self._messages,
+            env=os.environ | {"SVT_LOG": "1"},  # libsvtav1 tells errors only
             pipesize=PIPE_BYTES,
         )
 
@@ -81,21 +75,10 @@ class VideoWriter:
         """Of the encoder."""
         return self._process.pid
 
-    def _command(self, fps: int, scale: int, encoder: Encoder) -> list[str]:
-        height, width = (n + n * scale % 2 for n in self._shape[:2])
-        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-        return ffmpeg_command(
-            *[*raw, "-framerate", str(fps), "-i", "-", "-vf", _filters(scale)],
-            *["-fps_mode", "passthrough", *encoder.arguments(crisp=scale > 1), "-g", str(fps)],
-            *["-movflags", "+faststart", f"file:{self._temporary}"],
-        )
-
     def add(self, frame: np.ndarray) -> None:
         """Append one frame, uint8 [height_px, width_px, 3]."""
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"frame is {frame.dtype} {frame.shape}, expected uint8 {self._shape}")
-        if self._padding:
-            frame = np.pad(frame, self._padding, mode="edge")
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(np.ascontiguousarray(frame).data)
@@ -155,49 +138,41 @@ class VideoWriter:
             self.abort()
 
 
-def concatenate(parts: Sequence[Path], path: Path | str, frames: int) -> None:
-    """Join videos of the same size, rate and encoder without encoding again.
+def fast_start(path: Path) -> list[str]:
+    """Arguments of ffmpeg so that a browser can play path while it still loads it."""
+    return ["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov") else []
 
-    Frames get fresh, evenly spaced times, since a container's rounded durations would drift.
 
-    Args:
-        frames: how many there must be in all, counted by decoding before path appears.
-
-    Raises:
-        UserError: a part cannot be read, frames are missing, or path cannot be written.
-    """
-    path = _checked_path(Path(path))
-    allowed = ["-safe", "0", "-protocol_whitelist", "file,pipe"]
-    source = ["-f", "concat", *allowed, "-i", "pipe:0"]
-    steady = ["-c", "copy", "-bsf:v", "setts=ts=N*DURATION:duration=DURATION"]
-    with replacing(path) as temporary:
-        command = ffmpeg_command(*source, *steady, "-movflags", "+faststart", f"file:{temporary}")
-        _run(command, f"Joining {path}", "".join(map(_listed, parts)).encode())
-        joined = count_frames(temporary)
-        if joined != frames:
-            raise UserError(f"{path} would have {joined} frames instead of {frames}.")
+def pictures_pattern(path: Path) -> str:
+    """The path of numbered pictures as ffmpeg wants it: only the file's name holds a number."""
+    return f"file:{path.parent}/".replace("%", "%%") + path.name
 
 
 def count_frames(path: Path | str) -> int:
-    """The number of frames in a video, by decoding every one.
+    """The number of frames in a film, by decoding every one.
+
+    Args:
+        path: a file, or numbered pictures such as `city/%06d.png`, which are counted from 0 to
+            the first that is not there.
 
     Raises:
         UserError: it cannot be read, or is damaged.
     """
-    decode = ["-xerror", "-i", f"file:{path}", "-map", "0:v:0", "-fps_mode", "passthrough"]
-    command = ffmpeg_command("-progress", "pipe:1", *decode, "-f", "null", "-")
-    report = _run(command, f"Reading {path}")
+    decode = ["-xerror", *_input(Path(path)), "-fps_mode", "passthrough"]
+    report = run(
+        ffmpeg_command("-progress", "pipe:1", *decode, "-f", "null", "-"), f"Reading {path}"
+    )
     return int(re.findall(rb"^frame=(\d+)$", report, re.MULTILINE)[-1])
 
 
 def read_frames(path: Path | str) -> Iterator[np.ndarray]:
-    """Decode a video, frame after frame, each uint8 [height, width, 3].
+    """Decode a film, frame after frame, each uint8 [height, width, 3]. Paths as `count_frames`.
 
     Raises:
         UserError: it cannot be read.
     """
-    exact = "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"
-    decode = ["-i", f"file:{path}", "-map", "0:v:0", "-vf", exact, "-fps_mode", "passthrough"]
+    exact = ["-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"]
+    decode = [*_input(Path(path)), *exact, "-fps_mode", "passthrough"]
     command = ffmpeg_command(*decode, "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-")
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages)
@@ -214,35 +189,7 @@ def read_frames(path: Path | str) -> Iterator[np.ndarray]:
             process.stdout.close()
 
 
-def _read_ppm(stream: IO[bytes]) -> np.ndarray:
-    width, height = map(int, stream.readline().split())
-    stream.readline()  # "255"
-    pixels = stream.read(height * width * 3)
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-
-
-def _filters(scale: int) -> str:
-    """RGB to BT.709 in the frame's own size, where it costs least, then enlarged."""
-    if scale == 1:
-        return f"scale=flags=bicubic+accurate_rnd:{TO_BT709},format=yuv420p,{TAGS}"
-    colours = f"scale=flags=accurate_rnd:{TO_BT709},format=yuv444p"
-    return f"{colours},scale=iw*{scale}:ih*{scale}:flags=neighbor,format=yuv420p,{TAGS}"
-
-
-def _checked_path(path: Path) -> Path:
-    if path.suffix.lower() != ".mp4":
-        raise UserError(f"Cannot write a video as '{path.name}': its name must end in .mp4.")
-    make_folder(path.parent)
-    return path
-
-
-def _listed(part: Path) -> str:
-    """A line of the concat demuxer's list, quoted by its rules."""
-    escaped = str(part.resolve()).replace("'", "'\\''")
-    return f"file 'file:{escaped}'\n"
-
-
-def _run(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
+def run(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
     """The standard output of a command; UserError with its complaint if it fails."""
     result = subprocess.run(command, input=stdin, capture_output=True)
     if result.returncode:
@@ -252,3 +199,16 @@ def _run(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
 
 def _failed(doing: str, stderr: bytes, returncode: int) -> UserError:
     return UserError(f"{doing} failed: {ffmpeg_complaint(stderr, returncode)}")
+
+
+def _input(path: Path) -> list[str]:
+    if format_of(path).numbered:
+        return ["-start_number", "0", "-i", pictures_pattern(path), "-map", "0:v:0"]
+    return ["-i", f"file:{path}", "-map", "0:v:0"]
+
+
+def _read_ppm(stream: IO[bytes]) -> np.ndarray:
+    width, height = map(int, stream.readline().split())
+    stream.readline()  # "255"
+    pixels = stream.read(height * width * 3)
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

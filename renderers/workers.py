@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import pickle
 import signal
+import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+import torch
 
 from latent.errors import UserError
 from renderers.devices import beside_encoders
 from renderers.parts import PartRenderer
 from renderers.plan import Part
+from renderers.progress import OnFrames
 
+RATE_S = 10  # over which frames a second are counted
 PATIENCE_S = 10  # for a worker to delete what it began, once nobody listens to it any more
+
+log = logging.getLogger(__name__)
 
 
 def render_parts(
     renderer: PartRenderer,
     parts: Sequence[Part],
     devices: Sequence[str],
-    on_frames: Callable[[int], None],
+    on_frames: OnFrames,
 ) -> None:
     """Render parts, handing them out as devices get free.
 
     Args:
         devices: one or more; each gets a process of its own if there are several.
-        on_frames: called with the number of batches of these parts that are done. It goes down
-            when a process dies, since its part begins again.
+        on_frames: called with the number of frames of these parts that are done, and the rate of
+            each device. It goes down when a process dies, since its part begins again.
 
     Raises:
         UserError: all processes died. What one of them raised is raised here.
@@ -43,23 +50,45 @@ def render_parts(
 
 
 def _render_here(
-    renderer: PartRenderer, parts: Sequence[Part], device: str, on_frames: Callable[[int], None]
+    renderer: PartRenderer, parts: Sequence[Part], device: str, on_frames: OnFrames
 ) -> None:
-    before = 0
+    rate, before = Rate(device), 0
+
+    def on_frame(done: int) -> None:
+        rate.count(before + done)
+        on_frames(before + done, str(rate))
+
     with beside_encoders():
         for part in parts:
-            renderer.render(part, device, partial(_add_to, before, on_frames))
+            renderer.render(part, device, on_frame)
             before += len(part.batches)
 
 
-def _add_to(before: int, on_frames: Callable[[int], None], done: int) -> None:
-    on_frames(before + done)
+class Rate:
+    """Frames a second of one device, over the last seconds."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._seen = deque([(time.monotonic(), 0)])
+
+    def count(self, frames: int) -> None:
+        """Take note of how many frames are done by now."""
+        now = time.monotonic()
+        if now - self._seen[-1][0] >= RATE_S / 10:
+            self._seen.append((now, frames))
+        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_S:
+            self._seen.popleft()
+
+    def __str__(self) -> str:
+        (began, before), (now, done) = self._seen[0], self._seen[-1]
+        return f"{self._device} {(done - before) / (now - began):.0f}/s" if now > began else ""
 
 
 class _Worker:
     """A process on one device, and the part that it has."""
 
     def __init__(self, renderer: PartRenderer, device: str, processes: int) -> None:
+        self.device, self.rate, self.whole = device, Rate(device), 0
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         self.process = spawn.Process(
@@ -68,7 +97,7 @@ class _Worker:
         self.process.start()
         theirs.close()  # so that the worker's death ends the connection
         self.part: Part | None = None
-        self.done = 0
+        self.done = 0  # frames of that part
 
     def give(self, part: Part) -> None:
         self.part, self.done = part, 0
@@ -76,6 +105,18 @@ class _Worker:
             self.connection.send(part)
         except OSError:
             return  # it died; its end of the connection tells
+
+    def count(self, done: int) -> None:
+        """Take note of the frames of its part that are done by now."""
+        self.done = done
+        self.rate.count(self.whole + done)
+
+    def finish(self) -> int:
+        """Its part is whole: the number of frames that it had."""
+        assert self.part is not None
+        frames = len(self.part.batches)
+        self.part, self.done, self.whole = None, 0, self.whole + frames
+        return frames
 
     def dismiss(self) -> None:
         """Let it end: a closed connection stops it after the frame it is at."""
@@ -91,7 +132,7 @@ class _Crew:
         renderer: PartRenderer,
         parts: Sequence[Part],
         devices: Sequence[str],
-        on_frames: Callable[[int], None],
+        on_frames: OnFrames,
     ) -> None:
         self._waiting = deque(parts)
         self._finished = 0
@@ -129,11 +170,12 @@ class _Crew:
             return
         if news == "failed":
             raise value
-        worker.done = value
         if news == "whole":
-            self._finished += len(worker.part.batches)
-            worker.part, worker.done = None, 0
-        self._on_frames(self._finished + sum(w.done for w in self._workers))
+            self._finished += worker.finish()
+        else:
+            worker.count(value)
+        done = self._finished + sum(w.done for w in self._workers)
+        self._on_frames(done, ", ".join(filter(None, (str(w.rate) for w in self._workers))))
 
     def _bury(self, worker: _Worker) -> None:
         assert worker.part is not None
@@ -150,6 +192,8 @@ def _work(connection: Connection, renderer: PartRenderer, device: str, processes
             while part := _next_part(connection):
                 renderer.render(part, device, lambda done: connection.send(("done", done)))
                 connection.send(("whole", 0))
+    except torch.AcceleratorError as error:
+        log.warning("%s is lost, another one takes over its part: %s", device, error)
     except Exception as error:
         _report(connection, error)
 

@@ -20,8 +20,8 @@ from latent.placement import place_on_grid
 from latent.points import sample_points
 from renderers.frames import FrameRenderer
 from renderers.pictures import save_picture
+from studio.batches import last_batch
 from studio.devices import choose_device
-from studio.films import last_batch
 from studio.points import SAMPLED, keep_points
 from studio.progress import OnProgress, Reporter
 from studio.workspace import Workspace

@@ -16,12 +16,14 @@ import numpy as np
 
 from checkpoints_index.catalogue import list_runs, open_catalogue
 from latent.errors import UserError
-from renderers.plan import RenderOptions
+from renderers.options import RenderOptions
 from studio.atlases import Atlas, list_atlases, make_atlas
 from studio.attribution import attribution_of
 from studio.datasets.city import prepare_city
 from studio.datasets.listing import list_datasets
-from studio.films import film_interpolation, film_timelapse
+from studio.films.interpolation import film_interpolation
+from studio.films.timelapse import film_timelapse
+from studio.films.wishes import Interpolation, Rendering, Timelapse
 from studio.jobs import working_as_job
 from studio.points import FIXED, points_of
 from studio.progress import Reporter
@@ -121,10 +123,10 @@ def _train(workspace: Workspace, target: int, reporter: Reporter) -> int:
 
 
 def _film(workspace: Workspace) -> list[Product]:
-    options = RenderOptions(fps=FPS, scale=FILM_SCALE, overlay=True, points=True, grid=True)
-    command = ["render", "timelapse", RUN, "--both", "--overlay", "--scale", str(FILM_SCALE)]
+    options = RenderOptions(fps=FPS, overlay=("batch",), points=True, grid=True)
+    command = ["render", "timelapse", RUN, "--both", "--overlay", "--fps", str(FPS)]
     with _job(workspace, command) as job, job.task("Filming the training") as on_progress:
-        videos = film_timelapse(workspace, RUN, [], "", options, on_progress)
+        videos = film_timelapse(workspace, RUN, Timelapse(), Rendering(options), on_progress)
     return [Product(f"training film {v.label}, {v.frames:,} frames", v.path) for v in videos]
 
 
@@ -136,10 +138,9 @@ def _walk(workspace: Workspace, batch: int) -> Product:
         out.parent.mkdir(parents=True, exist_ok=True)
         words = ["render", "interpolation", RUN, "--batch", str(batch), "--points", ",".join(stops)]
         with _job(workspace, words) as job, job.task("Walking between cities") as on_progress:
-            options = RenderOptions(fps=FPS)
-            film_interpolation(
-                workspace, RUN, batch, stops, WALK_SECONDS, options, on_progress, out=out
-            )
+            wish = Interpolation(stops, batch, seconds=WALK_SECONDS)
+            rendering = Rendering(RenderOptions(fps=FPS), out=out)
+            film_interpolation(workspace, RUN, wish, rendering, on_progress)
     return Product(f"walk {' to '.join(stops)}", out)
 
 

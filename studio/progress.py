@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -28,6 +28,13 @@ class OnProgress(Protocol):
     """Called again and again with what is done, of how much, and perhaps a word beside it."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+Say = Callable[[str], None]  # told one line of news
+
+
+def say_nothing(line: str) -> None:
+    """Where nobody listens."""
 
 
 class Reporter:

@@ -11,17 +11,40 @@ import typer
 
 from latent.errors import UserError
 from studio.command_line.context import AsJson, Run, job_of, print_json, print_table, workspace_of
+from studio.command_line.montage import sheet
+from studio.command_line.rendering import (
+    Address,
+    Codec,
+    Crf,
+    Crop,
+    Devices,
+    EncoderName,
+    EngineName,
+    Form,
+    Fps,
+    Out,
+    Overlay,
+    Points,
+    Precision,
+    Preset,
+    Scale,
+    Scaling,
+    Show,
+    Size,
+    read_rendering,
+    split,
+)
 
 if TYPE_CHECKING:
     from renderers.outputs import Video
 
 app = typer.Typer(no_args_is_help=True, help="Films of training, and of walks in latent space.")
+app.command()(sheet)
 
-Points = Annotated[str, typer.Option(help="Labels, seed:N or exported JPEGs, with commas between.")]
-Fps = Annotated[int, typer.Option(help="Frames per second.")]
-Out = Annotated[Path | None, typer.Option(help="FILE.mp4; a place in the workspace by default.")]
-Scale = Annotated[
-    int | None, typer.Option(help="Enlarge pixels by this factor; small pictures are by default.")
+Seconds = Annotated[float | None, typer.Option(help="Length of the film; 10 by default.")]
+Easing = Annotated[
+    Literal["linear", "smooth", "ends"],
+    typer.Option(help="One pace, slower at every stop, or only at the first and the last."),
 ]
 
 
@@ -33,47 +56,74 @@ def timelapse(
     batches: Annotated[
         str, typer.Option(help="FROM:TO, FROM:TO:STEP or 1,50,200; all by default.")
     ] = "",
-    fps: Fps = 60,
+    last: Annotated[int | None, typer.Option(help="Only so many of the last checkpoints.")] = None,
+    pace: Annotated[
+        Literal["batch", "perceptual"],
+        typer.Option(help="A frame a checkpoint, or the same visible change every second."),
+    ] = "batch",
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds; checkpoints are chosen to fit.")
+    ] = None,
     grid: Annotated[
         bool, typer.Option("--grid", help="One film of all points instead of one a point.")
     ] = False,
     both: Annotated[
         bool, typer.Option("--both", help="One film a point and one of all, in one pass.")
     ] = False,
-    overlay: Annotated[bool, typer.Option("--overlay", help="Show the batch number.")] = False,
+    columns: Annotated[int | None, typer.Option(help="Of the grid.")] = None,
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out batches without a checkpoint.")
     ] = False,
+    hold_missing: Annotated[
+        bool, typer.Option("--hold-missing", help="Show the checkpoint before, where one lacks.")
+    ] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out checkpoints that cannot be read.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Film the run while it trains, until it ends.")
+    ] = False,
+    fps: Fps = 60,
+    size: Size = None,
+    crop: Crop = None,
     scale: Scale = None,
-    devices: Annotated[
-        str, typer.Option(help="Such as cuda:0,cuda:1; the best there is by default.")
-    ] = "",
-    engine: Annotated[
-        Literal["local"], typer.Option(help="Where the parts are rendered.")
-    ] = "local",
+    scaling: Scaling = "nearest",
+    overlay: Overlay = False,
+    show: Show = "",
+    form: Form = None,
+    codec: Codec = None,
+    encoder: EncoderName = None,
+    preset: Preset = None,
+    crf: Crf = None,
+    precision: Precision = "float32",
+    devices: Devices = "",
+    engine: EngineName = "local",
+    address: Address = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """One frame a checkpoint at fixed latent points, all points in one pass."""
-    from renderers.plan import RenderOptions
-    from studio.films import film_timelapse
+    from studio.films.timelapse import film_timelapse, follow_timelapse
+    from studio.films.wishes import Timelapse
 
-    began = time.monotonic()
-    options = RenderOptions(
-        fps=fps, scale=scale, overlay=overlay, points=both or not grid, grid=both or grid
+    if skip_missing and hold_missing:
+        raise UserError("Missing checkpoints are skipped or held, not both: name one of the two.")
+    rendering = read_rendering(context.params, points=both or not grid, grid=both or grid)
+    wish = Timelapse(
+        points=split(points),
+        batches=batches,
+        last=last,
+        missing="skip" if skip_missing else "hold" if hold_missing else "refuse",
+        pace=pace,
+        duration_s=duration,
+        skip_damaged=skip_damaged,
     )
+    began, workspace = time.monotonic(), workspace_of(context)
     with job_of(context, run) as reporter, reporter.task("Rendering frames") as on_progress:
-        videos = film_timelapse(
-            workspace_of(context),
-            run,
-            _split(points),
-            batches,
-            options,
-            on_progress,
-            devices=_split(devices),
-            skip_missing=skip_missing,
-            out=out,
-        )
+        if follow:
+            videos = follow_timelapse(workspace, run, wish, rendering, on_progress)
+        else:
+            videos = film_timelapse(workspace, run, wish, rendering, on_progress, reporter.say)
     _show(videos, time.monotonic() - began, as_json)
 
 
@@ -81,41 +131,134 @@ def timelapse(
 def interpolation(
     context: typer.Context,
     run: Run,
-    points: Points,
+    points: Points = "",
     batch: Annotated[int | None, typer.Option(help="The checkpoint; the last by default.")] = None,
-    seconds: Annotated[float, typer.Option(help="Length of the film.")] = 10.0,
+    batches: Annotated[
+        str | None, typer.Option(help="Go along these checkpoints, as FROM:TO, meanwhile.")
+    ] = None,
+    seconds: Seconds = None,
+    seconds_per_leg: Annotated[
+        float | None, typer.Option(help="From stop to stop, instead of --seconds.")
+    ] = None,
+    kind: Annotated[
+        Literal["slerp", "linear", "spline", "circle", "noise"],
+        typer.Option(help="Great circles, straight lines, one smooth curve; or around one point."),
+    ] = "slerp",
+    easing: Easing = "linear",
+    loop: Annotated[bool, typer.Option("--loop", help="Come back to the first point.")] = False,
+    seed: Annotated[int, typer.Option(help="Of a circle's plane, or of a noise walk.")] = 0,
     fps: Fps = 60,
+    size: Size = None,
+    crop: Crop = None,
     scale: Scale = None,
-    device: Annotated[str | None, typer.Option(help="Such as cuda:0.")] = None,
+    scaling: Scaling = "nearest",
+    overlay: Overlay = False,
+    show: Show = "",
+    form: Form = None,
+    codec: Codec = None,
+    encoder: EncoderName = None,
+    preset: Preset = None,
+    crf: Crf = None,
+    precision: Precision = "float32",
+    devices: Devices = "",
+    engine: EngineName = "local",
+    address: Address = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Walk from city to city along great circles, at one checkpoint."""
-    from renderers.plan import RenderOptions
-    from studio.films import film_interpolation
+    """Walk from city to city, at one checkpoint or along training."""
+    from studio.films.interpolation import film_interpolation
+    from studio.films.wishes import Interpolation
 
+    rendering = read_rendering(context.params)
+    wish = Interpolation(
+        points=split(points),
+        batch=batch,
+        batches=batches,
+        seconds=seconds,
+        seconds_per_leg=seconds_per_leg,
+        kind=kind,
+        easing=easing,
+        loop=loop,
+        seed=seed,
+    )
     began = time.monotonic()
-    options = RenderOptions(fps=fps, scale=scale)
     with job_of(context, run) as reporter, reporter.task("Rendering frames") as on_progress:
-        video = film_interpolation(
-            workspace_of(context),
-            run,
-            batch,
-            _split(points),
-            seconds,
-            options,
-            on_progress,
-            device=device,
-            out=out,
-        )
+        video = film_interpolation(workspace_of(context), run, wish, rendering, on_progress)
     _show([video], time.monotonic() - began, as_json)
 
 
-def _split(text: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",")]
-    if text.strip() and not all(parts):
-        raise UserError(f"'{text}' has an empty place between two commas.")
-    return [part for part in parts if part]
+@app.command()
+def path(
+    context: typer.Context,
+    run: Run,
+    keys: Annotated[
+        str, typer.Argument(metavar="KEYS", help="Such as '12000@16500.28 -> 19000@18218.3'.")
+    ],
+    seconds: Annotated[float, typer.Option(help="Length of the film.")] = 10.0,
+    kind: Annotated[
+        Literal["slerp", "linear", "spline"], typer.Option(help="The way from key to key.")
+    ] = "slerp",
+    easing: Easing = "linear",
+    fps: Fps = 60,
+    size: Size = None,
+    crop: Crop = None,
+    scale: Scale = None,
+    scaling: Scaling = "nearest",
+    overlay: Overlay = False,
+    show: Show = "",
+    form: Form = None,
+    codec: Codec = None,
+    encoder: EncoderName = None,
+    preset: Preset = None,
+    crf: Crf = None,
+    precision: Precision = "float32",
+    devices: Devices = "",
+    engine: EngineName = "local",
+    address: Address = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move along training and through latent space together, from key to key."""
+    from studio.films.interpolation import film_key_frames
+    from studio.films.wishes import KeyFramed
+
+    rendering = read_rendering(context.params)
+    wish = KeyFramed(keys, seconds, kind, easing)
+    began = time.monotonic()
+    with job_of(context, run) as reporter, reporter.task("Rendering frames") as on_progress:
+        video = film_key_frames(workspace_of(context), run, wish, rendering, on_progress)
+    _show([video], time.monotonic() - began, as_json)
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A finished video.")],
+    as_json: AsJson = False,
+) -> None:
+    """Count the frames of a film by decoding, and compare with its plan."""
+    from renderers.verification import find_render, verify_video
+
+    folder = find_render(workspace_of(context).renders, file)
+    verdict = verify_video(folder, file)
+    if as_json:
+        print_json(
+            {
+                "ok": verdict.reason is None,
+                "path": file,
+                "label": verdict.label,
+                "frames": verdict.frames,
+                "expected": verdict.expected,
+                "reason": verdict.reason,
+            }
+        )
+    elif verdict.reason is None:
+        print(f"{file} is whole: {verdict.frames:,} frames, as planned.")
+    else:
+        print(f"{file} is not whole: {verdict.reason}. Give the command that made it again.")
+    if verdict.reason is not None:
+        raise typer.Exit(1)
 
 
 def _show(videos: Sequence[Video], seconds: float, as_json: bool) -> None:

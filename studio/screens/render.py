@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from latent.errors import UserError
-from studio.films import choose_batches
+from studio.batches import choose_batches
 from studio.jobs import list_jobs, submit_job
 from studio.points import resolve_points
 from studio.screens import markup

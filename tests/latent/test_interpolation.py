@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from latent.errors import UserError
-from latent.interpolation import lerp, slerp, walk
+from latent.interpolation import lerp, slerp
 
 
 @pytest.fixture
@@ -39,21 +38,3 @@ def test_a_slerp_of_parallel_points_is_the_straight_line(ends, factor):
     route = slerp(a, factor * a, t)
     assert torch.isfinite(route).all()
     assert torch.allclose(route, lerp(a, factor * a, t), atol=1e-4)
-
-
-def test_a_walk_visits_every_point_in_order_with_the_frames_asked_for(ends):
-    a, b = ends
-    c = -a + 0.1 * b
-    route = walk([a, b, c], 31)
-    assert route.shape == (31, 100)
-    assert torch.allclose(route[0], a, atol=1e-5)
-    assert torch.allclose(route[15], b, atol=1e-4)
-    assert torch.allclose(route[-1], c, atol=1e-4)
-
-
-def test_a_walk_that_cannot_be_is_refused(ends):
-    a, b = ends
-    with pytest.raises(UserError, match="at least two latent points, not 1"):
-        walk([a], 10)
-    with pytest.raises(UserError, match="2 frames are too few to visit 3 points"):
-        walk([a, b, a], 2)

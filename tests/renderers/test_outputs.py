@@ -6,28 +6,43 @@ import numpy as np
 import pytest
 
 from latent.errors import UserError
-from renderers.outputs import output_paths, views_of
-from renderers.plan import RenderOptions, make_plan
+from renderers.formats import format_of
+from renderers.options import RenderOptions
+from renderers.outputs import default_file, output_paths, views_of
+from renderers.plan import make_plan
 from tests.renderers.tiny import two_points
 
 
 def test_points_are_named_by_their_labels_and_the_grid_by_the_file() -> None:
     labels = ["16500.28", "seed:7"]
     named = [Path("a/city-16500.28.mp4"), Path("a/city-seed:7.mp4")]
-    assert output_paths("a/city.mp4", labels, points=True, grid=False) == named
-    assert output_paths("a/city.mp4", labels, True, True) == [*named, Path("a/city.mp4")]
-    assert output_paths("a/city.mp4", labels, False, True) == [Path("a/city.mp4")]
-    assert output_paths("a/city.mp4", labels[:1], True, False) == named[:1]
+    assert output_paths("a/city.mp4", labels, RenderOptions()) == named
+    assert output_paths("a/city.mp4", labels, RenderOptions(grid=True)) == [
+        *named,
+        Path("a/city.mp4"),
+    ]
+    assert output_paths("a/city.mp4", labels, RenderOptions(points=False, grid=True)) == [
+        Path("a/city.mp4")
+    ]
+    assert output_paths("a/city.mp4", labels[:1], RenderOptions()) == named[:1]
 
 
 def test_a_label_cannot_lead_out_of_the_folder() -> None:
-    (path,) = output_paths("a/city.mp4", ["../../b"], points=True, grid=False)
+    (path,) = output_paths("a/city.mp4", ["../../b"], RenderOptions())
     assert path == Path("a/city-..-..-b.mp4")
 
 
-def test_a_file_that_is_not_mp4_is_refused() -> None:
-    with pytest.raises(UserError, match=r"'city\.gif'"):
-        output_paths("city.gif", ["1"], points=True, grid=False)
+def test_pictures_are_numbered_in_a_folder_of_each_point() -> None:
+    options = RenderOptions(format=format_of("%06d.png"), grid=True)
+    named = [Path("a/city-1.2/%06d.png"), Path("a/city/%06d.png")]
+    assert output_paths("a/city/%06d.png", ["1.2"], options) == named
+    assert default_file(Path("a"), "city", options.format) == named[1]
+    assert default_file(Path("a"), "city", RenderOptions().format) == Path("a/city.mp4")
+
+
+def test_a_file_of_another_format_is_refused() -> None:
+    with pytest.raises(UserError, match=r"\.gif file holds gif, not 'h264'"):
+        output_paths("city.gif", ["1"], RenderOptions())
 
 
 def test_views_show_each_point_and_then_all() -> None:

@@ -1,9 +1,34 @@
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 import pytest
 
-from renderers.overlay import BatchNumber
+from renderers.film import film
+from renderers.formats import format_of
+from renderers.look import Look
+from renderers.overlay import Overlay, Plate
+from renderers.video import read_frames
+
+NUMBER = Overlay(largest=19_000)
+ALL = Overlay("city", "16500.28", True, 19_000, tuple(np.linspace(2, 0, 100)))
+
+
+def drawn(frame: np.ndarray, overlay: Overlay, position: int = 0, number: int = 0) -> np.ndarray:
+    """The frame with the plate on it, float [height, width, 3]."""
+    plate = Plate(overlay, frame.shape[1], frame.shape[0])
+    result = frame.astype(float)
+    grey, opacity = plate.draw(position, number)
+    (x, y), (rows, columns) = plate.place, plate.shape
+    alpha = opacity[:, :, None] / 255
+    spot = result[y : y + rows, x : x + columns]
+    spot[:] = spot * (1 - alpha) + grey[:, :, None] * alpha
+    return result
+
+
+def flat(level: int, height: int = 512, width: int = 512) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
 
 
 def corner(frame: np.ndarray) -> np.ndarray:
@@ -12,27 +37,27 @@ def corner(frame: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_the_number_can_be_read_on_any_picture(level) -> None:
-    frame = np.full((512, 512, 3), level, np.uint8)
-    drawn = BatchNumber(512, 512, 19000).draw(frame, 16500)
-    ground = drawn[-20, 10].astype(int).max()  # the plate, left of the digits
-    assert corner(drawn).max() == 255
+@pytest.mark.parametrize(("height", "width"), [(512, 512), (1080, 1920)])
+def test_the_number_can_be_read_on_any_picture(level, height, width) -> None:
+    frame = drawn(flat(level, height, width), NUMBER, number=16_500)
+    plate = Plate(NUMBER, width, height)
+    (x, y), (rows, _) = plate.place, plate.shape
+    ground = frame[y + rows // 2, x + 3].max()  # left of the digits
+    assert corner(frame).max() >= 254
     assert 255 - ground > 110
+    assert 9 <= plate.draw(0, 88_888)[0].max(1).astype(bool).sum() <= height // 30
 
 
-def test_only_the_corner_changes_and_the_frame_given_stays() -> None:
-    frame = np.full((512, 512, 3), 200, np.uint8)
-    drawn = BatchNumber(512, 512, 19000).draw(frame, 7)
-    assert (frame == 200).all()
-    assert (drawn[:440] == 200).all()
-    assert (drawn[:, 128:] == 200).all()
-    assert (corner(drawn) != 200).any()
+def test_only_the_corner_changes() -> None:
+    frame = drawn(flat(200), NUMBER, number=7)
+    assert (frame[:440] == 200).all()
+    assert (frame[:, 128:] == 200).all()
+    assert (corner(frame) != 200).any()
 
 
 def test_digits_keep_their_places_while_numbers_grow() -> None:
-    number = BatchNumber(512, 512, 9999)
-    frame = np.zeros((512, 512, 3), np.uint8)
-    small, large = number.draw(frame, 5), number.draw(frame, 1115)
+    overlay = Overlay(largest=9999)
+    small, large = drawn(flat(0), overlay, number=5), drawn(flat(0), overlay, number=1115)
     same = (small == large).all(2)
     last_digit = np.argwhere(small.max(2) > 128)
     top, left = last_digit.min(0)
@@ -41,14 +66,100 @@ def test_digits_keep_their_places_while_numbers_grow() -> None:
 
 
 def test_each_number_looks_different() -> None:
-    number = BatchNumber(256, 256, 99)
-    frame = np.full((256, 256, 3), 90, np.uint8)
-    assert len({number.draw(frame, n).tobytes() for n in range(100)}) == 100
+    plate = Plate(Overlay(largest=99), 256, 256)
+    assert len({plate.draw(0, number)[0].tobytes() for number in range(100)}) == 100
 
 
-@pytest.mark.parametrize("size", [8, 16, 33])
-def test_a_tiny_frame_shows_what_fits(size) -> None:
-    frame = np.full((size, size, 3), 100, np.uint8)
-    drawn = BatchNumber(size, size, 19000).draw(frame, 19000)
-    assert drawn.shape == frame.shape
-    assert (drawn != frame).any()
+def test_run_and_label_stand_beside_the_number_and_stay() -> None:
+    plate = Plate(Overlay("city", "16500.28", True, 19_000), 512, 512)
+    first, last = plate.draw(0, 1)[0], plate.draw(99, 19_000)[0]
+    middle = plate.shape[1] // 2
+    np.testing.assert_array_equal(first[:, :middle], last[:, :middle])
+    assert (first[:, :middle] > 150).sum() > 50
+    assert (first[:, middle:] != last[:, middle:]).any()
+    other = Plate(Overlay("town", "16500.28", True, 19_000), 512, 512)
+    assert other.draw(0, 1)[0].tobytes() != first.tobytes()
+
+
+def test_a_long_name_is_cut_and_leaves_the_number_its_room() -> None:
+    plate = Plate(Overlay("name " * 40, None, True, 19_000), 512, 512)
+    assert plate.place[0] + plate.shape[1] <= 512
+    right = plate.draw(0, 19_000)[0][:, -60:]
+    assert (right != plate.draw(0, 11_111)[0][:, -60:]).any()
+
+
+def cursor(plate: Plate, position: int) -> np.ndarray:
+    """The columns of the plate with a bright line from far above to far below."""
+    grey = plate.draw(position, 0)[0]
+    return np.flatnonzero((grey > 150).sum(0) > 0.4 * plate.shape[0])
+
+
+def test_the_cursor_moves_from_the_left_to_the_right_end_of_the_curve() -> None:
+    plate = Plate(ALL, 512, 512)
+    places = [cursor(plate, position).mean() for position in (0, 25, 50, 75, 99)]
+    assert places[0] < plate.shape[1] * 0.1
+    assert places[-1] > plate.shape[1] * 0.9
+    assert np.ptp(np.diff(places)) < 4
+
+
+def test_a_falling_curve_falls_and_what_was_played_is_brighter() -> None:
+    plate = Plate(Overlay(numbers=False, curve=ALL.curve), 512, 512)
+    grey = plate.draw(50, 0)[0].astype(int)
+    early, late = grey[:, plate.shape[1] // 5], grey[:, -plate.shape[1] // 5]
+    assert early.argmax() < late.argmax()
+    assert early.max() > 1.2 * late.max() > 50
+
+
+@pytest.mark.parametrize("curve", [(nan,) * 10, (1.0,), (2.0,) * 10, (nan, 1.0, nan, 2.0, 3.0)])
+def test_curves_with_gaps_or_without_change_can_be_drawn(curve) -> None:
+    plate = Plate(Overlay(curve=curve, numbers=False), 512, 512)
+    grey, opacity = plate.draw(len(curve) - 1, 0)
+    assert grey.shape == opacity.shape == plate.shape
+    assert len(cursor(plate, 0)) >= 1
+
+
+def test_one_spike_does_not_flatten_the_curve() -> None:
+    wave = np.sin(np.linspace(0, 20, 2000))
+    spiked = wave.copy()
+    spiked[1000] = 1e6
+    a, b = (
+        Plate(Overlay(curve=tuple(v), numbers=False), 512, 512).draw(0, 0)[0]
+        for v in (wave, spiked)
+    )
+    assert (a == b).mean() > 0.9
+
+
+@pytest.mark.parametrize("size", [2, 8, 16, 33, 64])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.mov"])
+def test_a_tiny_film_shows_what_fits(tmp_path, size, name) -> None:
+    path = tmp_path / name
+    shots = iter([(0, 19_000, flat(200, size, size))])
+    film(shots, path, 24, Look(scale=1), ALL, format_of(path).encoder())
+    (frame,) = read_frames(path)
+    assert size <= frame.shape[0] <= size + 1
+    assert (abs(frame.astype(int) - 200) > 20).any()
+
+
+def test_an_overlay_with_nothing_to_write_leaves_the_picture_alone(tmp_path) -> None:
+    path = tmp_path / "film.mkv"
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    nothing = Overlay(numbers=False)
+    film(iter([(0, 0, picture)]), path, 24, Look(scale=1), nothing, format_of(path).encoder())
+    np.testing.assert_array_equal(next(read_frames(path)), picture)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.webm", "film.mov", "film.mkv"])
+@pytest.mark.parametrize("look", [Look(), Look(size=(640, 360), scaling="lanczos")])
+def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, look) -> None:
+    path = tmp_path / name
+    shots = [(i, 150 * i, flat(level, 64, 64)) for i, level in enumerate((30, 128, 220))]
+    film(iter(shots), path, 24, look, ALL, format_of(path).encoder())
+    for (position, number, picture), frame in zip(shots, read_frames(path), strict=True):
+        height, width, _ = frame.shape
+        beside = frame.astype(float)
+        plate = Plate(ALL, width, height)
+        (x, y), (rows, columns) = plate.place, plate.shape
+        beside[y : y + rows, x : x + columns] = 17 if look.size else picture[0, 0]
+        difference = abs(frame - drawn(beside.round().astype(np.uint8), ALL, position, number))
+        assert difference[y : y + rows, x : min(x + columns, width // 5)].mean() < 6
+        assert abs(beside[: height // 2, width // 2] - picture[0, 0]).max() <= 3

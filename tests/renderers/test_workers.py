@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from latent.errors import UserError
-from tests.renderers.test_timelapse import assert_same, decoded, names, passes, render
+from tests.renderers.test_rendering import assert_same, decoded, names, passes, render
 from tests.renderers.tiny import GrowingSource
 
 DEVICES = ["cpu", "cpu"]
@@ -17,7 +17,11 @@ def test_two_devices_give_the_frames_of_one(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     one = decoded(render(tmp_path / "one"))
     told: list[tuple[int, int]] = []
-    videos = render(tmp_path, devices=DEVICES, on_progress=lambda *numbers: told.append(numbers))
+    videos = render(
+        tmp_path,
+        devices=DEVICES,
+        on_progress=lambda done, total, note="": told.append((done, total)),
+    )
     assert_same(videos, one)
     assert sorted(passes(tmp_path)) == ["0 20", "20 20", "40 20", "60 20", "80 20"]
     assert told[0] == (0, 100)

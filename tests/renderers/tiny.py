@@ -8,14 +8,23 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from latent.points import LatentPoint, seeded_point
-from renderers.plan import RenderOptions
-from renderers.timelapse import render_timelapse
+from renderers.devices import require_devices
+from renderers.look import Look
+from renderers.options import RenderOptions
+from renderers.outputs import Video
+from renderers.plan import make_plan
+from renderers.progress import OnProgress, say_nothing
+from renderers.rendering import render_film
+from renderers.source import CheckpointSource
+from renderers.workers import render_parts
 
 Z_DIM = 8
 
@@ -105,21 +114,34 @@ def two_points() -> list[LatentPoint]:
     return [seeded_point(1, Z_DIM), seeded_point(2, Z_DIM)]
 
 
-SHORT_PARTS = RenderOptions(fps=30, grid=True, part_batches=20, scale=2)
+SHORT_PARTS = RenderOptions(fps=30, grid=True, part_frames=20, look=Look(scale=2))
+
+
+def render_tiny(
+    root: Path,
+    source: CheckpointSource,
+    batches: Sequence[int] = range(100),
+    options: RenderOptions = SHORT_PARTS,
+    devices: Sequence[str] = ("cpu",),
+    on_progress: OnProgress = say_nothing,
+    **plan: Any,
+) -> list[Video]:
+    """Film two points with the parts in root/render, and the videos beside it."""
+    return render_film(
+        source,
+        make_plan(two_points(), batches, options, **plan),
+        root / "render",
+        root / "film.mp4",
+        partial(render_parts, devices=require_devices(devices)),
+        on_progress,
+    )
 
 
 def main(folder: str, devices: str, pause_s: str) -> None:
     """Render 100 batches in a process that a test can kill."""
     root = Path(folder)
-    render_timelapse(
-        GrowingSource(log=root / "passes.log", pause_s=float(pause_s)),
-        two_points(),
-        range(100),
-        root / "render",
-        root / "film.mp4",
-        options=SHORT_PARTS,
-        devices=devices.split(","),
-    )
+    source = GrowingSource(log=root / "passes.log", pause_s=float(pause_s))
+    render_tiny(root, source, devices=devices.split(","))
 
 
 if __name__ == "__main__":

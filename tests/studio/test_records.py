@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from latent.errors import UserError
-from studio.films import choose_batches
+from studio.batches import choose_batches
 from studio.metrics import MetricsHistory, MetricsLog, read_metrics
 from studio.origins import Origin, read_origin, save_specimen
 from studio.workspace import Workspace

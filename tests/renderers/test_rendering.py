@@ -13,27 +13,25 @@ import numpy as np
 import pytest
 
 from latent.errors import UserError
+from renderers.look import Look
+from renderers.options import RenderOptions
 from renderers.outputs import Video
-from renderers.plan import RenderOptions
-from renderers.timelapse import render_timelapse
+from renderers.parts import PartFolder
+from renderers.verification import read_plan
 from renderers.video import count_frames, read_frames
 from tests.renderers.tiny import (
     SHORT_PARTS,
     GreySource,
     GrowingSource,
     level_of,
-    two_points,
+    render_tiny,
 )
 
 ROOT = Path(__file__).parents[2]
 
 
 def render(root: Path, source=None, batches=range(100), **kwargs) -> list[Video]:
-    source = source or GrowingSource(log=root / "passes.log")
-    kwargs = {"options": SHORT_PARTS, **kwargs}
-    return render_timelapse(
-        source, two_points(), batches, root / "render", root / "film.mp4", **kwargs
-    )
+    return render_tiny(root, source or GrowingSource(log=root / "passes.log"), batches, **kwargs)
 
 
 def passes(root: Path) -> list[str]:
@@ -94,14 +92,17 @@ def test_a_finished_render_asked_again_is_returned_at_once(tmp_path) -> None:
     videos = render(tmp_path)
     stamps = [video.path.stat().st_mtime_ns for video in videos]
     told: list[tuple[int, int]] = []
-    assert render(tmp_path, on_progress=lambda *numbers: told.append(numbers)) == videos
+    assert (
+        render(tmp_path, on_progress=lambda done, total, note="": told.append((done, total)))
+        == videos
+    )
     assert [video.path.stat().st_mtime_ns for video in videos] == stamps
     assert told == [(100, 100)]
     assert len(passes(tmp_path)) == 5
 
 
 @pytest.mark.parametrize(
-    "change", [{"weights_digest": "other"}, {"options": replace(SHORT_PARTS, crf=30)}]
+    "change", [{"weights": ["other"] * 100}, {"options": replace(SHORT_PARTS, crf=30)}]
 )
 def test_other_weights_or_options_are_rendered_anew(tmp_path, change) -> None:
     render(tmp_path)
@@ -117,7 +118,7 @@ def test_a_lost_video_is_rendered_again(tmp_path) -> None:
 
 def test_progress_counts_batches_up_to_all(tmp_path) -> None:
     told: list[tuple[int, int]] = []
-    render(tmp_path, on_progress=lambda *numbers: told.append(numbers))
+    render(tmp_path, on_progress=lambda done, total, note="": told.append((done, total)))
     assert told == [(done, 100) for done in range(101)] + [(100, 100)]
 
 
@@ -125,7 +126,7 @@ def test_an_error_of_the_source_is_raised_and_finished_parts_stay(tmp_path, undi
     with pytest.raises(RuntimeError, match="checkpoint 33 is damaged"):
         render(tmp_path, GrowingSource(damaged=33))
     parts = names(tmp_path / "render" / "parts")
-    assert [name[-7:] for name in parts] == ["000.mp4", "001.mp4", "002.mp4", "20.json"]
+    assert [name[24:] for name in parts] == ["-000.mp4", "-001.mp4", "-002.mp4", ".json"]
     assert names(tmp_path) == ["render"]
     assert_same(render(tmp_path), undisturbed)
     assert "0 20" not in passes(tmp_path)
@@ -140,6 +141,12 @@ def test_a_missing_checkpoint_is_told_by_its_batch(tmp_path) -> None:
         render(tmp_path, Gap())
     markers = [name for name in names(tmp_path / "render" / "parts") if name.endswith(".json")]
     assert len(markers) == 1
+
+
+def first_video(root: Path) -> Path:
+    """The first part of the first point."""
+    parts = PartFolder(root / "render" / "parts", read_plan(root / "render"))
+    return parts.paths(parts.plan.parts[0])[0]
 
 
 def stop_midway(root: Path) -> None:
@@ -170,11 +177,12 @@ def test_a_killed_render_goes_on_and_gives_the_same_frames(
     whole = len(list((tmp_path / "render" / "parts").glob("*.json")))
     assert whole >= parts_done
     assert names(tmp_path) == ["passes.log", "render"]
-    (tmp_path / "passes.log").unlink()
-    assert_same(render(tmp_path), undisturbed)
-    assert len(passes(tmp_path)) <= 5 - whole
+    again = tmp_path / "again.log"  # a worker that lost its parent may still write to the other
+    assert_same(render(tmp_path, GrowingSource(log=again)), undisturbed)
+    assert len(again.read_text().splitlines()) <= 5 - whole
     assert names(tmp_path / "render") == [".lock", "plan.json", "videos.json"]
     assert names(tmp_path) == [
+        "again.log",
         "film-seed:1.mp4",
         "film-seed:2.mp4",
         "film.mp4",
@@ -185,7 +193,7 @@ def test_a_killed_render_goes_on_and_gives_the_same_frames(
 
 def test_a_part_that_lost_its_end_is_rendered_again(tmp_path, undisturbed) -> None:
     stop_midway(tmp_path)
-    first = min((tmp_path / "render" / "parts").glob("*-000000-20-000.mp4"))
+    first = first_video(tmp_path)
     first.write_bytes(first.read_bytes()[:-100])
     assert_same(render(tmp_path), undisturbed)
     assert passes(tmp_path) == ["0 20", "40 20", "60 20", "80 20"]
@@ -195,7 +203,7 @@ def test_a_part_that_rotted_fails_the_count_and_the_next_call_mends_it(
     tmp_path, undisturbed
 ) -> None:
     stop_midway(tmp_path)
-    first = min((tmp_path / "render" / "parts").glob("*-000000-20-000.mp4"))
+    first = first_video(tmp_path)
     content = bytearray(first.read_bytes())
     content[60:-1500] = bytes(len(content) - 1560)
     first.write_bytes(content)
@@ -213,9 +221,21 @@ def test_a_render_that_goes_on_keeps_the_cuts_it_began_with(tmp_path, undisturbe
     assert passes(tmp_path) == ["40 20", "60 20", "80 20"]
 
 
+def test_a_changed_checkpoint_is_rendered_again_and_an_unchanged_one_is_not(
+    tmp_path, undisturbed
+) -> None:
+    marks = ["same"] * 100
+    with pytest.raises(RuntimeError, match="checkpoint 90 is damaged"):
+        render(tmp_path, GrowingSource(tmp_path / "passes.log", damaged=90), weights=marks)
+    (tmp_path / "passes.log").unlink()
+    marks[25] = "changed"
+    assert_same(render(tmp_path, weights=marks), undisturbed)
+    assert passes(tmp_path) == ["20 20", "80 20"]
+
+
 def test_parts_of_another_plan_are_not_used(tmp_path, undisturbed) -> None:
     stop_midway(tmp_path)
-    render(tmp_path, weights_digest="other", options=replace(SHORT_PARTS, crf=40))
+    render(tmp_path, weights=["other"] * 100, options=replace(SHORT_PARTS, crf=40))
     (tmp_path / "passes.log").unlink()
     assert_same(render(tmp_path), undisturbed)
     assert len(passes(tmp_path)) == 5
@@ -243,11 +263,11 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path) -> None:
 def test_an_encoder_that_stops_is_told_and_leaves_no_video(tmp_path) -> None:
     with pytest.raises(UserError, match="hasty"):
         render(tmp_path, options=replace(SHORT_PARTS, preset="hasty"))
-    assert names(tmp_path / "render" / "parts") == []
+    assert not list(tmp_path.rglob("*.mp4"))
 
 
 def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
-    options = RenderOptions(scale=3, overlay=True, grid=True, columns=1)
+    options = RenderOptions(look=Look(scale=3), overlay=("batch",), grid=True, columns=1)
     videos = render(tmp_path, GreySource(33, 35), range(4), options=options)
     point, _, grid = decoded(videos)
     assert point.shape == (4, 100, 106, 3)
@@ -257,7 +277,7 @@ def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
 
 
 def test_batch_0_alone_has_its_number_too(tmp_path) -> None:
-    options = RenderOptions(scale=6, overlay=True)
+    options = RenderOptions(look=Look(scale=6), overlay=("batch",))
     point, _ = decoded(render(tmp_path, GreySource(), [0], options=options))
     assert point.shape == (1, 96, 96, 3)
     assert point[0, 76:, :50].max() > 150

@@ -1,0 +1,60 @@
+"""When a route is where: how frames lie between its stops."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latent.errors import UserError
+
+EASINGS = ("linear", "smooth", "ends")
+
+
+def time_frames(
+    num_points: int, num_frames: int, loop: bool = False, easing: str = "linear"
+) -> Tensor:
+    """Where each frame is among the stops: 0 at the first, 1 at the second, halfway 0.5.
+
+    Every leg from stop to stop takes the same time. An open route begins and ends with a frame
+    at a stop; a loop ends a frame before it would come back to the first.
+
+    Args:
+        num_points: stops; those of a loop are joined by as many legs, others by one less.
+        num_frames: of the whole route.
+        easing: `linear` at one pace, `smooth` slowing down at every stop, `ends` only at the
+            first and the last.
+
+    Returns:
+        float64 [num_frames], ascending.
+
+    Raises:
+        UserError: fewer than two points, fewer frames than points, or no such easing.
+    """
+    if num_points < 2:
+        raise UserError(f"A route needs at least two latent points, not {num_points}.")
+    if num_frames < num_points:
+        raise UserError(
+            f"{num_frames} frames are too few to visit {num_points} points: raise the seconds."
+        )
+    if easing not in EASINGS:
+        raise UserError(f"There is no easing '{easing}'. Known: {', '.join(EASINGS)}.")
+    legs, steps = (num_points, num_frames) if loop else (num_points - 1, num_frames - 1)
+    position = torch.arange(num_frames, dtype=torch.float64) * legs / steps
+    if easing == "smooth":
+        return position.floor() + _smoothstep(position.frac())
+    return position if easing == "linear" else legs * _smoothstep(position / legs)
+
+
+def count_frames(num_points: int, frames_per_leg: int, loop: bool = False) -> int:
+    """The frames of a route on which each stop has one of its own, so many frames after another.
+
+    Example:
+        >>> count_frames(3, 60), count_frames(3, 60, loop=True)
+        (121, 180)
+    """
+    return num_points * frames_per_leg if loop else (num_points - 1) * frames_per_leg + 1
+
+
+def _smoothstep(t: Tensor) -> Tensor:
+    """0..1 -> 0..1, at rest at both ends: the smoothest cubic (Perlin 1985)."""
+    return t * t * (3 - 2 * t)

@@ -1,0 +1,82 @@
+"""Key-framed paths: the batch and the latent point move together, from key to key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from latent.easing import time_frames
+from latent.errors import UserError
+from latent.routes import route
+
+# A comma parts keys only where another begins: the path of a JPEG may hold commas.
+_SEPARATOR = re.compile(r"->|→|,(?=\s*-?\d+\s*@)")
+_KEY = re.compile(r"(\d{1,15})\s*@\s*(\S.*)", re.DOTALL)
+
+
+class KeyFrame(NamedTuple):
+    """A batch, and what a person may write for a latent point."""
+
+    batch: int
+    point: str
+
+
+def parse_key_frames(text: str) -> list[KeyFrame]:
+    """Read a path such as `12000@16500.28 -> 19000@18218.3`; commas may part the keys as well.
+
+    Raises:
+        UserError: fewer than two keys, or one that is not BATCH@POINT.
+
+    Example:
+        >>> parse_key_frames("0@seed:7 -> 500@seed:7")
+        [KeyFrame(batch=0, point='seed:7'), KeyFrame(batch=500, point='seed:7')]
+    """
+    keys = [_parse_key(part.strip(), text) for part in _SEPARATOR.split(text)]
+    if len(keys) < 2:
+        raise UserError(
+            f"'{text}' is one key; a path needs two or more: 12000@16500.28 -> 19000@seed:7."
+        )
+    return keys
+
+
+def follow_key_frames(
+    batches: Sequence[int],
+    points: Sequence[Tensor],
+    num_frames: int,
+    kind: str = "slerp",
+    *,
+    easing: str = "linear",
+) -> tuple[Tensor, Tensor]:
+    """Where a path is at every frame; from key to key takes the same time.
+
+    Args:
+        batches: of each key, in any order; a repeated one holds still.
+        points: of each key, float32 [z_dim].
+        kind, easing: see `latent.routes.route`; easing is of the batch as well.
+
+    Returns:
+        (batches with fractions float64 [num_frames], z float32 [num_frames, z_dim]).
+
+    Raises:
+        UserError: fewer than two keys, fewer frames than keys, or no such kind or easing.
+    """
+    z = route(points, num_frames, kind, easing=easing)
+    position = time_frames(len(points), num_frames, easing=easing)
+    keys = torch.tensor(batches, dtype=torch.float64)
+    key = position.long().clamp(max=len(keys) - 2)
+    return torch.lerp(keys[key], keys[key + 1], position - key), z
+
+
+def _parse_key(part: str, text: str) -> KeyFrame:
+    match = _KEY.fullmatch(part)
+    if match:
+        return KeyFrame(int(match[1]), match[2])
+    if not part:
+        raise UserError(f"'{text}' has an empty place where a key was expected: BATCH@POINT.")
+    raise UserError(
+        f"'{part}' is no key of a path: write BATCH@POINT, such as 12000@16500.28 or 0@seed:7."
+    )

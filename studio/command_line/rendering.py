@@ -1,0 +1,131 @@
+"""The options that all films have, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from latent.errors import UserError
+
+if TYPE_CHECKING:
+    from studio.films.wishes import Rendering
+
+DEFAULT_FILE = "film.mp4"  # whose suffix decides, where no file is named
+
+Points = Annotated[str, typer.Option(help="Labels, seed:N or exported JPEGs, with commas between.")]
+Fps = Annotated[int, typer.Option(help="Frames per second.")]
+Size = Annotated[str | None, typer.Option(help="Of the video: 1920x1080, or 512 for a square.")]
+Crop = Annotated[str | None, typer.Option(help="The part of each picture: WIDTHxHEIGHT+X+Y.")]
+Scale = Annotated[
+    int | None, typer.Option(help="Enlarge pixels by this factor; small pictures are by default.")
+]
+Scaling = Annotated[
+    Literal["nearest", "lanczos"], typer.Option(help="Pixels as squares, or smooth.")
+]
+Overlay = Annotated[bool, typer.Option("--overlay", help="Show the batch number.")]
+Show = Annotated[
+    str, typer.Option(help="What to write on the film, of batch,run,label,curve (the loss of G).")
+]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="mp4, webm, mov, mkv, webp, gif, png or jpg, where no --out says it."
+    ),
+]
+Codec = Annotated[
+    str | None, typer.Option(help="Where a format has several: vp9 or av1 in a webm.")
+]
+EncoderName = Annotated[
+    str | None, typer.Option(help="Of ffmpeg; auto takes a GPU's if one works.")
+]
+Preset = Annotated[str | None, typer.Option(help="Speed of the encoder, in its own words.")]
+Crf = Annotated[int | None, typer.Option(help="Quality; 0 is best, 18 looks like the original.")]
+Precision = Annotated[
+    Literal["float32", "bf16"],
+    typer.Option(help="Of the forward pass; bf16 only where frames stay within a level."),
+]
+Devices = Annotated[
+    str, typer.Option(help="Such as cuda:0,cuda:1; all GPUs that are there by default.")
+]
+EngineName = Annotated[
+    Literal["local", "ray"], typer.Option(help="Where the parts are rendered; see docs/cluster.md.")
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of the Ray cluster; auto joins the one that runs here.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="FILE.mp4 or another; a place in the workspace by default.")
+]
+
+
+def read_rendering(
+    given: Mapping[str, Any], *, points: bool = True, grid: bool = False
+) -> Rendering:
+    """How to render, from the options that all films have.
+
+    Args:
+        given: the values of this module's options, by their names.
+
+    Raises:
+        UserError: a value cannot be read, or is out of its range.
+    """
+    from renderers.encoders import choose_encoder
+    from renderers.formats import format_of
+    from renderers.look import Look, parse_crop, parse_size
+    from renderers.options import RenderOptions
+    from studio.films.wishes import Rendering
+
+    form = format_of(_named_file(given["out"], given["form"]), given["codec"])
+    size, crop = given["size"], given["crop"]
+    show = ["batch"] * given["overlay"] + split(given["show"])
+    options = RenderOptions(
+        fps=given["fps"],
+        look=Look(
+            crop=parse_crop(crop) if crop else None,
+            size=parse_size(size) if size else None,
+            scale=given["scale"],
+            scaling=given["scaling"],
+        ),
+        overlay=tuple(dict.fromkeys(show)),
+        points=points,
+        grid=grid,
+        columns=given.get("columns"),
+        format=form,
+        encoder=choose_encoder(given["encoder"], form.part_codec),
+        preset=given["preset"],
+        crf=given["crf"],
+        precision=given["precision"],
+    )
+    return Rendering(
+        options=options,
+        devices=split(given["devices"]),
+        engine=given["engine"],
+        address=given["address"],
+        out=given["out"],
+    )
+
+
+def split(text: str) -> list[str]:
+    """The words between commas.
+
+    Raises:
+        UserError: one of them is empty.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if text.strip() and not all(parts):
+        raise UserError(f"'{text}' has an empty place between two commas.")
+    return [part for part in parts if part]
+
+
+def _named_file(out: Path | None, form: str | None) -> str:
+    """A file of the wanted format."""
+    if out is not None:
+        if form is not None:
+            raise UserError(f"The name {out.name} says the format: leave out --format {form}.")
+        return str(out)
+    if form is None:
+        return DEFAULT_FILE
+    return f"%06d.{form}" if form in ("png", "jpg", "jpeg") else f"film.{form}"

@@ -1,0 +1,1 @@
+"""Films of runs, from what a person may write."""

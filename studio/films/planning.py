@@ -1,0 +1,129 @@
+"""From wishes to plans: what all films of a run have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from checkpoints_index import CheckpointIndex, CheckpointRun
+from latent.errors import UserError
+from latent.points import LatentPoint
+from renderers.devices import require_devices
+from renderers.outputs import default_file
+from renderers.plan import Caption, Plan, Track, make_plan
+from renderers.rendering import Engine
+from renderers.workers import render_parts
+from studio.devices import choose_devices
+from studio.films.wishes import Rendering
+from studio.metrics import read_metrics
+from studio.points import FIXED, points_of, resolve_points
+from studio.workspace import Workspace
+
+LONGEST_SECONDS = 3600.0
+CURVE = "g"  # the metric that the strip under a film shows
+
+
+def open_run(workspace: Workspace, run: str) -> CheckpointRun:
+    return CheckpointIndex(workspace.runs)[run]
+
+
+def points_or_fixed(workspace: Workspace, run: str, points: Sequence[str]) -> list[LatentPoint]:
+    """The points that were named, or the run's fixed points."""
+    return resolve_points(workspace, run, points) or points_of(workspace, run, FIXED)
+
+
+def count_frames(seconds: float, fps: int) -> int:
+    """How many frames so many seconds are.
+
+    Raises:
+        UserError: none, or more than an hour.
+    """
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise UserError(f"{seconds:g} seconds is out of range: use up to {LONGEST_SECONDS:g}.")
+    return max(1, round(seconds * fps))
+
+
+def choose_engine(rendering: Rendering) -> Engine:
+    """What renders the parts.
+
+    Raises:
+        UserError: a device is not there.
+    """
+    if rendering.engine == "ray":
+        from renderers.cluster import render_parts_on_cluster
+
+        return partial(render_parts_on_cluster, address=rendering.address)
+    return partial(render_parts, devices=require_devices(rendering.devices or choose_devices()))
+
+
+def plan_film(
+    workspace: Workspace,
+    checkpoints: CheckpointRun,
+    tracks: Sequence[LatentPoint | Track],
+    batches: Sequence[int],
+    rendering: Rendering,
+    *,
+    numbers: Sequence[int] = (),
+    largest: int | None = None,
+) -> Plan:
+    """The plan of a film of a run; its crop must lie in the pictures.
+
+    Args:
+        batches: the checkpoint of each frame.
+        numbers: that frames show, where these are not the checkpoints'.
+        largest: batch number that overlays have room for; that of this film if None.
+    """
+    digests = dict(zip(batches, checkpoints.digests(batches), strict=True))
+    side = checkpoints.spec.image_size
+    rendering.options.look.cut(np.empty((side, side, 3), np.uint8))
+    overlay = rendering.options.overlay
+    caption = Caption(
+        numbers=tuple(numbers) if list(numbers) != list(batches) else (),
+        run=checkpoints.name if "run" in overlay else "",
+        curve=_loss_curve(workspace, checkpoints.name, batches) if "curve" in overlay else (),
+        largest=largest or max([*numbers, *batches]),
+    )
+    return make_plan(
+        tracks,
+        batches,
+        rendering.options,
+        weights=[digests[batch] for batch in batches],
+        caption=caption,
+        borders=checkpoints.key_batches,
+    )
+
+
+def choose_places(
+    workspace: Workspace, name: str, wish: Any, rendering: Rendering
+) -> tuple[Path, Path]:
+    """The file, and the folder in which its parts are kept until it is whole.
+
+    The same wish has the same places, so that it is taken up where it was.
+
+    Args:
+        wish: a dataclass of `studio.films.wishes`.
+    """
+    out = rendering.out
+    asked = [str(out.absolute())] if out is not None else [repr(dataclasses.astuple(wish))]
+    mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:6]
+    folder = workspace.render(f"{name}-{mark}")
+    form = rendering.options.format
+    return (default_file(folder, name, form) if out is None else out.absolute()), folder
+
+
+def _loss_curve(workspace: Workspace, run: str, batches: Sequence[int]) -> tuple[float, ...]:
+    """The loss of G at each frame; empty for a run without numbers, such as an imported one."""
+    known = {e["batch"]: e[CURVE] for e in read_metrics(workspace.metrics(run)) if CURVE in e}
+    if not known:
+        return ()
+    values, last = [], next(iter(known.values()))
+    for batch in batches:
+        last = known.get(batch, last)
+        values.append(float(last))
+    return tuple(values)
