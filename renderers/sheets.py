@@ -150,32 +150,6 @@ class Sheet:
             room[:] = line[: len(room)]
 
 
-def contact_sheet(
-    pictures: np.ndarray,
-    labels: Sequence[str],
-    columns: int | None = None,
-    scale: int = 1,
-    background: Colour = PAPER,
-) -> np.ndarray:
-    """Pictures with a small label beneath each; `columns=N` makes a strip.
-
-    Args:
-        pictures: uint8 [N, height, width, 3].
-        labels: N texts; one that is wider than its picture is cut off.
-        scale: whole factor by which pixels are enlarged.
-
-    Returns:
-        uint8 [sheet height, sheet width, 3], with a margin around.
-    """
-    if len(labels) != len(pictures):
-        raise ValueError(f"{len(labels)} labels for {len(pictures)} pictures")
-    count, height, width, _ = pictures.shape
-    columns = min(columns or grid_columns(count), count)
-    rows = math.ceil(count / columns)
-    size = height * scale, width * scale
-    return _fill(Sheet(rows, columns, *size, captions=labels, background=background), pictures)
-
-
 def cross_sheet(
     pictures: np.ndarray,
     row_labels: Sequence[str],
@@ -205,11 +179,7 @@ def cross_sheet(
         column_labels=column_labels,
         background=background,
     )
-    return _fill(sheet, pictures.reshape(-1, *pictures.shape[2:]))
-
-
-def _fill(sheet: Sheet, pictures: np.ndarray) -> np.ndarray:
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(pictures.reshape(-1, *pictures.shape[2:])):
         sheet.add(number, picture)
     return sheet.picture
 

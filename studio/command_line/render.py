@@ -142,7 +142,7 @@ def interpolation(
     ] = None,
     kind: Annotated[
         Literal["slerp", "linear", "spline", "circle", "noise"],
-        typer.Option(help="Great circles, straight lines, one smooth curve; or around one point."),
+        typer.Option(help="Great circles, straight lines, a smooth curve; a circle; noise."),
     ] = "slerp",
     easing: Easing = "linear",
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first point.")] = False,
@@ -184,7 +184,9 @@ def interpolation(
     )
     began = time.monotonic()
     with job_of(context, run) as reporter, reporter.task("Rendering frames") as on_progress:
-        video = film_interpolation(workspace_of(context), run, wish, rendering, on_progress)
+        video = film_interpolation(
+            workspace_of(context), run, wish, rendering, on_progress, reporter.say
+        )
     _show([video], time.monotonic() - began, as_json)
 
 
@@ -227,7 +229,9 @@ def path(
     wish = KeyFramed(keys, seconds, kind, easing)
     began = time.monotonic()
     with job_of(context, run) as reporter, reporter.task("Rendering frames") as on_progress:
-        video = film_key_frames(workspace_of(context), run, wish, rendering, on_progress)
+        video = film_key_frames(
+            workspace_of(context), run, wish, rendering, on_progress, reporter.say
+        )
     _show([video], time.monotonic() - began, as_json)
 
 

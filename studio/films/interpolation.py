@@ -10,7 +10,7 @@ from torch import Tensor
 from latent import easing, routes
 from latent.errors import UserError
 from latent.key_frames import follow_key_frames, parse_key_frames
-from latent.walks import noise_walk, orbit
+from latent.walks import circle, noise_walk, orbit
 from renderers.outputs import Video
 from renderers.pacing import spread
 from renderers.plan import Track
@@ -20,12 +20,13 @@ from studio.films.planning import (
     choose_engine,
     choose_places,
     count_frames,
+    describe_size,
     open_run,
     plan_film,
 )
 from studio.films.wishes import Interpolation, KeyFramed, Rendering
 from studio.points import resolve_points
-from studio.progress import OnProgress
+from studio.progress import OnProgress, Say, say_nothing
 from studio.workspace import Workspace
 
 CIRCLE, NOISE = "circle", "noise"
@@ -40,6 +41,7 @@ def film_interpolation(
     wish: Interpolation,
     rendering: Rendering,
     on_progress: OnProgress,
+    say: Say = say_nothing,
 ) -> Video:
     """Film a moving latent point; killed, the same call goes on.
 
@@ -57,7 +59,7 @@ def film_interpolation(
     else:
         batch = last_batch(kept, run) if wish.batch is None else wish.batch
         batches, name = [batch] * len(z), f"{run}-interpolation-{batch}"
-    return _film(workspace, run, name, z, batches, wish, rendering, on_progress)
+    return _film(workspace, run, name, z, batches, wish, rendering, on_progress, say)
 
 
 def film_key_frames(
@@ -66,6 +68,7 @@ def film_key_frames(
     wish: KeyFramed,
     rendering: Rendering,
     on_progress: OnProgress,
+    say: Say = say_nothing,
 ) -> Video:
     """Film a path on which batch and latent point move together.
 
@@ -81,7 +84,7 @@ def film_key_frames(
         [key.batch for key in keys], points, frames, wish.kind, easing=wish.easing
     )
     batches = [nearest_batch(kept, batch) for batch in wanted.tolist()]
-    return _film(workspace, run, f"{run}-path", z, batches, wish, rendering, on_progress)
+    return _film(workspace, run, f"{run}-path", z, batches, wish, rendering, on_progress, say)
 
 
 def _film(
@@ -93,8 +96,11 @@ def _film(
     wish: Interpolation | KeyFramed,
     rendering: Rendering,
     on_progress: OnProgress,
+    say: Say,
 ) -> Video:
     checkpoints = open_run(workspace, run)
+    if remark := describe_size(checkpoints, rendering.options):
+        say(remark)
     alone = replace(rendering, options=replace(rendering.options, points=False, grid=True))
     file, folder = choose_places(workspace, name, wish, alone)
     engine = choose_engine(alone)
@@ -106,15 +112,22 @@ def _film(
 def _route(wish: Interpolation, points: Sequence[Tensor], z_dim: int, fps: int) -> Tensor:
     """Where the point is in every frame, float32 [frames, z_dim]."""
     if wish.kind == CIRCLE:
-        if len(points) != 1:
-            raise UserError(f"A circle goes around one point; {len(points)} are given.")
-        return orbit(points[0], _frames(wish, 1, fps), seed=wish.seed)
+        return _circle(points, _frames(wish, 1, fps), wish.seed)
     if wish.kind == NOISE:
         frames = _frames(wish, 1, fps)
         legs = max(1.0, frames / fps / SECONDS_PER_NOISE_LEG)
         return noise_walk(z_dim, frames, legs=legs, loop=wish.loop, seed=wish.seed)
     frames = _frames(wish, len(points), fps)
     return routes.route(points, frames, wish.kind, loop=wish.loop, easing=wish.easing)
+
+
+def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
+    """Around one point, or through one towards another and on around the origin."""
+    if len(points) == 2:
+        return circle(points[0], frames, toward=points[1])
+    if len(points) != 1:
+        raise UserError(f"A circle goes around one point, or through two; not {len(points)}.")
+    return orbit(points[0], frames, seed=seed)
 
 
 def _frames(wish: Interpolation, stops: int, fps: int) -> int:

@@ -15,6 +15,7 @@ from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.errors import UserError
 from latent.points import LatentPoint
 from renderers.devices import require_devices
+from renderers.options import RenderOptions
 from renderers.outputs import default_file
 from renderers.plan import Caption, Plan, Track, make_plan
 from renderers.rendering import Engine
@@ -49,6 +50,17 @@ def count_frames(seconds: float, fps: int) -> int:
     return max(1, round(seconds * fps))
 
 
+def describe_size(checkpoints: CheckpointRun, options: RenderOptions) -> str | None:
+    """What to tell a person if a film is not as large as was asked for.
+
+    Raises:
+        UserError: the crop does not lie in the pictures, or the film would be too large.
+    """
+    side = checkpoints.spec.image_size
+    height, width, _ = options.look.cut(np.empty((side, side, 3), np.uint8)).shape
+    return options.look.fit(width, height, options.encoder_of(1).even).remark
+
+
 def choose_engine(rendering: Rendering) -> Engine:
     """What renders the parts.
 
@@ -72,7 +84,7 @@ def plan_film(
     numbers: Sequence[int] = (),
     largest: int | None = None,
 ) -> Plan:
-    """The plan of a film of a run; its crop must lie in the pictures.
+    """The plan of a film of a run.
 
     Args:
         batches: the checkpoint of each frame.
@@ -80,8 +92,6 @@ def plan_film(
         largest: batch number that overlays have room for; that of this film if None.
     """
     digests = dict(zip(batches, checkpoints.digests(batches), strict=True))
-    side = checkpoints.spec.image_size
-    rendering.options.look.cut(np.empty((side, side, 3), np.uint8))
     overlay = rendering.options.overlay
     caption = Caption(
         numbers=tuple(numbers) if list(numbers) != list(batches) else (),

@@ -27,6 +27,7 @@ from studio.films.planning import (
     choose_engine,
     choose_places,
     count_frames,
+    describe_size,
     open_run,
     plan_film,
     points_or_fixed,
@@ -62,6 +63,8 @@ def film_timelapse(
     points = points_or_fixed(workspace, run, wish.points)
     file, folder = choose_places(workspace, f"{run}-timelapse", wish, rendering)
     engine = choose_engine(rendering)
+    if remark := describe_size(checkpoints, rendering.options):
+        say(remark)
     choice = _choose(checkpoints, wish, on_progress, say)
     shown = _pace(checkpoints, points, choice.batches, wish, rendering, folder, on_progress)
     plan = plan_film(

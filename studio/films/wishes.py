@@ -58,7 +58,7 @@ class Interpolation:
     """How a latent point moves, at one checkpoint or along training.
 
     Args:
-        points: labels, seeds or JPEGs to visit, or one to circle around; a noise walk needs none.
+        points: labels, seeds or JPEGs to visit, one or two of a circle; a noise walk needs none.
         batch: the checkpoint; the last one by default.
         batches: go along these instead of staying at one; see `studio.batches.choose_batches`.
         seconds: of the whole film, or

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from renderers.sheets import INK, arrange_grid, contact_sheet, cross_sheet, grid_columns
+from renderers.sheets import INK, Sheet, arrange_grid, cross_sheet, grid_columns
 
 
 def flat_pictures(count: int, height: int = 20, width: int = 30) -> np.ndarray:
@@ -29,9 +29,11 @@ def test_more_columns_than_pictures_make_one_row() -> None:
     assert arrange_grid(flat_pictures(2), columns=9, gap_px=0).shape == (20, 60, 3)
 
 
-def test_a_contact_sheet_has_text_beneath_each_picture() -> None:
-    pictures = flat_pictures(2, 40, 40)
-    sheet = contact_sheet(pictures, ["16500", "18000"], columns=2, background=(255, 255, 255))
+def test_a_sheet_has_text_beneath_each_picture() -> None:
+    white = Sheet(1, 2, 40, 40, captions=["16500", "18000"], background=(255, 255, 255))
+    for number, picture in enumerate(flat_pictures(2, 40, 40)):
+        white.add(number, picture)
+    sheet = white.picture
     left = np.argwhere((sheet == 20).all(2))
     top, first = left.min(0)
     bottom, last = left.max(0)
@@ -41,14 +43,13 @@ def test_a_contact_sheet_has_text_beneath_each_picture() -> None:
     assert (sheet[top : bottom + 1, last + 1 : last + 5] == 255).all()
 
 
-def test_a_contact_sheet_enlarges_pixels() -> None:
-    sheet = contact_sheet(flat_pictures(1, 10, 10), ["1"], scale=8)
-    assert (sheet == 20).all(2).sum() >= 80 * 80
+def test_a_sheet_enlarges_pixels_to_the_size_of_their_place() -> None:
+    sheet = Sheet(1, 1, 80, 80)
+    sheet.add(0, flat_pictures(1, 10, 10)[0])
+    assert (sheet.picture == 20).all(2).sum() >= 80 * 80
 
 
 def test_labels_that_do_not_match_the_pictures_are_our_mistake() -> None:
-    with pytest.raises(ValueError, match="1 labels for 2 pictures"):
-        contact_sheet(flat_pictures(2), ["one"])
     with pytest.raises(ValueError, match="2 and 2 labels for 2 rows and 3 columns"):
         cross_sheet(flat_pictures(6).reshape(2, 3, 20, 30, 3), ["a", "b"], ["c", "d"])
 

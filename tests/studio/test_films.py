@@ -74,6 +74,13 @@ def test_crop_size_and_scaling_shape_the_film(render):
     assert frames(video).shape == (12, 32, 64, 3)
 
 
+def test_an_odd_size_is_made_even_and_said(studio, tmp_path):
+    words = ("render", "timelapse", "city", "--points", "seed:1", "--size", "65x33", "--json")
+    outcome = studio(*words, "--out", tmp_path / "odd.mp4")
+    assert "66x34 px instead of 65x33" in outcome.err
+    assert frames(outcome.json["videos"][0]).shape == (12, 34, 66, 3)
+
+
 def test_a_duration_chooses_checkpoints_to_fit(render):
     (video,) = render("timelapse", "--points", "seed:1", "--duration", "0.5", "--fps", "12")
     assert video["frames"] == 6
@@ -108,6 +115,7 @@ def test_an_interpolation_along_training_moves_both(render):
     "words",
     [
         ("--kind", "circle", "--points", "seed:1"),
+        ("--kind", "circle", *POINTS),
         ("--kind", "noise", "--seed", "3", "--loop"),
         ("--kind", "spline", "--points", "seed:1,seed:2,seed:3", "--loop", "--easing", "smooth"),
         ("--kind", "linear", *POINTS, "--easing", "ends"),
@@ -185,7 +193,10 @@ def test_overlays_change_the_corner_alone(render):
         (["timelapse", "--duration", "0"], "0 seconds is out of range"),
         (["timelapse", "--skip-missing", "--hold-missing"], "not both"),
         (["timelapse", "--follow", "--pace", "perceptual"], "leave out --pace"),
-        (["interpolation", "--kind", "circle"], "A circle goes around one point; 0 are given"),
+        (
+            ["interpolation", "--kind", "circle"],
+            "A circle goes around one point, or through two; not 0",
+        ),
         (["interpolation", "--points", "seed:1"], "at least two latent points"),
         (["interpolation", *POINTS, "--seconds", "1", "--seconds-per-leg", "1"], "not both"),
         (["path", "3@seed:1"], "a path needs two or more"),
