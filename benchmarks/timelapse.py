@@ -11,6 +11,7 @@ and prints one JSON document about films of six points, all measured in one run:
             cores (on a GPU: the longer of the two).
 
     python -m benchmarks.timelapse [--checkpoints 1000] [--points 6] [--device cuda:0]
+    python -m benchmarks.timelapse --run RUNS/NAME --checkpoints 19000    ours and the floor alone
 
 On the CPU it is a DCGAN of 64x64; on a GPU `skyline` of 1024x1024. The old ways are measured on a
 sample of checkpoints.
@@ -25,18 +26,19 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.store import SPEC, Training, peak_mb, report
+from benchmarks.store import SPEC, Training, report
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
 from latent.points import LatentPoint, seeded_point
 from renderers.devices import beside_encoders
@@ -53,7 +55,16 @@ LARGE = GeneratorSpec("skyline", {"z_dim": 100, "image_size": 1024})
 BATCH_SIZE = 2  # of training, which only has to move the weights as training does
 OPTIONS = RenderOptions()
 SAMPLE = 12  # checkpoints that the old ways are measured on
-ENCODED = 250  # frames a point that are encoded alone
+FLOOR_CHECKPOINTS = 500  # that forward passes and encoding alone are measured on
+
+
+class Place(NamedTuple):
+    """A run, and how much of it is filmed."""
+
+    runs: Path
+    name: str
+    checkpoints: int
+    points: int
 
 
 def grow(run: CheckpointRun, training: Training, checkpoints: int, sample: Path) -> list[Path]:
@@ -138,26 +149,71 @@ def encode_alone(pictures: np.ndarray, folder: Path) -> int:
     return len(pictures) * points
 
 
-def film_our_way(run: CheckpointRun, z: Tensor, folder: Path, device: str) -> int:
+class Memory:
+    """How much memory this process and those it started hold at most, in each half of the work."""
+
+    def __init__(self) -> None:
+        self._peaks, self._half, self._is_over = [0, 0], 0, threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def on_progress(self, done: int, total: int, note: str = "") -> None:
+        self._half = int(2 * done > total)
+
+    def peaks_mb(self) -> list[int]:
+        self._is_over.set()
+        return self._peaks
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(0.2):
+            held = sum(map(resident_mb, family(os.getpid())))
+            self._peaks[self._half] = max(self._peaks[self._half], held)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []  # it has just ended
+    return [pid, *(member for child in children for member in family(int(child)))]
+
+
+def resident_mb(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0  # it has just ended
+    return pages * resource.getpagesize() // 10**6
+
+
+def film_our_way(
+    run: CheckpointRun, z: Tensor, count: int, folder: Path, device: str, memory: Memory
+) -> int:
     points = [LatentPoint(str(number), own) for number, own in enumerate(z)]
-    plan = make_plan(points, run.batches, OPTIONS, borders=run.key_batches)
+    plan = make_plan(points, run.batches[:count], OPTIONS, borders=run.key_batches)
     engine = partial(render_parts, devices=[device])
-    return sum(v.frames for v in render_film(run, plan, folder, folder / "film.mp4", engine))
+    videos = render_film(run, plan, folder, folder / "film.mp4", engine, memory.on_progress)
+    return sum(video.frames for video in videos)
 
 
-def film_in_a_process(folder: Path, points: int, device: str) -> dict[str, Any]:
+def film_in_a_process(place: Place, device: str) -> dict[str, Any]:
     """Ours, in a process of its own, whose memory is that of the film alone."""
-    words = ["--film", str(folder), "--points", str(points), "--device", device]
+    words = ["--film", "--run", str(place.runs / place.name), "--device", device]
+    words += ["--points", str(place.points), "--checkpoints", str(place.checkpoints)]
     command = [sys.executable, "-m", "benchmarks.timelapse", *words]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def film_alone(folder: Path, points: int, device: str) -> dict[str, Any]:
-    run = CheckpointIndex(folder)["film"]
+def film_alone(place: Place, device: str) -> dict[str, Any]:
+    run = CheckpointIndex(place.runs)[place.name]
     run.weights(run.batches[0])  # what is compiled and imported once is not filming
-    z = choose_points(run.spec, points)
-    result = measure(lambda: film_our_way(run, z, folder / "ours", device))
-    return {**result, "bytes_read": run.size_bytes, "peak_memory_mb": peak_mb()}
+    z, memory = choose_points(run.spec, place.points), Memory()
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(
+            lambda: film_our_way(run, z, place.checkpoints, Path(folder), device, memory)
+        )
+    halves = dict(zip(("first_half", "second_half"), memory.peaks_mb(), strict=True))
+    return {**result, "bytes_read": run.size_bytes, "peak_memory_mb": halves}
 
 
 def choose_points(spec: GeneratorSpec, count: int) -> Tensor:
@@ -171,33 +227,47 @@ def last_pictures(run: CheckpointRun, z: Tensor, count: int, device: str) -> np.
     return np.stack([frames.render(G, z) for _, G in run.stream(run.batches[-count:], device)])
 
 
-def compare(folder: Path, checkpoints: int, points: int, device: str) -> dict[str, Any]:
-    spec = SPEC if device == "cpu" else LARGE
-    run = CheckpointIndex(folder).create("film", spec, "visual")
-    samples = folder / "full"
-    samples.mkdir()
-    full = grow(
-        run, Training(2e-4, spec, batch_size=BATCH_SIZE, device=device), checkpoints, samples
-    )
-    run.close()
+def measure_old_ways(
+    spec: GeneratorSpec, full: list[Path], points: int, device: str
+) -> dict[str, Any]:
+    """Both old ways, on a sample of full checkpoints."""
+    result: dict[str, Any] = {}
     z = choose_points(spec, points)
-    result: dict[str, Any] = {"parameters": sum(p.numel() for p in spec.build().parameters())}
     for name, once in (("old", False), ("shared", True)):
-        place = folder / name
-        place.mkdir()
-        result[name] = measure(
-            lambda o=once, p=place: film_the_old_way(spec, full, z, p, o, device)
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            result[name] = measure(
+                lambda o=once, p=place: film_the_old_way(spec, full, z, p, o, device)
+            )
         loads = len(full) * (1 if once else points)
         result[name]["bytes_read"] = loads * full[0].stat().st_size
         report(f"{name}: {result[name]['frames_per_s']} frames/s")
-    result["ours"] = film_in_a_process(folder, points, device)
-    report(f"ours: {result['ours']['frames_per_s']} frames/s")
+    return result
+
+
+def measure_ours(place: Place, device: str) -> dict[str, Any]:
+    """Our way, and the floor."""
+    ours = film_in_a_process(place, device)
+    report(f"ours: {ours['frames_per_s']} frames/s")
+    run = CheckpointIndex(place.runs)[place.name]
+    z, count = choose_points(run.spec, place.points), min(place.checkpoints, FLOOR_CHECKPOINTS)
     G = run.generator(run.batches[-1], device)
-    result["forward"] = measure(lambda: forward_alone(G, z, checkpoints))
-    pictures = last_pictures(run, z, min(checkpoints, ENCODED), device)
-    result["encode"] = measure(lambda: encode_alone(pictures, folder / "encoded"))
-    return result | ratios(result, device)
+    forward = measure(lambda: forward_alone(G, z, count))
+    pictures = last_pictures(run, z, count, device)
+    with tempfile.TemporaryDirectory() as folder:
+        encode = measure(lambda: encode_alone(pictures, Path(folder)))
+    return {"ours": ours, "forward": forward, "encode": encode}
+
+
+def compare(folder: Path, checkpoints: int, points: int, device: str) -> dict[str, Any]:
+    spec = SPEC if device == "cpu" else LARGE
+    run = CheckpointIndex(folder).create("film", spec, "visual")
+    full = grow(
+        run, Training(2e-4, spec, batch_size=BATCH_SIZE, device=device), checkpoints, folder
+    )
+    run.close()
+    result = measure_old_ways(spec, full, points, device)
+    return result | measure_ours(Place(folder, "film", checkpoints, points), device)
 
 
 def ratios(result: dict[str, Any], device: str) -> dict[str, Any]:
@@ -213,15 +283,15 @@ def ratios(result: dict[str, Any], device: str) -> dict[str, Any]:
         (forward + encode) / (os.cpu_count() or 1) if device == "cpu" else max(forward, encode)
     )
     ours = result["ours"]
-    return {
+    found = {
         "floor_seconds": round(floor_s, 2),
-        "times_faster_than_old": round(ours["frames_per_s"] / result["old"]["frames_per_s"], 1),
-        "times_faster_than_shared": round(
-            ours["frames_per_s"] / result["shared"]["frames_per_s"], 1
-        ),
         "times_the_floor": round(ours["seconds"] / floor_s, 3),
         "cpu_over_that_of_the_floor": round(ours["cpu_seconds"] / (forward + encode), 3),
     }
+    for way in {"old", "shared"} & result.keys():
+        faster = ours["frames_per_s"] / result[way]["frames_per_s"]
+        found[f"times_faster_than_{way}"] = round(faster, 1)
+    return found
 
 
 def main() -> None:
@@ -229,15 +299,18 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=int, default=1000)
     parser.add_argument("--points", type=int, default=6)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--folder", type=Path, help="keep what is made here")
-    parser.add_argument("--film", type=Path, metavar="DIR", help="only film the run that is there")
+    parser.add_argument("--run", type=Path, metavar="RUNS/NAME", help="film a run that is there")
+    parser.add_argument("--film", action="store_true", help="film it, and nothing else")
     wanted = parser.parse_args()
-    if wanted.film:
-        print(json.dumps(film_alone(wanted.film, wanted.points, wanted.device)))
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = wanted.folder or Path(scratch)
-        result = compare(folder, wanted.checkpoints, wanted.points, wanted.device)
+    if wanted.run:
+        runs, name = wanted.run.parent, wanted.run.name
+        place = Place(runs, name, wanted.checkpoints, wanted.points)
+        result = (film_alone if wanted.film else measure_ours)(place, wanted.device)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            result = compare(Path(folder), wanted.checkpoints, wanted.points, wanted.device)
+    if not wanted.film:
+        result |= ratios(result, wanted.device)
     print(json.dumps(result, indent=1))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -123,18 +125,21 @@ def render_missing(
 
 def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
     """Join each view's parts into its video, which must have every frame."""
-    pieces = zip(*(parts.paths(part) for part in parts.plan.parts), strict=True)
-    frames = len(parts.plan.batches)
-    videos = []
-    for view, path, own in zip(views_of(parts.plan), paths, pieces, strict=True):
+    frames, fps = len(parts.plan.batches), parts.plan.options.fps
+    pieces = list(zip(*(parts.paths(part) for part in parts.plan.parts), strict=True))
+
+    def join_view(path: Path, own: Sequence[Path]) -> None:
         remove_leftovers(path.parent, path.stem)
+        join_parts(own, path, frames, fps)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each of them waits for an ffmpeg
         try:
-            join_parts(own, path, frames, parts.plan.options.fps)
+            list(pool.map(join_view, paths, pieces))
         except UserError:
             parts.discard_broken()
             raise
-        videos.append(Video(path, view.label, frames))
-    return videos
+    labels = [view.label for view in views_of(parts.plan)]
+    return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
 
 
 def _record(folder: Path, plan: Plan, videos: Sequence[Video]) -> None:

@@ -119,8 +119,9 @@ class VideoWriter:
         returncode = self._process.wait()
         self._messages.seek(0)
         complaint = ffmpeg_complaint(self._messages.read(), returncode)
+        advice = ". Free some space, and give the same command again" * ("No space" in complaint)
         return UserError(
-            f"The encoder of {self.path} stopped after {self.frames} frames: {complaint}"
+            f"The encoder of {self.path} stopped after {self.frames} frames: {complaint}{advice}."
         )
 
     def __enter__(self) -> VideoWriter:

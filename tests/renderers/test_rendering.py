@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,7 +210,8 @@ def test_a_part_that_rotted_fails_the_count_and_the_next_call_mends_it(
     first.write_bytes(content)
     with pytest.raises(UserError, match=r"film-seed:1\.mp4"):
         render(tmp_path)
-    assert names(tmp_path) == ["passes.log", "render"]
+    assert "film-seed:1.mp4" not in names(tmp_path)
+    assert not (tmp_path / "render" / "videos.json").exists()
     (tmp_path / "passes.log").unlink()
     assert_same(render(tmp_path), undisturbed)
     assert passes(tmp_path) == ["0 20"]
@@ -264,6 +266,40 @@ def test_an_encoder_that_stops_is_told_and_leaves_no_video(tmp_path) -> None:
     with pytest.raises(UserError, match="hasty"):
         render(tmp_path, options=replace(SHORT_PARTS, preset="hasty"))
     assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> None:
+    small, options = tmp_path / "small", replace(SHORT_PARTS, crf=1, look=Look(size=(512, 512)))
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", str(small)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    try:
+        with pytest.raises(UserError, match="No space left on device. Free some space"):
+            render(small, GrowingSource(), options=options)
+        whole = len(list((small / "render" / "parts").glob("*.json")))
+        assert 0 < whole < 5
+        subprocess.run(["mount", "-o", "remount,size=20m", str(small)], check=True)
+        source = GrowingSource(log=tmp_path / "passes.log")
+        assert [v.frames for v in render(small, source, options=options)] == [100, 100, 100]
+        assert len(passes(tmp_path)) == 5 - whole
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_an_encoder_that_dies_is_told_and_the_next_call_goes_on(tmp_path, undisturbed) -> None:
+    class Killer(GrowingSource):
+        def stream(self, batches, device) -> Iterator:
+            for batch, G in super().stream(batches, device):
+                if batch == 50:
+                    subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "ffmpeg"], check=True)
+                yield batch, G
+
+    with pytest.raises(UserError, match=r"The encoder of .* stopped after .*: killed by signal 9"):
+        render(tmp_path, Killer())
+    assert not list(tmp_path.rglob("*.tmp.mp4"))
+    assert_same(render(tmp_path), undisturbed)
+    assert passes(tmp_path) == ["40 20", "60 20", "80 20"]
 
 
 def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
