@@ -44,7 +44,7 @@ SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "tr
 BATCH_SIZE = 16
 TURN = 8  # steps that one way of keeping has before it is another's turn
 SETTLING = 2  # of them at first: the record of the first one spans the turns of the others
-LARGEST_CROP, WIDEST = 256, 512  # px of a crop, channels of the discriminator
+LARGEST_CROP, WIDEST = 128, 512  # px of a crop, channels of the discriminator
 UNSEEN = 512
 UNSEEN_EVERY = 16  # checkpoints between those whose unseen latents are rendered
 STORAGES = ("visual", "exact")
@@ -96,7 +96,7 @@ class Training:
 
 
 def discriminator(width: int, image_size: int) -> nn.Module:
-    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
     while image_size > 8:
         wider = min(2 * width, WIDEST)
         layers += [
@@ -105,7 +105,11 @@ def discriminator(width: int, image_size: int) -> nn.Module:
             nn.LeakyReLU(0.2),
         ]
         width, image_size = wider, image_size // 2
-    return nn.Sequential(*layers, nn.Conv2d(width, 1, 4), nn.Flatten(0))
+    D = nn.Sequential(*layers, nn.Conv2d(width, 1, 4, bias=False), nn.Flatten(0))
+    for weight in D.parameters():
+        if weight.ndim == 4:
+            nn.init.normal_(weight, 0, 0.02)  # as DCGAN begins (Radford et al. 2015)
+    return D
 
 
 def bce(logits: Tensor, target: float) -> Tensor:
@@ -113,18 +117,19 @@ def bce(logits: Tensor, target: float) -> Tensor:
 
 
 def crops(count: int, size: int) -> Iterator[Tensor]:
-    """Endless batches of random crops, float [count, 3, size, size] in -1..1."""
+    """Endless batches of random crops at two scales, float [count, 3, size, size] in -1..1."""
     choose = np.random.default_rng(0)
-    photographs = load_sample_images().images
+    photographs = [photo[::k, ::k] for photo in load_sample_images().images for k in (1, 2)]
     side = min(size, LARGEST_CROP)
     while True:
         batch = []
         for _ in range(count):
             photograph = photographs[choose.integers(len(photographs))]
             y, x = (choose.integers(length - side + 1) for length in photograph.shape[:2])
-            batch.append(photograph[y : y + side, x : x + side])
-        crop = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        yield crop if side == size else F.interpolate(crop, size)
+            crop = photograph[y : y + side, x : x + side]
+            batch.append(crop[:, ::-1] if choose.integers(2) else crop)
+        pictures = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        yield pictures if side == size else F.interpolate(pictures, size)
 
 
 def measure_step(training: Training, index: CheckpointIndex, steps: int) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from renderers.files import make_folder, publish, replacing, unwritable
 from renderers.formats import NUMBER, format_of
 from renderers.look import Look
 from renderers.overlay import Canvas, Overlay, Plate
-from renderers.video import VideoWriter, count_frames, fast_start, pictures_pattern, run
+from renderers.video import (
+    VideoWriter,
+    count_frames,
+    count_packets,
+    fast_start,
+    pictures_pattern,
+    run,
+)
 
 Shot = tuple[int, int, np.ndarray]
 PICTURE_QUALITY = 92
@@ -69,7 +76,7 @@ def join_parts(
 
     Args:
         path: a file, or numbered pictures such as `city/%06d.png`, whose folder is replaced.
-        frames: how many there must be in all, counted by decoding before path appears.
+        frames: how many there must be in all, counted before path appears.
         quality: of JPEG and WebP, 1..100.
 
     Raises:
@@ -80,14 +87,15 @@ def join_parts(
     if format_of(path).numbered:
         with _replacing_folder(path.parent.resolve()) as folder:
             _convert(parts, folder / path.name, fps, quality, path)
-            _require_frames(folder / path.name, frames, path)
+            _require(count_frames(folder / path.name), frames, path)
         return
     with replacing(path) as temporary:
         if format_of(path).video:
             _copy(parts, temporary, fps, path)
+            _require(count_packets(temporary), frames, path)
         else:
             _convert(parts, temporary, fps, quality, path)
-        _require_frames(temporary, frames, path)
+            _require(count_frames(temporary), frames, path)
 
 
 def require_place(path: Path) -> None:
@@ -162,8 +170,7 @@ def _listed(part: Path) -> str:
     return f"file 'file:{escaped}'\n"
 
 
-def _require_frames(written: Path, frames: int, path: Path) -> None:
-    counted = count_frames(written)
+def _require(counted: int, frames: int, path: Path) -> None:
     if counted != frames:
         raise UserError(f"{path} would have {counted} frames instead of {frames}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from renderers.overlay import Overlay
 from renderers.plan import Part, Plan
 from renderers.recording import recording
 from renderers.source import CheckpointSource, stream_exactly
-from renderers.video import count_frames
 
 NAME_LENGTH = 24  # of a part: so much of its digest
 CHUNK = 16  # pictures in one forward pass where tracks move; few, since several chunks wait
@@ -48,6 +48,9 @@ class Visit(NamedTuple):
 class PartFolder:
     """Knows the names of all parts of a plan. A part is whole when its marker says so.
 
+    The marker holds what its videos were when they were closed: sizes, which are looked at often,
+    and checksums, which are looked at when the parts become a film.
+
     Names carry the part's digest, so a file cannot be taken for another's, and stays good when
     the plan grows, or when another part of it changes.
     """
@@ -65,21 +68,36 @@ class PartFolder:
 
     def is_whole(self, part: Part) -> bool:
         """Whether all videos of a part are there, as long as they were when they were closed."""
-        sizes = _sizes(self.paths(part))
-        return sizes is not None and sizes == read_json(self._marker(part))
+        marked = read_json(self._marker(part))
+        return marked is not None and marked["sizes"] == _sizes(self.paths(part))
 
     def mark_whole(self, part: Part) -> None:
-        write_json(_sizes(self.paths(part)), self._marker(part))
+        paths = self.paths(part)
+        marked = {"sizes": _sizes(paths), "sha256": [_checksum(path) for path in paths]}
+        write_json(marked, self._marker(part))
 
     def missing(self) -> list[Part]:
         """The parts that are not whole."""
         return [part for part in self.plan.parts if not self.is_whole(part)]
 
-    def discard_broken(self) -> None:
-        """Decode every part and unmark those that lack frames, so that they are rendered again."""
-        for part in self.plan.parts:
-            if any(_decodable_frames(path) != len(part.batches) for path in self.paths(part)):
-                self._marker(part).unlink(missing_ok=True)
+    def require_unchanged(self) -> None:
+        """See that all parts are what they were when they were closed.
+
+        Raises:
+            UserError: some are not; they are unmarked, so that they are rendered again.
+        """
+        changed = [part for part in self.plan.parts if not self._is_unchanged(part)]
+        for part in changed:
+            self._marker(part).unlink(missing_ok=True)
+        if changed:
+            raise UserError(
+                f"{len(changed)} of {len(self.plan.parts)} parts in {self.folder} have changed on "
+                "disk since they were rendered. Give the same command again: it renders them anew."
+            )
+
+    def _is_unchanged(self, part: Part) -> bool:
+        marked = read_json(self._marker(part))
+        return marked is not None and marked["sha256"] == [_checksum(p) for p in self.paths(part)]
 
     def discard_others(self) -> None:
         """Delete parts that are not this plan's, and what killed processes left."""
@@ -106,11 +124,9 @@ def _sizes(paths: list[Path]) -> list[int] | None:
         return None
 
 
-def _decodable_frames(path: Path) -> int:
-    try:
-        return count_frames(path)
-    except UserError:
-        return 0
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

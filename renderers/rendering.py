@@ -124,7 +124,12 @@ def render_missing(
 
 
 def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
-    """Join each view's parts into its video, which must have every frame."""
+    """Join each view's parts into its video, which must have every frame.
+
+    Raises:
+        UserError: a part has changed on disk, a frame is missing, or a video cannot be written.
+    """
+    parts.require_unchanged()
     frames, fps = len(parts.plan.batches), parts.plan.options.fps
     pieces = list(zip(*(parts.paths(part) for part in parts.plan.parts), strict=True))
 
@@ -133,11 +138,7 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
         join_parts(own, path, frames, fps)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each of them waits for an ffmpeg
-        try:
-            list(pool.map(join_view, paths, pieces))
-        except UserError:
-            parts.discard_broken()
-            raise
+        list(pool.map(join_view, paths, pieces))
     labels = [view.label for view in views_of(parts.plan)]
     return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
 

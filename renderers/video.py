@@ -159,10 +159,21 @@ def count_frames(path: Path | str) -> int:
     Raises:
         UserError: it cannot be read, or is damaged.
     """
-    decode = ["-xerror", *_input(Path(path)), "-fps_mode", "passthrough"]
-    report = run(
-        ffmpeg_command("-progress", "pipe:1", *decode, "-f", "null", "-"), f"Reading {path}"
-    )
+    return _count(path, ["-fps_mode", "passthrough"])
+
+
+def count_packets(path: Path | str) -> int:
+    """The number of frames that a video file lists, without decoding them.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    return _count(path, ["-c", "copy"])
+
+
+def _count(path: Path | str, how: list[str]) -> int:
+    read = ["-xerror", *_input(Path(path)), *how, "-f", "null", "-"]
+    report = run(ffmpeg_command("-progress", "pipe:1", *read), f"Reading {path}")
     return int(re.findall(rb"^frame=(\d+)$", report, re.MULTILINE)[-1])
 
 
