@@ -16,8 +16,7 @@ from latent.errors import UserError
 from renderers.devices import beside_encoders, require_devices
 from renderers.parts import PartRenderer
 from renderers.plan import Part
-from renderers.progress import OnFrames
-from renderers.workers import Rate
+from renderers.progress import OnFrames, Rate
 
 ATTEMPTS = 5  # at a part whose node or process dies
 LOOK_S = 0.5  # between two looks at the progress, and between two reports of a task

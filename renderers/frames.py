@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from latent.points import LatentPoint
-from renderers.source import CheckpointSource, stream_exactly
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +21,18 @@ class FrameRenderer:
 
     Args:
         max_batch: pictures in one forward pass; chosen from the picture's size if None.
-        precision: `float32`, or `bf16` where the first pictures rendered differ from those of
+        precision: `float32`, or `bf16` where the first pictures of a part differ from those of
             float32 by no more than a level.
     """
 
     def __init__(self, max_batch: int | None = None, precision: str = "float32") -> None:
-        self.max_batch, self.precision = max_batch, precision
-        self._is_proven = precision == "float32"
+        self.max_batch, self._wanted = max_batch, precision
+        self.begin_part()
+
+    def begin_part(self) -> None:
+        """Prove the precision anew, so that a part is the same whatever was rendered before it."""
+        self.precision = self._wanted
+        self._is_proven = self.precision == "float32"
 
     @torch.inference_mode()
     def render(self, G: nn.Module, z: Tensor) -> np.ndarray:
@@ -56,12 +57,13 @@ class FrameRenderer:
 
     def _prove(self, G: nn.Module, z: Tensor) -> None:
         """Go back to float32 if that is what these pictures need."""
-        wanted, self.precision, self._is_proven = self.precision, "float32", True
-        exact = self._forward(G, z).int()
-        self.precision = wanted
-        if (self._forward(G, z).int() - exact).abs().max() > 1:
-            log.info("Rendering in float32, since frames in %s differ by several levels", wanted)
-            self.precision = "float32"
+        self._is_proven = True
+        wanted = self._forward(G, z).int()
+        self.precision = "float32"
+        if (self._forward(G, z).int() - wanted).abs().max() <= 1:
+            self.precision = self._wanted
+        else:
+            log.info("float32 is used, since frames in %s differ by several levels", self._wanted)
 
     def _forward(self, G: nn.Module, z: Tensor) -> Tensor:
         """Frames uint8 [N, height, width, 3] on the device; out of memory halves `max_batch`."""
@@ -81,23 +83,6 @@ class FrameRenderer:
 def render_frames(G: nn.Module, z: Tensor, max_batch: int | None = None) -> np.ndarray:
     """`FrameRenderer.render` once: z float32 [N, z_dim] -> uint8 [N, height, width, 3]."""
     return FrameRenderer(max_batch).render(G, z)
-
-
-def render_cross(
-    source: CheckpointSource,
-    points: Sequence[LatentPoint],
-    batches: Sequence[int],
-    device: str = "cpu",
-) -> np.ndarray:
-    """All points at all batches, in one pass over the checkpoints.
-
-    Returns:
-        uint8 [points, batches, height, width, 3].
-    """
-    z = torch.stack([point.z for point in points])
-    frames = FrameRenderer()
-    stream = stream_exactly(source, batches, device)
-    return np.stack([frames.render(G, z) for _, G in stream], axis=1)
 
 
 def _device_of(G: nn.Module) -> torch.device:

@@ -135,7 +135,11 @@ class PartRenderer:
 
     source: CheckpointSource
     parts: PartFolder
-    frames: FrameRenderer = field(default_factory=FrameRenderer)
+    frames: FrameRenderer = field(init=False)
+
+    def __post_init__(self) -> None:
+        frames = FrameRenderer(precision=self.parts.plan.options.precision)
+        object.__setattr__(self, "frames", frames)
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
         """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
@@ -147,6 +151,7 @@ class PartRenderer:
             UserError: a checkpoint is missing, or an encoder or the disk fails.
         """
         visits = list_visits(part)
+        self.frames.begin_part()
         stream = stream_exactly(self.source, [visit.batch for visit in visits], device)
         with closing(stream), recording(self._recorders(part)) as put:
             for visit, (_, G) in zip(visits, stream, strict=True):

@@ -6,7 +6,6 @@ import logging
 import multiprocessing
 import pickle
 import signal
-import time
 import traceback
 from collections import deque
 from collections.abc import Sequence
@@ -19,9 +18,8 @@ from latent.errors import UserError
 from renderers.devices import beside_encoders
 from renderers.parts import PartRenderer
 from renderers.plan import Part
-from renderers.progress import OnFrames
+from renderers.progress import OnFrames, Rate
 
-RATE_S = 10  # over which frames a second are counted
 PATIENCE_S = 10  # for a worker to delete what it began, once nobody listens to it any more
 
 log = logging.getLogger(__name__)
@@ -62,26 +60,6 @@ def _render_here(
         for part in parts:
             renderer.render(part, device, on_frame)
             before += len(part.batches)
-
-
-class Rate:
-    """Frames a second of one device, over the last seconds."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-        self._seen = deque([(time.monotonic(), 0)])
-
-    def count(self, frames: int) -> None:
-        """Take note of how many frames are done by now."""
-        now = time.monotonic()
-        if now - self._seen[-1][0] >= RATE_S / 10:
-            self._seen.append((now, frames))
-        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_S:
-            self._seen.popleft()
-
-    def __str__(self) -> str:
-        (began, before), (now, done) = self._seen[0], self._seen[-1]
-        return f"{self._device} {(done - before) / (now - began):.0f}/s" if now > began else ""
 
 
 class _Worker:

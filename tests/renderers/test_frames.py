@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from renderers.frames import FrameRenderer, render_cross, render_frames
-from tests.renderers.tiny import Flat, GreySource, TinyGenerator, level_of, two_points
+from renderers.frames import FrameRenderer, render_frames
+from tests.renderers.tiny import Flat, TinyGenerator
 
 
 class Cramped(TinyGenerator):
@@ -63,7 +63,27 @@ def test_a_picture_that_does_not_fit_alone_is_an_error() -> None:
         FrameRenderer(max_batch=4).render(Hopeless(), torch.zeros(4, 8))
 
 
-def test_a_cross_has_points_down_and_batches_across() -> None:
-    cross = render_cross(GreySource(), two_points(), [3, 5, 9])
-    assert cross.shape == (2, 3, 16, 16, 3)
-    assert cross[:, :, 0, 0, 0].tolist() == [[level_of(3), level_of(5), level_of(9)]] * 2
+def test_bf16_is_used_where_frames_stay_within_a_level() -> None:
+    renderer, z = FrameRenderer(precision="bf16"), torch.randn(4, 8)
+    exact = renderer.render(Flat([-1, 0, 1]).eval(), z)
+    assert renderer.precision == "bf16"
+    assert (exact == render_frames(Flat([-1, 0, 1]).eval(), z)).all()
+
+
+def test_float32_is_used_where_bf16_would_show_and_proven_anew_in_the_next_part() -> None:
+    class Fine(nn.Module):
+        """Amplifies what bf16 rounds away."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = nn.Linear(8, 3)
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return torch.sin(1000 * self.dense(z).float())[:, :, None, None].expand(-1, 3, 4, 4)
+
+    torch.manual_seed(0)
+    G, z, renderer = Fine().eval(), torch.randn(4, 8), FrameRenderer(precision="bf16")
+    assert (renderer.render(G, z) == render_frames(G, z)).all()
+    assert renderer.precision == "float32"
+    renderer.begin_part()
+    assert renderer.precision == "bf16"
