@@ -34,7 +34,7 @@ def find_render(renders: Path, file: Path) -> Path:
         UserError: none of them did, or it was not finished.
     """
     for record in renders.glob("*/videos.json"):
-        if any(Path(entry["path"]) == file.resolve() for entry in _entries(record.parent)):
+        if _entry(record.parent, file):
             return record.parent
     if not file.exists():
         raise UserError(f"There is no video {file}. List what was rendered: studio jobs")
@@ -51,7 +51,8 @@ def read_plan(folder: Path) -> Plan:
 
 def verify_video(folder: Path, file: Path) -> Verdict:
     """Count the frames of a video by decoding, and compare with what was planned."""
-    entry = next(e for e in _entries(folder) if Path(e["path"]) == file.resolve())
+    entry = _entry(folder, file)
+    assert entry is not None, "`find_render` finds the folder that made the file"
     expected = len(read_plan(folder).batches)
     try:
         frames, reason = count_frames(file), None
@@ -62,5 +63,11 @@ def verify_video(folder: Path, file: Path) -> Verdict:
     return Verdict(file, entry["label"], expected, frames, reason)
 
 
-def _entries(folder: Path) -> list[dict]:
-    return (read_json(folder / "videos.json") or {"videos": []})["videos"]
+def _entry(folder: Path, file: Path) -> dict | None:
+    """What is recorded of a file; one beside its record may have been moved with it."""
+    file = file.resolve()
+    for entry in (read_json(folder / "videos.json") or {"videos": []})["videos"]:
+        path = Path(entry["path"])
+        if path == file or (file.parent == folder.resolve() and path.name == file.name):
+            return entry
+    return None

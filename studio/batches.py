@@ -55,7 +55,8 @@ def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "
         Choice(numbers=[1, 2, 3, 4, 5], batches=[1, 2, 2, 2, 5])
     """
     last = last_batch(kept, run)
-    wanted = _parse_batches(text, kept[0], last) if text.strip() else list(kept)
+    text = text.strip() or (":" if missing == "hold" else "")
+    wanted = _parse_batches(text, kept[0], last) if text else list(kept)
     there = set(kept)
     if missing == "refuse":
         _refuse_gaps([batch for batch in wanted if batch not in there], run)

@@ -114,16 +114,16 @@ def choose_places(
 ) -> tuple[Path, Path]:
     """The file, and the folder in which its parts are kept until it is whole.
 
-    The same wish has the same places, so that it is taken up where it was.
+    The same wish in the same format has the same places, so that it is taken up where it was.
 
     Args:
         wish: a dataclass of `studio.films.wishes`.
     """
     out = rendering.out
-    asked = [str(out.absolute())] if out is not None else [repr(dataclasses.astuple(wish))]
-    mark = hashlib.sha256(repr(asked).encode()).hexdigest()[:6]
-    folder = workspace.render(f"{name}-{mark}")
     form = rendering.options.format
+    asked = str(out.absolute()) if out is not None else repr((dataclasses.astuple(wish), form))
+    mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
+    folder = workspace.render(f"{name}-{mark}")
     return (default_file(folder, name, form) if out is None else out.absolute()), folder
 
 

@@ -1,240 +1,185 @@
-"""The tab Render: films of training and of walks; their jobs, and the finished videos."""
+"""The tab Render: forms of films and sheets on the left; what was made, and how, on the right."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from html import escape
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from latent.errors import UserError
-from studio.batches import choose_batches
 from studio.jobs import list_jobs, submit_job
-from studio.points import resolve_points
 from studio.screens import markup
 from studio.screens.desk import QUIETLY, Desk, nothing_yet, telling
+from studio.screens.films import CSS, check_film, list_films, show_film
 from studio.screens.jobs_view import press_job, show_jobs
+from studio.screens.render_fields import (
+    OPTIONAL,
+    Fields,
+    lay_out_path,
+    lay_out_sheet,
+    lay_out_timelapse,
+    lay_out_walk,
+)
+from studio.screens.render_forms import (
+    Form,
+    PathForm,
+    SheetForm,
+    TimelapseForm,
+    WalkForm,
+    example_keys,
+    field_names,
+)
+from studio.screens.theme import PRESSES
 from studio.specimens import list_specimens
 from studio.workspace import Workspace
 
-GRID, EACH, BOTH = "one of all", "one a point", "both"
 OFFERED = 200  # points to choose from
+STOPS = 3  # of a walk, to begin with
 JOBS = 8
+CHECKING = "Its frames are being counted…"
+
+
+class _LaidForm(NamedTuple):
+    """A form on the page; `make` takes the values of `inputs`."""
+
+    make: type[Any]
+    fields: Fields
+    start: gr.Button
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.fields[name] for name in field_names(self.make)]
 
 
 class RenderScreen:
-    """Two forms on the left; the player and the jobs on the right."""
+    """A form for each kind of picture; the player and the jobs beside them."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         with desk.tab("Render") as tab, gr.Row(equal_height=False):
-            self._known, self._open_log, self._film = gr.State(), gr.State(), gr.State("")
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
-                with gr.Tab("Time-lapse"):
-                    self._lay_out_timelapse()
-                with gr.Tab("Walk"):
-                    self._lay_out_walk()
+                self._timelapse = self._lay_out("Time-lapse", TimelapseForm, lay_out_timelapse)
+                self._walk = self._lay_out("Walk", WalkForm, lay_out_walk)
+                self._path = self._lay_out("Path", PathForm, lay_out_path)
+                self._sheet = self._lay_out("Sheet", SheetForm, lay_out_sheet)
             with gr.Column(scale=7, min_width=480):
-                self._player = markup.pressable(elem_id="player")
+                self._player = gr.HTML(
+                    elem_id="player",
+                    js_on_load=PRESSES,
+                    css_template=CSS,
+                    apply_default_css=False,
+                )
                 self._jobs = markup.pressable(elem_id="jobs")
         self._connect(tab)
 
-    def _lay_out_timelapse(self) -> None:
-        run = self._desk.run
-        with gr.Group():
-            self._points = _points_field("Points (labels, or seed:123)")
-            with gr.Row():
-                first = gr.Number(label="From batch", precision=0, minimum=0, min_width=80)
-                last = gr.Number(label="To batch", precision=0, minimum=0, min_width=80)
-                step = gr.Number(1, label="Every", precision=0, minimum=1, min_width=70)
-            with gr.Row():
-                fps = gr.Number(60, label="Frames a second", precision=0, minimum=1, min_width=90)
-                films = gr.Dropdown([GRID, EACH, BOTH], value=GRID, label="Films", min_width=110)
-            overlay = gr.Checkbox(True, label="Show the batch number in the film")
-        form: list[Any] = [self._points, first, last, step, fps, films, overlay]
-        start = gr.Button("Render the time-lapse", variant="primary", elem_id="render-timelapse")
-        command = markup.pressable()
+    def _lay_out(self, title: str, make: type[Any], lay_out: Callable[[], Fields]) -> _LaidForm:
+        """A tab with a form, the button that submits it, and its command."""
+        with gr.Tab(title):
+            fields = lay_out()
+            start = gr.Button(f"Render the {title.lower()}", variant="primary")
+            command = markup.pressable()
+        laid = _LaidForm(make, fields, start)
         gr.on(
-            [run.change, *[field.change for field in form]],
-            lambda run, *values: markup.command(timelapse_words(run or "RUN", *values)),
-            [run, *form],
+            [self._desk.run.change, *[field.change for field in laid.inputs]],
+            lambda run, *values: markup.command(make(*values).words(run or "RUN")),
+            [self._desk.run, *laid.inputs],
             command,
             **QUIETLY,
         )
-        self._start_timelapse, self._timelapse_form = start, form
-
-    def _lay_out_walk(self) -> None:
-        run = self._desk.run
-        with gr.Group():
-            self._stops = _points_field("Cities to visit, in this order")
-            with gr.Row():
-                batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=80)
-                seconds = gr.Number(10, label="Seconds", minimum=0.1, min_width=80)
-                fps = gr.Number(60, label="Frames a second", precision=0, minimum=1, min_width=90)
-        form: list[Any] = [self._stops, batch, seconds, fps]
-        start = gr.Button("Render the walk", variant="primary", elem_id="render-walk")
-        command = markup.pressable()
-        gr.on(
-            [run.change, *[field.change for field in form]],
-            lambda run, *values: markup.command(walk_words(run or "RUN", *values)),
-            [run, *form],
-            command,
-            **QUIETLY,
-        )
-        self._start_walk, self._walk_form = start, form
-        first, last = self._timelapse_form[1:3]
-        self._follow_run = [self._points, first, last, self._stops, batch]
+        return laid
 
     def _connect(self, tab: gr.Tab) -> None:
         desk, run = self._desk, self._desk.run
-        state = [self._film, self._open_log]
-        desk.on_look(
-            tab,
-            self._look,
-            [*state, self._known],
-            [self._player, self._jobs, self._known, *self._follow_run],
-            clock=True,
+        self._filled, open_log = gr.State(), gr.State()
+        film, verdict = gr.State(""), gr.State("")
+        seen, shown = [film, verdict], [self._player, self._jobs]
+        desk.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
+        desk.on_look(tab, self._fill, [self._filled], [self._filled, *self._filled_fields()])
+        for laid in self._forms:
+            self._connect_start(laid, [film, self._jobs])
+        press = self._player.click(
+            telling(self._press_film), [run, *seen], [*seen, self._player], **QUIETLY
         )
-        self._start_timelapse.click(
-            telling(self._render_timelapse), [run, *self._timelapse_form], self._jobs, **QUIETLY
-        )
-        self._start_walk.click(
-            telling(self._render_walk), [run, *self._walk_form], self._jobs, **QUIETLY
-        )
-        self._player.click(telling(self._choose_film), run, [self._film, self._player], **QUIETLY)
-        self._jobs.click(
-            telling(self._press_job), [run, self._open_log], [self._open_log, self._jobs], **QUIETLY
-        )
+        press.then(telling(self._check), [run, *seen], [verdict, self._player], **QUIETLY)
+        self._jobs.click(telling(self._press_job), open_log, [open_log, self._jobs], **QUIETLY)
 
-    def _look(
-        self, run: str | None, film: str, open_log: int | None, known: str | None
-    ) -> tuple[Any, ...]:
-        """The forms are filled anew only when another run was chosen."""
-        player, jobs = self._show_player(run, film), self._show_jobs(run, open_log)
-        batches = self._desk.batches(run)
-        if run is None or not batches:
-            return player, jobs, None, *(gr.skip(),) * len(self._follow_run)
-        if known == run:
-            return player, jobs, known, *(gr.skip(),) * len(self._follow_run)
-        labels, fixed = point_labels(self._desk.workspace, run), self._desk.fixed_labels(run)
-        points = gr.Dropdown(choices=labels, value=fixed)
-        stops = gr.Dropdown(choices=labels, value=fixed[:3])
-        return player, jobs, run, points, batches[0], batches[-1], stops, batches[-1]
+    def _connect_start(self, laid: _LaidForm, outputs: list[Any]) -> None:
+        def start(run: str | None, *values: Any) -> tuple[str, str]:
+            """The newest film shows from now on, so that this one will once it is there."""
+            self._submit(run, laid.make(*values))
+            return "", self._show_jobs(None)
 
-    def _show_player(self, run: str | None, film: str) -> str:
+        laid.start.click(telling(start), [self._desk.run, *laid.inputs], outputs, **QUIETLY)
+
+    @property
+    def _forms(self) -> list[_LaidForm]:
+        return [self._timelapse, self._walk, self._path, self._sheet]
+
+    def _filled_fields(self) -> list[Any]:
+        names = ("points", "keys", *OPTIONAL)
+        return [laid.fields[n] for laid in self._forms for n in names if n in laid.fields]
+
+    def _fill(self, run: str | None, filled: str | None) -> Any:
+        """Offer the points of the run; only another run takes away what was written."""
+        if run is None:
+            return gr.skip()
+        kept, labels = self._desk.batches(run), point_labels(self._desk.workspace, run)
+
+        def now(value: Any) -> dict[str, Any]:
+            return {} if filled == run else {"value": value}
+
+        updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._filled_fields())
+        for laid in (self._timelapse, self._walk, self._sheet):
+            chosen = self._desk.fixed_labels(run)[:STOPS] if laid is self._walk else []
+            updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **now(chosen))
+        example = f"such as {example_keys(kept, labels)}"
+        updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **now(""))
+        updates[self._sheet.fields["batch"]] = gr.Number(**now(kept[-1] if kept else None))
+        return {**updates, self._filled: run if kept else None}
+
+    def _look(self, run: str | None, film: str, verdict: str, open_log: int | None) -> tuple:
+        return self._show_player(run, film, verdict), self._show_jobs(open_log)
+
+    def _show_player(self, run: str | None, film: str, verdict: str) -> str:
         if run is None or not self._desk.batches(run):
             return nothing_yet(run)
         films = list_films(self._desk.workspace, run)
         if not films:
-            return markup.empty(
-                "No film yet",
-                "Render the time-lapse on the left: one frame for each checkpoint, all points in "
-                "one pass.",
-            )
-        chosen = next((path for path in films if _key(path) == film), films[0])
-        choices = "".join(_film_button(run, path, path == chosen) for path in films)
-        title = film_title(run, chosen)
-        video = (
-            f'<video controls loop muted playsinline preload="metadata" '
-            f'src="{markup.file_url(chosen)}" aria-label="{escape(title)}"></video>'
-        )
-        credit = markup.credit(self._desk.attribution(run))
-        body = f'<div class="player">{video}{credit}</div><div class="films">{choices}</div>'
-        return markup.card(title, body)
+            return _NO_FILMS
+        chosen = next((other for other in films if other.key == film), films[0])
+        said = verdict if chosen.key == film else ""  # of another film, it stays unsaid
+        return show_film(chosen, films, said, self._desk.attribution(run))
 
-    def _show_jobs(self, run: str | None, open_log: int | None) -> str:
+    def _show_jobs(self, open_log: int | None) -> str:
         jobs = [job for job in list_jobs(self._desk.workspace) if job.command[0] == "render"]
-        shown = show_jobs(self._desk.workspace, jobs[:JOBS], open_log)
-        return markup.card("Renders", shown)
+        return markup.card("Renders", show_jobs(self._desk.workspace, jobs[:JOBS], open_log))
 
-    def _render_timelapse(self, run: str | None, points: list[str], *form: Any) -> str:
-        batches = self._desk.batches(run)
-        if run is None or not batches:
+    def _submit(self, run: str | None, form: Form) -> None:
+        kept = self._desk.batches(run)
+        if run is None or not kept:
             raise UserError("There is no checkpoint to render. Train a run first.")
-        resolve_points(self._desk.workspace, run, points)
-        words = timelapse_words(run, points, *form)
-        choose_batches(batches, batches_text(*form[:3]), run, skip_missing=True)
-        submit_job(self._desk.workspace, words, run)
-        return self._show_jobs(run, None)
+        form.check(self._desk.workspace, run, kept)
+        submit_job(self._desk.workspace, form.words(run), run)
 
-    def _render_walk(self, run: str | None, points: list[str], *form: Any) -> str:
-        if run is None or not self._desk.batches(run):
-            raise UserError("There is no checkpoint to render. Train a run first.")
-        if len(points) < 2:
-            raise UserError("A walk visits two cities or more. Choose them above.")
-        resolve_points(self._desk.workspace, run, points)
-        submit_job(self._desk.workspace, walk_words(run, points, *form), run)
-        return self._show_jobs(run, None)
+    def _press_film(
+        self, run: str, film: str, verdict: str, event: gr.EventData
+    ) -> tuple[str, str, str]:
+        """Show another film, or begin to check the one that shows."""
+        verdict = CHECKING if event.action == "check" else ""
+        return event.film, verdict, self._show_player(run, event.film, verdict)
 
-    def _choose_film(self, run: str, event: gr.EventData) -> tuple[str, str]:
-        return event.film, self._show_player(run, event.film)
+    def _check(self, run: str, film: str, verdict: str) -> Any:
+        films = list_films(self._desk.workspace, run)
+        chosen = next((other for other in films if other.key == film), None)
+        if verdict != CHECKING or chosen is None:
+            return gr.skip()
+        said = check_film(self._desk.workspace, chosen)
+        return said, self._show_player(run, film, said)
 
-    def _press_job(
-        self, run: str | None, open_log: int | None, event: gr.EventData
-    ) -> tuple[int | None, str]:
+    def _press_job(self, open_log: int | None, event: gr.EventData) -> tuple[int | None, str]:
         opened = press_job(self._desk.workspace, event, open_log)
-        return opened, self._show_jobs(run, opened)
-
-
-def timelapse_words(
-    run: str,
-    points: Sequence[str],
-    first: float | None,
-    last: float | None,
-    step: float | None,
-    fps: float | None,
-    films: str,
-    overlay: bool,
-) -> list[str]:
-    """The command that renders the time-lapse of the form; gaps are left out."""
-    words = ["render", "timelapse", run]
-    words += ["--points", ",".join(points)] if points else []
-    batches = batches_text(first, last, step)
-    words += ["--batches", batches] if batches else []
-    words += ["--fps", str(int(fps or 60))]
-    words += {GRID: ["--grid"], EACH: [], BOTH: ["--both"]}[films]
-    words += ["--overlay"] if overlay else []
-    return [*words, "--skip-missing"]
-
-
-def batches_text(first: float | None, last: float | None, step: float | None) -> str:
-    """FROM:TO:STEP, with the last batch included; empty for all."""
-    if first is None and last is None and (step or 1) == 1:
-        return ""
-    start = "" if first is None else str(int(first))
-    stop = "" if last is None else str(int(last) + 1)
-    return f"{start}:{stop}" + (f":{int(step)}" if step and step > 1 else "")
-
-
-def walk_words(
-    run: str, points: Sequence[str], batch: float | None, seconds: float | None, fps: float | None
-) -> list[str]:
-    """The command that renders the walk of the form."""
-    words = ["render", "interpolation", run, "--points", ",".join(points)]
-    words += ["--batch", str(int(batch))] if batch is not None else []
-    return [*words, "--seconds", f"{seconds or 10:g}", "--fps", str(int(fps or 60))]
-
-
-def list_films(workspace: Workspace, run: str) -> list[Path]:
-    """The finished films of a run, the newest render first, and in it the film of all points."""
-    folder = re.compile(rf"{re.escape(run)}-(timelapse|interpolation-\d+)-[0-9a-f]{{6}}")
-    films = [
-        path
-        for path in workspace.renders.glob("*/*.mp4")
-        if folder.fullmatch(path.parent.name) and not path.name.startswith(".")
-    ]
-    return sorted(films, key=lambda path: (-path.parent.stat().st_mtime, len(path.name), path.name))
-
-
-def film_title(run: str, path: Path) -> str:
-    """Time-lapse of all points, Time-lapse of 0.3, Walk at batch 400."""
-    kind, _, rest = path.stem.removeprefix(f"{run}-").partition("-")
-    if kind == "interpolation":
-        return f"Walk at batch {int(rest):,}"
-    return f"Time-lapse of {rest or 'all points'}"
+        return opened, self._show_jobs(opened)
 
 
 def point_labels(workspace: Workspace, run: str) -> list[str]:
@@ -244,20 +189,7 @@ def point_labels(workspace: Workspace, run: str) -> list[str]:
     return [specimen.label for specimen in ordered[:OFFERED]]
 
 
-def _points_field(label: str) -> gr.Dropdown:
-    return gr.Dropdown(
-        label=label, choices=[], multiselect=True, allow_custom_value=True, interactive=True
-    )
-
-
-def _film_button(run: str, path: Path, chosen: bool) -> str:
-    text = f"{film_title(run, path)} · {markup.moment(path.stat().st_mtime)}"
-    pressed = str(chosen).lower()
-    return (
-        f'<button type="button" class="plain" data-action="film" aria-pressed="{pressed}" '
-        f'data-film="{escape(_key(path))}">{escape(text)}</button>'
-    )
-
-
-def _key(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+_NO_FILMS = markup.empty(
+    "No film yet",
+    "Render the time-lapse on the left: one frame for each checkpoint, all points in one pass.",
+)

@@ -1,6 +1,7 @@
 """Films as a person asks for them, through the command line."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def test_held_batches_show_the_checkpoint_before():
     assert choose_frames(kept, "0:9", "city", "hold").batches == [2, 3, 3, 3, 3, 7]
     assert choose_frames(kept, "0:9", "city", "hold").numbers == [2, 3, 4, 5, 6, 7]
     assert choose_frames(kept, "3,5", "city", "hold").batches == [3, 3]
+    assert choose_frames(kept, "", "city", "hold").numbers == [2, 3, 4, 5, 6, 7]
 
 
 def test_the_nearest_checkpoint_stands_for_a_moment_between_two():
@@ -145,6 +147,21 @@ def test_a_finished_film_is_verified_and_a_cut_one_is_not(studio, render):
     os.truncate(video["path"], 2000)
     cut = studio("render", "verify", video["path"], "--json")
     assert (cut.status, cut.json["ok"], cut.json["expected"]) == (1, False, 12)
+
+
+def test_another_format_of_a_film_leaves_the_first_one_as_it_was(studio):
+    words = ("render", "timelapse", "city", "--grid", "--fps", "25", "--json")
+    (video,) = studio(*words).json["videos"]
+    (gif,) = studio(*words, "--format", "gif").json["videos"]
+    for path in (video["path"], gif["path"]):
+        assert studio("render", "verify", path, "--json").json["ok"]
+
+
+def test_a_film_that_was_moved_with_its_record_can_be_verified(studio, workspace):
+    (video,) = studio("render", "timelapse", "city", "--grid", "--json").json["videos"]
+    folder = Path(video["path"]).parent
+    moved = folder.rename(folder.with_name("moved")) / Path(video["path"]).name
+    assert studio("render", "verify", moved, "--json").json["ok"]
 
 
 def test_a_damaged_checkpoint_is_named_and_can_be_left_out(studio, render, workspace):

@@ -11,7 +11,7 @@ from studio.atlases import list_atlases
 from studio.origins import read_origin
 from studio.pins import list_pins
 from studio.reindexing import restore_points
-from studio.screens.render import list_films
+from studio.screens.films import list_films
 from studio.specimens import list_specimens
 from tests.studio.conftest import BATCHES
 
@@ -130,19 +130,44 @@ def test_a_place_on_the_atlas_leads_to_its_city(page, served):
     assert page.get_by_text("on a random map it would be").is_visible()
 
 
-def test_a_film_rendered_through_the_form_plays_in_the_page(page, served):
+def test_a_film_rendered_through_the_form_plays_in_the_page_and_is_checked(page, served):
     workspace, _ = served
     open_tab(page, "Render")
-    page.get_by_text(f"--batches 1:{BATCHES + 1}").wait_for()
+    page.get_by_text("studio render timelapse city --grid --show batch").wait_for()
     number_field(page, "To batch", 6)
-    page.get_by_text("--batches 1:7").wait_for()
+    page.get_by_text("--batches :7").wait_for()
     page.get_by_role("button", name="Render the time-lapse").click()
     film = page.locator("#player video")
     film.wait_for(timeout=120_000)
     page.locator("#jobs .badge.done").wait_for()
     assert film.evaluate("film => film.play().then(() => film.videoWidth)") > 0
-    (path,) = list_films(workspace, "city")
-    assert count_frames(path) == 6
+    page.get_by_role("button", name="Check", exact=True).click()
+    page.locator("#player", has_text="Whole: 6 frames, as planned.").wait_for(timeout=60_000)
+    (found,) = list_films(workspace, "city")
+    assert count_frames(found.path) == 6
+
+
+def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
+    open_tab(page, "Render")
+    page.get_by_role("tab", name="Path", exact=True).click()
+    keys = page.get_by_label("Keys")
+    keys.fill("3@0.0 -> 9@9.9")
+    keys.press("Tab")
+    page.get_by_text("studio render path city '3@0.0 -> 9@9.9'").wait_for()
+    page.get_by_role("button", name="Render the path").click()
+    page.get_by_text("Run 'city' has no specimen 9.9").wait_for()
+    assert page.locator("#jobs code", has_text="render path").count() == 0
+
+
+def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
+    open_tab(page, "Render")
+    page.get_by_role("tab", name="Sheet", exact=True).click()
+    page.get_by_label("one batch").locator("visible=true").check()
+    page.get_by_text(f"studio render sheet city --batch {BATCHES}").wait_for()
+    page.get_by_role("button", name="Render the sheet").click()
+    sheet = page.locator("#player .sheet img")
+    sheet.wait_for(timeout=60_000)
+    assert sheet.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
 
 
 def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_path):

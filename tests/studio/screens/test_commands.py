@@ -8,16 +8,6 @@ from studio.screens.checkpoints import spread
 from studio.screens.datasets import folder_words
 from studio.screens.housekeeping import export_words, pin_words, verify_words
 from studio.screens.importing import import_words
-from studio.screens.render import (
-    BOTH,
-    EACH,
-    GRID,
-    batches_text,
-    film_title,
-    list_films,
-    timelapse_words,
-    walk_words,
-)
 from studio.screens.specimens import sample_words
 from studio.screens.thinning import BUDGET, EVERY, PINNED, thin_request, thin_words
 from studio.screens.train import resume_words, train_words
@@ -83,39 +73,6 @@ def test_resuming_to_a_later_batch_trains_on(studio):
 def test_the_folder_form_prepares_pictures(studio, tmp_path):
     folder = write_pictures(tmp_path / "more pictures", count=3)
     assert studio(*folder_words(f" {folder} ", "more", 32), "--json").json["pictures"] == 3
-
-
-@pytest.mark.parametrize(("films", "count"), [(GRID, 1), (EACH, 2), (BOTH, 3)])
-def test_the_timelapse_form_films(studio, workspace, films, count):
-    words = timelapse_words("city", ["0.0", "seed:5"], 2, 4, 1, 30, films, True)
-    videos = studio(*words, "--json").json["videos"]
-    assert [video["frames"] for video in videos] == [3] * count
-    found = list_films(workspace, "city")
-    assert sorted(map(str, found)) == sorted(video["path"] for video in videos)
-    titles = {film_title("city", path) for path in found}
-    assert ("Time-lapse of all points" in titles) == (films != EACH)
-    assert ("Time-lapse of 0.0" in titles) == (films != GRID)
-
-
-def test_the_walk_form_films(studio, workspace):
-    words = walk_words("city", ["0.0", "0.1"], 3, 0.5, 20)
-    (video,) = studio(*words, "--json").json["videos"]
-    assert video["frames"] == 10
-    (path,) = list_films(workspace, "city")
-    assert film_title("city", path) == "Walk at batch 3"
-
-
-def test_films_of_a_run_with_a_longer_name_are_not_shown(studio, workspace):
-    studio(*walk_words("city", ["0.0", "0.1"], 3, 0.5, 20))
-    assert list_films(workspace, "cit") == []
-
-
-@pytest.mark.parametrize(
-    ("form", "text"),
-    [((None, None, 1), ""), ((2, 9, 1), "2:10"), ((None, 9, 3), ":10:3"), ((2, None, None), "2:")],
-)
-def test_the_last_batch_of_a_form_is_included(form, text):
-    assert batches_text(*form) == text
 
 
 def test_the_other_forms_do_what_they_say(studio):
