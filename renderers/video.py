@@ -20,6 +20,7 @@ from renderers.ffmpeg import ffmpeg_command, ffmpeg_complaint
 from renderers.files import make_folder, publish, temporary_sibling, unwritable
 from renderers.formats import format_of
 
+YIELDING = 10  # of encoders, since all of them wait for the one thread that renders
 PIPE_BYTES = 1 << 20  # the most that Linux lets anyone ask for: fewer switches between processes
 
 
@@ -69,6 +70,8 @@ class VideoWriter:
             env=os.environ | {"SVT_LOG": "1"},  # libsvtav1 tells errors only
             pipesize=PIPE_BYTES,
         )
+        with suppress(ProcessLookupError):  # it has stopped at once, which the first frame tells
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, YIELDING)
 
     @property
     def process_id(self) -> int:
