@@ -93,12 +93,12 @@ def follow_timelapse(
     Raises:
         UserError: as `film_timelapse`; or the wish needs to know how the run ends.
     """
-    if wish.pace != "batch" or wish.duration_s or wish.last:
+    needs_the_end = wish.pace != "batch" or wish.duration_s or wish.last
+    if needs_the_end or "curve" in rendering.options.overlay:
         raise UserError(
             "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
-            "--duration and --last, or render it again when the run has ended."
+            "--duration, --last and the curve, or render it again when the run has ended."
         )
-    os.nice(LOW_PRIORITY)
     checkpoints = open_run(workspace, run)
     points = points_or_fixed(workspace, run, wish.points)
     file, folder = choose_places(workspace, f"{run}-timelapse", wish, rendering)
@@ -106,8 +106,11 @@ def follow_timelapse(
     growing = replace(rendering, options=replace(rendering.options, part_frames=shorter))
     largest = _expected_batches(workspace, run)
 
+    def has_ended() -> bool:
+        return run_status(workspace, open_catalogue(workspace.runs, run)) != "training"
+
     def plan_now() -> tuple[Plan | None, bool]:
-        is_over = run_status(workspace, open_catalogue(workspace.runs, run)) != "training"
+        is_over = has_ended()
         kept = checkpoints.batches
         if not kept:
             return None, is_over
@@ -118,6 +121,8 @@ def follow_timelapse(
             workspace, checkpoints, points, chosen, growing, numbers=numbers, largest=room
         ), is_over
 
+    if not has_ended():
+        os.nice(LOW_PRIORITY)
     return follow_film(checkpoints, plan_now, folder, file, choose_engine(rendering), on_progress)
 
 

@@ -210,6 +210,7 @@ def test_overlays_change_the_corner_alone(render):
         (["timelapse", "--duration", "0"], "0 seconds is out of range"),
         (["timelapse", "--skip-missing", "--hold-missing"], "not both"),
         (["timelapse", "--follow", "--pace", "perceptual"], "leave out --pace"),
+        (["timelapse", "--follow", "--show", "batch,curve"], "leave out --pace"),
         (
             ["interpolation", "--kind", "circle"],
             "A circle goes around one point, or through two; not 0",
