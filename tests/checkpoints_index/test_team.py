@@ -1,3 +1,4 @@
+import gc
 import threading
 
 import pytest
@@ -46,12 +47,30 @@ def test_what_another_thread_raises_is_raised_too():
     team.close()
 
 
-def test_a_closed_team_leaves_no_thread():
-    before = threading.active_count()
-    team = Team(4, "gone")
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("gone")]
-    assert len(threads) == 3
-    team.close()
+def threads_named(name):
+    return [thread for thread in threading.enumerate() if thread.name.startswith(name)]
+
+
+def test_threads_begin_when_they_are_needed_and_a_closed_team_leaves_none():
+    team = Team(4, "closed")
+    assert threads_named("closed") == []
+    for _ in range(2):
+        assert team.map(abs, [-1, -2, -3]) == [1, 2, 3]
+        threads = threads_named("closed")
+        assert len(threads) == 3
+        team.close()
+        for thread in threads:
+            thread.join(5)
+        assert threads_named("closed") == []
+
+
+def test_a_forgotten_team_leaves_no_thread():
+    team = Team(3, "forgotten")
+    assert team.map(abs, [-1, -2, -3]) == [1, 2, 3]
+    threads = threads_named("forgotten")
+    assert len(threads) == 2
+    del team
+    gc.collect()
     for thread in threads:
         thread.join(5)
-    assert threading.active_count() == before
+    assert threads_named("forgotten") == []
