@@ -16,7 +16,7 @@ from renderers.pacing import spread
 from studio.attribution import attribution_of
 from studio.batches import choose_batches
 from studio.devices import choose_device
-from studio.points import FIXED, points_of, resolve_points
+from studio.points import points_or_fixed
 from studio.progress import OnProgress
 from studio.workspace import Workspace
 
@@ -66,7 +66,7 @@ def draw_sheet(
         UserError: unknown run, points, batch or device, or a sheet too large to be looked at.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    points = resolve_points(workspace, run, wish.points) or points_of(workspace, run, FIXED)
+    points = points_or_fixed(workspace, run, wish.points)
     if not points:
         raise UserError(f"Run '{run}' has no points of its own. Name some: --points seed:1,seed:2")
     batches = _choose(checkpoints.batches, wish, run, len(points))

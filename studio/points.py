@@ -62,6 +62,11 @@ def resolve_points(workspace: Workspace, run: str, texts: Sequence[str]) -> list
     return [_resolve(workspace, run, text.strip(), spec.z_dim) for text in texts]
 
 
+def points_or_fixed(workspace: Workspace, run: str, texts: Sequence[str]) -> list[LatentPoint]:
+    """The points that a person named, or the run's fixed points; see `resolve_points`."""
+    return resolve_points(workspace, run, texts) or points_of(workspace, run, FIXED)
+
+
 def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoint:
     seed = parse_seed(text)
     if seed is not None:

@@ -23,7 +23,6 @@ from renderers.workers import render_parts
 from studio.devices import choose_devices
 from studio.films.wishes import Rendering
 from studio.metrics import read_metrics
-from studio.points import FIXED, points_of, resolve_points
 from studio.workspace import Workspace
 
 LONGEST_SECONDS = 3600.0
@@ -32,11 +31,6 @@ CURVE = "g"  # the metric that the strip under a film shows
 
 def open_run(workspace: Workspace, run: str) -> CheckpointRun:
     return CheckpointIndex(workspace.runs)[run]
-
-
-def points_or_fixed(workspace: Workspace, run: str, points: Sequence[str]) -> list[LatentPoint]:
-    """The points that were named, or the run's fixed points."""
-    return resolve_points(workspace, run, points) or points_of(workspace, run, FIXED)
 
 
 def count_frames(seconds: float, fps: int) -> int:
@@ -91,7 +85,6 @@ def plan_film(
         numbers: that frames show, where these are not the checkpoints'.
         largest: batch number that overlays have room for; that of this film if None.
     """
-    digests = dict(zip(batches, checkpoints.digests(batches), strict=True))
     overlay = rendering.options.overlay
     caption = Caption(
         numbers=tuple(numbers) if list(numbers) != list(batches) else (),
@@ -103,7 +96,7 @@ def plan_film(
         tracks,
         batches,
         rendering.options,
-        weights=[digests[batch] for batch in batches],
+        weights=checkpoints.digests(batches),
         caption=caption,
         borders=checkpoints.key_batches,
     )

@@ -30,9 +30,9 @@ from studio.films.planning import (
     describe_size,
     open_run,
     plan_film,
-    points_or_fixed,
 )
 from studio.films.wishes import Rendering, Timelapse
+from studio.points import points_or_fixed
 from studio.progress import OnProgress, Say, say_nothing
 from studio.runs import run_status
 from studio.training.config import TrainingConfig
