@@ -17,8 +17,8 @@ from renderers.look import Look, parse_size
 from renderers.options import RenderOptions
 from studio.batches import choose_batches, choose_frames, last_batch
 from studio.films.interpolation import CIRCLE, DEFAULT_SECONDS, NOISE
-from studio.films.planning import count_frames, points_or_fixed
-from studio.points import resolve_points
+from studio.films.planning import count_frames
+from studio.points import points_or_fixed, resolve_points
 from studio.runs import run_status
 from studio.workspace import Workspace
 

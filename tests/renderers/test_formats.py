@@ -111,6 +111,7 @@ def test_numbered_pictures_replace_those_of_before_and_nothing_else(tmp_path) ->
 def test_a_film_in_any_format_may_lie_where_nothing_is_yet(tmp_path) -> None:
     for name, _ in FILMS:
         require_place(tmp_path / "new" / name)
+    assert not (tmp_path / "new").exists()  # asking makes nothing
 
 
 def test_a_sequence_with_a_broken_picture_cannot_be_counted(tmp_path) -> None:
