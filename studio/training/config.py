@@ -17,9 +17,17 @@ from latent.errors import UserError
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 
 
-def number(default: float, low: float, high: float) -> Any:
-    """A field that is a number from low to high, both included."""
-    return field(default=default, metadata={"range": (low, high)})
+LIVE = "live"
+
+
+def number(default: float, low: float, high: float, *, live: bool = False) -> Any:
+    """A field that is a number from low to high, both included; a live one may change in a run."""
+    return field(default=default, metadata={"range": (low, high), LIVE: live})
+
+
+def live(default: Any) -> Any:
+    """A field of another type that may change while the run trains."""
+    return field(default=default, metadata={LIVE: True})
 
 
 @dataclass(frozen=True)
@@ -31,35 +39,69 @@ class TrainingConfig:
     """
 
     dataset: str = ""  # its name in the workspace
+    null_pictures: str = ""  # a dataset of what is "not a city": D is given them as fakes
     recipe: str = "gan"
+    parent: str = ""  # RUN@BATCH that this run began from
+
+    # The networks.
     generator: str = "dcgan"
     generator_options: Mapping[str, Any] = field(default_factory=dict)  # but the next two
     z_dim: int = number(100, 1, 65536)
     image_size: int = number(64, 32, 1024)
-
+    discriminator: Literal["dcgan", "residual"] = "dcgan"
     discriminator_width: float = number(1.0, 1 / 64, 16)
     discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
     minibatch_stddev: bool = False
 
+    # How they learn.
     batches: int = number(20_000, 1, 10**9)
-    batch_size: int = number(64, 2, 65536)
-    learning_rate_g: float = number(2e-4, 0, 1)
-    learning_rate_d: float = number(2e-4, 0, 1)
+    batch_size: int = number(64, 2, 65536)  # over all processes and accumulated passes
+    fit_memory: bool = False  # when memory runs out, take a batch in smaller passes
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    compile: bool = False
+    learning_rate_g: float = number(2e-4, 0, 1, live=True)
+    learning_rate_d: float = number(2e-4, 0, 1, live=True)
     betas: tuple[float, float] = (0.5, 0.999)
-    loss: Literal["non_saturating", "hinge"] = "non_saturating"
-    label_smoothing: float = number(0.1, 0, 0.5)  # real pictures are labelled 1 minus this
-    augmentation: str = ""  # such as "color,translation,cutout"
+    schedule: Literal["constant", "linear", "cosine", "step", "exponential"] = live("constant")
+    schedule_every: int = number(5000, 1, 10**9, live=True)  # batches between steps, or to a power
+    schedule_factor: float = number(0.5, 0, 1, live=True)  # of a step, or by the last batch
+    warm_up_batches: int = number(0, 0, 10**9, live=True)  # of learning rates, in a straight line
+    g_updates: int = number(1, 1, 64, live=True)  # so many of G
+    d_updates: int = number(1, 1, 64, live=True)  # to so many of D
+    d_warm_up: int = number(0, 0, 10**6)  # updates of D before G begins
+    weight_decay: float = number(0, 0, 1, live=True)
+    clip_norm: float = number(0, 0, 1e6, live=True)  # longest gradient; 0 leaves them alone
+    loss: Literal["non_saturating", "hinge", "wasserstein", "relativistic"] = "non_saturating"
+    gradient_penalty: float = number(-1, -1, 1e6, live=True)  # -1: what the loss's paper says
+    label_smoothing: float = number(0.1, 0, 0.5, live=True)  # non_saturating: of reals
+    label_noise: float = number(0, 0, 0.5, live=True)  # labels move by up to this towards 0.5
+    label_flips: float = number(0, 0, 0.5, live=True)  # share of labels that are the wrong ones
+    mixed_phase: bool = live(False)  # a third update of D, on a batch half real, half generated
+    augmentation: str = live("")  # such as "color,translation,cutout"
+    augmentation_target: float = number(0, 0, 1, live=True)  # ADA's; 0 augments every picture
     blur_sigma_px: float = number(0, 0, 10)  # how much D's pictures are blurred at first,
     blur_fade_batches: int = number(500, 1, 10**9)  # and when they are sharp
     random_flips: bool = True  # mirror half of the real pictures, left to right
-    ema: float = number(0.999, 0, 0.999999)  # how much of G_ema stays at each batch
+    ema: float = number(0.999, 0, 0.999999, live=True)  # how much of G_ema stays at each batch
     seed: int = number(0, 0, 2**63 - 1)
 
+    # What is kept, and what is looked at.
     quality: float = number(0.1, 0.01, 10)  # visual storage: rms of 255 that pictures may differ
+    checkpoint_every: int = number(1, 1, 10**9, live=True)
+    fixed_points: int = number(9, 1, 1024, live=True)
+    film_every: int = number(1, 0, 10**9, live=True)  # batches between live frames; 0: no film
+    preview_every: int = number(50, 1, 10**9, live=True)
+    state_every: int = number(500, 1, 10**9, live=True)
+    state_minutes: float = number(10, 0.1, 10**6, live=True)
+    score_every: int = number(500, 0, 10**9, live=True)  # batches between distances to the data
+    histograms_every: int = number(500, 0, 10**9, live=True)
 
-    fixed_points: int = number(9, 1, 1024)
-    preview_every: int = number(50, 1, 10**9)
-    state_every: int = number(500, 1, 10**9)
+    # What happens on a bad day.
+    rollbacks: int = number(3, 0, 1000, live=True)  # tries before a diverging run gives up
+    rollback_factor: float = number(0.5, 0, 1, live=True)  # of the learning rates, at each of them
+    progress_batches: int = number(1000, 2, 10**9, live=True)  # without visible change: an alarm
+    alarm_command: str = live("")  # is run for each alarm, with its JSON on standard input
+    alarm_webhook: str = live("")  # is sent each alarm as JSON
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -70,6 +112,21 @@ class TrainingConfig:
         for beta in self.betas:
             check_range("betas", beta, 0, 0.999999)
         check_augmentation(self.augmentation)
+        if self.augmentation_target and not self.augmentation:
+            raise UserError(
+                "augmentation_target adapts how often pictures are augmented, but augmentation is "
+                "empty. Set it too, such as color,translation,cutout."
+            )
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """All settings."""
+        return [entry.name for entry in fields(cls)]
+
+    @classmethod
+    def live_names(cls) -> list[str]:
+        """The settings that may change while a run trains."""
+        return [entry.name for entry in fields(cls) if entry.metadata.get(LIVE)]
 
     def generator_spec(self) -> GeneratorSpec:
         """The generator that is trained: its options with z_dim and image_size among them."""
@@ -83,10 +140,9 @@ class TrainingConfig:
         Raises:
             UserError: an unknown name, or a value that does not fit.
         """
-        known = [entry.name for entry in fields(cls)]
         for name in values:
-            if name not in known:
-                raise UserError(describe_unknown(name, known))
+            if name not in cls.names():
+                raise UserError(describe_unknown(name, cls.names()))
         return cls(**values)
 
     @classmethod
