@@ -170,15 +170,15 @@ class Fit:
         return [f"pad={width}:{height}:{right // 2}:{bottom // 2}:color={BARS}"]
 
 
-def watchable_scale(height_px: int) -> int:
+def watchable_scale(height_px: int, least_px: int = WATCHABLE_PX) -> int:
     """The whole factor by which a small picture is enlarged: 64 px -> 8, 512 px or more -> 1.
 
     It is even where it is not 1, so that each pixel covers whole chroma samples of `yuv420p` and
     keeps its colour exactly.
     """
-    if height_px >= WATCHABLE_PX:
+    if height_px >= least_px:
         return 1
-    return 2 * -(-WATCHABLE_PX // (2 * height_px))
+    return 2 * -(-least_px // (2 * height_px))
 
 
 def parse_size(text: str) -> Size:

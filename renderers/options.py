@@ -11,7 +11,7 @@ from renderers.encoders import Encoder
 from renderers.formats import Format
 from renderers.look import Look
 
-OVERLAYS = ("batch", "run", "label", "curve")
+OVERLAYS = ("batch", "run", "label", "curve", "events")
 PRECISIONS = ("float32", "bf16")
 MAX_THREADS = 8
 

@@ -1,9 +1,11 @@
-"""What is written on a film: the run, the latent point, the batch, and a curve with a cursor."""
+"""What is written on a film: the run, the latent point, the batch, events, and a curve."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,8 +24,10 @@ MIXING = {  # of a video's pixel format: that of the plate, and that of the filt
     "bgr0": ("gbrap", "gbrp"),
 }
 TRANSPARENT = 1e-3
-ROOM_FOR_CURVE_PX = 160  # the shorter side of a video
+ROOM_PX = 160  # the shorter side of a video that can have a curve and events
+NOTICE_SIZE = 0.85  # of the text of events, against that of the number
 SMALLEST_TEXT_PX = 7
+FEWEST_LETTERS = 3  # of a text that was cut
 SPIKES = (1, 99)  # percentiles: what lies beyond is cut off, or one spike would flatten all
 
 
@@ -37,6 +41,8 @@ class Overlay:
         numbers: write the batch of each frame.
         largest: the largest batch of the whole film, which gives the number its room.
         curve: a value for each frame of the whole film, such as a loss; NaN where there is none.
+        moments: (frame of the whole film, text) of events, by ascending frames.
+        moment_frames: for how long a text is shown, unless a newer one takes its place.
     """
 
     run: str | None = None
@@ -44,6 +50,8 @@ class Overlay:
     numbers: bool = True
     largest: int = 0
     curve: tuple[float, ...] = ()
+    moments: tuple[tuple[int, str], ...] = ()
+    moment_frames: int = 60
 
     @property
     def names(self) -> str:
@@ -54,7 +62,8 @@ class Plate:
     """A small shaded plate for the lower left corner of a video, drawn anew for each frame.
 
     Names and curve are drawn once; digits keep their places, so that nothing jumps while the
-    film runs. On a video that is too small the curve is left out, then the names.
+    film runs. Events come and go above it. On a video that is too small curve and events are left
+    out, then the names.
 
     Args:
         width_px, height_px: of the video.
@@ -75,10 +84,13 @@ class Plate:
         gap = size if names.size and self._digits.width else 0
         inner = names.shape[1] + gap + self._digits.width
         self._curve = None
-        if overlay.curve and side >= ROOM_FOR_CURVE_PX:
+        if overlay.curve and side >= ROOM_PX:
             inner = max(inner, min(12 * size, room))
-            self._curve = _Curve(overlay.curve, inner, round(1.6 * size))
-        self.visible = inner > 0
+            marks = [frame for frame, _ in overlay.moments]
+            self._curve = _Curve(overlay.curve, inner, round(1.6 * size), marks)
+        moments = overlay.moments if side >= ROOM_PX else ()
+        self._notices = _Notices(moments, overlay.moment_frames, size, inset, room)
+        self.visible = inner > 0 or bool(moments)
         self._lay_out(names, inner, inset)
         rows, columns = self._shade.shape
         self.shape = max(2, min(rows, height_px) & ~1), max(2, min(columns, width_px) & ~1)
@@ -86,16 +98,19 @@ class Plate:
         self.place = max(0, left) & ~1, max(0, bottom - inset) & ~1
 
     def _lay_out(self, names: np.ndarray, inner: int, inset: int) -> None:
-        """Names left and digits right in one line, the curve below."""
+        """Events on top, then names left and digits right in one line, the curve below."""
         line = self._digits.height + 2 * (inset // 2 + 1)
         if not names.size and not self._digits.width:
             line = inset
         below = self._curve.height + inset if self._curve else 0
-        plate = _rounded(inner + 2 * inset, line + below, radius=max(2, 2 * inset // 3))
-        self._shade, self._still = SHADE * plate, np.zeros_like(plate)
-        top = (line - self._digits.height) // 2
+        plate = _rounded(inner + 2 * inset, line + below, inset) if inner else np.zeros((0, 0))
+        above = self._notices.height
+        shape = above + plate.shape[0], max(plate.shape[1], self._notices.width)
+        self._shade, self._still = (np.zeros(shape, np.float32) for _ in "ab")
+        _stamp(self._shade, SHADE * plate, (above, 0))
+        top = above + (line - self._digits.height) // 2
         self._digits_corner = top, inset + inner - self._digits.width
-        self._curve_corner = line, inset
+        self._curve_corner = above + line, inset
         _stamp(self._still, names, (top, inset))
 
     def draw(self, position: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,13 +123,17 @@ class Plate:
         Returns:
             Its grey and its opacity, both uint8 of `shape`.
         """
-        ink = self._still.copy()
+        ink, shade = self._still.copy(), self._shade
+        if notice := self._notices.at(position):
+            shade = shade.copy()
+            _stamp(shade, SHADE * notice.plate, (0, 0))
+            _stamp(ink, notice.text, notice.corner)
         if self._digits.width:
             _stamp(ink, self._digits.draw(number), self._digits_corner)
         if self._curve:
             _stamp(ink, self._curve.draw(position), self._curve_corner)
         rows, columns = self.shape
-        ink, shade = ink[:rows, :columns], self._shade[:rows, :columns]
+        ink, shade = ink[:rows, :columns], shade[:rows, :columns]
         opacity = 1 - (1 - shade) * (1 - ink)
         grey = ink / np.maximum(opacity, TRANSPARENT)
         return _levels(grey), _levels(opacity)
@@ -183,22 +202,74 @@ class _Digits:
 
 
 class _Curve:
-    """A line that brightens up to a cursor."""
+    """A line that brightens up to a cursor, over marks of what happened."""
 
-    def __init__(self, values: Sequence[float], width: int, height: int) -> None:
+    def __init__(
+        self, values: Sequence[float], width: int, height: int, marks: Sequence[int]
+    ) -> None:
         self.height = height
         self._frames = len(values)
         self._line = _line(np.array(values, np.float32), width, height)
         self._thin = max(1, height // 20)
+        for x in map(self._place, marks):
+            self._line[-height // 4 :, x : x + self._thin] = 1
 
     def draw(self, position: int) -> np.ndarray:
         """Opacity 0..1, float32 [height, width]."""
-        last = self._line.shape[1] - self._thin
-        x = round(last * min(1, position / max(1, self._frames - 1)))
+        x = self._place(position)
         drawn = FAINT * self._line
         drawn[:, :x] = SOFT * self._line[:, :x]
         drawn[:, x : x + self._thin] = np.maximum(SOFT, self._line[:, x : x + self._thin])
         return drawn
+
+    def _place(self, position: int) -> int:
+        """The column of a frame."""
+        last = self._line.shape[1] - self._thin
+        return round(last * min(1, position / max(1, self._frames - 1)))
+
+
+class _Notice(NamedTuple):
+    """A text and the plate that it stands on, both opacity 0..1, float32."""
+
+    text: np.ndarray
+    corner: tuple[int, int]
+    plate: np.ndarray
+
+
+class _Notices:
+    """The texts of events, each for some frames.
+
+    Attributes:
+        height, width: of the room that they take, even; 0 where there are none.
+    """
+
+    def __init__(
+        self, moments: Sequence[tuple[int, str]], frames: int, size: int, inset: int, room: int
+    ) -> None:
+        self._moments, self._frames = moments, frames
+        self._size = max(SMALLEST_TEXT_PX, round(NOTICE_SIZE * size))
+        self._inset, self._room = inset, room
+        self._drawn: tuple[str, _Notice] | None = None
+        shapes = [self._draw(text).plate.shape for text in {text for _, text in moments}]
+        gap = 2 * (inset // 3 + 1)
+        self.height = shapes[0][0] + gap if shapes else 0
+        self.width = max((columns for _, columns in shapes), default=0)
+
+    def at(self, position: int) -> _Notice | None:
+        """What is shown in a frame."""
+        number = bisect_right(self._moments, position, key=lambda moment: moment[0]) - 1
+        if number < 0 or position - self._moments[number][0] >= self._frames:
+            return None
+        text = self._moments[number][1]
+        if self._drawn is None or self._drawn[0] != text:
+            self._drawn = text, self._draw(text)
+        return self._drawn[1]
+
+    def _draw(self, text: str) -> _Notice:
+        ink = _names(text, self._size, self._room)
+        line = round(self._size * 0.75) + 2 * (self._inset // 2 + 1)
+        plate = _rounded(ink.shape[1] + 2 * self._inset, line, self._inset)
+        return _Notice(ink, (self._inset // 2 + 1, self._inset), plate)
 
 
 def _line(values: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -219,11 +290,9 @@ def _line(values: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _names(text: str, size: int, room: int) -> np.ndarray:
-    """One line as opacity 0..1, float32 [height, width]; cut to fit, empty if hardly any does."""
+    """One line as opacity 0..1, float32 [height, width]; cut to fit."""
     font = ImageFont.load_default(size)
-    shown = text
-    while shown and font.getlength(shown) > room:
-        shown = shown.removesuffix("…")[:-1].rstrip() + "…" if len(shown) > 4 else ""
+    shown = _cut(text, font, room)
     _, top, _, bottom = font.getbbox("0123456789")
     if not shown:
         return np.zeros((0, 0), np.float32)
@@ -232,14 +301,25 @@ def _names(text: str, size: int, room: int) -> np.ndarray:
     return SOFT * np.asarray(image, np.float32) / 255
 
 
+def _cut(text: str, font: Font, room: int) -> str:
+    """The text, or as many of its first letters as fit; none if hardly any do."""
+    if font.getlength(text) <= room:
+        return text
+    too_long = bisect_left(
+        range(len(text)), True, key=lambda kept: font.getlength(text[:kept] + "…") > room
+    )
+    return text[: too_long - 1].rstrip() + "…" if too_long > FEWEST_LETTERS else ""
+
+
 def _glyph(digit: int, font: Font, cell: int, top: int, bottom: int) -> np.ndarray:
     image = Image.new("L", (cell, bottom - top))
     ImageDraw.Draw(image).text((cell / 2, -top), str(digit), 255, font, anchor="ma")
     return np.asarray(image, np.float32) / 255
 
 
-def _rounded(width: int, height: int, radius: int) -> np.ndarray:
+def _rounded(width: int, height: int, inset: int) -> np.ndarray:
     """Opacity 0..1 of a plate with smooth round corners, float32, even sides."""
+    radius = max(2, 2 * inset // 3)
     width, height = width + width % 2, height + height % 2
     large = Image.new("L", (width * SUPERSAMPLING, height * SUPERSAMPLING))
     box = (0, 0, large.width - 1, large.height - 1)

@@ -214,4 +214,6 @@ def overlay_of(view: View, plan: Plan) -> Overlay | None:
         numbers="batch" in wanted,
         largest=caption.largest,
         curve=caption.curve,
+        moments=plan.moments,
+        moment_frames=plan.options.fps,
     )

@@ -47,12 +47,14 @@ class Caption:
         run: its name.
         curve: a value for each frame, such as a loss.
         largest: number that there has to be room for.
+        events: (batch, text) of what happened to the run, by ascending batches.
     """
 
     numbers: tuple[int, ...] = ()
     run: str = ""
     curve: tuple[float, ...] = ()
     largest: int = 0
+    events: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,21 @@ class Plan:
         return self.caption.numbers[frame] if self.caption.numbers else self.batches[frame]
 
     @cached_property
+    def moments(self) -> tuple[tuple[int, str], ...]:
+        """The events as (frame, text): the first frame that is as far as the event's batch.
+
+        Those outside the film are left out, and all where batches do not ascend.
+        """
+        numbers = self.caption.numbers or self.batches
+        if not _ascends(numbers):
+            return ()
+        return tuple(
+            (bisect_left(numbers, batch), text)
+            for batch, text in self.caption.events
+            if numbers[0] <= batch <= numbers[-1]
+        )
+
+    @cached_property
     def _places(self) -> list[Tensor]:
         """Where each track is in every frame, float32 [frames, z_dim]."""
         return [
@@ -141,21 +158,34 @@ class Plan:
         ]
 
     def _digest(self, first: int, end: int) -> str:
-        caption = self.caption
+        caption = {**asdict(self.caption), "numbers": self.caption.numbers[first:end]}
+        del caption["events"]
         shown = {
             "format": FORMAT,
             "options": self.options.shown(),
             "batches": self.batches[first:end],
             "labels": self.labels,
             "weights": self.weights[first:end],
-            "caption": {**asdict(caption), "numbers": caption.numbers[first:end]},
-            "first": first if caption.curve else 0,
+            "caption": caption,
+            "first": first if self.caption.curve else 0,
         }
+        if moments := self._moments_seen(first, end):
+            shown["moments"] = moments
         digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
         for z_bytes in self.z_bytes:
             size = 4 * self.z_dim
             digest.update(z_bytes if len(z_bytes) == size else z_bytes[first * size : end * size])
         return digest.hexdigest()
+
+    def _moments_seen(self, first: int, end: int) -> list[tuple[int, str]]:
+        """Those that show in some frames, counted from the first of them."""
+        if self.caption.curve:  # which has a mark for each
+            return list(self.moments)
+        return [
+            (frame - first, text)
+            for frame, text in self.moments
+            if first - self.options.fps < frame < end
+        ]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -169,6 +199,7 @@ class Plan:
         caption = {**document["caption"]}
         for name in ("numbers", "curve"):  # JSON knows no tuples
             caption[name] = tuple(caption[name])
+        caption["events"] = tuple((batch, text) for batch, text in caption.get("events", ()))
         return cls(
             tuple(document["batches"]),
             tuple(document["labels"]),
@@ -235,7 +266,7 @@ def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> t
         (0, 4, 8)
     """
     positions = [0]
-    if all(before <= after for before, after in pairwise(batches)):
+    if _ascends(batches):
         positions = sorted({0, *(bisect_left(batches, border) for border in borders)})
     cuts = [0]
     while len(batches) - cuts[-1] > longest:
@@ -243,3 +274,7 @@ def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> t
         border = positions[bisect_right(positions, full) - 1]
         cuts.append(border if border > cuts[-1] else full)
     return tuple(cuts)
+
+
+def _ascends(numbers: Sequence[int]) -> bool:
+    return all(before <= after for before, after in pairwise(numbers))

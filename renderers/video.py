@@ -69,6 +69,7 @@ class VideoWriter:
             stderr=self._messages,
             env=os.environ | {"SVT_LOG": "1"},  # libsvtav1 tells errors only
             pipesize=PIPE_BYTES,
+            process_group=0,  # Ctrl-C is for us, who may wish to end the video first
         )
         with suppress(ProcessLookupError):  # it has stopped at once, which the first frame tells
             os.setpriority(os.PRIO_PROCESS, self._process.pid, YIELDING)

@@ -27,7 +27,10 @@ Scaling = Annotated[
 ]
 Overlay = Annotated[bool, typer.Option("--overlay", help="Show the batch number.")]
 Show = Annotated[
-    str, typer.Option(help="What to write on the film, of batch,run,label,curve (the loss of G).")
+    str,
+    typer.Option(
+        help="What to write on the film, of batch,run,label,events,curve (the loss of G)."
+    ),
 ]
 Form = Annotated[
     str | None,

@@ -21,12 +21,15 @@ from renderers.plan import Caption, Plan, Track, make_plan
 from renderers.rendering import Engine
 from renderers.workers import render_parts
 from studio.devices import choose_devices
+from studio.events import list_events
 from studio.films.wishes import Rendering
 from studio.metrics import read_metrics
 from studio.workspace import Workspace
 
 LONGEST_SECONDS = 3600.0
 CURVE = "g"  # the metric that the strip under a film shows
+FILMED_EVENTS = ("changed", "resumed", "rolled_back", "alarm", "failed")  # that pictures may show
+MOST_EVENTS = 10_000
 
 
 def open_run(workspace: Workspace, run: str) -> CheckpointRun:
@@ -91,6 +94,7 @@ def plan_film(
         run=checkpoints.name if "run" in overlay else "",
         curve=_loss_curve(workspace, checkpoints.name, batches) if "curve" in overlay else (),
         largest=largest or max([*numbers, *batches]),
+        events=_filmed_events(workspace, checkpoints.name) if "events" in overlay else (),
     )
     return make_plan(
         tracks,
@@ -130,3 +134,13 @@ def _loss_curve(workspace: Workspace, run: str, batches: Sequence[int]) -> tuple
         last = known.get(batch, last)
         values.append(float(last))
     return tuple(values)
+
+
+def _filmed_events(workspace: Workspace, run: str) -> tuple[tuple[int, str], ...]:
+    """(batch, text) of what happened to a run, by ascending batches, the newest of one last."""
+    events = [
+        (event.batch, " ".join(event.text.split()))
+        for event in reversed(list_events(workspace, run, MOST_EVENTS))
+        if event.batch is not None and event.kind in FILMED_EVENTS
+    ]
+    return tuple(sorted(events, key=lambda event: event[0]))

@@ -107,7 +107,8 @@ def follow_timelapse(
     largest = _expected_batches(workspace, run)
 
     def has_ended() -> bool:
-        return run_status(workspace, open_catalogue(workspace.runs, run)) != "training"
+        status = run_status(workspace, open_catalogue(workspace.runs, run))
+        return status not in ("training", "paused")
 
     def plan_now() -> tuple[Plan | None, bool]:
         is_over = has_ended()

@@ -34,7 +34,10 @@ FORMATS = [
     ("PNG pictures", "png"),
 ]
 EASING_NAMES = [*zip(("one pace", "slower at stops", "slower at the ends"), EASINGS, strict=True)]
-WRITTEN = [("batch", "batch"), ("run", "run"), ("label", "label"), ("loss curve", "curve")]
+WRITTEN = [
+    *(("batch", "batch"), ("run", "run"), ("label", "label")),
+    *(("events", "events"), ("loss curve", "curve")),
+]
 NO_LABELS = [choice for choice in WRITTEN if choice[1] != "label"]
 AT_BATCH, ALONG = ("one batch", "batch"), ("along training", "training")
 

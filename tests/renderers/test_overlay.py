@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 
 import numpy as np
@@ -127,6 +128,50 @@ def test_one_spike_does_not_flatten_the_curve() -> None:
         for v in (wave, spiked)
     )
     assert (a == b).mean() > 0.9
+
+
+MOMENTS = ((10, "learning rate 1e-05"), (50, "Mode collapse: the pictures look alike"))
+TOLD = replace(ALL, moments=MOMENTS, moment_frames=20)
+
+
+def test_an_event_is_told_from_its_frame_on_for_a_while_and_changes_nothing_else() -> None:
+    silent, still = replace(TOLD, moments=()), replace(TOLD, curve=())
+    assert (drawn(flat(128), still, 9) == drawn(flat(128), replace(silent, curve=()), 9)).all()
+    for position in (10, 29, 50, 69):
+        told, untold = (drawn(flat(128), overlay, position) for overlay in (TOLD, silent))
+        changed = np.argwhere((told != untold).any(2))
+        above = 512 - Plate(silent, 512, 512).shape[0] - Plate(silent, 512, 512).place[0]
+        assert changed[:, 0].min() < above - 10
+        assert changed[:, 0].max() >= above, "the marks on the curve"
+    for position in (9, 30, 49, 70):
+        told, untold = (drawn(flat(128), o, position) for o in (still, replace(silent, curve=())))
+        assert (told == untold).all()
+
+
+def test_a_newer_event_takes_the_place_of_the_one_before() -> None:
+    both = replace(TOLD, curve=(), moments=((10, "one"), (15, "two"), (15, "three")))
+    alone = replace(both, moments=((15, "three"),))
+    assert (drawn(flat(128), both, 20) == drawn(flat(128), alone, 20)).all()
+
+
+def test_a_long_event_is_cut_to_fit_the_picture() -> None:
+    long = replace(TOLD, curve=(), moments=((0, "Mode collapse " * 99),))
+    plate = Plate(long, 512, 512)
+    assert plate.place[0] + plate.shape[1] <= 512
+    assert (drawn(flat(128), long, 0)[:, -10:] == 128).all()
+    assert (drawn(flat(128), long, 0)[:, 400:] != 128).any()
+
+
+def test_each_event_has_a_mark_on_the_curve() -> None:
+    flat_line = Overlay(curve=(1.0,) * 100, numbers=False)
+    marked = replace(flat_line, moments=((25, "a"), (75, "b")), moment_frames=1)
+    told, untold = (drawn(flat(0), overlay, 99) for overlay in (marked, flat_line))
+    columns = np.flatnonzero((told != untold).any(2).any(0))
+    strip = Plate(flat_line, 512, 512).shape[1]
+    np.testing.assert_allclose(
+        [columns.min() / strip, columns.max() / strip], [0.28, 0.73], atol=0.05
+    )
+    assert len(columns) <= 4
 
 
 @pytest.mark.parametrize("size", [2, 8, 16, 33, 64])

@@ -63,6 +63,34 @@ def test_the_parts_of_a_growing_film_stay_what_they_are() -> None:
     ]
 
 
+def with_events(*events, numbers=range(100, 112), **caption) -> Plan:
+    told = Caption(numbers=tuple(numbers), events=events, **caption)
+    options = replace(OPTIONS, fps=2, overlay=("events",))
+    return make_plan(two_points(), range(12), options, weights=weights(12), caption=told)
+
+
+def test_an_event_is_told_with_the_first_frame_that_is_as_far() -> None:
+    every_fifth = range(100, 160, 5)
+    events = ((99, "before"), (100, "first"), (112, "between"), (155, "last"), (156, "after"))
+    plan = with_events(*events, numbers=every_fifth)
+    assert plan.moments == ((0, "first"), (3, "between"), (11, "last"))
+    assert with_events(*events, numbers=[*every_fifth][::-1]).moments == ()
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_an_event_changes_the_digests_of_the_parts_that_tell_it_alone() -> None:
+    def changed(batch: int, **caption) -> list[bool]:
+        told, silent = with_events((batch, "resumed"), **caption), with_events(**caption)
+        return [a.digest != b.digest for a, b in zip(told.parts, silent.parts, strict=True)]
+
+    assert changed(101) == [True, False, False]
+    assert changed(102) == [True, False, False]
+    assert changed(103) == [True, True, False], "it is told for two frames"
+    assert changed(104) == [False, True, False]
+    assert changed(999) == [False, False, False]
+    assert changed(101, curve=(1.0,) * 12) == [True, True, True], "the curve has a mark"
+
+
 def test_a_track_that_moves_has_a_place_for_each_frame() -> None:
     z = torch.arange(24.0).reshape(6, 4)
     plan = make_plan([Track("moving", z), LatentPoint("still", z[0])], [3] * 6, OPTIONS)

@@ -1,0 +1,135 @@
+"""The film that a run grows while it trains, as it stands."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from checkpoints_index.catalogue import open_catalogue
+from latent.errors import UserError
+from renderers.chunks import Chunk, list_chunks
+from renderers.files import locked, read_json, remove_leftovers, write_json
+from renderers.film import join_parts
+from renderers.formats import Format
+from renderers.options import RenderOptions
+from renderers.outputs import GRID, Video, default_file, output_paths
+from studio.workspace import Workspace
+
+MP4 = Format()
+RECORD = "joined.json"  # what was joined of which chunks
+
+
+def join_live_film(
+    workspace: Workspace, run: str, out: Path | None = None, labels: Sequence[str] | None = None
+) -> list[Video]:
+    """Join what there is so far, without encoding anything anew; also while the run trains.
+
+    Videos in their place in the workspace are joined again only when a chunk has come or gone.
+
+    Args:
+        out: FILE.mp4; several videos become `FILE-LABEL.mp4`, and the grid of all points FILE
+            itself, as does a video that is alone. A place in the workspace by default.
+        labels: of points, or `grid`; all that there are by default.
+
+    Returns:
+        The points in the order of their labels, then the grid.
+
+    Raises:
+        UserError: no such run or point, a run without a film, or a file that cannot be written.
+    """
+    if out is not None and out.suffix.lower() != MP4.suffix:
+        raise UserError(
+            f"The film of a run is an {MP4.suffix} file and is not encoded anew: it cannot become "
+            f"'{out.name}'. Render that one: studio render timelapse {run} --out {out.name}"
+        )
+    chunks = _chunks(workspace, run)
+    folder = workspace.render(f"{run}-live")
+    with locked(folder):
+        remove_leftovers(folder)
+        try:
+            return _join_all(run, chunks, folder, out, labels)
+        except UserError:
+            now = _chunks(workspace, run)
+            if now == chunks:
+                raise
+            return _join_all(run, now, folder, out, labels)  # the run went back meanwhile
+
+
+def live_frames(workspace: Workspace, run: str) -> list[int]:
+    """The batch of each frame of the grid's film, ascending; that of a point may have fewer.
+
+    Raises:
+        UserError: no such run, or a run without a film.
+    """
+    return _batches(_chunks(workspace, run))
+
+
+def _chunks(workspace: Workspace, run: str) -> list[Chunk]:
+    open_catalogue(workspace.runs, run)
+    chunks = list_chunks(workspace.live_film(run))
+    if not chunks:
+        raise UserError(
+            f"Run '{run}' has no film yet: it shows when a training state was saved, unless "
+            f"film_every is 0. Render what there is: studio render timelapse {run}"
+        )
+    return chunks
+
+
+def _batches(chunks: Iterable[Chunk]) -> list[int]:
+    return [batch for chunk in chunks for batch in chunk.batches]
+
+
+def _join_all(
+    run: str,
+    chunks: Sequence[Chunk],
+    folder: Path,
+    out: Path | None,
+    labels: Sequence[str] | None,
+) -> list[Video]:
+    wanted = _labels(run, chunks, labels)
+    if out is not None and len(wanted) == 1:
+        paths = [out.absolute()]
+    else:
+        file = out.absolute() if out is not None else default_file(folder, f"{run}-live", MP4)
+        points = [label for label in wanted if label != GRID]
+        paths = output_paths(file, points, RenderOptions(grid=GRID in wanted))
+    return [_join(folder, chunks, *pair) for pair in zip(wanted, paths, strict=True)]
+
+
+def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> list[str]:
+    """The videos to join, the grid last.
+
+    Raises:
+        UserError: no chunk has one of them.
+    """
+    known = list(dict.fromkeys(label for chunk in chunks for label in chunk.files))
+    for label in labels or ():
+        if label not in known:
+            points = ", ".join(label for label in known if label != GRID)
+            raise UserError(
+                f"The film of run '{run}' has no point {label}. It has {points}. Render another: "
+                f"studio render timelapse {run} --points {label}"
+            )
+    return sorted(known if labels is None else labels, key=lambda label: label == GRID)
+
+
+def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path) -> Video:
+    own = [chunk for chunk in chunks if label in chunk.files]
+    frames, digest = len(_batches(own)), _digest(own, label)
+    record = read_json(folder / RECORD) or {}
+    if record.get(str(path)) == [digest, _size(path)]:
+        return Video(path, label, frames)
+    join_parts([chunk.path(label) for chunk in own], path, frames, own[-1].fps)
+    if path.parent == folder:
+        write_json({**record, str(path): [digest, _size(path)]}, folder / RECORD)
+    return Video(path, label, frames)
+
+
+def _digest(chunks: Iterable[Chunk], label: str) -> str:
+    names = " ".join(chunk.files[label] for chunk in chunks)
+    return hashlib.sha256(names.encode()).hexdigest()
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.exists() else None
