@@ -53,11 +53,27 @@ def create_pins(db: sqlite3.Connection) -> None:
     )
 
 
+def create_changes(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE changes (
+            id INTEGER PRIMARY KEY, run TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+            before TEXT NOT NULL, batch INTEGER, asked_at REAL NOT NULL)"""
+    )
+    db.execute("CREATE INDEX changes_of_run ON changes (run, id)")
+
+
+def add_first_done(db: sqlite3.Connection) -> None:
+    """What of a job was done before it began: a resumed run is not as fast as it looks."""
+    db.execute("ALTER TABLE jobs ADD COLUMN first_done INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
     create_specimens,
     create_jobs,
     create_pins,
+    create_changes,
+    add_first_done,
 ]
 
 

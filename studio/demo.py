@@ -27,10 +27,12 @@ from studio.films.wishes import Interpolation, Rendering, Timelapse
 from studio.jobs import working_as_job
 from studio.points import FIXED, points_of
 from studio.progress import Reporter
+from studio.runs import read_config
 from studio.specimens import export_specimens, picture_path, star_specimen
 from studio.stopping import stop_requests
+from studio.training.creation import create_run, extend_run
 from studio.training.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
-from studio.training.session import create_run, extend_run, read_config, train_run
+from studio.training.session import train_run
 from studio.workspace import Workspace
 
 CITY = RUN = "helsinki"

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from studio.database import open_database
 from studio.workspace import Workspace
 
+KINDS = (
+    *("started", "resumed", "stopped", "finished", "failed"),
+    *("changed", "paused", "continued", "saved", "rolled_back", "alarm"),
+)
+
 
 @dataclass(frozen=True)
 class Event:
     run: str
     batch: int | None
-    kind: str  # started, resumed, stopped, finished, failed
+    kind: str  # one of KINDS
     text: str
     created_at: float
 
@@ -35,3 +40,14 @@ def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event
             (run, newest),
         ).fetchall()
     return [Event(**dict(row)) for row in rows]
+
+
+def is_paused(workspace: Workspace, run: str) -> bool:
+    """Whether the last that was heard of a run is that it waits."""
+    with open_database(workspace.database) as db:
+        row = db.execute(
+            "SELECT kind FROM events WHERE run = ? AND kind IN "
+            "('paused', 'continued', 'started', 'resumed') ORDER BY id DESC LIMIT 1",
+            (run,),
+        ).fetchone()
+    return row is not None and row["kind"] == "paused"

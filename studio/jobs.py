@@ -47,6 +47,7 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    first_done: int = 0  # of `done`, before this sitting
 
     @property
     def text(self) -> str:
@@ -56,9 +57,10 @@ class Job:
     @property
     def left_s(self) -> float | None:
         """Seconds left at the pace so far; None while nothing is known."""
-        if self.status != "running" or not self.started_at or not 0 < self.done <= self.total:
+        done = self.done - self.first_done
+        if self.status != "running" or not self.started_at or done <= 0 or self.done > self.total:
             return None
-        return (time.time() - self.started_at) / self.done * (self.total - self.done)
+        return (time.time() - self.started_at) / done * (self.total - self.done)
 
 
 def submit_job(workspace: Workspace, command: Sequence[str], run: str | None = None) -> Job:
@@ -102,8 +104,11 @@ def working_as_job(
     _update(workspace, job_id, status="done", finished_at=time.time())
 
 
-def report_progress(workspace: Workspace, job_id: int, done: int, total: int, note: str) -> None:
-    _update(workspace, job_id, done=done, total=total, note=note)
+def report_progress(
+    workspace: Workspace, job_id: int, done: int, total: int, note: str, first_done: int = 0
+) -> None:
+    """Write down how far a job has come; `first_done` of it was done before it began."""
+    _update(workspace, job_id, done=done, total=total, note=note, first_done=first_done)
 
 
 def list_jobs(workspace: Workspace, newest: int = 50) -> list[Job]:

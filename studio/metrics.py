@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -10,22 +11,43 @@ from typing import Any
 
 FLUSH_SECONDS = 1.0
 
+log = logging.getLogger(__name__)
+
 
 class MetricsLog:
-    """Appends; what a killed process leaves is a prefix, perhaps with a torn last line."""
+    """Appends; what a killed process leaves is a prefix, perhaps with a torn last line.
+
+    Where the disk has no room, entries wait in memory until it has.
+    """
 
     def __init__(self, path: Path) -> None:
         _end_torn_line(path)
-        self._file = path.open("a", encoding="utf-8")
-        self._flushed_at = time.monotonic()
+        self._file = path.open("ab", buffering=0)
+        self._size = self._file.seek(0, os.SEEK_END)
+        self._waiting = bytearray()
+        self._written_at = time.monotonic()
 
     def append(self, batch: int, metrics: dict[str, float]) -> None:
-        self._file.write(json.dumps({"batch": batch, **metrics}) + "\n")
-        if time.monotonic() - self._flushed_at > FLUSH_SECONDS:
-            self._file.flush()
-            self._flushed_at = time.monotonic()
+        self._waiting += json.dumps({"batch": batch, **metrics}).encode() + b"\n"
+        if time.monotonic() - self._written_at > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, all or nothing."""
+        self._written_at = time.monotonic()
+        try:
+            written = self._file.write(self._waiting)
+        except OSError as error:
+            log.info("%s waits for room on the disk: %s", self._file.name, error.strerror)
+            return
+        if written == len(self._waiting):
+            self._size += written
+            self._waiting.clear()
+        else:
+            self._file.truncate(self._size)
 
     def close(self) -> None:
+        self.flush()
         self._file.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from latent.errors import UserError
 from studio.jobs import report_progress
 from studio.workspace import Workspace
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
 ROW_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class OnProgress(Protocol):
@@ -49,11 +53,15 @@ class Reporter:
     def task(self, what: str) -> Iterator[OnProgress]:
         """Report on one thing that takes a while."""
         show = self._show_bar if self._console.is_terminal else self._show_lines
+        first_done: int | None = None  # a resumed run, say, does not begin at 0
         with show(what) as display:
 
             def on_progress(done: int, total: int, note: str = "") -> None:
+                nonlocal first_done
+                if first_done is None:
+                    first_done = done
                 display(done, total, note)
-                self._write_row(what, done, total, note)
+                self._write_row(what, done, total, note, first_done)
 
             yield on_progress
 
@@ -81,28 +89,33 @@ class Reporter:
 
     @contextmanager
     def _show_lines(self, what: str) -> Iterator[OnProgress]:
-        began = time.monotonic()
-        due = began + FIRST_LINE_SECONDS
+        due = time.monotonic() + FIRST_LINE_SECONDS
+        first: tuple[float, int] | None = None  # when, and what was done by then
 
         def display(done: int, total: int, note: str = "") -> None:
-            nonlocal due
+            nonlocal due, first
             now = time.monotonic()
+            first = first or (now, done)
             if now < due and done < total:
                 return
             due = now + LINE_SECONDS if done < total else float("inf")
-            left = f", {_duration((now - began) / done * (total - done))} left" if done else ""
+            fresh = done - first[1]
+            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 else None
+            left = f", {_duration(left_s)} left" if left_s is not None else ""
             self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
 
         yield display
 
-    def _write_row(self, what: str, done: int, total: int, note: str) -> None:
+    def _write_row(self, what: str, done: int, total: int, note: str, first_done: int) -> None:
         now = time.monotonic()
         if self._job_id is None or (now < self._row_due and done < total):
             return
         self._row_due = now + ROW_SECONDS
-        report_progress(
-            self._workspace, self._job_id, done, total, f"{what}: {note}" if note else what
-        )
+        said = f"{what}: {note}" if note else what
+        try:
+            report_progress(self._workspace, self._job_id, done, total, said, first_done)
+        except UserError as error:  # a full disk, say, which is no reason to give the work up
+            log.info("%s", error)
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Bytes as people read and write them; decimal units, as disks are sold."""
+"""Bytes and durations as people read and write them; decimal units, as disks are sold."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 from latent.errors import UserError
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m)?\s*(?:(\d+(?:\.\d+)?)\s*s)?"
+)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?b?)", re.IGNORECASE)
 
 
@@ -33,3 +36,17 @@ def parse_bytes(text: str) -> int:
     if size_bytes == 0:
         raise UserError(f"'{text}' is no size. Write it as 200GB, 1.5 TB or 800MB.")
     return size_bytes
+
+
+def parse_duration(text: str) -> float:
+    """The seconds that a person means by 85m, 1h30m, 12 h or 90s.
+
+    Raises:
+        UserError: it is no duration, or none at all.
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    duration_s = 3600 * hours + 60 * minutes + seconds
+    if duration_s == 0:
+        raise UserError(f"'{text}' is no duration. Write it as 85m, 1h30m or 90s.")
+    return duration_s

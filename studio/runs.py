@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from checkpoints_index.catalogue import Catalogue, list_runs, open_catalogue
 from latent.errors import UserError
+from studio.events import is_paused
 from studio.jobs import ACTIVE, Job, cancel_job, training_job
 from studio.training.config import TrainingConfig
 from studio.workspace import Workspace
@@ -15,8 +16,8 @@ from studio.workspace import Workspace
 class RunSummary:
     """One run at a glance.
 
-    `status` is training, finished, stopped, failed, interrupted (its process is gone without a
-    word) or imported.
+    `status` is training, paused, finished, stopped, failed, interrupted (its process is gone
+    without a word) or imported.
     """
 
     name: str
@@ -66,11 +67,21 @@ def stop_run(workspace: Workspace, name: str) -> Job:
     return job
 
 
+def read_config(workspace: Workspace, name: str) -> TrainingConfig:
+    """How a run began to be trained; UserError where it was not trained here."""
+    open_catalogue(workspace.runs, name)
+    if not workspace.run_config(name).exists():
+        raise UserError(
+            f"Run '{name}' has no run.toml, so it cannot be trained on. Start one: studio train"
+        )
+    return TrainingConfig.read(workspace.run_config(name))
+
+
 def run_status(workspace: Workspace, catalogue: Catalogue) -> str:
     """How a run stands, in the words of `RunSummary`."""
     job = training_job(workspace, catalogue.run)
     if job is not None and job.status in ACTIVE:
-        return "training"
+        return "paused" if is_paused(workspace, catalogue.run) else "training"
     config_path = workspace.run_config(catalogue.run)
     if not config_path.exists():
         return "imported"

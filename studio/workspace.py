@@ -76,6 +76,19 @@ class Workspace:
     def metrics(self, name: str) -> Path:
         return self.run(name) / "metrics.jsonl"
 
+    def training_states(self, name: str) -> Path:
+        return self.run(name) / "training_state"
+
+    def tensorboard(self, name: str) -> Path:
+        return self.run(name) / "tensorboard"
+
+    def histograms(self, name: str) -> Path:
+        return self.run(name) / "histograms.jsonl"
+
+    def live_film(self, name: str) -> Path:
+        """Chunks of the film that grows while a run trains."""
+        return self.run(name) / "film"
+
     def preview(self, name: str) -> Path:
         """The pictures of the fixed points as training last saw them."""
         return self.run(name) / "preview.png"

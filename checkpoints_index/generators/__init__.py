@@ -10,12 +10,14 @@ from torch import nn
 from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
 from checkpoints_index.generators.foreign import build_foreign
+from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.skyline import SkylineGenerator
 from latent.errors import UserError
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
     "dcgan": DCGANGenerator,
+    "residual": ResidualGenerator,
     "skyline": SkylineGenerator,
 }
 

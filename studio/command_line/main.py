@@ -13,14 +13,18 @@ import typer
 from latent.errors import UserError
 from studio.command_line import (
     checkpoints,
+    compare,
+    control,
     datasets,
     explore,
+    film,
     house,
     housekeeping,
     importing,
     jobs,
     render,
     runs,
+    scores,
     specimens,
 )
 from studio.stopping import exit_on_sigterm
@@ -45,7 +49,11 @@ def begin(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
-for group in (house, runs, importing, checkpoints, housekeeping, explore):
+GROUPS = (
+    *(house, runs, control, film, compare, scores),
+    *(importing, checkpoints, housekeeping, explore),
+)
+for group in GROUPS:
     group.register(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(specimens.app, name="specimens")

@@ -11,10 +11,8 @@ from typing import Any
 from latent.errors import UserError
 from studio.datasets.listing import open_dataset
 from studio.training.config import TrainingConfig
-from studio.training.presets import DEMO
+from studio.training.presets import PRESETS
 from studio.workspace import Workspace
-
-PRESETS = {"small-and-quick": DEMO}
 
 
 def choose_config(
@@ -23,16 +21,20 @@ def choose_config(
     path: Path | None,
     preset: str | None,
     settings: Mapping[str, Any],
+    inherited: Mapping[str, Any] | None = None,
 ) -> TrainingConfig:
     """Settings of a preset, then of a TOML file, then named ones, for a dataset's picture size.
+
+    Args:
+        inherited: settings of another run, which come first.
 
     Raises:
         UserError: an unknown preset or setting, a value that does not fit, an unknown dataset.
     """
     image_size = open_dataset(workspace, dataset).manifest.image_size
-    values: dict[str, Any] = {"image_size": image_size}
+    values: dict[str, Any] = {"image_size": image_size, **(inherited or {})}
     if preset is not None:
-        values = {**_preset(preset), **values}
+        values = {**values, **_preset(preset), "image_size": image_size}
     if path is not None:
         TrainingConfig.read(path)  # its errors name the file
         values |= tomllib.loads(path.read_text(encoding="utf-8"))
@@ -42,4 +44,4 @@ def choose_config(
 def _preset(name: str) -> dict[str, Any]:
     if name not in PRESETS:
         raise UserError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
-    return dataclasses.asdict(PRESETS[name])
+    return dataclasses.asdict(PRESETS[name].config)

@@ -1,21 +1,42 @@
-"""The engine owns time: batches, checkpoints, previews, training states, stopping, resuming."""
+"""The engine owns time: batches, checkpoints, frames, states, stopping, resuming, going back."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
+from checkpoints_index.errors import DiskFullError
 from latent.errors import UserError
-from studio.training.batches import Batches
+from renderers.frames import FrameRenderer
+from studio.changes import CONTINUE, PAUSE, SAVE
 from studio.training.config import TrainingConfig
-from studio.training.recipes import Recipe, build_recipe
-from studio.training.state import list_states, load_state, save_state
+from studio.training.control import Orders
+from studio.training.differences import differences
+from studio.training.guards import DivergedError, Rollbacks, read_finite
+from studio.training.processes import Processes
+from studio.training.recipes import Recipe
+from studio.training.state import (
+    DamagedStateError,
+    keep_state,
+    list_states,
+    load_state,
+    save_state,
+)
+from studio.training.stopwatch import Stopwatch
+
+PAUSE_SECONDS = 0.2  # between two looks of a run that was told to wait
+PATIENCE_SECONDS = 5.0  # between two looks at a full disk
+EXACT_EVERY = 16  # batches between those whose phases are timed to the end on a GPU
+WARM_UPS = "d_warm_ups"  # updates of D before the first of G, among the recipe's numbers
 
 
 class Checkpoints(Protocol):
@@ -28,110 +49,316 @@ class Checkpoints(Protocol):
     def truncate(self, after_batch: int) -> None: ...
 
 
-def train(
-    config: TrainingConfig,
-    pixels: np.ndarray,
-    checkpoints: Checkpoints,
-    folder: Path,
-    fixed_z: Tensor,
-    *,
-    until_batch: int,
-    device: str | torch.device = "cpu",
-    observe: Callable[[int, dict[str, float]], None] = lambda batch, metrics: None,
-    on_frames: Callable[[int, np.ndarray], None] = lambda batch, frames: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> int:
-    """Train up to a batch, going on from the newest training state where there is one.
+class Film(Protocol):
+    """Where the frames of the fixed points go."""
 
-    Batch k is the k-th generator update, and appends checkpoint k. On a CPU, a run that was
-    stopped and resumed is bit-identical to one that was not.
+    def add(self, batch: int, frames: np.ndarray) -> None: ...
+    def close_chunk(self) -> None: ...
+    def truncate(self, batch: int) -> None: ...
+
+
+class Control(Protocol):
+    """What a person wants of the run."""
+
+    def go_on_from(self, batch: int) -> TrainingConfig: ...
+    def look(self, batch: int) -> Orders: ...
+    def go_back(self, from_batch: int, to_batch: int, factor: float) -> TrainingConfig: ...
+
+
+class Data(Iterator[Tensor], Protocol):
+    """Draws batches of real pictures without end; its state says where it stands."""
+
+    state: dict[str, Any]
+
+
+Observe = Callable[[int, dict[str, float], np.ndarray | None], None]
+Tell = Callable[[int, str, str], None]  # a batch, the kind of an event, and its text
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What belongs to the one process that keeps and tells.
 
     Args:
-        config: how to train.
-        pixels: uint8 [count, S, S, 3], the dataset.
-        checkpoints: those later than the training state are dropped, and made again.
-        folder: of the run; states are kept in `training_state/`.
-        fixed_z: float32 [P, z_dim], latent points whose pictures are shown while training.
-        until_batch: the last batch to train.
-        device: where to train.
-        observe: called with each batch's number and metrics.
-        on_frames: called with a batch's number and uint8 [P, S, S, 3]: at the first batch, every
-            `config.preview_every` batches, and at the end.
+        checkpoints: takes the generator of every batch.
+        film: takes the frames of the fixed points.
+        control: says what a person wants.
+        choose_points: float32 [P, z_dim], so many fixed points as are asked for.
+        observe: called with each batch's number, its metrics, and the frames of the fixed points,
+            uint8 [P, S, S, 3], where they were rendered.
+        tell: told every event.
+    """
+
+    checkpoints: Checkpoints
+    film: Film
+    control: Control
+    choose_points: Callable[[int], Tensor]
+    observe: Observe
+    tell: Tell
+
+
+class Training:
+    """One sitting of a run. Batch k is the k-th generator update, and appends checkpoint k.
+
+    On a CPU, a run that was killed and resumed is bit-identical to one that was not.
+
+    Args:
+        recipe: untrained; it is put where the newest training state stands.
+        data: the real pictures.
+        states: the folder of training states.
+        watch: counts where the time goes.
+        processes: all that train together; each has its own recipe and data.
+        around: of the main process; the others have none.
         should_stop: asked before each batch; a true answer ends the training cleanly.
-
-    Returns:
-        The last batch trained.
-
-    Raises:
-        UserError: pixels of another size, a state that does not fit, or training that diverged.
+        stop_at: moment of `time.monotonic` by which everything is to be saved.
     """
-    device = torch.device(device)
-    recipe = build_recipe(config, device)
-    batches = Batches(
-        pixels, config.image_size, config.batch_size, config.seed, config.random_flips, device
-    )
-    states, fixed_z = folder / "training_state", fixed_z.to(device)
-    begin(states, recipe, batches, checkpoints)
-    first_batch, saved, shown = recipe.batch + 1, recipe.batch, None
 
-    while recipe.batch < until_batch and not should_stop():
-        metrics = measured(recipe, recipe.step(next(batches)))
-        checkpoints.append(recipe.batch, recipe.rendered.state_dict())
-        observe(recipe.batch, metrics)
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Data,
+        states: Path,
+        watch: Stopwatch,
+        processes: Processes,
+        around: Surroundings | None,
+        should_stop: Callable[[], bool] = lambda: False,
+        stop_at: float = float("inf"),
+    ) -> None:
+        self._recipe, self._data, self._states, self._watch = recipe, data, states, watch
+        self._processes, self._around = processes, around
+        self._should_stop, self._stop_at = should_stop, stop_at
+        self._renderer, self._process = FrameRenderer(), psutil.Process()
+        self._rollbacks = Rollbacks()
+        self._is_paused = False
+        self._saved_batch, self._saved_at, self._saving_s = -1, time.monotonic(), 1.0
+        self._saved_settings: dict[str, Any] = {}
+        self._began, self._longest_s = time.monotonic(), 0.0
 
-        if recipe.batch == first_batch or recipe.batch % config.preview_every == 0:
-            on_frames(recipe.batch, frames_of(recipe, fixed_z))
-            shown = recipe.batch
-        if recipe.batch % config.state_every == 0:
-            checkpoints.flush()
-            save_state(states, recipe, batches)
-            saved = recipe.batch
+    def run(self, until_batch: int) -> int:
+        """Train up to a batch, going on from the newest training state where there is one.
 
-    checkpoints.flush()
-    if saved != recipe.batch:
-        save_state(states, recipe, batches)
-    if shown != recipe.batch and recipe.batch > 0:
-        on_frames(recipe.batch, frames_of(recipe, fixed_z))
-    return recipe.batch
+        Returns:
+            The last batch trained.
 
+        Raises:
+            UserError: a state of other networks, checkpoints without a state, or training that
+                diverges however often it goes back.
+        """
+        recipe = self._recipe
+        self._begin()
+        while recipe.batch < until_batch:
+            # What a person wants, the same for all processes.
+            orders = self._processes.agree(self._receive())
+            if orders.stop:
+                break
+            if self._obey(orders):
+                continue
 
-def begin(states: Path, recipe: Recipe, batches: Batches, checkpoints: Checkpoints) -> None:
-    """Go on from the newest state, or save the first one; then drop later checkpoints."""
-    saved = list_states(states)
-    if saved:
-        load_state(saved[-1], recipe, batches)
-    elif checkpoints.last_batch is not None:
-        raise UserError(
-            f"This run has checkpoints up to batch {checkpoints.last_batch}, but no training state "
-            f"in {states}, so it cannot go on. Train under another name."
+            # One generator update; one that diverges sends the run back.
+            self._watch.exact = recipe.batch % EXACT_EVERY == 0
+            try:
+                numbers = read_finite(recipe, recipe.step(self._data, self._watch))
+            except DivergedError as trouble:
+                self._go_back(trouble)
+                continue
+            self._rollbacks.passed(recipe.batch, numbers)
+
+            # What came of it is kept and shown.
+            if self._around is not None:
+                self._keep(self._around, numbers, last=recipe.batch == until_batch)
+        if self._around is not None:
+            self._save(self._around)
+        return recipe.batch
+
+    def _begin(self) -> None:
+        """Go on from the newest state, or save the first one; drop what is later than it."""
+        batch = self._load_newest()
+        if self._around is not None:
+            if batch is None:
+                self._begin_anew(self._around)
+            self._around.checkpoints.truncate(self._recipe.batch)
+            self._around.film.truncate(self._recipe.batch)
+            self._recipe.configure(self._around.control.go_on_from(self._recipe.batch))
+            self._tell_resumed(batch)
+            self._choose_points(self._around)
+        self._recipe.configure(self._processes.agree(self._recipe.config))
+        self._warm_up()
+        self._began = time.monotonic()
+
+    def _load_newest(self) -> int | None:
+        """The batch that the run goes on from; None where it begins."""
+        paths = list_states(self._states)
+        for number, path in enumerate(reversed(paths), 1):
+            try:
+                self._saved_settings = load_state(path, self._recipe, self._data)
+            except DamagedStateError as error:
+                if number == len(paths):
+                    raise
+                self._tell("resumed", f"{error} The one before it is used.")
+                continue
+            self._saved_batch = self._recipe.batch
+            return self._recipe.batch
+        return None
+
+    def _tell_resumed(self, batch: int | None) -> None:
+        """Say where the run goes on, and what is set otherwise than when the state was saved."""
+        if batch is None:
+            return
+        self._tell("resumed", f"goes on from the training state of batch {batch:,}")
+        for difference in differences(self._saved_settings, self._recipe.config):
+            self._tell("changed", f"{difference}, in run.toml")
+
+    def _begin_anew(self, around: Surroundings) -> None:
+        if around.checkpoints.last_batch is not None:
+            raise UserError(
+                f"This run has checkpoints up to batch {around.checkpoints.last_batch}, but no "
+                f"training state in {self._states}, so it cannot go on. Train under another name."
+            )
+        self._tell("started", "training began")
+        self._save(around)
+
+    def _warm_up(self) -> None:
+        """Let D see real and generated pictures before G begins; a killed warm-up begins anew."""
+        recipe, done = self._recipe, self._recipe.numbers.get(WARM_UPS, 0)
+        wanted = recipe.config.d_warm_up if recipe.batch == 0 else 0
+        if done >= wanted:
+            return
+        for _ in range(int(done), wanted):
+            read_finite(recipe, recipe.warm_up(self._data, self._watch))
+        recipe.numbers[WARM_UPS] = wanted
+        self._tell("saved", f"D saw {wanted:,} batches before G begins")
+        if self._around is not None:
+            self._save(self._around, again=True)
+
+    def _receive(self) -> Orders:
+        """What the main process was told; the others hear it from there."""
+        if self._around is None:
+            return Orders(self._recipe.config)
+        late = time.monotonic() + self._ending_s > self._stop_at
+        orders = self._around.control.look(self._recipe.batch + 1)
+        return dataclasses.replace(orders, stop=late or self._should_stop())
+
+    @property
+    def _ending_s(self) -> float:
+        """Seconds that one more batch and everything after it may take."""
+        return 2 * (self._longest_s + self._saving_s) + 1
+
+    def _obey(self, orders: Orders) -> bool:
+        """Do what was asked for; True while the run has to wait."""
+        if orders.config != self._recipe.config:
+            points = self._recipe.config.fixed_points
+            self._recipe.configure(orders.config)
+            if self._around is not None and points != orders.config.fixed_points:
+                self._choose_points(self._around)
+        for request in orders.requests:
+            self._answer(request)
+        if self._is_paused:
+            time.sleep(PAUSE_SECONDS)
+            self._began = time.monotonic()
+        return self._is_paused
+
+    def _answer(self, request: str) -> None:
+        if request == SAVE and self._around is not None:
+            path = keep_state(self._save(self._around))
+            self._tell("saved", f"training state of batch {int(path.stem):,} kept for good")
+        elif request == PAUSE and not self._is_paused:
+            self._is_paused = True
+            self._tell("paused", "paused as asked")
+        elif request == CONTINUE and self._is_paused:
+            self._is_paused = False
+            self._tell("continued", "going on")
+
+    def _keep(self, around: Surroundings, numbers: dict[str, float], last: bool) -> None:
+        """Append the checkpoint, render the frames, tell the numbers, save the state."""
+        recipe, config = self._recipe, self._recipe.config
+        batch = recipe.batch
+        if batch % config.checkpoint_every == 0 or last:
+            with self._watch("checkpoint"):
+                weights = recipe.rendered.state_dict()
+                self._patiently(lambda: around.checkpoints.append(batch, weights))
+        frames = None
+        films = config.film_every > 0 and batch % config.film_every == 0
+        if films or last or batch == 1 or batch % config.preview_every == 0:
+            with self._watch("frames"):
+                frames = self._renderer.render(recipe.rendered, self._fixed_z)
+                if films:
+                    around.film.add(batch, frames)
+        around.observe(batch, numbers | self._measure(), frames)
+        late = time.monotonic() - self._saved_at > 60 * config.state_minutes
+        if late or batch % config.state_every == 0:
+            self._save(around)
+
+    def _measure(self) -> dict[str, float]:
+        """What a batch took, in seconds and memory, and its learning rates."""
+        now, config = time.monotonic(), self._recipe.config
+        seconds, self._began = now - self._began, now
+        self._longest_s = max(seconds, 0.9 * self._longest_s)
+        rates = {
+            f"learning_rate_{name[-1]}": optimizer.param_groups[0]["lr"]
+            for name, optimizer in self._recipe.optimizers.items()
+        }
+        on_gpu = self._processes.device.type == "cuda"
+        memory = torch.cuda.max_memory_allocated() if on_gpu else self._process.memory_info().rss
+        return {
+            **rates,
+            **{name: round(spent, 5) for name, spent in self._watch.take().items()},
+            "seconds": round(seconds, 5),
+            "pictures_per_s": round(config.batch_size / max(seconds, 1e-9), 2),
+            "memory_bytes": memory,
+        }
+
+    def _save(self, around: Surroundings, again: bool = False) -> Path:
+        """Save the training state, once everything before it is safely on disk."""
+        path = self._states / f"{self._recipe.batch}.safetensors"
+        if self._saved_batch == self._recipe.batch and not again and path.exists():
+            return path
+        began = time.monotonic()
+        self._patiently(around.checkpoints.flush)
+        around.film.close_chunk()
+        self._patiently(lambda: save_state(self._states, self._recipe, self._data))
+        self._saved_batch, self._saved_at = self._recipe.batch, time.monotonic()
+        self._saving_s = self._saved_at - began
+        return path
+
+    def _go_back(self, trouble: DivergedError) -> None:
+        """Go on from the newest state with lower learning rates."""
+        config = self._recipe.config
+        number = self._rollbacks.count(trouble, config.rollbacks)
+        to_batch = self._load_newest()
+        assert to_batch is not None, "the first state is saved before the first batch"
+        if self._around is not None:
+            self._around.checkpoints.truncate(to_batch)
+            self._around.film.truncate(to_batch)
+            config = self._around.control.go_back(trouble.batch, to_batch, config.rollback_factor)
+        self._recipe.configure(self._processes.agree(config))
+        self._tell(
+            "rolled_back",
+            f"{trouble} Back at batch {to_batch:,}, learning rates times "
+            f"{config.rollback_factor:g} (try {number} of {config.rollbacks})",
+            trouble.batch,
         )
-    else:
-        save_state(states, recipe, batches)
-    checkpoints.truncate(recipe.batch)
 
+    def _choose_points(self, around: Surroundings) -> None:
+        points = around.choose_points(self._recipe.config.fixed_points)
+        self._fixed_z = points.to(self._processes.device)
 
-def measured(recipe: Recipe, metrics: dict[str, Tensor]) -> dict[str, float]:
-    """The metrics as numbers, brought over from the device at once.
+    def _patiently(self, keep: Callable[[], Any]) -> None:
+        """Do what needs room on the disk; while it is full, the run waits."""
+        waited = False
+        while True:
+            try:
+                keep()
+                break
+            except DiskFullError as error:
+                if self._should_stop():
+                    raise
+                if not waited:
+                    self._tell("paused", str(error))
+                waited = True
+                time.sleep(PATIENCE_SECONDS)
+        if waited:
+            self._tell("continued", "there is room on the disk again")
 
-    Raises:
-        UserError: a metric or a weight is not finite.
-    """
-    weights = [t for t in recipe.rendered.state_dict().values() if t.is_floating_point()]
-    scalars = [*metrics.values(), torch.nn.utils.get_total_norm(weights)]
-    *values, norm = torch.stack(scalars).tolist()
-    numbers = dict(zip(metrics, values, strict=True))
-    if not all(map(math.isfinite, [*values, norm])):
-        shown = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
-        raise UserError(
-            f"Training diverged at batch {recipe.batch} ({shown}): losses and weights must be "
-            "finite. The checkpoints before it are kept. Train another run with lower rates."
-        )
-    return numbers
-
-
-@torch.inference_mode()
-def frames_of(recipe: Recipe, z: Tensor) -> np.ndarray:
-    """The pictures of latent points [P, z_dim] as the generator stands: uint8 [P, S, S, 3]."""
-    pictures = recipe.rendered(z).float().clamp(-1, 1)
-    levels = ((pictures + 1) * 127.5).round().to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    def _tell(self, kind: str, text: str, batch: int | None = None) -> None:
+        if self._around is not None:
+            self._around.tell(self._recipe.batch if batch is None else batch, kind, text)

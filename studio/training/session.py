@@ -2,96 +2,51 @@
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.files import create_whole
-from checkpoints_index.promise import Promise
 from latent.errors import UserError
-from latent.points import sample_points
-from renderers.pictures import save_picture
-from renderers.sheets import arrange_grid, enlarge
+from latent.points import LatentPoint, sample_points
 from studio.datasets.listing import open_dataset
-from studio.devices import choose_device
 from studio.events import record_event
 from studio.memory import keep_freed_memory
-from studio.metrics import MetricsLog
-from studio.pins import forget_pins
-from studio.points import FIXED, forget_points, keep_points, points_of
+from studio.points import FIXED, keep_points, points_of
 from studio.progress import OnProgress
+from studio.runs import read_config
+from studio.training.batches import Batches
 from studio.training.config import TrainingConfig
-from studio.training.engine import train
+from studio.training.control import Control
+from studio.training.engine import Surroundings, Training
+from studio.training.live_film import LiveFilm
+from studio.training.processes import Processes
+from studio.training.recipes import Recipe, build_recipe
+from studio.training.stopwatch import Stopwatch
+from studio.training.watching import Watcher
 from studio.workspace import Workspace
 
-PREVIEW_HEIGHT_PX = 160
-
-
-def create_run(workspace: Workspace, name: str, config: TrainingConfig, storage: str) -> None:
-    """Make a run: its configuration, its place in the index, and its fixed latent points.
-
-    Raises:
-        UserError: the run exists, the dataset does not, their sizes differ, or a quality is asked
-            of exact storage.
-    """
-    check_quality(config, storage)
-    dataset = open_dataset(workspace, config.dataset)
-    if dataset.manifest.image_size != config.image_size:
-        raise UserError(
-            f"Dataset '{config.dataset}' has pictures of {dataset.manifest.image_size} pixels, the "
-            f"run wants image_size {config.image_size}. Prepare the dataset at that size."
-        )
-    index = CheckpointIndex(workspace.runs)
-    folder = workspace.run(name)
-    if name in index:
-        raise UserError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
-    config.generator_spec().build()
-    folder.mkdir(parents=True, exist_ok=True)
-    create_whole(workspace.run_config(name), config.to_toml().encode())
-    points = sample_points(0, range(config.fixed_points), config.z_dim)
-    forget_points(workspace, name)
-    forget_pins(workspace, name)
-    keep_points(workspace, name, points, origin=FIXED)
-    promise = Promise.of_quality(config.quality)
-    index.create(name, config.generator_spec(), storage, promise).close()
-
-
-def check_quality(config: TrainingConfig, storage: str) -> None:
-    """Refuse a quality that would change nothing."""
-    if storage == "exact" and config.quality != TrainingConfig.quality:
-        raise UserError(
-            f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
-            "bit. Leave --quality out, or --storage exact."
-        )
-
-
-def extend_run(workspace: Workspace, name: str, batches: int) -> None:
-    """Let a run go on to a later batch, and remember it."""
-    config = read_config(workspace, name)
-    if batches != config.batches:
-        changed = dataclasses.replace(config, batches=batches)
-        create_whole(workspace.run_config(name), changed.to_toml().encode())
-        text = f"batches: {config.batches:,} -> {batches:,}"
-        record_event(workspace, name, None, "changed", text)
-
-
-def read_config(workspace: Workspace, name: str) -> TrainingConfig:
-    """How a run is trained; UserError where it was not trained here."""
-    if not workspace.run_config(name).exists():
-        raise UserError(
-            f"Run '{name}' has no run.toml, so it cannot be trained on. Start one: studio train"
-        )
-    return TrainingConfig.read(workspace.run_config(name))
+log = logging.getLogger(__name__)
 
 
 def train_run(
-    workspace: Workspace, name: str, on_progress: OnProgress, should_stop: Callable[[], bool]
+    workspace: Workspace,
+    name: str,
+    on_progress: OnProgress,
+    should_stop: Callable[[], bool],
+    duration_s: float = float("inf"),
 ) -> tuple[str, int]:
     """Train a run until its last batch, or until asked to stop, and go on from where it was.
+
+    Where several processes train together, each calls this, and the main one writes.
+
+    Args:
+        duration_s: by then everything is saved and the run has stopped.
 
     Returns:
         ("finished" or "stopped", the last batch trained).
@@ -99,59 +54,135 @@ def train_run(
     Raises:
         UserError: unknown run, missing dataset, diverged training, full disk, a second writer.
     """
+    stop_at = time.monotonic() + duration_s
     keep_freed_memory()
     config = read_config(workspace, name)
-    dataset = open_dataset(workspace, config.dataset)
-    fixed_z = torch.stack([point.z for point in points_of(workspace, name, origin=FIXED)])
-    pace = _Pace(config.batches, on_progress)
-
-    with CheckpointIndex(workspace.runs)[name] as checkpoints:
-        metrics = MetricsLog(workspace.metrics(name))
-        before = checkpoints.last_batch
-        text = "training began" if before is None else f"resumed, with checkpoints to {before:,}"
-        record_event(workspace, name, before, "started" if before is None else "resumed", text)
-
-        def observe(batch: int, numbers: dict[str, float]) -> None:
-            metrics.append(batch, {**numbers, "seconds": pace.tick(batch, numbers)})
-
-        try:
-            last = train(
-                config,
-                dataset.pixels,
-                checkpoints,
-                workspace.run(name),
-                fixed_z,
-                until_batch=config.batches,
-                device=choose_device(),
-                observe=observe,
-                on_frames=lambda batch, frames: _save_preview(workspace, name, frames),
-                should_stop=should_stop,
+    processes = Processes.join()
+    try:
+        with ExitStack() as stack:
+            feed = stack.enter_context(closing(Feed(workspace, config, processes)))
+            recipe = build_recipe(config, processes, feed.nulls)
+            around = None
+            if processes.is_main:
+                around = stack.enter_context(
+                    surroundings(workspace, name, recipe, config, on_progress)
+                )
+            training = Training(
+                recipe,
+                feed,
+                workspace.training_states(name),
+                Stopwatch(processes.device),
+                processes,
+                around,
+                should_stop,
+                stop_at,
             )
+            last = training.run(config.batches)
+    finally:
+        processes.leave()
+    return ("finished" if last >= config.batches else "stopped"), last
+
+
+class Feed(Iterator[Tensor]):
+    """The real pictures, and beside them those of what is not wanted, with one state for both."""
+
+    def __init__(self, workspace: Workspace, config: TrainingConfig, processes: Processes) -> None:
+        def open_batches(dataset: str, seed: int) -> Batches:
+            pixels = open_dataset(workspace, dataset).pixels
+            size, device = config.image_size, processes.device
+            flips = config.random_flips
+            return Batches(pixels, size, config.batch_size, seed, flips, device, processes)
+
+        self._reals = open_batches(config.dataset, config.seed)
+        self.nulls = None
+        if config.null_pictures:
+            self.nulls = open_batches(config.null_pictures, config.seed + 1)
+
+    def __next__(self) -> Tensor:
+        return next(self._reals)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        nulls = {} if self.nulls is None else {"nulls": self.nulls.state}
+        return {**self._reals.state, **nulls}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        own = dict(state)
+        nulls = own.pop("nulls", None)
+        self._reals.state = own
+        if self.nulls is not None and nulls is not None:
+            self.nulls.state = nulls
+
+    def close(self) -> None:
+        self._reals.close()
+        if self.nulls is not None:
+            self.nulls.close()
+
+
+@contextmanager
+def surroundings(
+    workspace: Workspace, name: str, recipe: Recipe, config: TrainingConfig, on_progress: OnProgress
+) -> Iterator[Surroundings]:
+    """Everything that a run writes, open; how the sitting ends is recorded."""
+    with ExitStack() as stack:
+        checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
+        events = EventLog(workspace, name)
+        pixels = open_dataset(workspace, config.dataset).pixels
+
+        def tell(batch: int, kind: str, text: str) -> None:
+            events.tell(batch, kind, text)
+            watcher.note(batch, kind, text)
+
+        watcher = Watcher(workspace, name, recipe, pixels, config.batches, tell, on_progress)
+        stack.enter_context(closing(watcher))
+        labels = [point.label for point in points_of(workspace, name, FIXED)]
+        film = LiveFilm(
+            workspace.live_film(name),
+            labels,
+            on_failure=lambda reason: tell(recipe.batch, "alarm", f"Film ended: {reason}"),
+        )
+        stack.enter_context(closing(film))
+
+        def choose_points(count: int) -> Tensor:
+            points = choose_fixed_points(workspace, name, count, config.z_dim)
+            film.change_points([point.label for point in points])
+            return torch.stack([point.z for point in points])
+
+        control = Control(workspace, name, config)
+        try:
+            yield Surroundings(checkpoints, film, control, choose_points, watcher.look, tell)
         except UserError as error:
-            record_event(workspace, name, checkpoints.last_batch, "failed", str(error))
+            tell(recipe.batch, "failed", str(error))
             raise
-        finally:
-            metrics.close()
-    status = "finished" if last >= config.batches else "stopped"
-    record_event(workspace, name, last, status, f"{status} at batch {last:,}")
-    return status, last
+        status = "finished" if recipe.batch >= config.batches else "stopped"
+        tell(recipe.batch, status, f"{status} at batch {recipe.batch:,}")
 
 
-class _Pace:
-    """Seconds from batch to batch, told to whoever watches."""
-
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
-        self._total, self._on_progress = total, on_progress
-        self._before = time.monotonic()
-
-    def tick(self, batch: int, numbers: dict[str, float]) -> float:
-        now = time.monotonic()
-        seconds, self._before = now - self._before, now
-        note = "  ".join(f"{name} {value:.2f}" for name, value in numbers.items())
-        self._on_progress(batch, self._total, note)
-        return round(seconds, 4)
+def choose_fixed_points(
+    workspace: Workspace, run: str, count: int, z_dim: int
+) -> list[LatentPoint]:
+    """The first of a run's fixed points, and further ones where there are too few."""
+    points = points_of(workspace, run, FIXED)
+    if len(points) < count:
+        keep_points(workspace, run, sample_points(0, range(count), z_dim), origin=FIXED)
+        points = points_of(workspace, run, FIXED)
+    return points[:count]
 
 
-def _save_preview(workspace: Workspace, name: str, frames: np.ndarray) -> None:
-    scale = max(1, PREVIEW_HEIGHT_PX // frames.shape[1])
-    save_picture(arrange_grid(enlarge(frames, scale), gap_px=4), workspace.preview(name))
+class EventLog:
+    """Records events; where the disk has no room for one, it waits for the next."""
+
+    def __init__(self, workspace: Workspace, run: str) -> None:
+        self._workspace, self._run = workspace, run
+        self._waiting: list[tuple[int, str, str]] = []
+
+    def tell(self, batch: int, kind: str, text: str) -> None:
+        self._waiting.append((batch, kind, text))
+        log.warning("%s, batch %s: %s", self._run, f"{batch:,}", text)
+        try:
+            while self._waiting:
+                record_event(self._workspace, self._run, *self._waiting[0])
+                self._waiting.pop(0)
+        except UserError as error:
+            log.warning("%s", error)

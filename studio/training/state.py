@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+import xxhash
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from checkpoints_index.files import create_whole
+from checkpoints_index.errors import DiskFullError
+from checkpoints_index.files import create_whole, sync_folder
 from latent.errors import UserError
-from studio.training.batches import Batches
+from studio.training.differences import check_same_networks
 from studio.training.recipes import Recipe
 
 KEPT = 2
+FOR_GOOD = "kept"  # the folder of those that somebody asked for
 
 
-def save_state(folder: Path, recipe: Recipe, batches: Batches) -> Path:
+class DamagedStateError(UserError):
+    """A state is not what was saved, or is of another run."""
+
+
+class Data(Protocol):
+    """What draws the batches; its state is JSON."""
+
+    state: dict[str, Any]
+
+
+def save_state(folder: Path, recipe: Recipe, data: Data) -> Path:
     """Write `folder/BATCH.safetensors`, whole or not at all, and drop all but the newest two.
 
     Raises:
-        UserError: there is no room, or the folder cannot be written; older states are untouched.
+        DiskFullError: there is no room; older states are untouched.
+        UserError: the folder cannot be written.
     """
     path = folder / f"{recipe.batch}.safetensors"
+    tensors = dict(tensors_of(recipe))
     facts = {
         "batch": recipe.batch,
-        "data": batches.state,
+        "digest": digest(tensors),
+        "data": data.state,
+        "numbers": recipe.numbers,
+        "config": asdict(recipe.config),
         "param_groups": {n: o.state_dict()["param_groups"] for n, o in recipe.optimizers.items()},
     }
-    content = save(dict(tensors_of(recipe)), {"training_state": json.dumps(facts)})
+    content = save(tensors, {"training_state": json.dumps(facts)})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         create_whole(path, content)
     except OSError as error:
-        raise UserError(
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (DiskFullError if full else UserError)(
             f"The training state at batch {recipe.batch} ({len(content):,} bytes) was not saved "
             f"to {folder}: {error.strerror}. Put that right and resume from the one before."
         ) from error
@@ -47,30 +68,82 @@ def save_state(folder: Path, recipe: Recipe, batches: Batches) -> Path:
     return path
 
 
-def load_state(path: Path, recipe: Recipe, batches: Batches) -> None:
+def keep_state(path: Path) -> Path:
+    """Keep a state for good, beside the newest two; it shares their room on the disk."""
+    kept = path.parent / FOR_GOOD / path.name
+    kept.parent.mkdir(exist_ok=True)
+    kept.unlink(missing_ok=True)
+    kept.hardlink_to(path)
+    sync_folder(kept.parent)
+    return kept
+
+
+def load_state(path: Path, recipe: Recipe, data: Data) -> dict[str, Any]:
     """Put a recipe and its data where they stood when the state was saved.
 
+    Returns:
+        The settings that were in force then; none in states of old.
+
     Raises:
-        UserError: the file is damaged, or is of other networks.
+        DamagedStateError: the file is damaged.
+        UserError: it is of other networks.
+    """
+    facts, tensors = read_state(path)
+    settings = dict(facts.get("config", {}))
+    check_same_networks(settings, recipe.config)
+    try:
+        restore(recipe, tensors, facts["param_groups"])
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise _unusable(path, error) from error
+    recipe.batch = facts["batch"]
+    recipe.numbers.update(facts.get("numbers", {}))
+    data.state = facts["data"]
+    return settings
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts of a state, such as its batch and its settings, and its tensors by name.
+
+    Raises:
+        UserError: the file is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["training_state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        restore(recipe, tensors, facts["param_groups"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"The training state {path} does not fit this run or is damaged: {error}. "
-            "Delete it to go on from the one before."
-        ) from error
-    recipe.batch = facts["batch"]
-    batches.state = facts["data"]
+        if facts.get("digest") not in (None, digest(tensors)):
+            raise ValueError("its checksum differs")
+        return facts, tensors
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> DamagedStateError:
+    return DamagedStateError(
+        f"The training state {path} does not fit this run or is damaged: {error}. "
+        "Delete it to go on from the one before."
+    )
+
+
+def find_state(folder: Path, batch: int) -> Path | None:
+    """The state at a batch, be it kept for good or one of the newest two."""
+    name = f"{batch}.safetensors"
+    return next((p for p in (folder / name, folder / FOR_GOOD / name) if p.exists()), None)
 
 
 def list_states(folder: Path) -> list[Path]:
-    """The complete states in a folder, oldest first."""
+    """The newest states in a folder, oldest first."""
     paths = (path for path in folder.glob("*.safetensors") if path.stem.isdigit())
     return sorted(paths, key=lambda path: int(path.stem))
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """xxh3 of all tensors, by name."""
+    hashed = xxhash.xxh3_128()
+    for name in sorted(tensors):
+        hashed.update(name.encode())
+        hashed.update(tensors[name].detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
 
 
 def tensors_of(recipe: Recipe) -> Iterator[tuple[str, Tensor]]:

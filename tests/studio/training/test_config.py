@@ -35,7 +35,7 @@ def test_an_unknown_key_is_refused_with_the_closest_known_one(tmp_path):
 
 
 def test_an_unknown_key_that_is_like_no_other_is_refused_with_all_known_ones():
-    with pytest.raises(UserError, match=r"'xyzzy'. Known: dataset, recipe"):
+    with pytest.raises(UserError, match=r"'xyzzy'. Known: dataset, null_pictures, recipe"):
         TrainingConfig.from_dict({"xyzzy": 1})
 
 
@@ -50,7 +50,7 @@ def test_an_unknown_key_that_is_like_no_other_is_refused_with_all_known_ones():
         ("learning_rate_d", "fast"),
         ("betas", [0.5]),
         ("betas", [0.5, 1.0]),
-        ("loss", "wasserstein"),
+        ("loss", "earth"),
         ("discriminator_norm", 3),
         ("augmentation", "color,blur"),
         ("ema", 1.0),
@@ -89,3 +89,8 @@ def test_the_generator_spec_carries_the_sizes_beside_the_options():
 
 def test_the_config_knows_all_augmentations_there_are():
     assert set(AUGMENTATION_NAMES) == set(AUGMENTATIONS)
+
+
+def test_an_augmentation_that_adapts_needs_one_to_adapt():
+    with pytest.raises(UserError, match="augmentation is empty"):
+        TrainingConfig(augmentation_target=0.6)

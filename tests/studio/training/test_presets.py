@@ -1,15 +1,67 @@
+import dataclasses
 from dataclasses import replace
+from itertools import repeat
 
+import pytest
 import torch
 
-from studio.training.presets import DEMO
+from studio.training.config import TrainingConfig
+from studio.training.presets import DEMO, PRESETS
+from studio.training.processes import Processes
 from studio.training.recipes import build_recipe
+from studio.training.stopwatch import Stopwatch
 
 
-def test_the_demo_can_be_trained_and_leaves_a_film_of_500_batches_or_more():
-    recipe = build_recipe(replace(DEMO, batch_size=2), torch.device("cpu"))
-    size = DEMO.image_size
-    metrics = recipe.step(torch.zeros(2, 3, size, size))
-    assert all(metric.isfinite() for metric in metrics.values())
-    assert recipe.rendered(torch.randn(1, DEMO.z_dim)).shape == (1, 3, size, size)
+def small(config: TrainingConfig) -> TrainingConfig:
+    """The same settings, in networks that a test can train: 32 px, a few channels, float32."""
+    return replace(
+        config,
+        image_size=32,
+        generator_options={**config.generator_options, "width": 0.05},
+        discriminator_width=0.05,
+        batch_size=4,
+        precision="float32",
+        compile=False,
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_trained(name):
+    config = small(PRESETS[name].config)
+    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    metrics = recipe.step(repeat(torch.zeros(4, 3, 32, 32)), Stopwatch())
+    assert all(torch.as_tensor(metric).isfinite() for metric in metrics.values())
+    assert recipe.rendered(torch.randn(1, config.z_dim)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_the_networks_that_it_names_at_their_full_size(name):
+    config = PRESETS[name].config
+    with torch.device("meta"):
+        z = torch.empty(2, config.z_dim)
+        pictures = config.generator_spec().build()(z)
+    assert pictures.shape == (2, 3, config.image_size, config.image_size)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_fits_datasets_of_other_picture_sizes(name):
+    config = PRESETS[name].config
+    with torch.device("meta"):
+        for image_size in (32, 1024):
+            replace(config, image_size=image_size).generator_spec().build()
+
+
+def test_a_preset_is_described_in_one_line_that_fits_a_screen():
+    for name, preset in PRESETS.items():
+        assert preset.name == name
+        assert 20 < len(preset.description) <= 90
+        assert preset.description.endswith(".")
+
+
+def test_no_two_presets_are_the_same():
+    configs = [dataclasses.astuple(preset.config) for preset in PRESETS.values()]
+    assert all(configs.count(config) == 1 for config in configs)
+
+
+def test_the_demo_leaves_a_film_of_500_batches_or_more():
     assert DEMO.batches >= 500

@@ -9,18 +9,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from checkpoints_index.generators.dcgan import SIZES
+from latent.errors import UserError
+
 
 class DCGANDiscriminator(nn.Module):
     """Halves the picture with 4x4 convolutions of stride 2 down to 4x4, then judges it.
 
     Args:
-        image_size: width and height of a picture in px, a power of two from 32.
+        image_size: width and height of a picture in px, a power of two from 32 to 1024.
         width: multiplies the channels of every layer: 64, 128, 256, 512, ... at width 1.
         max_channels: the most channels a layer has at width 1.
         norm: "batch" on all layers but the first (the paper), "spectral" (Miyato et al. 2018),
             or "none".
         minibatch_stddev: show the last layer how much the batch varies, against collapse
             (Karras et al. 2018, section 3).
+
+    Raises:
+        UserError: a size that is not among the above.
     """
 
     def __init__(
@@ -32,6 +38,11 @@ class DCGANDiscriminator(nn.Module):
         minibatch_stddev: bool = False,
     ) -> None:
         super().__init__()
+        if image_size not in SIZES:
+            raise UserError(
+                f"The discriminator 'dcgan' judges pictures of {', '.join(map(str, SIZES))} px, "
+                f"not {image_size}. Choose one of these as image_size."
+            )
         halvings = int(math.log2(image_size)) - 2
         channels = [
             max(1, round(width * min(max_channels, 64 * 2**level))) for level in range(halvings)

@@ -1,0 +1,150 @@
+"""Training that is killed at random moments and resumed, until so many kills have happened.
+
+One run is left alone; another, of the same settings, is ended with SIGKILL again and again, and
+resumed each time. Then every checkpoint of it must be bit-identical to the undisturbed run's, its
+index without a gap, its numbers one for every batch, its film one frame a batch, and its events
+must say where each sitting began. Prints one JSON document.
+
+    python -m benchmarks.killed_training [--kills 30] [--batches 1500] [--seed 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.store import report
+from checkpoints_index import CheckpointIndex
+from renderers.video import count_frames
+from studio.events import list_events
+from studio.films.live import join_live_film
+from studio.metrics import read_metrics
+from studio.training.state import list_states
+from studio.workspace import Workspace
+
+TINY = {
+    "generator_options": "{width=0.05}",
+    "discriminator_width": 0.05,
+    "z_dim": 16,
+    "batch_size": 4,
+    "state_every": 40,
+    "preview_every": 20,
+    "score_every": 100,
+    "histograms_every": 100,
+    "augmentation": "color,translation,cutout",
+    "label_noise": 0.1,
+    "label_flips": 0.05,
+    "d_updates": 2,
+    "d_warm_up": 5,
+    "schedule": "cosine",
+    "warm_up_batches": 50,
+}
+SHORTEST_S, LONGEST_S = 2.0, 14.0  # from the start of a process to its end by force
+
+
+def studio(root: Path, *words: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "studio", "--workspace", str(root), *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def prepare(root: Path) -> None:
+    """A dataset of streets that cross at random places."""
+    rng, pictures = np.random.default_rng(0), root / "pictures"
+    pictures.mkdir(parents=True)
+    for number in range(64):
+        picture = np.full((32, 32, 3), rng.integers(90, 200, 3), np.uint8)
+        row, column = rng.integers(4, 24, 2)
+        picture[row : row + 4] = picture[:, column : column + 4] = 240
+        Image.fromarray(picture).save(pictures / f"{number}.png")
+    words = ["datasets", "add", pictures, "--name", "streets", "--image-size", 32]
+    assert studio(root, *words).wait() == 0
+
+
+def train(root: Path, run: str, batches: int) -> subprocess.Popen:
+    """Begin a run, or go on with it."""
+    if run in CheckpointIndex(root / "runs"):
+        return studio(root, "resume", run)
+    settings = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+    words = ["train", "streets", "--run", run, "--batches", batches, "--storage", "exact"]
+    return studio(root, *words, *settings)
+
+
+def train_with_kills(root: Path, batches: int, kills: int, choose: random.Random) -> int:
+    """Train to the end; each sitting is killed until there were enough kills. Kills that hit."""
+    done = 0
+    while True:
+        process = train(root, "killed", batches)
+        if done < kills:
+            try:
+                process.wait(choose.uniform(SHORTEST_S, LONGEST_S))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                done += 1
+                report(f"{done} kills")
+                continue
+        if process.wait() == 0:
+            return done
+        raise RuntimeError("a resumed run failed; look at its events")
+
+
+def compare(root: Path, batches: int) -> dict[str, Any]:
+    workspace, index = Workspace.open(root), CheckpointIndex(root / "runs")
+    whole, killed = index["whole"], index["killed"]
+    differing = [
+        batch
+        for batch in whole.batches
+        if batch not in killed.batches or not same(whole.weights(batch), killed.weights(batch))
+    ]
+    states = [list_states(workspace.training_states(run))[-1] for run in ("whole", "killed")]
+    kinds = [event.kind for event in list_events(workspace, "killed", 10_000)]
+    film = join_live_film(workspace, "killed")
+    return {
+        "checkpoints": len(killed.batches),
+        "missing": killed.missing,
+        "differing": len(differing),
+        "training_states_equal": states[0].read_bytes() == states[1].read_bytes(),
+        "numbers": len(read_metrics(workspace.metrics("killed"))),
+        "film_frames": [count_frames(video.path) for video in film][:1],
+        "sittings": kinds.count("started") + kinds.count("resumed"),
+        "wanted": batches,
+    }
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def measure(root: Path, batches: int, kills: int, seed: int) -> dict[str, Any]:
+    prepare(root)
+    began = time.monotonic()
+    assert train(root, "whole", batches).wait() == 0
+    report("the undisturbed run is there")
+    done = train_with_kills(root, batches, kills, random.Random(seed))
+    return {"kills": done, "seconds": round(time.monotonic() - began), **compare(root, batches)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--batches", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(Path(folder), wanted.batches, wanted.kills, wanted.seed)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+"""What training waits for: data from a prepared set, from memory and from a folder; checkpoints.
+
+Prints one JSON document. All of a part is measured in turns of one run, so that what else the
+machine does falls on every way alike; ratios are medians over neighbouring turns.
+
+- `data`: pictures a second of the same training step fed from `memory` (one resident batch), from
+          a `prepared` set (ours), and from a `folder` of large JPEGs by the plain loop of the
+          PyTorch DCGAN tutorial: a Dataset with Resize and CenterCrop, a DataLoader with two
+          workers. For two networks of 64x64: `small`, those of the demo, and `dcgan`, the
+          tutorial's own (3.6 and 2.8 M parameters). Also the share of time spent waiting for data;
+- `feeds_alone`: pictures a second with no step at all: what a faster device could be given;
+- `cost`: what one checkpoint a batch adds to the time of a step of `dcgan` (visual storage), one
+          and live frames of nine points together, and `torch.save` of everything.
+
+    python -m benchmarks.training [--quick] [--turns 6] [--sizes 1024,2048,4096]
+
+Batches of 64, on the CPU; --sizes are the heights of the JPEGs, half as wide again. The whole takes
+about eight minutes on two idle cores, --quick about one, with the small networks alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from statistics import mean, median
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.store import report, slowdown
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from latent.points import sample_points
+from renderers.frames import FrameRenderer
+from studio.datasets.folder import prepare_folder
+from studio.training.batches import Batches
+from studio.training.config import TrainingConfig
+from studio.training.live_film import LiveFilm
+from studio.training.processes import Processes
+from studio.training.recipes import Recipe, build_recipe
+from studio.training.state import tensors_of
+from studio.training.stopwatch import Stopwatch
+
+IMAGE_SIZE, BATCH_SIZE, WORKERS, POINTS = 64, 64, 2, 9
+ENDLESS = 10**6  # pictures of a folder that has as many as the tutorial's
+DECODED_AHEAD = 2 * WORKERS  # batches that a DataLoader has before it is asked
+WAYS = ("nothing", "checkpoint", "checkpoint_and_frames", "torch_save_of_everything")
+SETTLING = 2  # steps at the beginning of a turn that are not counted
+NETS = {
+    "small": TrainingConfig(
+        image_size=IMAGE_SIZE,
+        batch_size=BATCH_SIZE,
+        generator_options={"width": 0.375, "full_resolution_block": True},
+        discriminator_width=0.25,
+    ),
+    "dcgan": TrainingConfig(
+        image_size=IMAGE_SIZE,
+        batch_size=BATCH_SIZE,
+        generator_options={"upsampling": "transposed"},
+    ),
+}
+
+
+class Effort(NamedTuple):
+    """How long to measure."""
+
+    turns: int
+    steps: int  # of a turn
+
+
+class Training:
+    """The studio's recipe, fed from anywhere, and how long it waited."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.recipe: Recipe = build_recipe(config, Processes.alone("cpu"))
+        self._watch = Stopwatch()
+
+    def step(self, reals: Iterator[Tensor]) -> tuple[float, float]:
+        """Seconds of a step, and how many of them it waited for data."""
+        began = time.perf_counter()
+        self.recipe.step(reals, self._watch)
+        return time.perf_counter() - began, self._watch.take()["data_s"]
+
+
+class Folder(Dataset):
+    """An ImageFolder with Resize, CenterCrop, ToTensor and Normalize, as torchvision does them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(folder.glob("*.jpg"))
+
+    def __len__(self) -> int:
+        return ENDLESS
+
+    def __getitem__(self, index: int) -> Tensor:
+        with Image.open(self.paths[index % len(self.paths)]) as file:
+            picture = file.convert("RGB")
+        scale = IMAGE_SIZE / min(picture.size)
+        width, height = (round(scale * length) for length in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        left, top = (width - IMAGE_SIZE) // 2, (height - IMAGE_SIZE) // 2
+        picture = picture.crop((left, top, left + IMAGE_SIZE, top + IMAGE_SIZE))
+        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        return pixels.float().div(255).sub(0.5).div(0.5)
+
+
+def make_jpegs(folder: Path, height: int, count: int) -> Path:
+    """Crops of two photographs, enlarged, with grain, so that decoding costs what it does."""
+    folder.mkdir()
+    choose, photographs = np.random.default_rng(0), load_sample_images().images
+    size = (height * 3 // 2, height)
+    for number in range(count):
+        photograph = Image.fromarray(photographs[number % 2])
+        left, top = (int(choose.integers(100)) for _ in "xy")
+        crop = photograph.crop((left, top, left + 480, top + 320))
+        pixels = np.asarray(crop.resize(size, Image.Resampling.BICUBIC), np.int16)
+        grain = choose.normal(0, 6, size=pixels.shape).astype(np.int16)
+        picture = Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8))
+        picture.save(folder / f"{number}.jpg", quality=90)
+    return folder
+
+
+def measure_data(
+    config: TrainingConfig, pixels: np.ndarray, folders: list[Path], effort: Effort
+) -> dict[str, Any]:
+    """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
+    training = Training(config)
+    with closing(draw(pixels)) as batches:
+        resident = next(batches)
+        memory = iter(lambda: resident, None)
+        fed = take_turns(training, {"memory": memory, "prepared": batches}, effort)
+    result: dict[str, Any] = {way: summary(turns) for way, turns in fed.items()}
+    memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
+    result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
+    for folder in folders:
+        steps = feed_from_folder(training, folder, effort)
+        faster = median(seconds for seconds, _ in steps) / median(chain(*ours_s))
+        result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
+        report(f"{folder.name}: prepared is {faster:.2f} times as fast")
+    return result
+
+
+def measure_feeds(pixels: np.ndarray, folders: list[Path]) -> dict[str, float]:
+    """Pictures a second that are read, with no step to wait for them."""
+    with closing(draw(pixels)) as batches:
+        result = {"prepared": drain(batches, 100)}
+    return result | {folder.name: drain(load(folder), 3) for folder in folders}
+
+
+def drain(reals: Iterator[Tensor], count: int) -> float:
+    """Pictures a second, once what is read in advance at the beginning has been taken."""
+    for _ in range(DECODED_AHEAD):
+        next(reals)
+    began = time.perf_counter()
+    for _ in range(count):
+        next(reals)
+    return round(count * BATCH_SIZE / (time.perf_counter() - began), 1)
+
+
+def draw(pixels: np.ndarray) -> Batches:
+    return Batches(pixels, IMAGE_SIZE, BATCH_SIZE, 0, True, torch.device("cpu"))
+
+
+def load(folder: Path) -> Iterator[Tensor]:
+    dataset: Dataset = Folder(folder)
+    return iter(DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=WORKERS))
+
+
+Turns = list[list[tuple[float, float]]]  # seconds of each step of each turn, and those waited
+
+
+def take_turns(
+    training: Training, ways: dict[str, Iterator[Tensor]], effort: Effort
+) -> dict[str, Turns]:
+    turns: dict[str, Turns] = {way: [] for way in ways}
+    for number in range(-1, effort.turns):  # the first turns warm up
+        for way, reals in ways.items():
+            steps = [training.step(reals) for _ in range(effort.steps)][SETTLING:]
+            if number >= 0:
+                turns[way].append(steps)
+    return turns
+
+
+def feed_from_folder(training: Training, folder: Path, effort: Effort) -> list[tuple[float, float]]:
+    """One long turn: workers that decode in advance would slow down whose turn comes next."""
+    reals = load(folder)
+    return [training.step(reals) for _ in range(DECODED_AHEAD + effort.steps)][DECODED_AHEAD:]
+
+
+def times(turns: Turns) -> list[list[float]]:
+    return [[seconds for seconds, _ in turn] for turn in turns]
+
+
+def summary(turns: Turns) -> dict[str, float]:
+    seconds, waited = (sum(values) for values in zip(*chain(*turns), strict=True))
+    return {
+        "pictures_per_s": round(BATCH_SIZE * sum(map(len, turns)) / seconds, 2),
+        "share_waiting_for_data": round(waited / seconds, 4),
+    }
+
+
+class Keeping:
+    """The ways to keep what a step made: each is to be called after it."""
+
+    def __init__(self, training: Training, spec: GeneratorSpec, folder: Path) -> None:
+        self.training, self.recipe = training, training.recipe
+        index = CheckpointIndex(folder / "runs")
+        self.run, self.filmed = (index.create(name, spec, "visual") for name in ("run", "filmed"))
+        points = sample_points(0, range(POINTS), spec.z_dim)
+        self.z, self.renderer = torch.stack([point.z for point in points]), FrameRenderer()
+        self.film = LiveFilm(folder / "film", [point.label for point in points])
+        self.whole = folder / "everything.pt"
+
+    def nothing(self) -> None:
+        pass
+
+    def checkpoint(self) -> None:
+        self.run.append(self.recipe.batch, self.recipe.rendered.state_dict())
+
+    def checkpoint_and_frames(self) -> None:
+        self.filmed.append(self.recipe.batch, self.recipe.rendered.state_dict())
+        frames = self.renderer.render(self.recipe.rendered, self.z)
+        self.film.add(self.recipe.batch, frames)
+
+    def torch_save_of_everything(self) -> None:
+        torch.save(dict(tensors_of(self.recipe)), self.whole)
+
+    def settle(self) -> None:
+        """Finish what goes on beside the steps, so that it is nobody else's burden."""
+        self.run.flush()
+        self.filmed.flush()
+        self.film.close_chunk()
+
+    def close(self) -> None:
+        self.run.close()
+        self.filmed.close()
+        self.film.close()
+
+
+def measure_cost(folder: Path, config: TrainingConfig, effort: Effort) -> dict[str, Any]:
+    """How much longer a step takes with each way of keeping than with none."""
+    training = Training(config)
+    with closing(Keeping(training, config.generator_spec(), folder)) as keeping:
+        turns = time_keeping(training, keeping, effort)
+        per_checkpoint = keeping.run.size_bytes / len(keeping.run.batches)
+    bare = turns["nothing"]
+    return {
+        "milliseconds": {way: round(1000 * mean(chain(*own)), 1) for way, own in turns.items()},
+        "times_nothing": {
+            way: {"means": slowdown(own, bare, mean), "medians": slowdown(own, bare, median)}
+            for way, own in turns.items()
+        },
+        "bytes": {
+            "checkpoint": round(per_checkpoint),
+            "torch_save_of_everything": keeping.whole.stat().st_size,
+        },
+    }
+
+
+def time_keeping(
+    training: Training, keeping: Keeping, effort: Effort
+) -> dict[str, list[list[float]]]:
+    """Seconds of each step with what is kept of it, for each turn of each way."""
+    resident = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE) * 2 - 1
+    reals = iter(lambda: resident, None)
+    turns: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    for number in range(-1, effort.turns):  # the first turns compile, and choose steps
+        for way in WAYS:
+            seconds = []
+            for _ in range(effort.steps):
+                began = time.perf_counter()
+                training.step(reals)
+                getattr(keeping, way)()
+                seconds.append(time.perf_counter() - began)
+            keeping.settle()
+            if number >= 0:
+                turns[way].append(seconds[SETTLING:])
+            report(f"{way}: {1000 * mean(seconds[SETTLING:]):.0f} ms a step")
+    return turns
+
+
+def measure(scratch: Path, quick: bool, effort: Effort, sizes: list[int]) -> dict[str, Any]:
+    folders = [make_jpegs(scratch / f"folder_{size}px", size, BATCH_SIZE) for size in sizes]
+    pixels = prepare_folder(folders[0], scratch / "prepared", IMAGE_SIZE).pixels
+    nets = NETS if not quick else {"small": NETS["small"]}
+    return {
+        "cores": os.cpu_count(),
+        "feeds_alone": measure_feeds(pixels, folders),
+        "data": {
+            name: measure_data(config, pixels, folders, effort) for name, config in nets.items()
+        },
+        "cost": measure_cost(scratch, [*nets.values()][-1], effort),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="one minute: the small networks")
+    parser.add_argument("--turns", type=int, default=6, help="of each way")
+    parser.add_argument("--sizes", default="1024,2048,4096", help="heights of the JPEGs, px")
+    wanted = parser.parse_args()
+    sizes = [int(size) for size in wanted.sizes.split(",")]
+    effort = Effort(turns=wanted.turns, steps=8)
+    if wanted.quick:
+        effort, sizes = Effort(turns=2, steps=6), sizes[:1]
+    with tempfile.TemporaryDirectory() as scratch:
+        print(json.dumps(measure(Path(scratch), wanted.quick, effort, sizes), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Making runs, and letting them go farther."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+from checkpoints_index import CheckpointIndex
+from checkpoints_index.files import create_whole
+from checkpoints_index.promise import Promise
+from latent.errors import UserError
+from latent.points import sample_points
+from studio.changes import forget_changes
+from studio.datasets.listing import open_dataset
+from studio.events import record_event
+from studio.pins import forget_pins
+from studio.points import FIXED, forget_points, keep_points
+from studio.runs import read_config
+from studio.training.branching import FirstState, plant
+from studio.training.config import TrainingConfig
+from studio.training.discriminators import build_discriminator
+from studio.training.notices import check_notices
+from studio.workspace import Workspace
+
+
+def create_run(
+    workspace: Workspace,
+    name: str,
+    config: TrainingConfig,
+    storage: str,
+    first: FirstState | None = None,
+) -> None:
+    """Make a run: its configuration, its fixed latent points, and its place in the index.
+
+    It is there once all of it is.
+
+    Args:
+        first: a training state of another run, to begin from.
+
+    Raises:
+        UserError: the run exists, a dataset does not or does not fit, the networks cannot be
+            built, or a quality is asked of exact storage.
+    """
+    check_quality(config, storage)
+    check_datasets(workspace, config)
+    check_notices(config.alarm_webhook, config.alarm_command)
+    index = CheckpointIndex(workspace.runs)
+    folder = workspace.run(name)
+    if name in index:
+        raise UserError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
+    config.generator_spec().build()
+    build_discriminator(config)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for forget in (forget_points, forget_pins, forget_changes):
+        forget(workspace, name)
+    shutil.rmtree(workspace.training_states(name), ignore_errors=True)
+    if first is not None:
+        plant(workspace, name, first)
+        record_event(workspace, name, first.batch, "started", first.words)
+    create_whole(workspace.run_config(name), config.to_toml().encode())
+    points = sample_points(0, range(config.fixed_points), config.z_dim)
+    keep_points(workspace, name, points, origin=FIXED)
+    promise = Promise.of_quality(config.quality)
+    index.create(name, config.generator_spec(), storage, promise).close()
+
+
+def check_quality(config: TrainingConfig, storage: str) -> None:
+    """Refuse a quality that would change nothing."""
+    if storage == "exact" and config.quality != TrainingConfig.quality:
+        raise UserError(
+            f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
+            "bit. Leave --quality out, or --storage exact."
+        )
+
+
+def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
+    """Refuse pictures that are too few or too small.
+
+    Raises:
+        UserError: it names the dataset, what it has, and what the run wants.
+    """
+    for name in filter(None, (config.dataset, config.null_pictures)):
+        manifest = open_dataset(workspace, name).manifest
+        if manifest.image_size < config.image_size:
+            raise UserError(
+                f"Dataset '{name}' has pictures of {manifest.image_size} pixels, the run wants "
+                f"image_size {config.image_size}. Prepare the dataset at that size."
+            )
+        if manifest.pictures < config.batch_size:
+            raise UserError(
+                f"Dataset '{name}' has {manifest.pictures} pictures, fewer than a batch of "
+                f"{config.batch_size}. Add pictures, or set batch_size."
+            )
+
+
+def extend_run(workspace: Workspace, name: str, batches: int) -> None:
+    """Let a run go on to a later batch, and remember it."""
+    config = read_config(workspace, name)
+    if batches != config.batches:
+        changed = dataclasses.replace(config, batches=batches)
+        create_whole(workspace.run_config(name), changed.to_toml().encode())
+        text = f"batches: {config.batches:,} -> {batches:,}"
+        record_event(workspace, name, None, "changed", text)

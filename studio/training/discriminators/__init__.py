@@ -1,0 +1,42 @@
+"""Networks that tell real pictures from generated ones, by name."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from latent.errors import UserError
+from studio.training.config import TrainingConfig
+from studio.training.discriminators.dcgan import DCGANDiscriminator
+from studio.training.discriminators.residual import ResidualDiscriminator
+
+MIRRORED = ("max_channels", "blocks", "group_width")  # options that a residual pair shares
+
+
+def build_discriminator(config: TrainingConfig) -> nn.Module:
+    """The config's discriminator, untrained: pictures float [N, 3, S, S] -> logits float [N].
+
+    A residual one has the depth and the groups of the generator where that is residual as well.
+
+    Raises:
+        UserError: a size that does not fit, or a setting that the discriminator has nothing for.
+    """
+    if config.discriminator == "dcgan":
+        return DCGANDiscriminator(
+            config.image_size,
+            config.discriminator_width,
+            norm=config.discriminator_norm,
+            minibatch_stddev=config.minibatch_stddev,
+        )
+    check_residual(config)
+    paired = config.generator_options if config.generator == "residual" else {}
+    options = {name: paired[name] for name in MIRRORED if name in paired}
+    return ResidualDiscriminator(config.image_size, config.discriminator_width, **options)
+
+
+def check_residual(config: TrainingConfig) -> None:
+    if config.discriminator_norm != "none" or config.minibatch_stddev:
+        raise UserError(
+            "The residual discriminator normalises nothing and judges each picture alone, but "
+            f"discriminator_norm is {config.discriminator_norm} and minibatch_stddev "
+            f"{str(config.minibatch_stddev).lower()}. Set them to none and false."
+        )
