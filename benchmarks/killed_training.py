@@ -50,7 +50,8 @@ TINY = {
     "schedule": "cosine",
     "warm_up_batches": 50,
 }
-SHORTEST_S, LONGEST_S = 2.0, 14.0  # from the start of a process to its end by force
+EARLY = 0.2  # share of the kills that may hit before the training goes on
+EARLY_S, LONGEST_S = 6.0, 3.0  # to a kill: from the start of a process; from its first batch
 
 
 def studio(root: Path, *words: object) -> subprocess.Popen:
@@ -85,18 +86,36 @@ def train_with_kills(root: Path, batches: int, kills: int, choose: random.Random
     done = 0
     while True:
         process = train(root, "killed", batches)
-        if done < kills:
-            try:
-                process.wait(choose.uniform(SHORTEST_S, LONGEST_S))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                done += 1
-                report(f"{done} kills")
-                continue
-        if process.wait() == 0:
+        if done < kills and kill_some_time(root, process, choose):
+            done += 1
+            report(f"{done} kills")
+        elif process.wait() == 0:
             return done
-        raise RuntimeError("a resumed run failed; look at its events")
+        else:
+            raise RuntimeError("a resumed run failed; look at its events")
+
+
+def kill_some_time(root: Path, process: subprocess.Popen, choose: random.Random) -> bool:
+    """End a sitting with SIGKILL, mostly while it trains; False where it ended by itself."""
+    if choose.random() < EARLY:
+        wait_s = choose.uniform(0, EARLY_S)
+    else:
+        metrics = Workspace.open(root).metrics("killed")
+        before = size_of(metrics)
+        while process.poll() is None and size_of(metrics) == before:
+            time.sleep(0.05)
+        wait_s = choose.uniform(0, LONGEST_S)
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+    return False
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def compare(root: Path, batches: int) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class Surroundings:
         choose_points: float32 [P, z_dim], so many fixed points as are asked for.
         observe: called with each batch's number, its metrics, and the frames of the fixed points,
             uint8 [P, S, S, 3], where they were rendered.
+        settle: called before a state is saved; what was observed is to be on disk then.
         tell: told every event.
     """
 
@@ -94,6 +95,7 @@ class Surroundings:
     control: Control
     choose_points: Callable[[int], Tensor]
     observe: Observe
+    settle: Callable[[], None]
     tell: Tell
 
 
@@ -315,6 +317,7 @@ class Training:
         began = time.monotonic()
         self._patiently(around.checkpoints.flush)
         around.film.close_chunk()
+        around.settle()
         self._patiently(lambda: save_state(self._states, self._recipe, self._data))
         self._saved_batch, self._saved_at = self._recipe.batch, time.monotonic()
         self._saving_s = self._saved_at - began

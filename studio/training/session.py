@@ -151,7 +151,9 @@ def surroundings(
 
         control = Control(workspace, name, config)
         try:
-            yield Surroundings(checkpoints, film, control, choose_points, watcher.look, tell)
+            yield Surroundings(
+                checkpoints, film, control, choose_points, watcher.look, watcher.settle, tell
+            )
         except UserError as error:
             tell(recipe.batch, "failed", str(error))
             raise

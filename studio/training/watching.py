@@ -82,6 +82,10 @@ class Watcher:
         note = "  ".join(f"{name} {numbers[name]:.2f}" for name in SHOWN if name in numbers)
         self._on_progress(batch, self._batches, note)
 
+    def settle(self) -> None:
+        """Write what was taken in so far: a killed run goes on from here."""
+        self._metrics.flush()
+
     def note(self, batch: int, kind: str, text: str) -> None:
         """Take in an event."""
         self._quietly(lambda: self._open_board(batch + 1).add_event(batch, kind, text))

@@ -47,6 +47,7 @@ class Sitting:
     recipe: Any
     film: Frames
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+    settled: list[int] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def start(workspace, config, pixels):
                     count, config.z_dim, generator=torch.Generator().manual_seed(1)
                 ),
                 look,
+                lambda: sitting.settled.append(len(sitting.metrics)),
                 lambda batch, kind, text: record_event(workspace, name, batch, kind, text),
             )
             states, watch = workspace.training_states(name), Stopwatch()
@@ -133,6 +135,10 @@ def test_every_batch_leaves_a_checkpoint_a_frame_and_its_numbers(start, kept):
         assert np.isfinite(list(numbers.values())).all()
         phases = sum(numbers[f"{phase}_s"] for phase in ("data", "d", "g", "checkpoint", "frames"))
         assert 0 < phases <= numbers["seconds"]
+
+
+def test_what_was_observed_is_settled_before_each_state(start):
+    assert start("city").settled == [0, 3, 6]
 
 
 def test_the_frames_are_those_of_the_checkpoint(start, kept):

@@ -1,4 +1,3 @@
-import dataclasses
 from dataclasses import replace
 from itertools import repeat
 
@@ -56,11 +55,6 @@ def test_a_preset_is_described_in_one_line_that_fits_a_screen():
         assert preset.name == name
         assert 20 < len(preset.description) <= 90
         assert preset.description.endswith(".")
-
-
-def test_no_two_presets_are_the_same():
-    configs = [dataclasses.astuple(preset.config) for preset in PRESETS.values()]
-    assert all(configs.count(config) == 1 for config in configs)
 
 
 def test_the_demo_leaves_a_film_of_500_batches_or_more():
