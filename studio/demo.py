@@ -118,7 +118,7 @@ def _train(workspace: Workspace, target: int, reporter: Reporter) -> int:
         stop_requests() as should_stop,
         job.task("Training") as on_progress,
     ):
-        status, last = train_run(workspace, RUN, on_progress, should_stop)
+        status, last = train_run(workspace, RUN, on_progress, should_stop, say=job.say)
     if status != "finished":
         raise UserError(f"Stopped at batch {last:,}. The same command goes on from there.")
     return last

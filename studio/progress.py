@@ -72,14 +72,14 @@ class Reporter:
     @contextmanager
     def _show_bar(self, what: str) -> Iterator[OnProgress]:
         columns = (
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
         )
-        with Progress(*columns, console=self._console) as bars:
+        with Progress(*columns, console=self._console, expand=True) as bars:
             bar = bars.add_task(what, total=None, note="")
 
             def display(done: int, total: int, note: str = "") -> None:

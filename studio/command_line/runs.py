@@ -208,7 +208,7 @@ def _train_here(context: typer.Context, workspace: Workspace, run: str, duration
         stop_requests() as should_stop,
         reporter.task(f"Training {run}") as on_progress,
     ):
-        train_run(workspace, run, on_progress, should_stop, duration_s)
+        train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
 
 
 def _train_together(workspace: Workspace, words: list[str], processes: int) -> None:

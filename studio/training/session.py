@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,7 +17,7 @@ from studio.datasets.listing import open_dataset
 from studio.events import record_event
 from studio.memory import keep_freed_memory
 from studio.points import FIXED, keep_points, points_of
-from studio.progress import OnProgress
+from studio.progress import OnProgress, Say, say_nothing
 from studio.runs import read_config
 from studio.training.batches import Batches
 from studio.training.config import TrainingConfig
@@ -31,8 +30,6 @@ from studio.training.stopwatch import Stopwatch
 from studio.training.watching import Watcher
 from studio.workspace import Workspace
 
-log = logging.getLogger(__name__)
-
 
 def train_run(
     workspace: Workspace,
@@ -40,6 +37,7 @@ def train_run(
     on_progress: OnProgress,
     should_stop: Callable[[], bool],
     duration_s: float = float("inf"),
+    say: Say = say_nothing,
 ) -> tuple[str, int]:
     """Train a run until its last batch, or until asked to stop, and go on from where it was.
 
@@ -47,6 +45,7 @@ def train_run(
 
     Args:
         duration_s: by then everything is saved and the run has stopped.
+        say: told every event in a line.
 
     Returns:
         ("finished" or "stopped", the last batch trained).
@@ -65,7 +64,7 @@ def train_run(
             around = None
             if processes.is_main:
                 around = stack.enter_context(
-                    surroundings(workspace, name, recipe, config, on_progress)
+                    surroundings(workspace, name, recipe, config, on_progress, say)
                 )
             training = Training(
                 recipe,
@@ -122,12 +121,17 @@ class Feed(Iterator[Tensor]):
 
 @contextmanager
 def surroundings(
-    workspace: Workspace, name: str, recipe: Recipe, config: TrainingConfig, on_progress: OnProgress
+    workspace: Workspace,
+    name: str,
+    recipe: Recipe,
+    config: TrainingConfig,
+    on_progress: OnProgress,
+    say: Say,
 ) -> Iterator[Surroundings]:
     """Everything that a run writes, open; how the sitting ends is recorded."""
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
-        events = EventLog(workspace, name)
+        events = EventLog(workspace, name, say)
         pixels = open_dataset(workspace, config.dataset).pixels
 
         def tell(batch: int, kind: str, text: str) -> None:
@@ -173,18 +177,18 @@ def choose_fixed_points(
 
 
 class EventLog:
-    """Records events; where the disk has no room for one, it waits for the next."""
+    """Records and says events; where the disk has no room for one, it waits for the next."""
 
-    def __init__(self, workspace: Workspace, run: str) -> None:
-        self._workspace, self._run = workspace, run
+    def __init__(self, workspace: Workspace, run: str, say: Say) -> None:
+        self._workspace, self._run, self._say = workspace, run, say
         self._waiting: list[tuple[int, str, str]] = []
 
     def tell(self, batch: int, kind: str, text: str) -> None:
         self._waiting.append((batch, kind, text))
-        log.warning("%s, batch %s: %s", self._run, f"{batch:,}", text)
+        self._say(f"{self._run}, batch {batch:,}: {text}")
         try:
             while self._waiting:
                 record_event(self._workspace, self._run, *self._waiting[0])
                 self._waiting.pop(0)
         except UserError as error:
-            log.warning("%s", error)
+            self._say(str(error))

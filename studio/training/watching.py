@@ -30,7 +30,7 @@ SCORED = 256  # pictures whose distance to as many real ones is measured
 LOOKED_INTO = 16  # pictures that histograms of activations are of
 FORECAST_EVERY = 100  # batches
 LOOKS_SEED = 20_000  # of the latent points that only these looks use
-SHOWN = ("d_real", "d_fake", "g", "pictures_per_s")  # beside the progress
+SHOWN = {"d_real": "d1", "d_fake": "d2", "g": "G"}  # beside the progress
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,9 @@ class Watcher:
         self._metrics.append(batch, numbers)
         self._quietly(lambda: self._show(batch, numbers, frames))
         self._sound(batch, numbers, small)
-        note = "  ".join(f"{name} {numbers[name]:.2f}" for name in SHOWN if name in numbers)
-        self._on_progress(batch, self._batches, note)
+        losses = [f"{word} {numbers[name]:.2f}" for name, word in SHOWN.items() if name in numbers]
+        pace = f"{numbers['pictures_per_s']:,.0f}/s"
+        self._on_progress(batch, self._batches, "  ".join([*losses, pace]))
 
     def settle(self) -> None:
         """Write what was taken in so far: a killed run goes on from here."""
