@@ -19,6 +19,7 @@ from studio.runs import read_config
 from studio.training.branching import FirstState, plant
 from studio.training.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
+from studio.training.networks import check_generator
 from studio.training.notices import check_notices
 from studio.workspace import Workspace
 
@@ -48,7 +49,7 @@ def create_run(
     folder = workspace.run(name)
     if name in index:
         raise UserError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
-    config.generator_spec().build()
+    check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
 
     folder.mkdir(parents=True, exist_ok=True)

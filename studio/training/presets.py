@@ -26,12 +26,12 @@ DEMO = TrainingConfig(
 )
 
 # The demo's G, and a D that penalties hold back (R3GAN) rather than batch norm: a batch costs twice
-# as much, and after as many batches the pictures are half as far from the real ones.
+# as much, and after as many batches its pictures are half as far from the real ones.
 HALF_HOUR = replace(
     DEMO,
     discriminator_width=0.375,
     discriminator_norm="none",
-    batches=7000,
+    batches=5000,
     learning_rate_g=5e-4,
     learning_rate_d=5e-4,
     betas=(0.0, 0.99),
