@@ -50,7 +50,7 @@ class TrainingConfig:
     image_size: int = number(64, 32, 1024)
     discriminator: Literal["dcgan", "residual"] = "dcgan"
     discriminator_width: float = number(1.0, 1 / 64, 16)
-    discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
+    discriminator_norm: Literal["auto", "batch", "spectral", "none"] = "auto"
     minibatch_stddev: bool = False
 
     # How they learn.
@@ -117,6 +117,18 @@ class TrainingConfig:
                 "augmentation_target adapts how often pictures are augmented, but augmentation is "
                 "empty. Set it too, such as color,translation,cutout."
             )
+
+    @property
+    def norm_of_d(self) -> str:
+        """batch, spectral or none.
+
+        By itself it is batch norm for a dcgan, unless the loss has a penalty of single pictures'
+        gradients, which batch norm mixes (Gulrajani et al. 2017, section 4).
+        """
+        if self.discriminator_norm != "auto":
+            return self.discriminator_norm
+        penalised = self.loss in ("wasserstein", "relativistic") or self.gradient_penalty > 0
+        return "none" if penalised or self.discriminator == "residual" else "batch"
 
     @classmethod
     def names(cls) -> list[str]:

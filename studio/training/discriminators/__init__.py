@@ -24,7 +24,7 @@ def build_discriminator(config: TrainingConfig) -> nn.Module:
         return DCGANDiscriminator(
             config.image_size,
             config.discriminator_width,
-            norm=config.discriminator_norm,
+            norm=config.norm_of_d,
             minibatch_stddev=config.minibatch_stddev,
         )
     check_residual(config)
@@ -34,9 +34,9 @@ def build_discriminator(config: TrainingConfig) -> nn.Module:
 
 
 def check_residual(config: TrainingConfig) -> None:
-    if config.discriminator_norm != "none" or config.minibatch_stddev:
+    if config.norm_of_d != "none" or config.minibatch_stddev:
         raise UserError(
             "The residual discriminator normalises nothing and judges each picture alone, but "
             f"discriminator_norm is {config.discriminator_norm} and minibatch_stddev "
-            f"{str(config.minibatch_stddev).lower()}. Set them to none and false."
+            f"{str(config.minibatch_stddev).lower()}. Set them to auto and false."
         )

@@ -94,3 +94,19 @@ def test_the_config_knows_all_augmentations_there_are():
 def test_an_augmentation_that_adapts_needs_one_to_adapt():
     with pytest.raises(UserError, match="augmentation is empty"):
         TrainingConfig(augmentation_target=0.6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "norm"),
+    [
+        ({}, "batch"),
+        ({"loss": "hinge"}, "batch"),
+        ({"loss": "wasserstein"}, "none"),
+        ({"loss": "relativistic"}, "none"),
+        ({"gradient_penalty": 1.0}, "none"),
+        ({"discriminator": "residual"}, "none"),
+        ({"loss": "wasserstein", "discriminator_norm": "spectral"}, "spectral"),
+    ],
+)
+def test_batch_norm_is_left_out_by_itself_where_it_would_mix_penalised_pictures(settings, norm):
+    assert TrainingConfig(**settings).norm_of_d == norm

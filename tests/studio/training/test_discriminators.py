@@ -99,5 +99,5 @@ def test_a_residual_pair_shares_its_depth_and_its_groups():
 @pytest.mark.parametrize("settings", [{"discriminator_norm": "batch"}, {"minibatch_stddev": True}])
 def test_what_a_residual_discriminator_has_nothing_for_is_refused(config, settings):
     plain = replace(config, discriminator="residual", discriminator_norm="none")
-    with pytest.raises(UserError, match="Set them to none and false"):
+    with pytest.raises(UserError, match="Set them to auto and false"):
         build_discriminator(replace(plain, **settings))

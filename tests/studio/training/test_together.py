@@ -11,7 +11,6 @@ from studio.metrics import read_metrics
 # Without batch norm, whose statistics are each process's own.
 NETWORKS = ("--set", "generator=residual", "--set", "generator_options={width=0.05}")
 NETWORKS += ("--set", "discriminator=residual", "--set", "discriminator_width=0.05")
-NETWORKS += ("--set", "discriminator_norm=none")
 SETTINGS = (*NETWORKS, "--set", "z_dim=8", "--set", "batch_size=8", "--set", "fixed_points=2")
 SETTINGS += ("--set", "loss=relativistic", "--set", "score_every=0", "--set", "label_flips=0.1")
 WATCHED = ("d_real", "d_fake", "g", "gradient_penalty", "d_grad_norm", "g_grad_norm")
