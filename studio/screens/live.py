@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from checkpoints_index.catalogue import list_runs
 from latent.errors import UserError
 from studio.attribution import attribution_of
-from studio.events import list_events
+from studio.events import Event, list_events
 from studio.forecast import Forecast, describe_growth
 from studio.jobs import Job, newest_job, training_job
 from studio.quantities import format_bytes
-from studio.runs import RunSummary
+from studio.runs import RunSummary, read_config
 from studio.screens import markup
-from studio.screens.chart import draw_losses
+from studio.screens.curves import show_choices, show_curves
 from studio.screens.jobs_view import progress_text
 from studio.screens.records import Records
-from studio.training.session import read_config
 from studio.workspace import Workspace
 
-EVENTS = 12
+AT_WORK = ("training", "paused")
+MARKED_EVENTS = 1000  # the newest, on the curves
+LISTED_EVENTS = 60  # and in the list
 
 
-def show_live(records: Records, run: str | None) -> str:
-    """Everything about one run that changes while it trains."""
+def show_live(records: Records, run: str | None, view: str, log: bool) -> str:
+    """Everything about one run that changes while it trains.
+
+    Args:
+        view: of its curves; see `studio.screens.curves.VIEWS`.
+        log: whether they stand on a logarithmic scale.
+    """
     workspace = records.workspace
     if run is None or run not in list_runs(workspace.runs):
         return markup.empty(
@@ -31,11 +38,12 @@ def show_live(records: Records, run: str | None) -> str:
             "Choose pictures on the left (or draw the maps of Helsinki), give the run a name, and "
             "press Start training. A checkpoint of every single batch is kept.",
         )
-    forecast = records.forecast(run)
+    head = _head(workspace, records.summary(run), records.forecast(run))
+    events = list_events(workspace, run, MARKED_EVENTS)
+    curves = show_choices(view, log) + show_curves(records.metrics(run), events, view, log)
     return (
-        f'<section class="card">{_head(workspace, records.summary(run), forecast)}'
-        f'<div class="live"><div>{_preview(workspace, run)}</div>'
-        f"<div>{draw_losses(records.metrics(run))}{_events(workspace, run)}</div></div></section>"
+        f'<section class="card">{head}<div class="live"><div>{_preview(workspace, run)}</div>'
+        f"<div>{curves}{_events(events[:LISTED_EVENTS])}</div></div></section>"
     )
 
 
@@ -81,10 +89,10 @@ def _cells(run: RunSummary) -> str:
 
 def _head(workspace: Workspace, run: RunSummary, forecast: Forecast | None) -> str:
     job = training_job(workspace, run.name)
-    training = run.status == "training" and job is not None
-    total = job.total if training and job and job.total else _goal(workspace, run)
+    at_work = job if run.status in AT_WORK else None
+    total = at_work.total if at_work and at_work.total else _goal(workspace, run)
     done = run.last_batch or 0
-    said = progress_text(job) if training and job else f"{done:,} of {total:,}"
+    said = progress_text(at_work) if at_work else f"{done:,} of {total:,}"
     note = f'<div class="small">{escape(_trouble(job))}</div>' if _trouble(job) else ""
     note += _describe(forecast) if forecast else ""
     return (
@@ -100,8 +108,11 @@ def _describe(forecast: Forecast) -> str:
 
 
 def _presses(run: RunSummary) -> str:
-    if run.status == "training":
-        return markup.button("Stop", "stop")
+    if run.status in AT_WORK:
+        paused = run.status == "paused"
+        turn = ("Go on", "continue") if paused else ("Pause", "pause")
+        requests = (turn, ("Save state", "save"), ("Stop", "stop"))
+        return "".join(markup.button(text, action) for text, action in requests)
     if run.status == "imported":
         return ""
     field = (
@@ -131,9 +142,16 @@ def _preview(workspace: Workspace, run: str) -> str:
     return image + markup.credit(attribution_of(workspace, run))
 
 
-def _events(workspace: Workspace, run: str) -> str:
-    items = "".join(
-        f"<li><time>{markup.moment(event.created_at)}</time><span>{escape(event.text)}</span></li>"
-        for event in list_events(workspace, run, EVENTS)
+def _events(events: Sequence[Event]) -> str:
+    """The newest first; a list that scrolls can be reached with the keyboard."""
+    items = "".join(_event(event) for event in events)
+    return f'<ul class="events" aria-label="Events" tabindex="0">{items}</ul>' if items else ""
+
+
+def _event(event: Event) -> str:
+    batch = "" if event.batch is None else f"{event.batch:,}"
+    return (
+        f'<li class="{escape(event.kind)}">{markup.badge(event.kind)}'
+        f'<span class="number at">{batch}</span><span class="push">{escape(event.text)}</span>'
+        f"<time>{markup.moment(event.created_at)}</time></li>"
     )
-    return f'<ul class="events" aria-label="Events" style="margin-top:10px">{items}</ul>'

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -33,6 +34,18 @@ def pressable(value: str = "", elem_id: str | None = None) -> gr.HTML:
     return gr.HTML(value, js_on_load=PRESSES, elem_id=elem_id, apply_default_css=False)
 
 
+def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.State]:
+    """A part of the page that opens at a press, and whether it is open.
+
+    What lies in it need not be looked up while nobody sees it.
+    """
+    panel, is_open = gr.Accordion(title, open=False, elem_id=elem_id), gr.State(False)
+    quietly: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    panel.expand(lambda: True, None, is_open, **quietly)
+    panel.collapse(lambda: False, None, is_open, **quietly)
+    return panel, is_open
+
+
 def file_url(path: Path) -> str:
     """Where the browser finds a file of the workspace; another one as soon as it changes."""
     return f"{PATH_PREFIX}{quote(str(path))}?v={path.stat().st_mtime_ns}"
@@ -54,7 +67,8 @@ def card(title: str, body: str) -> str:
 
 
 def badge(status: str) -> str:
-    return f'<span class="badge {escape(status)}">{escape(status)}</span>'
+    """A run's or a job's status, or an event's kind."""
+    return f'<span class="badge {escape(status)}">{escape(status.replace("_", " "))}</span>'
 
 
 def bar(done: int, total: int) -> str:
@@ -96,6 +110,12 @@ def button(text: str, action: str, quiet: bool = False, **values: object) -> str
         f'<button type="button" class="plain{extra}" data-action="{action}"{data}>'
         f"{escape(text)}</button>"
     )
+
+
+def choice(text: str, action: str, chosen: bool, **values: object) -> str:
+    """One of several buttons, of which the chosen ones are pressed."""
+    plain = button(text, action, False, **values)
+    return plain.replace("<button", f'<button aria-pressed="{str(chosen).lower()}"', 1)
 
 
 def picture_grid(

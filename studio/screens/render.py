@@ -71,7 +71,7 @@ class RenderScreen:
                     apply_default_css=False,
                 )
                 self._jobs = markup.pressable(elem_id="jobs")
-        self._connect(tab)
+            self._connect(tab)
 
     def _lay_out(self, title: str, make: type[Any], lay_out: Callable[[], Fields]) -> _LaidForm:
         """A tab with a form, the button that submits it, and its command."""

@@ -14,6 +14,7 @@ from checkpoints_index.catalogue import list_runs
 from latent.errors import UserError
 from studio.runs import summarise_run
 from studio.screens.checkpoints import CheckpointsScreen
+from studio.screens.compare import CompareScreen
 from studio.screens.desk import CLOCK_SECONDS, QUIETLY, Desk, telling
 from studio.screens.explore import ExploreScreen
 from studio.screens.pictures import Pictures
@@ -26,7 +27,10 @@ from studio.workspace import Workspace
 
 TITLE = "Latent City Studio"
 BRAND = f"<div class='brand'><b>{TITLE}</b><i>every batch kept, every city within reach</i></div>"
-SCREENS = (TrainScreen, CheckpointsScreen, ExploreScreen, RenderScreen, SpecimensScreen)
+SCREENS = (
+    *(TrainScreen, CheckpointsScreen, ExploreScreen),
+    *(RenderScreen, SpecimensScreen, CompareScreen),
+)
 FIRST_PORT, PORTS = 7860, 100
 LARGEST_UPLOAD = "64mb"
 HOLD_SECONDS = 5.0

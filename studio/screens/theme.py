@@ -153,9 +153,11 @@ button:focus-visible, [tabindex]:focus-visible, summary:focus-visible, a:focus-v
 
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; font-size: 12px;
   font-weight: 600; color: var(--quiet); border: 1px solid currentColor; white-space: nowrap; }
-.badge.training, .badge.running, .badge.queued { color: var(--water); }
+.badge.training, .badge.running, .badge.queued, .badge.changed { color: var(--water); }
 .badge.finished, .badge.done { color: var(--green); }
-.badge.failed, .badge.damaged { color: var(--plum); } .badge.interrupted { color: var(--ochre); }
+.badge.failed, .badge.damaged, .badge.rolled_back { color: var(--plum); }
+.badge.interrupted, .badge.paused { color: var(--ochre); }
+.badge.alarm { color: var(--card); background: var(--plum); border-color: var(--plum); }
 
 .bar { height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; }
 .bar > div { height: 100%; background: var(--accent); border-radius: 3px;
@@ -219,18 +221,67 @@ button:focus-visible, [tabindex]:focus-visible, summary:focus-visible, a:focus-v
 .list .name:focus-visible { outline: 2px solid var(--accent); }
 
 .live { display: grid; gap: 14px; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); }
-.events { list-style: none; margin: 0; padding: 0; font-size: 12.5px; max-height: 108px;
-  overflow: auto; }
-.events li { display: flex; gap: 10px; padding: 2px 0; margin: 0; }
-.events time { color: var(--quiet); white-space: nowrap; }
+.events { list-style: none; margin: 10px 0 0; padding: 0 4px 0 0; font-size: 12.5px;
+  max-height: 124px; overflow: auto; }
+.events li { display: grid; grid-template-columns: 84px 52px 1fr auto; gap: 8px; padding: 3px 0;
+  margin: 0; align-items: baseline; }
+.events .badge { font-size: 11px; padding: 0 7px; justify-self: start; }
+.events .at { text-align: right; }
+.events li.alarm { font-weight: 600; }
+.events time, .events .at { color: var(--quiet); white-space: nowrap; font-weight: 400; }
 .chart { width: 100%; height: auto; display: block; }
 .chart text { font-size: 11px; fill: var(--quiet); }
 .chart .grid { stroke: var(--line); stroke-width: 1; }
 .chart path { fill: none; stroke-width: 1.6; stroke-linejoin: round; }
 .chart .faint { opacity: .22; stroke-width: 1; }
-.legend { display: flex; gap: 14px; font-size: 12px; color: var(--quiet); margin-top: 2px; }
-.legend span::before { content: ""; display: inline-block; width: 14px; height: 3px;
+.chart .band { stroke: none; opacity: .85; }
+.chart .band ~ .grid { opacity: .45; }
+.plot { position: relative; } .plot.unknown { display: grid; place-items: center; height: 220px; }
+.mark { position: absolute; top: 3.6%; bottom: 10%; width: 11px; margin-left: -5.5px;
+  cursor: help; --colour: var(--quiet); }
+.mark.wrong { --colour: #c2304a; } .mark.changed { --colour: #2f6fc4; }
+.dark .mark.wrong { --colour: #ff7b8d; } .dark .mark.changed { --colour: #7fb2f5; }
+.mark::before { content: ""; position: absolute; left: 5px; top: 0; bottom: 0;
+  border-left: 1px dashed var(--colour); opacity: .75; }
+.mark::after { content: ""; position: absolute; left: 2px; top: -2px; width: 7px; height: 7px;
+  border-radius: 50%; background: var(--colour); }
+.mark .said { display: none; position: absolute; z-index: 5; top: 8px; left: 12px; width: 230px;
+  padding: 6px 10px; border-radius: 8px; font-size: 12px; line-height: 1.4; color: var(--ink);
+  background: var(--card); border: 1px solid var(--colour);
+  box-shadow: 0 4px 14px rgb(58 37 48 / .18); }
+.mark.left .said { left: auto; right: 12px; }
+.mark:hover .said, .mark:focus .said { display: block; }
+.mark:focus-visible { outline: 2px solid var(--colour); outline-offset: 1px; border-radius: 3px; }
+.choices { display: flex; flex-wrap: wrap; gap: 4px; margin-bottom: 8px; }
+.choices i { margin-left: auto; }
+.choices .plain { padding: 1px 8px; font-size: 12px; font-weight: 500; background: transparent;
+  border-color: transparent; color: var(--quiet); }
+.choices .plain:hover { color: var(--accent); }
+.choices .plain[aria-pressed="true"] { background: var(--sunk); border-color: var(--line);
+  color: var(--ink); font-weight: 600; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 12px; color: var(--quiet);
+  margin-top: 2px; }
+.legend span::before, .run::before { content: ""; display: inline-block; width: 14px; height: 3px;
   border-radius: 2px; margin-right: 6px; vertical-align: middle; background: var(--colour); }
+.run { font-weight: 600; overflow-wrap: anywhere; }
+
+.layers { display: grid; gap: 14px;
+  grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); }
+.layers h4 { font: 700 14px/1.3 var(--font); color: var(--ink); margin: 10px 0 4px; }
+.layers td:first-child { font-size: 12px; overflow-wrap: anywhere; }
+.histogram { display: block; width: 100%; min-width: 64px; height: 30px; }
+.histogram path { fill: var(--accent); opacity: .8; }
+.histogram line { stroke: var(--quiet); stroke-width: 1; vector-effect: non-scaling-stroke; }
+.range { display: flex; justify-content: space-between; font-size: 10.5px; line-height: 1.2; }
+
+.commands { display: grid; gap: 6px; grid-template-columns: repeat(2, minmax(0, 1fr));
+  margin-top: 6px; }
+
+#asked .command { margin-top: 4px; }
+.settings { margin-top: 10px; } .settings td { font-size: 12.5px; overflow-wrap: anywhere; }
+.settings .differs td:first-child { font-weight: 600; color: var(--accent); }
+.same { margin: 8px 0 12px; font-size: 12.5px; }
+.same summary { cursor: pointer; color: var(--quiet); padding: 4px 0; }
 
 .job { padding: 9px 0; border-top: 1px solid var(--line); }
 .job:first-of-type { border-top: 0; }

@@ -1,28 +1,43 @@
-"""The tab Train: begin a run, watch it, stop it, go on with it."""
+"""The tab Train: begin a run, watch it, steer it, stop it, go on with it."""
 
 from __future__ import annotations
 
-import dataclasses
 from html import escape
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import gradio as gr
 
 from checkpoints_index.catalogue import STORAGES, list_runs
+from checkpoints_index.generators import ARCHITECTURES
 from latent.errors import UserError
+from studio.changes import ask
 from studio.forecast import describe_launch
 from studio.jobs import submit_job
 from studio.runs import stop_run
 from studio.screens import markup
+from studio.screens.controls import ControlsPanel
 from studio.screens.datasets import DatasetsPanel
 from studio.screens.desk import QUIETLY, Desk, telling
+from studio.screens.layers import show_layers
 from studio.screens.live import show_live, show_runs
-from studio.training.choice import PRESETS, choose_config
-from studio.training.config import TrainingConfig
-from studio.workspace import Workspace
+from studio.screens.training_form import (
+    NO_PRESET,
+    SETTINGS,
+    TrainForm,
+    describe_preset,
+    form_names,
+    preset_config,
+    shown_values,
+    train_words,
+)
+from studio.training.config import AUGMENTATION_NAMES, TrainingConfig
+from studio.training.presets import PRESETS
 
-PLAIN = "plain"
-NUMBERS = ("batch_size", "learning_rate_g", "learning_rate_d")
+ASKED = {  # what is told when a run is asked for something
+    "pause": ("Pausing", "It waits once its batch is done."),
+    "continue": ("Going on", "The next batch begins."),
+    "save": ("Saving the state of", "The state of the training is taken after this batch."),
+}
 
 
 class TrainScreen:
@@ -31,112 +46,165 @@ class TrainScreen:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         with desk.tab("Train") as tab, gr.Row(equal_height=False):
+            self._view, self._log = gr.State("losses"), gr.State(False)
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form()
-                self._datasets = DatasetsPanel(desk, tab, self._dataset)
+                self._datasets = DatasetsPanel(desk, tab, self._fields["dataset"])
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live")
+                ControlsPanel(desk, tab)
+                layers, self._layers_open = markup.folded("Weights and activations")
+                with layers:
+                    self._layers = markup.pressable(elem_id="layers")
                 self._runs = markup.pressable(elem_id="runs")
-        desk.on_look(tab, self._look, [], [self._live, self._runs], clock=True)
+        self._connect(tab)
+
+    def _connect(self, tab: gr.Tab) -> None:
+        desk, curves = self._desk, [self._view, self._log]
+        seen = [self._live, self._runs]
+        desk.on_look(tab, self._look, curves, seen, clock=True)
+        desk.on_look(tab, self._show_layers, [self._layers_open], [self._layers], clock=True)
+        self._layers_open.change(
+            self._show_layers, [desk.run, self._layers_open], self._layers, **QUIETLY
+        )
         desk.on_look(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
-        self._live.click(telling(self._press), desk.run, [self._live, self._runs], **QUIETLY)
+        self._live.click(
+            telling(self._press), [desk.run, *curves], [*curves, self._live], **QUIETLY
+        )
         self._runs.click(self._choose_run, None, desk.run, **QUIETLY)
 
     def _lay_out_form(self) -> None:
+        presets = [*PRESETS, NO_PRESET]
         with gr.Group():
-            self._dataset = gr.Dropdown(label="Pictures to train on", choices=[], interactive=True)
-            self._name = gr.Textbox(label="Name of the new run", placeholder="such as city")
-            with gr.Row():
-                presets = [*PRESETS, PLAIN]
-                self._preset = gr.Dropdown(
-                    presets, value=presets[0], label="Settings", min_width=90
-                )
-                self._batches = gr.Number(label="Batches", precision=0, minimum=1, min_width=90)
-            with gr.Row():
-                self._storage = gr.Radio(
-                    list(reversed(STORAGES)),
-                    value="visual",
-                    label="Checkpoints keep",
-                    info="all that can be seen, or every bit",
-                    min_width=170,
-                )
-                self._quality = gr.Number(
-                    TrainingConfig.quality,
-                    label="Quality",
-                    info="rms off, of 255",
-                    minimum=0.01,
-                    maximum=10,
-                    step=0.05,
-                    min_width=110,
-                )
-            self._forecast = markup.pressable(elem_id="forecast")
-            with gr.Accordion("More settings", open=False):
-                self._numbers = [
-                    gr.Number(label=label, minimum=0)
-                    for label in ("Batch size", "Learning rate of G", "Learning rate of D")
-                ]
+            laid = self._lay_out_first(presets)
+            forecast = markup.pressable(elem_id="forecast")
+            with gr.Accordion("More settings", open=False, elem_id="more-settings"):
+                laid |= _lay_out_more()
         start = gr.Button("Start training", variant="primary", elem_id="start")
-        self._command = markup.pressable()
-        settings = [self._batches, *self._numbers]
-        kept: list[Any] = [self._storage, self._quality]
-        form: list[Any] = [self._dataset, self._name, self._preset, *kept, *settings]
-        self._form = form
-        self._preset.change(_preset_numbers, self._preset, settings, **QUIETLY)
-        self._storage.change(
-            lambda storage: gr.Number(visible=storage == "visual"), *kept, **QUIETLY
-        )
-        self._plan = [self._command, self._forecast]
-        gr.on([field.change for field in form], self._show_plan, form, self._plan, **QUIETLY)
-        start.click(
-            telling(self._start), form, [self._desk.awaited, self._name], api_visibility="private"
-        )
-        for field, value in zip(settings, _preset_numbers(presets[0]), strict=True):
-            field.value = value
+        command = markup.pressable()
+        self._fields, self._plan = laid, [command, forecast]
+        for name, value in shown_values(preset_config(presets[0])).items():
+            laid[name].value = value
+        self._form = [laid[name] for name in form_names()]
+        self._connect_form(start)
 
-    def _show_plan(self, *form: Any) -> tuple[str, str]:
+    def _connect_form(self, start: gr.Button) -> None:
+        laid = self._fields
+        gr.on(
+            [laid["preset"].change, laid["begin_from"].blur, laid["begin_from"].submit],
+            telling(self._fill_settings),
+            self._form,
+            [laid[name] for name in SETTINGS],
+            **QUIETLY,
+        )
+        laid["storage"].change(
+            lambda storage: gr.Number(visible=storage == "visual"),
+            laid["storage"],
+            laid["quality"],
+            **QUIETLY,
+        )
+        changes = [field.change for field in self._form]
+        gr.on(changes, self._show_plan, self._form, self._plan, **QUIETLY)
+        outputs = [self._desk.awaited, laid["name"]]
+        start.click(telling(self._start), self._form, outputs, api_visibility="private")
+
+    def _lay_out_first(self, presets: list[str]) -> dict[str, Any]:
+        """What everyone chooses."""
+        laid: dict[str, Any] = {
+            "dataset": gr.Dropdown(label="Pictures to train on", choices=[], interactive=True),
+            "name": gr.Textbox(label="Name of the new run", placeholder="such as city"),
+        }
+        with gr.Row():
+            laid["preset"] = gr.Dropdown(presets, value=presets[0], label="Settings", min_width=90)
+            laid["batches"] = gr.Number(label="Batches", precision=0, minimum=1, min_width=90)
+        with gr.Row():
+            laid["storage"] = gr.Radio(
+                list(reversed(STORAGES)),
+                value="visual",
+                label="Checkpoints keep",
+                info="all that can be seen, or every bit",
+                min_width=170,
+            )
+            laid["quality"] = gr.Number(
+                TrainingConfig.quality,
+                label="Quality",
+                info="rms off, of 255",
+                minimum=0.01,
+                maximum=10,
+                step=0.05,
+                min_width=110,
+            )
+        return laid
+
+    def _fill_settings(self, *values: Any) -> list[Any]:
+        """Show the settings of the chosen preset, or of the run to go on from."""
+        base = TrainForm(*values).base(self._desk.workspace)
+        return [gr.update(value=value) for value in shown_values(base).values()]
+
+    def _show_plan(self, *values: Any) -> tuple[str, str]:
         """The command that the form stands for, and what its checkpoints will take."""
-        return markup.command(train_words(*form)), self._show_forecast(*form)
-
-    def _show_forecast(self, dataset: str | None, name: str, preset: str, *rest: Any) -> str:
-        if not dataset:
-            return ""
+        form = TrainForm(*values)
+        said = "" if form.origin else describe_preset(form.preset)
+        forecast = warning = ""
         try:
-            config = form_config(self._desk.workspace, dataset, preset, *rest)
-            text, warning = describe_launch(config, rest[0], self._desk.workspace.runs)
+            base = form.base(self._desk.workspace)
+            if form.dataset:
+                config = form.config(self._desk.workspace)
+                forecast, warning = describe_launch(config, form.storage, self._desk.workspace.runs)
         except UserError as error:
-            text, warning = "", str(error)
-        return (
-            f'<div class="small quiet">{escape(text)} '
-            f'<span class="warning">{escape(warning)}</span></div>'
+            base, warning = preset_config(form.preset), str(error)
+        return markup.command(train_words(form, base)), (
+            f'<div class="small quiet">{escape(said)}</div><div class="small quiet">'
+            f'{escape(forecast)} <span class="warning">{escape(warning)}</span></div>'
         )
 
-    def _start(self, dataset: str | None, name: str, preset: str, *rest: Any) -> tuple[str, str]:
+    def _start(self, *values: Any) -> tuple[str, str]:
         """Refuse at once what the job would refuse, then hand it over."""
-        if not dataset:
+        form = TrainForm(*values)
+        if not form.dataset:
             raise UserError("There are no pictures to train on. Add some below, under Pictures.")
-        if not name.strip():
+        name = form.name.strip()
+        if not name:
             raise UserError("The new run needs a name. Write one, such as city.")
-        name = name.strip()
         self._desk.workspace.run(name)
         if name in list_runs(self._desk.workspace.runs):
             raise UserError(f"Run '{name}' exists already. Choose another name, or resume it.")
-        form_config(self._desk.workspace, dataset, preset, *rest)
-        submit_job(self._desk.workspace, train_words(dataset, name, preset, *rest), name)
+        form.check(self._desk.workspace)
+        words = train_words(form, form.base(self._desk.workspace))
+        submit_job(self._desk.workspace, words, name)
         gr.Info(f"Run {name} is being made; its first pictures show in a moment.", title="Started")
         return name, ""
 
-    def _look(self, run: str | None) -> tuple[str, str]:
-        return show_live(self._desk.records, run), show_runs(self._desk.records, run)
+    def _look(self, run: str | None, view: str, log: bool) -> tuple[str, str]:
+        records = self._desk.records
+        return show_live(records, run, view, log), show_runs(records, run)
 
-    def _press(self, run: str, event: gr.EventData) -> tuple[str, str]:
-        """Stop or resume the chosen run."""
+    def _show_layers(self, run: str | None, is_open: bool) -> Any:
+        if run is None or not is_open:
+            return gr.skip()
+        return show_layers(self._desk.workspace.histograms(run))
+
+    def _press(self, run: str, view: str, log: bool, event: gr.EventData) -> tuple[str, bool, str]:
+        """Look at other curves, or ask the chosen run for something."""
+        if event.action == "curves":
+            view = event.view
+        elif event.action == "log":
+            log = not log
+        else:
+            self._steer(run, event)
+        return view, log, show_live(self._desk.records, run, view, log)
+
+    def _steer(self, run: str, event: gr.EventData) -> None:
         if event.action == "stop":
             stop_run(self._desk.workspace, run)
             gr.Info("The state of the training is saved first.", title=f"Stopping {run}")
         elif event.action == "resume":
             submit_job(self._desk.workspace, resume_words(run, event.batches), run)
             gr.Info("It goes on from its newest state.", title=f"Resuming {run}")
-        return self._look(run)
+        elif event.action in ASKED:
+            ask(self._desk.workspace, run, event.action)
+            title, text = ASKED[event.action]
+            gr.Info(text, title=f"{title} {run}")
 
     def _choose_run(self, event: gr.EventData) -> Any:
         """Choose a run from the list, or have the list made anew."""
@@ -144,49 +212,6 @@ class TrainScreen:
             submit_job(self._desk.workspace, ["reindex"])
             gr.Info("Runs are looked for by their checkpoints.", title="Reindexing")
         return event.label if event.action == "choose" else gr.skip()
-
-
-def form_config(
-    workspace: Workspace,
-    dataset: str,
-    preset: str,
-    storage: str,
-    quality: float | None,
-    batches: float | None,
-    *numbers: Any,
-) -> TrainingConfig:
-    """The configuration that the form stands for.
-
-    Raises:
-        UserError: a value that does not fit.
-    """
-    settings = _settings(preset, batches, *numbers)
-    if storage == "visual" and quality is not None:
-        settings["quality"] = float(quality)
-    chosen = None if preset == PLAIN else preset
-    return choose_config(workspace, dataset, None, chosen, settings)
-
-
-def train_words(
-    dataset: str | None,
-    name: str,
-    preset: str,
-    storage: str,
-    quality: float | None,
-    batches: float | None,
-    *numbers: Any,
-) -> list[str]:
-    """The command that does what the form says; settings that the preset has stay unsaid."""
-    words = ["train", dataset or "DATASET", "--run", name.strip() or "NAME"]
-    words += ["--preset", preset] if preset != PLAIN else []
-    settings = _settings(preset, batches, *numbers)
-    batches = settings.pop("batches", None)
-    words += ["--batches", str(batches)] if batches is not None else []
-    if storage != "visual":
-        words += ["--storage", storage]
-    elif quality is not None and quality != TrainingConfig.quality:
-        words += ["--quality", f"{quality:g}"]
-    return words + [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
 
 def resume_words(run: str, batches: str) -> list[str]:
@@ -198,18 +223,42 @@ def resume_words(run: str, batches: str) -> list[str]:
     return ["resume", run, "--batches", str(int(batches))]
 
 
-def _settings(preset: str, batches: float | None, *numbers: Any) -> dict[str, Any]:
-    """What the form's numbers change in the preset's."""
-    base = PRESETS.get(preset, TrainingConfig())
-    given = dict(zip(("batches", *NUMBERS), (batches, *numbers), strict=True))
-    typed = {
-        name: int(value) if isinstance(getattr(base, name), int) else float(value)
-        for name, value in given.items()
-        if value is not None
-    }
-    return {name: value for name, value in typed.items() if value != getattr(base, name)}
+def _lay_out_more() -> dict[str, Any]:
+    """What one may leave to the preset."""
+    kinds = get_type_hints(TrainingConfig)
+    laid: dict[str, Any] = {}
+    with gr.Row():
+        laid["begin_from"] = gr.Textbox(
+            "", label="Go on from", placeholder="RUN@BATCH", min_width=110
+        )
+        laid["time_box"] = gr.Textbox(
+            "", label="Train for", placeholder="such as 85m", min_width=110
+        )
+    with gr.Row():
+        laid["generator"] = gr.Dropdown(
+            list(ARCHITECTURES), label="Generator", allow_custom_value=True, min_width=110
+        )
+        laid["discriminator"] = _choice("Discriminator", kinds["discriminator"])
+    with gr.Row():
+        laid["loss"] = _choice("Loss", kinds["loss"])
+        laid["precision"] = _choice("Precision", kinds["precision"])
+    with gr.Row():
+        laid["learning_rate_g"] = _rate("Learning rate of G")
+        laid["learning_rate_d"] = _rate("Learning rate of D")
+    with gr.Row():
+        laid["schedule"] = _choice("Schedule", kinds["schedule"])
+        laid["batch_size"] = gr.Number(label="Batch size", precision=0, minimum=2, min_width=110)
+    laid["fit_memory"] = gr.Checkbox(
+        label="Fit the memory", info="When it runs out, a batch is taken in smaller passes."
+    )
+    laid["augmentation"] = gr.CheckboxGroup(list(AUGMENTATION_NAMES), label="Augmentation")
+    return laid
 
 
-def _preset_numbers(preset: str) -> list[float]:
-    values = dataclasses.asdict(PRESETS.get(preset, TrainingConfig()))
-    return [values[name] for name in ("batches", *NUMBERS)]
+def _choice(label: str, kind: Any) -> gr.Dropdown:
+    names = [(name.replace("_", " "), name) for name in get_args(kind)]
+    return gr.Dropdown(names, label=label, min_width=110)
+
+
+def _rate(label: str) -> gr.Number:
+    return gr.Number(label=label, minimum=0, step=1e-5, min_width=110)

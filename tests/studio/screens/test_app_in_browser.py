@@ -35,7 +35,7 @@ def test_a_run_started_through_the_form_shows_its_first_picture(page):
     page.get_by_role("button", name="Start training").click()
     picture = page.locator("#live img[alt='The fixed points of harbour']")
     picture.wait_for(timeout=120_000)
-    page.locator("#live .badge.finished").wait_for(timeout=60_000)
+    page.locator("#live .line .badge.finished").wait_for(timeout=60_000)
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
     assert page.locator("#runs tbody tr").count() == 2
     page.locator("#runs").get_by_role("button", name="city").click()

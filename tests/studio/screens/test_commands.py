@@ -10,29 +10,73 @@ from studio.screens.housekeeping import export_words, pin_words, verify_words
 from studio.screens.importing import import_words
 from studio.screens.specimens import sample_words
 from studio.screens.thinning import BUDGET, EVERY, PINNED, thin_request, thin_words
-from studio.screens.train import resume_words, train_words
+from studio.screens.train import resume_words
+from studio.screens.training_form import NO_PRESET, TrainForm, shown_values, train_words
 from studio.thinning import ThinRequest
+from studio.training.config import TrainingConfig
 from tests.studio.conftest import BATCHES, write_pictures
 
 
-def test_the_training_form_trains(studio):
-    words = train_words("streets", " new ", "small-and-quick", "exact", None, 2, 4, 1e-3, 3e-4)
+def form(**values):
+    return TrainForm(**{"dataset": "streets", "name": "new", "preset": NO_PRESET, **values})
+
+
+def test_the_training_form_trains(studio, workspace):
+    filled = form(name=" new ", preset="small-and-quick", storage="exact", batches=2, batch_size=4)
+    words = train_words(filled, filled.base(workspace))
     report = studio(*words, "--json").json
     assert (report["run"], report["status"], report["batch"]) == ("new", "finished", 2)
     (run,) = [run for run in studio("runs", "--json").json if run["name"] == "new"]
     assert run["storage"] == "exact"
 
 
-def test_what_the_preset_says_already_stays_unsaid():
-    words = train_words("streets", "new", "plain", "visual", 0.1, 20_000, 64, 2e-4, 2e-4)
-    assert words == ["train", "streets", "--run", "new"]
+def test_what_the_preset_says_already_stays_unsaid(workspace):
+    filled = form(quality=0.1, **shown_values(TrainingConfig()))
+    assert train_words(filled, filled.base(workspace)) == ["train", "streets", "--run", "new"]
 
 
-def test_a_quality_is_said_with_visual_storage_alone():
-    form = ("streets", "new", "plain")
-    numbers = (20_000, 64, 2e-4, 2e-4)
-    assert train_words(*form, "visual", 0.25, *numbers)[-2:] == ["--quality", "0.25"]
-    assert train_words(*form, "exact", 0.25, *numbers)[-2:] == ["--storage", "exact"]
+def test_every_setting_of_the_training_form_is_in_its_command(workspace):
+    filled = form(
+        time_box=" 85m ",
+        fit_memory=True,
+        loss="hinge",
+        precision="bf16",
+        augmentation=["cutout", "color"],
+    )
+    words = train_words(filled, filled.base(workspace))
+    assert words[4:8] == ["--for", "85m", "--batch-size", "auto"]
+    assert words[8:] == [
+        *("--set", "loss=hinge", "--set", "precision=bf16"),
+        *("--set", "augmentation=color,cutout"),
+    ]
+    filled.check(workspace)
+
+
+def test_another_generator_leaves_the_options_of_the_presets_behind(workspace):
+    filled = form(preset="small-and-quick", generator="skyline")
+    words = train_words(filled, filled.base(workspace))
+    assert words[-4:] == ["--set", "generator=skyline", "--set", "generator_options={}"]
+
+
+def test_a_run_that_goes_on_from_another_begins_with_its_settings(workspace):
+    filled = form(preset="small-and-quick", begin_from="city@5", learning_rate_g=1e-5)
+    assert filled.config(workspace).z_dim == 16
+    words = train_words(filled, filled.base(workspace))
+    assert words[4:] == ["--from", "city@5", "--set", "learning_rate_g=1e-05"]
+    with pytest.raises(UserError, match="town"):
+        form(begin_from="town@5").base(workspace)
+
+
+def test_a_time_that_cannot_be_read_is_refused_at_once(workspace):
+    with pytest.raises(UserError, match="85 minutez"):
+        form(time_box="85 minutez").check(workspace)
+
+
+def test_a_quality_is_said_with_visual_storage_alone(workspace):
+    base = form().base(workspace)
+    assert train_words(form(quality=0.25), base)[-2:] == ["--quality", "0.25"]
+    exact = form(storage="exact", quality=0.25)
+    assert train_words(exact, base)[-2:] == ["--storage", "exact"]
 
 
 def test_the_housekeeping_forms_do_what_they_say(studio):

@@ -1,0 +1,170 @@
+"""What the form that begins a run stands for: a configuration, and the command that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from studio.quantities import parse_duration
+from studio.training.branching import Origin
+from studio.training.choice import choose_config
+from studio.training.config import AUGMENTATION_NAMES, TrainingConfig, augmentation_names
+from studio.training.presets import PRESETS
+from studio.workspace import Workspace
+
+NO_PRESET = "none"
+SETTINGS = (
+    *("batches", "batch_size", "learning_rate_g", "learning_rate_d"),
+    *("loss", "generator", "discriminator", "schedule", "precision", "augmentation"),
+    "fit_memory",
+)
+
+
+@dataclass(frozen=True)
+class TrainForm:
+    """The values of the form's fields; a setting that is None is left as it is.
+
+    Args:
+        preset: has no say where the run goes on from another one.
+        begin_from: RUN@BATCH to go on from, with its settings, or empty.
+        time_box: how long to train, such as 85m, or empty.
+        augmentation: of AUGMENTATION_NAMES.
+    """
+
+    dataset: str | None
+    name: str
+    preset: str
+    storage: str = "visual"
+    quality: float | None = None
+    begin_from: str = ""
+    time_box: str = ""
+    batches: float | None = None
+    batch_size: float | None = None
+    learning_rate_g: float | None = None
+    learning_rate_d: float | None = None
+    loss: str | None = None
+    generator: str | None = None
+    discriminator: str | None = None
+    schedule: str | None = None
+    precision: str | None = None
+    augmentation: Sequence[str] | None = None
+    fit_memory: bool | None = None
+
+    @property
+    def origin(self) -> str:
+        """RUN@BATCH that the new run goes on from; empty for none."""
+        return self.begin_from.strip()
+
+    def base(self, workspace: Workspace) -> TrainingConfig:
+        """The settings that hold where the form says nothing else: the origin's, or a preset's.
+
+        Raises:
+            UserError: no such origin.
+        """
+        if not self.origin:
+            return preset_config(self.preset)
+        inherited = Origin.parse(workspace, self.origin).settings(workspace)
+        return TrainingConfig.from_dict(inherited)
+
+    def settings(self, base: TrainingConfig) -> dict[str, Any]:
+        """What the form's settings change in others."""
+        given = {name: _typed(getattr(base, name), getattr(self, name)) for name in SETTINGS}
+        changed = {
+            name: value
+            for name, value in given.items()
+            if value is not None and value != getattr(base, name)
+        }
+        if "generator" in changed and base.generator_options:
+            changed["generator_options"] = {}  # those of the base are another generator's
+        return changed
+
+    def config(self, workspace: Workspace) -> TrainingConfig:
+        """The configuration that the form stands for.
+
+        Raises:
+            UserError: a value that does not fit, an unknown dataset or origin.
+        """
+        base = self.base(workspace)
+        settings = self.settings(base)
+        if self.storage == "visual" and self.quality is not None:
+            settings["quality"] = float(self.quality)
+        inherited = asdict(base) if self.origin else None
+        preset = None if self.origin or self.preset == NO_PRESET else self.preset
+        return choose_config(workspace, self.dataset or "", None, preset, settings, inherited)
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse at once what the command would refuse.
+
+        Raises:
+            UserError: see `config`; or a time that cannot be read.
+        """
+        self.config(workspace)
+        if self.time_box.strip():
+            parse_duration(self.time_box)
+
+
+def train_words(form: TrainForm, base: TrainingConfig) -> list[str]:
+    """The command that does what the form says; what the base has already stays unsaid.
+
+    Args:
+        base: see `TrainForm.base`.
+    """
+    words = ["train", form.dataset or "DATASET", "--run", form.name.strip() or "NAME"]
+    if form.origin:
+        words += ["--from", form.origin]
+    elif form.preset != NO_PRESET:
+        words += ["--preset", form.preset]
+    settings = form.settings(base)
+    options = {
+        "--for": form.time_box.strip(),
+        "--batches": settings.pop("batches", ""),
+        "--batch-size": "auto" if settings.pop("fit_memory", False) else "",
+        "--storage": form.storage if form.storage != "visual" else "",
+        "--quality": _quality(form),
+    }
+    words += [str(word) for option in options.items() if option[1] for word in option]
+    return words + [word for name, value in settings.items() for word in _set(name, value)]
+
+
+def form_names() -> list[str]:
+    """The names of the form's values, in the order in which it takes them."""
+    return [field.name for field in fields(TrainForm)]
+
+
+def preset_config(preset: str) -> TrainingConfig:
+    """The settings that a preset stands for."""
+    if preset == NO_PRESET:
+        return TrainingConfig()
+    return PRESETS[preset].config
+
+
+def describe_preset(preset: str) -> str:
+    """What a preset is good for, in a sentence."""
+    if preset == NO_PRESET:
+        return "Every setting has its default."
+    return PRESETS[preset].description
+
+
+def shown_values(config: TrainingConfig) -> dict[str, Any]:
+    """Settings as the fields of the form show them."""
+    values = asdict(config)
+    values["augmentation"] = augmentation_names(values["augmentation"])
+    return {name: values[name] for name in SETTINGS}
+
+
+def _quality(form: TrainForm) -> str:
+    usual = form.quality is None or form.quality == TrainingConfig.quality
+    return "" if usual or form.storage != "visual" else f"{form.quality:g}"
+
+
+def _typed(base: Any, value: Any) -> Any:
+    """A field's value as the setting has it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(name for name in AUGMENTATION_NAMES if name in value)
+    return None if value is None else type(base)(value)
+
+
+def _set(name: str, value: Any) -> list[str]:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return ["--set", f"{name}={text}"]
