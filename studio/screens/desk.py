@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -21,7 +21,13 @@ from studio.workspace import Workspace
 
 Inputs = Sequence[Component]  # and outputs
 CLOCK_SECONDS = 2.0
-QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# With nothing to show progress on, the page need not tell each of an event's outputs how far it
+# is: with a hundred of them that took seconds a click.
+QUIETLY: dict[str, Any] = {
+    "show_progress": "hidden",
+    "show_progress_on": [],
+    "api_visibility": "private",
+}
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,26 @@ class Desk:
     open_tab: gr.State
     awaited: gr.State  # name of a run that was started and is to be chosen once it is there
     clock: gr.Timer
+    tabs: dict[str, tuple[gr.Tab, gr.Timer]] = field(default_factory=dict)
 
     def tab(self, name: str) -> gr.Tab:
-        """A tab that is known to be open when it is."""
-        tab = gr.Tab(name)
-        tab.select(lambda: name, None, self.open_tab, **QUIETLY)
+        """A tab with a clock of its own, which ticks while it is open."""
+        with gr.Tab(name) as tab:
+            self.tabs[name] = tab, gr.Timer(CLOCK_SECONDS, active=name == self.open_tab.value)
         return tab
+
+    def connect_tabs(self) -> None:
+        """Once all tabs are laid out: remember which one is open, and let its clock alone tick.
+
+        A tick of every tab is a question to the server and work for the page, open or not.
+        """
+        clocks = [clock for _, clock in self.tabs.values()]
+
+        def opened(name: str) -> tuple[Any, ...]:
+            return name, *(gr.Timer(active=name == other) for other in self.tabs)
+
+        for name, (tab, _) in self.tabs.items():
+            tab.select(functools.partial(opened, name), None, [self.open_tab, *clocks], **QUIETLY)
 
     def on_look(
         self,
@@ -55,14 +75,14 @@ class Desk:
         Args:
             clock: call it again and again while the tab is open, too.
         """
-        name = tab.label
+        name = str(tab.label)
 
         def look_if_open(*values: Any) -> Any:
             return look(*values[1:]) if values[0] == name else gr.skip()
 
         told_look, told_look_if_open = telling(look), telling(look_if_open)
         tab.select(told_look, [self.run, *inputs], outputs, **QUIETLY)
-        signals = [self.run.change, *([self.clock.tick] if clock else [])]
+        signals = [self.run.change, *([self.tabs[name][1].tick] if clock else [])]
         gr.on(
             signals,
             told_look_if_open,

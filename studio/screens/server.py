@@ -94,6 +94,7 @@ def build_app(workspace: Workspace) -> gr.Blocks:
         with gr.Tabs():
             for screen in SCREENS:
                 screen(desk)
+        desk.connect_tabs()
         _keep_runs_current(app, desk, known)
         app.load(_hold_stream_open, concurrency_limit=None, **QUIETLY)
     app.queue(default_concurrency_limit=AT_ONCE, max_size=256)
