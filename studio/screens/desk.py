@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -21,8 +21,8 @@ from studio.workspace import Workspace
 
 Inputs = Sequence[Component]  # and outputs
 CLOCK_SECONDS = 2.0
-# With nothing to show progress on, the page need not tell each of an event's outputs how far it
-# is: with a hundred of them that took seconds a click.
+# Whatever shows progress once is told by the page how far each later event is, a hundred times a
+# second: with many outputs, or a gallery of pictures among them, a click took ten seconds and more.
 QUIETLY: dict[str, Any] = {
     "show_progress": "hidden",
     "show_progress_on": [],
@@ -41,26 +41,21 @@ class Desk:
     open_tab: gr.State
     awaited: gr.State  # name of a run that was started and is to be chosen once it is there
     clock: gr.Timer
-    tabs: dict[str, tuple[gr.Tab, gr.Timer]] = field(default_factory=dict)
+
+    clocks: dict[str, gr.Timer]  # one a tab, outside of it: one within would tick on
 
     def tab(self, name: str) -> gr.Tab:
-        """A tab with a clock of its own, which ticks while it is open."""
-        with gr.Tab(name) as tab:
-            self.tabs[name] = tab, gr.Timer(CLOCK_SECONDS, active=name == self.open_tab.value)
-        return tab
+        """A tab that is known to be open when it is, and whose clock alone ticks then.
 
-    def connect_tabs(self) -> None:
-        """Once all tabs are laid out: remember which one is open, and let its clock alone tick.
-
-        A tick of every tab is a question to the server and work for the page, open or not.
+        Were each tab to ask whether it is open, a dozen questions a tick would keep the page busy.
         """
-        clocks = [clock for _, clock in self.tabs.values()]
 
-        def opened(name: str) -> tuple[Any, ...]:
-            return name, *(gr.Timer(active=name == other) for other in self.tabs)
+        def opened() -> tuple[Any, ...]:
+            return name, *(gr.Timer(active=name == other) for other in self.clocks)
 
-        for name, (tab, _) in self.tabs.items():
-            tab.select(functools.partial(opened, name), None, [self.open_tab, *clocks], **QUIETLY)
+        tab = gr.Tab(name)
+        tab.select(opened, None, [self.open_tab, *self.clocks.values()], **QUIETLY)
+        return tab
 
     def on_look(
         self,
@@ -82,7 +77,7 @@ class Desk:
 
         told_look, told_look_if_open = telling(look), telling(look_if_open)
         tab.select(told_look, [self.run, *inputs], outputs, **QUIETLY)
-        signals = [self.run.change, *([self.tabs[name][1].tick] if clock else [])]
+        signals = [self.run.change, *([self.clocks[name].tick] if clock else [])]
         gr.on(
             signals,
             told_look_if_open,

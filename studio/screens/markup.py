@@ -40,7 +40,11 @@ def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.Sta
     What lies in it need not be looked up while nobody sees it.
     """
     panel, is_open = gr.Accordion(title, open=False, elem_id=elem_id), gr.State(False)
-    quietly: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    quietly: Any = {
+        "show_progress": "hidden",
+        "show_progress_on": [],
+        "api_visibility": "private",
+    }
     panel.expand(lambda: True, None, is_open, **quietly)
     panel.collapse(lambda: False, None, is_open, **quietly)
     return panel, is_open

@@ -37,8 +37,7 @@ class NearView:
             asked,
             [view, command],
             trigger_mode="always_last",
-            show_progress_on=view,
-            api_visibility="private",
+            **QUIETLY,
         )
         view.click(telling(self._press), asked, [chosen, view], **QUIETLY)
 

@@ -31,6 +31,7 @@ SCREENS = (
     *(TrainScreen, CheckpointsScreen, ExploreScreen),
     *(RenderScreen, SpecimensScreen, CompareScreen),
 )
+TABS = ("Train", "Checkpoints", "Explore", "Render", "Specimens", "Compare")
 FIRST_PORT, PORTS = 7860, 100
 LARGEST_UPLOAD = "64mb"
 HOLD_SECONDS = 5.0
@@ -90,11 +91,12 @@ def build_app(workspace: Workspace) -> gr.Blocks:
             run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
         shared = Pictures(workspace), Records(workspace)
-        desk = Desk(workspace, *shared, run, gr.State("Train"), awaited, gr.Timer(CLOCK_SECONDS))
+        clocks = {name: gr.Timer(CLOCK_SECONDS, active=name == TABS[0]) for name in TABS}
+        clock = gr.Timer(CLOCK_SECONDS)
+        desk = Desk(workspace, *shared, run, gr.State(TABS[0]), awaited, clock, clocks)
         with gr.Tabs():
             for screen in SCREENS:
                 screen(desk)
-        desk.connect_tabs()
         _keep_runs_current(app, desk, known)
         app.load(_hold_stream_open, concurrency_limit=None, **QUIETLY)
     app.queue(default_concurrency_limit=AT_ONCE, max_size=256)

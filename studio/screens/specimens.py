@@ -72,7 +72,9 @@ class SpecimensScreen:
         self._desk.on_look(tab, self._look, [*view, self._known], outputs, clock=True)
         self._kind.change(telling(self._show_kind), [run, *view], outputs[:2], **QUIETLY)
         self._gallery.click(telling(self._press), [run, *view], outputs[:3], **QUIETLY)
-        self._export_button.click(telling(self._export), [run, self._chosen], self._exports)
+        self._export_button.click(
+            telling(self._export), [run, self._chosen], self._exports, **QUIETLY
+        )
         self._sample_button.click(
             telling(self._sample), [run, self._batch, self._count], None, **QUIETLY
         )
@@ -83,7 +85,7 @@ class SpecimensScreen:
             self._sample_command,
             **QUIETLY,
         )
-        self._dropped.upload(telling(self._find_back), self._dropped, self._origin)
+        self._dropped.upload(telling(self._find_back), self._dropped, self._origin, **QUIETLY)
         self._dropped.clear(lambda: "", None, self._origin, **QUIETLY)
 
     def _look(

@@ -51,7 +51,7 @@ class ThinPanel:
             **QUIETLY,
         )
         outputs = [self._preview, self._planned]
-        look.click(telling(self._look), asked, outputs, api_visibility="private")
+        look.click(telling(self._look), asked, outputs, **QUIETLY)
         self._preview.click(telling(self._press), self._planned, outputs, **QUIETLY)
 
     def _look(self, run: str | None, *form: Any) -> tuple[str, list[Any]]:

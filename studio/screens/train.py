@@ -106,7 +106,7 @@ class TrainScreen:
         changes = [field.change for field in self._form]
         gr.on(changes, self._show_plan, self._form, self._plan, **QUIETLY)
         outputs = [self._desk.awaited, laid["name"]]
-        start.click(telling(self._start), self._form, outputs, api_visibility="private")
+        start.click(telling(self._start), self._form, outputs, **QUIETLY)
 
     def _lay_out_first(self, presets: list[str]) -> dict[str, Any]:
         """What everyone chooses."""
