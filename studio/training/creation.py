@@ -21,6 +21,7 @@ from studio.training.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
 from studio.training.networks import check_generator
 from studio.training.notices import check_notices
+from studio.training.recipes import check_recipe
 from studio.workspace import Workspace
 
 
@@ -42,13 +43,14 @@ def create_run(
         UserError: the run exists, a dataset does not or does not fit, the networks cannot be
             built, or a quality is asked of exact storage.
     """
-    check_quality(config, storage)
-    check_datasets(workspace, config)
-    check_notices(config.alarm_webhook, config.alarm_command)
     index = CheckpointIndex(workspace.runs)
     folder = workspace.run(name)
     if name in index:
         raise UserError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
+    check_recipe(config)
+    check_quality(config, storage)
+    check_datasets(workspace, config)
+    check_notices(config.alarm_webhook, config.alarm_command)
     check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
 

@@ -71,7 +71,16 @@ def build_recipe(config: TrainingConfig, processes: Processes, nulls: Nulls = No
     Raises:
         UserError: an unknown recipe, or networks that cannot be built.
     """
+    check_recipe(config)
+    return RECIPES[config.recipe](config, processes, nulls)
+
+
+def check_recipe(config: TrainingConfig) -> None:
+    """Refuse a recipe that is not there.
+
+    Raises:
+        UserError: it lists the known ones.
+    """
     if config.recipe not in RECIPES:
         known = ", ".join(sorted(RECIPES))
         raise UserError(f"No training recipe is called '{config.recipe}'. Known: {known}.")
-    return RECIPES[config.recipe](config, processes, nulls)
