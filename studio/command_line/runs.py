@@ -60,7 +60,8 @@ class Sitting:
     def words(self) -> list[str]:
         """The options of a command that does it in this very process, or in so many."""
         words = ["--for", self.duration] if self.duration else []
-        return words + (["--processes", str(self.processes)] if self.detach else [])
+        several = self.detach and self.processes > 1
+        return words + (["--processes", str(self.processes)] if several else [])
 
 
 def register(app: typer.Typer) -> None:
