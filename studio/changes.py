@@ -95,12 +95,7 @@ def list_changes(workspace: Workspace, run: str) -> list[Change]:
     """All that was asked of a run, in order."""
     with open_database(workspace.database) as db:
         rows = db.execute("SELECT * FROM changes WHERE run = ? ORDER BY id", (run,)).fetchall()
-    return [
-        Change(
-            **{**dict(row), "value": json.loads(row["value"]), "before": json.loads(row["before"])}
-        )
-        for row in rows
-    ]
+    return [_from_row(dict(row)) for row in rows]
 
 
 def settings_at(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +37,7 @@ from studio.command_line.rendering import (
 
 if TYPE_CHECKING:
     from renderers.outputs import Video
+    from studio.films.wishes import Rendering
 
 app = typer.Typer(no_args_is_help=True, help="Films of training, and of walks in latent space.")
 app.command()(sheet)
@@ -263,6 +264,20 @@ def verify(
         print(f"{file} is not whole: {verdict.reason}. Give the command that made it again.")
     if verdict.reason is not None:
         raise typer.Exit(1)
+
+
+def read_words(words: Sequence[str]) -> Rendering:
+    """How a film is rendered by a command that is still to be given: `timelapse RUN --crf 12`.
+
+    Raises:
+        UserError: the command would be refused by its options alone.
+    """
+    group: Any = typer.main.get_command(app)
+    try:
+        given = group.commands[words[0]].make_context(words[0], list(words[1:])).params
+    except typer.TyperException as error:
+        raise UserError(error.format_message()) from error
+    return read_rendering(given)
 
 
 def _show(videos: Sequence[Video], seconds: float, as_json: bool) -> None:

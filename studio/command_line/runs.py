@@ -21,11 +21,11 @@ from studio.command_line.context import (
     print_table,
     workspace_of,
 )
-from studio.command_line.settings import parse_settings
 from studio.forecast import describe_launch
 from studio.jobs import ACTIVE, Job, find_job, submit_job
 from studio.quantities import format_bytes, parse_duration
 from studio.runs import stop_run, summarise_run, summarise_runs
+from studio.training.settings import parse_settings
 from studio.workspace import Workspace
 
 STOP_SECONDS = 120.0

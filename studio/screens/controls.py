@@ -11,7 +11,7 @@ import gradio as gr
 from studio.changes import REQUESTS, Change, change_settings, list_changes, settings_at
 from studio.runs import read_config
 from studio.screens import markup
-from studio.screens.desk import QUIETLY, Desk, telling
+from studio.screens.desk import QUIETLY, Desk, folded, telling
 from studio.screens.live import AT_WORK
 from studio.training.config import TrainingConfig
 from studio.workspace import Workspace
@@ -46,7 +46,7 @@ class ControlsPanel:
 
     def __init__(self, desk: Desk, tab: gr.Tab) -> None:
         self._desk = desk
-        panel, is_open = markup.folded("Change it while it trains", "controls")
+        panel, is_open = folded("Change it while it trains", "controls")
         with panel:
             self._fields = self._lay_out_fields()
             self._asked = markup.pressable(elem_id="asked")

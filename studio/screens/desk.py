@@ -21,8 +21,8 @@ from studio.workspace import Workspace
 
 Inputs = Sequence[Component]  # and outputs
 CLOCK_SECONDS = 2.0
-# Whatever shows progress once is told by the page how far each later event is, a hundred times a
-# second: with many outputs, or a gallery of pictures among them, a click took ten seconds and more.
+# How events are declared: the page tells every output that shows progress how far each later event
+# is, and with hundreds of outputs it had no time left for a click.
 QUIETLY: dict[str, Any] = {
     "show_progress": "hidden",
     "show_progress_on": [],
@@ -110,6 +110,17 @@ def telling(work: Callable[..., Any]) -> Callable[..., Any]:
             return gr.skip()
 
     return told
+
+
+def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.State]:
+    """A part of the page that opens at a press, and whether it is open.
+
+    What lies in it need not be looked up while nobody sees it.
+    """
+    panel, is_open = gr.Accordion(title, open=False, elem_id=elem_id), gr.State(False)
+    panel.expand(lambda: True, None, is_open, **QUIETLY)
+    panel.collapse(lambda: False, None, is_open, **QUIETLY)
+    return panel, is_open
 
 
 def nothing_yet(run: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Weights and activations: what the layers of G and D hold, as small histograms."""
+"""Weights and activations: what the layers of G and D hold or held, as small histograms."""
 
 from __future__ import annotations
 
@@ -13,44 +13,63 @@ import numpy as np
 from studio.screens import markup
 
 WIDTH, HEIGHT = 120, 30
-READ_BYTES = 1 << 16
+HEAD_BYTES = 64  # of a line, in which its batch stands
 PARTS = ("weights", "biases", "activations")
 ALARMING_SHARE = 0.25  # of a layer's units that are dead
 
 
-def show_layers(path: Path) -> str:
-    """The newest histograms of a run, layer by layer.
+def show_layers(path: Path, batch: int | None = None) -> str:
+    """The histograms of a run, layer by layer.
 
     Args:
-        path: histograms.jsonl, one JSON object a line; see `newest_line`.
+        path: histograms.jsonl, one JSON object a line.
+        batch: as they were measured then; None, or one that was not measured: the newest.
     """
-    newest = newest_line(path)
-    if newest is None:
+    offsets = measured_batches(path)
+    if not offsets:
         return markup.empty(
             "Nothing measured yet",
             "While a run trains, the weights and activations of its layers are measured every "
             "histograms_every batches. Dead units are counted, too.",
         )
-    tables = "".join(_table(name, layers) for name, layers in newest["networks"].items())
+    batches = sorted(offsets)
+    at = batches.index(batch) if batch in offsets else len(batches) - 1
+    with path.open("rb") as file:
+        file.seek(offsets[batches[at]])
+        found = json.loads(file.readline())
+    tables = "".join(_table(name, layers) for name, layers in found["networks"].items())
     return (
-        f'<div class="small quiet">As they were at batch {newest["batch"]:,}. A unit is dead when '
-        f'it answered none of the pictures it was shown.</div><div class="layers">{tables}</div>'
+        f'<div class="line"><span class="small quiet">As they were at batch {found["batch"]:,}. A '
+        "unit is dead when it answered none of the pictures it was shown.</span>"
+        f'{_others(batches, at)}</div><div class="layers">{tables}</div>'
     )
 
 
-def newest_line(path: Path) -> dict[str, Any] | None:
-    """The last whole line of a file of JSON lines that another process may be appending to."""
+def measured_batches(path: Path) -> dict[int, int]:
+    """Where the line of each batch begins, bytes; one that is still being written is left out.
+
+    Where a run went back and measured a batch again, the later line counts.
+    """
     if not path.exists():
-        return None
+        return {}
+    offsets, begin = {}, 0
     with path.open("rb") as file:
-        end = file.seek(0, 2)
-        tail, begin = b"", end
-        while begin > 0 and tail.count(b"\n") < 2:
-            begin = max(0, begin - READ_BYTES)
-            file.seek(begin)
-            tail = file.read(end - begin)
-    lines = tail.rpartition(b"\n")[0].splitlines()
-    return json.loads(lines[-1]) if lines else None
+        for line in file:
+            if line.endswith(b"\n"):
+                offsets[int(line[:HEAD_BYTES].split(b":")[1].split(b",")[0])] = begin
+            begin += len(line)
+    return offsets
+
+
+def _others(batches: Sequence[int], at: int) -> str:
+    """Buttons to the measurements before and after, and to whatever is the newest."""
+    buttons = []
+    if at > 0:
+        buttons.append(markup.button("← Earlier", "layers", True, batch=batches[at - 1]))
+    if at < len(batches) - 1:
+        buttons.append(markup.button("Later →", "layers", True, batch=batches[at + 1]))
+        buttons.append(markup.button("Newest", "layers", True, batch=""))
+    return "".join(buttons)
 
 
 def _table(network: str, layers: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -32,22 +31,6 @@ class Shown:
 def pressable(value: str = "", elem_id: str | None = None) -> gr.HTML:
     """A place for markup in which elements with `data-action` can be pressed."""
     return gr.HTML(value, js_on_load=PRESSES, elem_id=elem_id, apply_default_css=False)
-
-
-def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.State]:
-    """A part of the page that opens at a press, and whether it is open.
-
-    What lies in it need not be looked up while nobody sees it.
-    """
-    panel, is_open = gr.Accordion(title, open=False, elem_id=elem_id), gr.State(False)
-    quietly: Any = {
-        "show_progress": "hidden",
-        "show_progress_on": [],
-        "api_visibility": "private",
-    }
-    panel.expand(lambda: True, None, is_open, **quietly)
-    panel.collapse(lambda: False, None, is_open, **quietly)
-    return panel, is_open
 
 
 def file_url(path: Path) -> str:

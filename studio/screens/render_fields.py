@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from latent.easing import EASINGS
+from renderers.devices import known_devices
 from studio.films.interpolation import CIRCLE, DEFAULT_SECONDS, NOISE
 from studio.screens.desk import QUIETLY
 from studio.screens.render_forms import FPS
@@ -161,11 +162,20 @@ def _points(label: str, info: str | None) -> gr.Dropdown:
 
 
 def _file() -> Fields:
+    """The film as a file, and how it is made."""
+    laid: Fields = {}
     with gr.Row():
-        return {
-            "format": _choice("Format", FORMATS),
-            "size": gr.Textbox("", label="Size", placeholder="such as 1920x1080", min_width=110),
-        }
+        laid["format"] = _choice("Format", FORMATS)
+        laid["size"] = gr.Textbox("", label="Size", placeholder="such as 1920x1080", min_width=110)
+    with gr.Row():
+        laid["crop"] = gr.Textbox("", label="Crop", placeholder="WIDTHxHEIGHT+X+Y", min_width=110)
+        laid["devices"] = gr.Dropdown(
+            known_devices(), value=[], label="Devices", multiselect=True, min_width=110
+        )
+    laid["options"] = gr.Textbox(
+        "", label="Any other option", placeholder="such as --crf 12 --precision bf16"
+    )
+    return laid
 
 
 def _written(choices: list[tuple[str, str]], value: list[str]) -> gr.CheckboxGroup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -12,10 +13,8 @@ from checkpoints_index.catalogue import open_catalogue
 from latent import routes
 from latent.errors import UserError
 from latent.key_frames import follow_key_frames, parse_key_frames
-from renderers.formats import FORMATS, Format
-from renderers.look import Look, parse_size
-from renderers.options import RenderOptions
 from studio.batches import choose_batches, choose_frames, last_batch
+from studio.command_line.render import read_words
 from studio.films.interpolation import CIRCLE, DEFAULT_SECONDS, NOISE
 from studio.films.planning import count_frames
 from studio.points import points_or_fixed, resolve_points
@@ -47,13 +46,21 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class FilmForm:
-    """What every film has; its size is as a person writes it, its format a suffix."""
+    """What every film has; its size is as a person writes it, its format a suffix.
+
+    Args:
+        devices: such as `cuda:1`; all GPUs where none is chosen.
+        options: further ones, as on the command line: `--crf 12 --codec av1`.
+    """
 
     show: Sequence[str] = ()
     fps: int | None = FPS
     seconds: float | None = None
     format: str = "mp4"
     size: str = ""
+    crop: str = ""
+    devices: Sequence[str] = ()
+    options: str = ""
 
     @property
     def rate(self) -> int:
@@ -79,14 +86,15 @@ class FilmForm:
             *_option("--show", ",".join(self.show)),
             *_option("--format", self.format if self.format != "mp4" else ""),
             *_option("--size", self.size.strip()),
+            *_option("--crop", self.crop.strip()),
+            *_option("--devices", ",".join(self.devices)),
+            *_written_words(self.options),
         ]
 
-    def require_fit(self, frames: int) -> None:
-        """Raise UserError if a film of so many frames cannot look like this."""
-        look = Look(size=parse_size(self.size) if self.size.strip() else None)
-        form = format_named(self.format)
-        RenderOptions(fps=self.rate, look=look, overlay=tuple(self.show), format=form)
-        form.require_fit(frames, self.rate)
+    def require_fit(self, words: Sequence[str], frames: int) -> None:
+        """Raise UserError if the command cannot make a film of so many frames."""
+        options = read_words(words[1:]).options
+        options.format.require_fit(frames, options.fps)
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,8 @@ class TimelapseForm(FilmForm):
             self._require_growth(workspace, run)
         if self.seconds is not None:
             frames = count_frames(self.seconds, self.rate)
-        self.require_fit(frames if self.seconds is not None or self.pace == "batch" else 1)
+        is_known = self.seconds is not None or self.pace == "batch"
+        self.require_fit(self.words(run), frames if is_known else 1)
 
     def _require_growth(self, workspace: Workspace, run: str) -> None:
         if run_status(workspace, open_catalogue(workspace.runs, run)) != "training":
@@ -186,7 +195,7 @@ class WalkForm(FilmForm):
             choose_batches(kept, self.along, run, skip_missing=True)
         elif self.batch is not None:
             choose_batches(kept, str(self.batch), run)
-        self.require_fit(frames)
+        self.require_fit(self.words(run), frames)
 
     def _require_route(self, points: Sequence[Tensor], frames: int) -> None:
         if self.kind == CIRCLE:
@@ -224,7 +233,7 @@ class PathForm(FilmForm):
         frames = count_frames(self.length, self.rate)
         batches = [key.batch for key in keys]
         follow_key_frames(batches, points, frames, self.kind, easing=self.easing)
-        self.require_fit(frames)
+        self.require_fit(self.words(run), frames)
 
 
 @dataclass(frozen=True)
@@ -293,11 +302,6 @@ def example_keys(kept: Sequence[int], labels: Sequence[str]) -> str:
     return f"{kept[len(kept) // 2]}@{start} -> {kept[-1]}@{end}"
 
 
-def format_named(suffix: str) -> Format:
-    """The usual format of a suffix without its dot."""
-    return next(known for known in FORMATS if known.suffix == f".{suffix}")
-
-
 def _require_points(workspace: Workspace, run: str, points: Sequence[str]) -> None:
     if not points_or_fixed(workspace, run, points):
         raise UserError(f"Run '{run}' has no points of its own. Choose some, or write seed:1.")
@@ -310,6 +314,14 @@ def _option(name: str, value: object) -> list[str]:
 
 def _flag(name: str, given: bool) -> list[str]:
     return [name] if given else []
+
+
+def _written_words(text: str) -> list[str]:
+    """Options as one writes them in a shell."""
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quotation that is not closed yet
+        return text.split()
 
 
 def _text(number: int | None) -> str:

@@ -17,7 +17,7 @@ from studio.runs import stop_run
 from studio.screens import markup
 from studio.screens.controls import ControlsPanel
 from studio.screens.datasets import DatasetsPanel
-from studio.screens.desk import QUIETLY, Desk, telling
+from studio.screens.desk import QUIETLY, Desk, folded, telling
 from studio.screens.layers import show_layers
 from studio.screens.live import show_live, show_runs
 from studio.screens.training_form import (
@@ -53,9 +53,10 @@ class TrainScreen:
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live")
                 ControlsPanel(desk, tab)
-                layers, self._layers_open = markup.folded("Weights and activations")
+                layers, self._layers_open = folded("Weights and activations")
                 with layers:
                     self._layers = markup.pressable(elem_id="layers")
+                    self._layers_batch = gr.State(None)
                 self._runs = markup.pressable(elem_id="runs")
         self._connect(tab)
 
@@ -63,10 +64,16 @@ class TrainScreen:
         desk, curves = self._desk, [self._view, self._log]
         seen = [self._live, self._runs]
         desk.on_look(tab, self._look, curves, seen, clock=True)
-        desk.on_look(tab, self._show_layers, [self._layers_open], [self._layers], clock=True)
-        self._layers_open.change(
-            self._show_layers, [desk.run, self._layers_open], self._layers, **QUIETLY
+        looked = [self._layers_open, self._layers_batch]
+        desk.on_look(tab, self._show_layers, looked, [self._layers], clock=True)
+        gr.on(
+            [state.change for state in looked],
+            self._show_layers,
+            [desk.run, *looked],
+            self._layers,
+            **QUIETLY,
         )
+        self._layers.click(_pressed_batch, None, self._layers_batch, **QUIETLY)
         desk.on_look(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
         self._live.click(
             telling(self._press), [desk.run, *curves], [*curves, self._live], **QUIETLY
@@ -179,10 +186,10 @@ class TrainScreen:
         records = self._desk.records
         return show_live(records, run, view, log), show_runs(records, run)
 
-    def _show_layers(self, run: str | None, is_open: bool) -> Any:
+    def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:
             return gr.skip()
-        return show_layers(self._desk.workspace.histograms(run))
+        return show_layers(self._desk.workspace.histograms(run), batch)
 
     def _press(self, run: str, view: str, log: bool, event: gr.EventData) -> tuple[str, bool, str]:
         """Look at other curves, or ask the chosen run for something."""
@@ -214,6 +221,11 @@ class TrainScreen:
         return event.label if event.action == "choose" else gr.skip()
 
 
+def _pressed_batch(event: gr.EventData) -> int | None:
+    """The batch whose layers are to be shown; None for the newest, whichever that is."""
+    return int(event.batch) if event.batch else None
+
+
 def resume_words(run: str, batches: str) -> list[str]:
     """Go on with a run, perhaps to another batch than it was made for."""
     if not batches.strip():
@@ -231,8 +243,15 @@ def _lay_out_more() -> dict[str, Any]:
         laid["begin_from"] = gr.Textbox(
             "", label="Go on from", placeholder="RUN@BATCH", min_width=110
         )
+        laid["warm_from"] = gr.Textbox(
+            "", label="Begin with networks of", placeholder="RUN", min_width=110
+        )
+    with gr.Row():
         laid["time_box"] = gr.Textbox(
             "", label="Train for", placeholder="such as 85m", min_width=110
+        )
+        laid["processes"] = gr.Number(
+            1, label="Processes", info="each with a GPU", precision=0, minimum=1, min_width=110
         )
     with gr.Row():
         laid["generator"] = gr.Dropdown(
@@ -252,6 +271,9 @@ def _lay_out_more() -> dict[str, Any]:
         label="Fit the memory", info="When it runs out, a batch is taken in smaller passes."
     )
     laid["augmentation"] = gr.CheckboxGroup(list(AUGMENTATION_NAMES), label="Augmentation")
+    laid["others"] = gr.Textbox(
+        "", label="Any other setting", placeholder="NAME=VALUE, one a line", lines=2
+    )
     return laid
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from latent.errors import UserError
 from studio.quantities import parse_duration
 from studio.training.branching import Origin
 from studio.training.choice import choose_config
 from studio.training.config import AUGMENTATION_NAMES, TrainingConfig, augmentation_names
 from studio.training.presets import PRESETS
+from studio.training.settings import parse_settings
 from studio.workspace import Workspace
 
 NO_PRESET = "none"
@@ -28,7 +30,9 @@ class TrainForm:
     Args:
         preset: has no say where the run goes on from another one.
         begin_from: RUN@BATCH to go on from, with its settings, or empty.
+        warm_from: RUN or RUN@BATCH whose networks it begins with at batch 0, or empty.
         time_box: how long to train, such as 85m, or empty.
+        others: further settings as NAME=VALUE, one a line; they come last.
         augmentation: of AUGMENTATION_NAMES.
     """
 
@@ -38,7 +42,10 @@ class TrainForm:
     storage: str = "visual"
     quality: float | None = None
     begin_from: str = ""
+    warm_from: str = ""
     time_box: str = ""
+    processes: float | None = None
+    others: str = ""
     batches: float | None = None
     batch_size: float | None = None
     learning_rate_g: float | None = None
@@ -56,6 +63,10 @@ class TrainForm:
         """RUN@BATCH that the new run goes on from; empty for none."""
         return self.begin_from.strip()
 
+    @property
+    def other_lines(self) -> list[str]:
+        return [line.strip() for line in self.others.splitlines() if line.strip()]
+
     def base(self, workspace: Workspace) -> TrainingConfig:
         """The settings that hold where the form says nothing else: the origin's, or a preset's.
 
@@ -68,8 +79,10 @@ class TrainForm:
         return TrainingConfig.from_dict(inherited)
 
     def settings(self, base: TrainingConfig) -> dict[str, Any]:
-        """What the form's settings change in others."""
-        given = {name: _typed(getattr(base, name), getattr(self, name)) for name in SETTINGS}
+        """What the fields of settings change in others."""
+        others = {line.partition("=")[0].strip() for line in self.other_lines}
+        shown = [name for name in SETTINGS if name not in others]
+        given = {name: _typed(getattr(base, name), getattr(self, name)) for name in shown}
         changed = {
             name: value
             for name, value in given.items()
@@ -91,6 +104,7 @@ class TrainForm:
             settings["quality"] = float(self.quality)
         inherited = asdict(base) if self.origin else None
         preset = None if self.origin or self.preset == NO_PRESET else self.preset
+        settings |= parse_settings(self.other_lines)
         return choose_config(workspace, self.dataset or "", None, preset, settings, inherited)
 
     def check(self, workspace: Workspace) -> None:
@@ -100,6 +114,10 @@ class TrainForm:
             UserError: see `config`; or a time that cannot be read.
         """
         self.config(workspace)
+        if self.warm_from.strip():
+            if self.origin:
+                raise UserError("'Go on from' and 'Begin with networks of' exclude each other.")
+            Origin.parse(workspace, self.warm_from.strip())
         if self.time_box.strip():
             parse_duration(self.time_box)
 
@@ -117,14 +135,17 @@ def train_words(form: TrainForm, base: TrainingConfig) -> list[str]:
         words += ["--preset", form.preset]
     settings = form.settings(base)
     options = {
+        "--init-from": form.warm_from.strip(),
         "--for": form.time_box.strip(),
+        "--processes": f"{form.processes:.0f}" if form.processes and form.processes > 1 else "",
         "--batches": settings.pop("batches", ""),
         "--batch-size": "auto" if settings.pop("fit_memory", False) else "",
         "--storage": form.storage if form.storage != "visual" else "",
         "--quality": _quality(form),
     }
     words += [str(word) for option in options.items() if option[1] for word in option]
-    return words + [word for name, value in settings.items() for word in _set(name, value)]
+    words += [word for name, value in settings.items() for word in _set(name, value)]
+    return words + [word for line in form.other_lines for word in ("--set", line)]
 
 
 def form_names() -> list[str]:

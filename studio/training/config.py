@@ -15,9 +15,8 @@ from checkpoints_index.spec import GeneratorSpec
 from latent.errors import UserError
 
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
-
-
 LIVE = "live"
+Norm = Literal["auto", "batch", "spectral", "none"]
 
 
 def number(default: float, low: float, high: float, *, live: bool = False) -> Any:
@@ -50,7 +49,7 @@ class TrainingConfig:
     image_size: int = number(64, 32, 1024)
     discriminator: Literal["dcgan", "residual"] = "dcgan"
     discriminator_width: float = number(1.0, 1 / 64, 16)
-    discriminator_norm: Literal["auto", "batch", "spectral", "none"] = "auto"
+    discriminator_norm: Norm = "auto"
     minibatch_stddev: bool = False
 
     # How they learn.
@@ -119,7 +118,7 @@ class TrainingConfig:
             )
 
     @property
-    def norm_of_d(self) -> str:
+    def norm_of_d(self) -> Norm:
         """batch, spectral or none.
 
         By itself it is batch norm for a dcgan, unless the loss has a penalty of single pictures'
@@ -152,9 +151,10 @@ class TrainingConfig:
         Raises:
             UserError: an unknown name, or a value that does not fit.
         """
+        known = cls.names()
         for name in values:
-            if name not in cls.names():
-                raise UserError(describe_unknown(name, cls.names()))
+            if name not in known:
+                raise UserError(describe_unknown(name, known))
         return cls(**values)
 
     @classmethod

@@ -53,6 +53,8 @@ def create_run(
     check_notices(config.alarm_webhook, config.alarm_command)
     check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
+    # From here on D stays as it is, whatever is changed about its loss.
+    config = dataclasses.replace(config, discriminator_norm=config.norm_of_d)
 
     folder.mkdir(parents=True, exist_ok=True)
     for forget in (forget_points, forget_pins, forget_changes):

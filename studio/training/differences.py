@@ -28,11 +28,17 @@ class Difference(NamedTuple):
 
 
 def differences(settings: Mapping[str, Any], config: TrainingConfig) -> list[Difference]:
-    """Settings by name, as JSON keeps them, beside a config; names that are new do not count."""
+    """Settings by name, as JSON keeps them, beside a config.
+
+    Names that are new do not count, nor does what was left open and has been decided since.
+    """
     return [
         Difference(name, settings[name], value)
         for name, value in asdict(config).items()
-        if name in settings and name not in NEVER_TOLD and not _same(settings[name], value)
+        if name in settings
+        and name not in NEVER_TOLD
+        and settings[name] != "auto"
+        and not _same(settings[name], value)
     ]
 
 

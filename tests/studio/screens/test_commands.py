@@ -72,6 +72,29 @@ def test_a_time_that_cannot_be_read_is_refused_at_once(workspace):
         form(time_box="85 minutez").check(workspace)
 
 
+def test_any_other_setting_can_be_written_and_has_the_last_word(workspace):
+    filled = form(batches=5, processes=2, others=" seed=7\n\nbatches = 9\n")
+    words = train_words(filled, filled.base(workspace))
+    assert words[4:] == ["--processes", "2", "--set", "seed=7", "--set", "batches = 9"]
+    config = filled.config(workspace)
+    assert (config.seed, config.batches) == (7, 9)
+    for others, sentence in [("sed=7", "Did you mean seed"), ("seed", "Use NAME=VALUE")]:
+        wrong = form(others=others)
+        assert train_words(wrong, wrong.base(workspace))[-2:] == ["--set", others]
+        with pytest.raises(UserError, match=sentence):
+            wrong.check(workspace)
+
+
+def test_a_warm_start_is_said_and_excludes_going_on(workspace):
+    filled = form(warm_from=" city ")
+    assert train_words(filled, filled.base(workspace))[4:] == ["--init-from", "city"]
+    filled.check(workspace)
+    with pytest.raises(UserError, match="town"):
+        form(warm_from="town").check(workspace)
+    with pytest.raises(UserError, match="exclude each other"):
+        form(warm_from="city", begin_from="city@5").check(workspace)
+
+
 def test_a_quality_is_said_with_visual_storage_alone(workspace):
     base = form().base(workspace)
     assert train_words(form(quality=0.25), base)[-2:] == ["--quality", "0.25"]

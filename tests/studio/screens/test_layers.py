@@ -1,6 +1,6 @@
 import json
 
-from studio.screens.layers import newest_line, show_layers
+from studio.screens.layers import measured_batches, show_layers
 
 
 def histogram(low=-1.0, high=1.0):
@@ -27,9 +27,26 @@ def test_the_newest_whole_line_counts(tmp_path):
     path = tmp_path / "histograms.jsonl"
     long = {**entry(2), "padding": "x" * 200_000}
     path.write_text(json.dumps(entry(1)) + "\n" + json.dumps(long) + "\n" + '{"batch": 3, "ne')
-    assert newest_line(path)["batch"] == 2
+    assert list(measured_batches(path)) == [1, 2]
+    assert "at batch 2" in show_layers(path)
     path.write_text('{"torn')
-    assert newest_line(path) is None
+    assert measured_batches(path) == {}
+
+
+def test_earlier_measurements_can_be_looked_at_and_are_a_press_away(tmp_path):
+    path = tmp_path / "histograms.jsonl"
+    entries = [entry(500), entry(1000, dead=1), entry(1500), entry(1000, dead=3)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in entries))
+    newest = show_layers(path)
+    assert "at batch 1,500" in newest
+    assert 'data-batch="1000"' in newest
+    assert "Later" not in newest
+    between = show_layers(path, 1000)
+    assert "at batch 1,000" in between
+    assert "3 of 8 units dead" in between, "the run went back and measured that batch again"
+    assert 'data-batch="500"' in between
+    assert 'data-batch="1500"' in between
+    assert "Earlier" not in show_layers(path, 500)
 
 
 def test_layers_show_what_they_hold_and_dead_units_stand_out(tmp_path):

@@ -76,6 +76,9 @@ def test_a_timelapse_takes_all_that_the_form_offers(render):
         show=["batch", "run", "label", "curve"],
         format="gif",
         size=" 128x64 ",
+        crop=" 16x16+0+8 ",
+        devices=["cpu"],
+        options="--scaling lanczos",
     )
     (video,) = render(form)["videos"]
     assert video["frames"] == 10
@@ -137,6 +140,10 @@ def test_a_sheet_has_points_down_and_batches_across(render, form, size):
         (TimelapseForm(fps=500), "fps 500 is out of range"),
         (TimelapseForm(seconds=0), "0 seconds is out of range"),
         (TimelapseForm(size="huge"), "'huge' is not a size"),
+        (TimelapseForm(crop="left"), "'left' is not"),
+        (TimelapseForm(options="--crff 3"), "--crff"),
+        (TimelapseForm(options="--crf best"), "for '--crf'"),
+        (TimelapseForm(options="--codec theora"), "theora"),
         (TimelapseForm(format="gif"), "A GIF cannot play 60 frames"),
         (TimelapseForm(format="webp", seconds=60), "too many for a .webp file"),
         (WalkForm(points=("0.0",)), "two cities or more"),

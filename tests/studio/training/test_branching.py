@@ -59,6 +59,16 @@ def test_a_branch_may_have_other_settings_and_says_which(studio, parent):
     assert "learning_rate_g: 0.0002 -> 1e-05" in said
 
 
+def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
+    words = ["--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
+    assert studio("train", "streets", "--run", "plain", *words).status == 0
+    assert studio("set", "plain", "gradient_penalty=5").status == 0
+    assert studio("resume", "plain", "--batches", "4").status == 0
+    said = studio("train", "--from", "plain@4", "--run", "child", "--batches", "5")
+    assert said.status == 0, said.err
+    assert 'discriminator_norm = "batch"' in workspace.run_config("child").read_text()
+
+
 def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace, parent):
     studio(
         "train", "streets", "--init-from", "parent", "--run", "warm", "--batches", "1", *NETWORKS

@@ -62,12 +62,12 @@ def shown(chunk, label: str) -> list[int]:
 
 
 def encoders(count: int = len(LABELS) + 1) -> list[psutil.Process]:
-    """This process's ffmpegs, once there are so many."""
+    """This process's ffmpegs, once there are so many (it may have other children)."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        children = psutil.Process().children()
-        if len(children) == count:
-            return sorted(children, key=lambda child: child.create_time())
+        found = [child for child in psutil.Process().children() if "ffmpeg" in child.name()]
+        if len(found) == count:
+            return sorted(found, key=lambda child: child.create_time())
         time.sleep(0.01)
     raise TimeoutError(f"there are not {count} encoders")
 

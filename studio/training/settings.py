@@ -1,4 +1,4 @@
-"""NAME=VALUE on the command line."""
+"""Settings written as NAME=VALUE."""
 
 from __future__ import annotations
 
