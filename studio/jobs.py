@@ -7,6 +7,7 @@ interrupted, and can be run again: commands go on where they were.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -28,6 +29,7 @@ from studio.workspace import Workspace
 
 VARIABLE = "STUDIO_JOB"
 ACTIVE = ("queued", "running")
+MAKERS = ("train", "import")  # commands that make a run
 START_SECONDS = 60.0  # after which a queued job without a process counts as interrupted
 
 
@@ -76,6 +78,7 @@ def submit_job(workspace: Workspace, command: Sequence[str], run: str | None = N
             env={**os.environ, VARIABLE: str(job_id), "PYTHONUNBUFFERED": "1"},
         )
     _reap_later(process)
+    _update(workspace, job_id, pid=process.pid, pid_created_at=_created_at(process.pid))
     return find_job(workspace, job_id)
 
 
@@ -87,8 +90,7 @@ def working_as_job(
     given = os.environ.pop(VARIABLE, None)
     job_id = int(given) if given else _insert(workspace, command, run)
     pid = os.getpid()
-    created_at = psutil.Process(pid).create_time()
-    started = {"status": "running", "pid": pid, "pid_created_at": created_at, "run": run}
+    started = {"status": "running", "pid": pid, "pid_created_at": _created_at(pid), "run": run}
     _update(workspace, job_id, **started, started_at=time.time())
     try:
         yield job_id
@@ -148,9 +150,9 @@ def cancel_job(workspace: Workspace, job: Job) -> None:
     """Ask a job to end. Training saves its state first; a render keeps its finished parts."""
     if job.status not in ACTIVE:
         raise UserError(f"Job {job.id} is {job.status} already; there is nothing to cancel.")
-    if job.pid is None:
+    if job.status == "queued":  # its process has not come to the point where it would say so
         _update(workspace, job.id, status="cancelled", finished_at=time.time())
-    else:
+    if job.pid is not None:
         os.kill(job.pid, signal.SIGTERM)
 
 
@@ -164,11 +166,21 @@ def retry_job(workspace: Workspace, job: Job) -> Job:
 
 
 def _settle(workspace: Workspace, job: Job) -> Job:
-    """Mark a job whose process is gone without having said how it ended."""
+    """Mark a job whose process is gone without having said how it ended.
+
+    One that ended before it began was refused, for the reason that it printed last.
+    """
     if job.status not in ACTIVE or _is_alive(job):
         return job
-    _update(workspace, job.id, status="interrupted", finished_at=time.time())
-    return Job(**{**job.__dict__, "status": "interrupted"})
+    ended: dict[str, Any] = {"status": "interrupted"}
+    if job.status == "queued" and job.pid is not None:
+        ended = {"status": "failed", "note": _last_words(workspace, job.id)}
+    with open_database(workspace.database) as db:
+        row = db.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    if row["status"] != job.status:  # it said so just now
+        return _from_row(row)
+    _update(workspace, job.id, **ended, finished_at=time.time())
+    return dataclasses.replace(job, **ended)
 
 
 def _is_alive(job: Job) -> bool:
@@ -180,6 +192,16 @@ def _is_alive(job: Job) -> bool:
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _created_at(pid: int) -> float:
+    """Tells a process from a later one of the same number; seconds since 1970."""
+    return psutil.Process(pid).create_time()
+
+
+def _last_words(workspace: Workspace, job_id: int) -> str:
+    lines = workspace.log(job_id).read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "It ended without a word."
 
 
 def _insert(workspace: Workspace, command: Sequence[str], run: str | None) -> int:

@@ -10,7 +10,7 @@ from latent.errors import UserError
 from studio.attribution import attribution_of
 from studio.events import Event, list_events
 from studio.forecast import Forecast, describe_growth
-from studio.jobs import Job, newest_job, training_job
+from studio.jobs import MAKERS, Job, newest_job, training_job
 from studio.quantities import format_bytes
 from studio.runs import RunSummary, read_config
 from studio.screens import markup
@@ -50,10 +50,11 @@ def show_live(records: Records, run: str | None, view: str, log: bool) -> str:
 def show_runs(records: Records, chosen: str | None) -> str:
     """All runs as a table, with what is wrong with one; pressing a name chooses it."""
     names = list_runs(records.workspace.runs)
-    if not any(records.workspace.runs.iterdir()):
+    refused = _refused(records.workspace, names)
+    if not refused and not any(records.workspace.runs.iterdir()):
         return ""
     head = "".join(f"<th>{name}</th>" for name in ("Run", "", "Checkpoints", "On disk", "Storage"))
-    rows = "".join(_row(records, name, name == chosen) for name in names)
+    rows = refused + "".join(_row(records, name, name == chosen) for name in names)
     table = f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     return markup.card("Runs", table + _reindex(records.workspace))
 
@@ -66,6 +67,17 @@ def _reindex(workspace: Workspace) -> str:
         said = f"Reindexing {job.status}, {markup.moment(job.created_at)}"
     press = markup.button("Reindex", "reindex", quiet=True)
     return f'<div class="line small quiet"><span class="push">{escape(said)}</span>{press}</div>'
+
+
+def _refused(workspace: Workspace, names: Sequence[str]) -> str:
+    """The run that was asked for last, if it could not be made, and why."""
+    job = newest_job(workspace, *MAKERS)
+    if job is None or job.status != "failed" or job.run is None or job.run in names:
+        return ""
+    return (
+        f"<tr><td>{escape(job.run)}</td><td>{markup.badge(job.status)}</td>"
+        f'<td colspan="3">{escape(job.note)}</td></tr>'
+    )
 
 
 def _row(records: Records, name: str, current: bool) -> str:

@@ -7,11 +7,13 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from html import escape
 
 import gradio as gr
 
 from checkpoints_index.catalogue import list_runs
 from latent.errors import UserError
+from studio.jobs import MAKERS, newest_job
 from studio.runs import summarise_run
 from studio.screens.checkpoints import CheckpointsScreen
 from studio.screens.compare import CompareScreen
@@ -119,6 +121,10 @@ def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
 
     def update(run: str | None, known: list[str], awaited: str | None) -> tuple:
         names = list_runs(desk.workspace.runs)
+        if awaited is not None and awaited not in names:
+            awaited = _still_awaited(desk.workspace, awaited)
+            if awaited is None:
+                return gr.skip(), gr.skip(), None
         appeared = awaited is not None and awaited in names
         if names == known and not appeared and (run is None) == (not names):
             return gr.skip(), gr.skip(), gr.skip()
@@ -132,6 +138,15 @@ def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
         [desk.run, known, desk.awaited],
         **QUIETLY,
     )
+
+
+def _still_awaited(workspace: Workspace, run: str) -> str | None:
+    """The run that is being made, or None once it is known that it cannot be."""
+    job = newest_job(workspace, *MAKERS, run=run)
+    if job is None or job.status != "failed":
+        return run
+    gr.Warning(escape(job.note), title=f"Run {escape(run)} was not made")
+    return None
 
 
 def first_choice(workspace: Workspace) -> str | None:

@@ -243,16 +243,12 @@ def _lay_out_more() -> dict[str, Any]:
         laid["begin_from"] = gr.Textbox(
             "", label="Go on from", placeholder="RUN@BATCH", min_width=110
         )
-        laid["warm_from"] = gr.Textbox(
-            "", label="Begin with networks of", placeholder="RUN", min_width=110
-        )
+        laid["warm_from"] = gr.Textbox("", label="Networks of", placeholder="RUN", min_width=110)
     with gr.Row():
         laid["time_box"] = gr.Textbox(
             "", label="Train for", placeholder="such as 85m", min_width=110
         )
-        laid["processes"] = gr.Number(
-            1, label="Processes", info="each with a GPU", precision=0, minimum=1, min_width=110
-        )
+        laid["processes"] = gr.Number(1, label="Processes", precision=0, minimum=1, min_width=110)
     with gr.Row():
         laid["generator"] = gr.Dropdown(
             list(ARCHITECTURES), label="Generator", allow_custom_value=True, min_width=110

@@ -116,7 +116,7 @@ class TrainForm:
         self.config(workspace)
         if self.warm_from.strip():
             if self.origin:
-                raise UserError("'Go on from' and 'Begin with networks of' exclude each other.")
+                raise UserError("'Go on from' and 'Networks of' exclude each other.")
             Origin.parse(workspace, self.warm_from.strip())
         if self.time_box.strip():
             parse_duration(self.time_box)

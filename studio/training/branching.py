@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.catalogue import open_catalogue
 from checkpoints_index.files import sync_folder
-from checkpoints_index.generators.foreign import first_line
 from latent.errors import UserError
 from studio.changes import list_changes, settings_at
 from studio.runs import read_config
@@ -166,7 +165,8 @@ def _load(module: nn.Module, weights: Mapping[str, Tensor], whose: str) -> None:
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip().partition(": ")[0]  # the first is a heading
         raise UserError(
-            f"{whose} does not fit the networks of the new run: {first_line(error)}. Choose the "
-            "generator, its options and the discriminator as that run has them."
+            f"{whose} does not fit the networks of the new run ({reason}). Choose the generator, "
+            "its options and the discriminator as that run has them."
         ) from error

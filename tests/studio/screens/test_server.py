@@ -1,14 +1,22 @@
 import socket
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
 from latent.errors import UserError
+from studio.jobs import find_job, submit_job
 from studio.screens import server
 from studio.screens.live import show_runs
 from studio.screens.records import Records
-from studio.screens.server import build_app, choose_port, first_choice, parse_auth
+from studio.screens.server import (
+    _still_awaited,
+    build_app,
+    choose_port,
+    first_choice,
+    parse_auth,
+)
 
 HERE = "127.0.0.1"
 
@@ -88,6 +96,19 @@ def test_a_damaged_run_is_shown_as_such_and_hides_no_other(workspace):
     assert 'class="badge damaged"' in table
     assert "generator.json" in table
     assert 'data-label="city"' in table
+
+
+def test_a_run_that_could_not_be_made_is_listed_with_the_reason(empty_workspace):
+    job = submit_job(empty_workspace, ["train", "no-such", "--run", "new"], "new")
+    deadline = time.monotonic() + 60
+    while find_job(empty_workspace, job.id).status == "queued":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    table = show_runs(Records(empty_workspace), None)
+    assert 'class="badge failed"' in table
+    assert "no-such" in table
+    assert _still_awaited(empty_workspace, "new") is None
+    assert _still_awaited(empty_workspace, "other") == "other"
 
 
 def test_an_empty_workspace_has_no_run_to_show(empty_workspace):
