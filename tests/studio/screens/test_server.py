@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from app import name_command
 from latent.errors import UserError
 from studio.jobs import find_job, submit_job
 from studio.screens import server
@@ -73,6 +74,19 @@ def test_beyond_this_machine_a_password_is_asked_for(host):
 def test_a_malformed_login_is_refused_everywhere(auth):
     with pytest.raises(UserError, match="USER:PASSWORD"):
         parse_auth(HERE, auth)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("", "app"),
+        ("--port 8000", "app --port 8000"),
+        ("--workspace here --port 8000", "--workspace here app --port 8000"),
+        ("--workspace=here", "--workspace=here app"),
+    ],
+)
+def test_the_app_is_started_with_the_options_of_its_command(given, words):
+    assert name_command(given.split()) == words.split()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
