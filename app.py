@@ -1,4 +1,4 @@
-"""Starts the studio's web app: `python app.py [--workspace DIR]` and the options of `studio app`."""
+"""Starts the web app: `python app.py [--workspace DIR]`, then the options of `studio app`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from latent.errors import UserError
+from latent.errors import UserError, name_some
 
 MOST_GAPS_NAMED = 5
 Missing = Literal["refuse", "skip", "hold"]
@@ -86,10 +86,9 @@ def nearest_batch(kept: Sequence[int], batch: float) -> int:
 
 def _refuse_gaps(gaps: Sequence[int], run: str) -> None:
     if gaps:
-        named = ", ".join(map(str, gaps[:MOST_GAPS_NAMED]))
-        more = f" and {len(gaps) - MOST_GAPS_NAMED:,} more" * (len(gaps) > MOST_GAPS_NAMED)
+        named = name_some(list(map(str, gaps)), MOST_GAPS_NAMED)
         raise UserError(
-            f"Run '{run}' has no checkpoint {named}{more}. Leave them out: --skip-missing. Show "
+            f"Run '{run}' has no checkpoint {named}. Leave them out: --skip-missing. Show "
             f"the one before: --hold-missing. See what there is: studio checkpoints {run}"
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from checkpoints_index.catalogue import Catalogue
 from checkpoints_index.promise import Promise
+from latent.errors import name_some
 from studio.forecast import Forecast, forecast_growth
 from studio.pins import list_pins
 from studio.runs import run_status
@@ -117,10 +118,9 @@ def describe_promise(promise: Promise | None) -> str:
 
 
 def describe_gaps(missing: list[tuple[int, int]], most: int) -> str:
-    """Half-open ranges as one reads them: 3, 5 to 9, and 12 more."""
-    named = [f"{a:,}" if b == a + 1 else f"{a:,} to {b - 1:,}" for a, b in missing[:most]]
-    more = [f"and {len(missing) - most:,} more"] if len(missing) > most else []
-    return ", ".join([*named, *more])
+    """Half-open ranges as one reads them: 3, 5 to 9 and 12 more."""
+    named = [f"{a:,}" if b == a + 1 else f"{a:,} to {b - 1:,}" for a, b in missing]
+    return name_some(named, most)
 
 
 def _item_bytes(dtype: str) -> int:

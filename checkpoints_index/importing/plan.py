@@ -14,7 +14,7 @@ from checkpoints_index.importing.finder import SUFFIXES, Found, GeneratorFinder
 from checkpoints_index.importing.layers import natural_parts
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
 from checkpoints_index.spec import GeneratorSpec
-from latent.errors import UserError
+from latent.errors import UserError, name_some
 
 MOST_NAMED = 5  # so many files are named for each reason
 
@@ -142,12 +142,7 @@ def group_skipped(skipped: Iterable[SkippedFile], folder: Path) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for file in skipped:
         reasons.setdefault(file.reason, []).append(f"'{file.path.relative_to(folder)}'")
-    lines = []
-    for reason, names in reasons.items():
-        named = ", ".join(names[:MOST_NAMED])
-        more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-        lines.append(f"{named}{more}: {reason}")
-    return lines
+    return [f"{name_some(names, MOST_NAMED)}: {reason}" for reason, names in reasons.items()]
 
 
 def _say_changes_of_part(found: dict[PurePath, Found]) -> list[str]:

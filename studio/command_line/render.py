@@ -12,28 +12,7 @@ import typer
 from latent.errors import UserError
 from studio.command_line.context import AsJson, Run, job_of, print_json, print_table, workspace_of
 from studio.command_line.montage import sheet
-from studio.command_line.rendering import (
-    Address,
-    Codec,
-    Crf,
-    Crop,
-    Devices,
-    EncoderName,
-    EngineName,
-    Form,
-    Fps,
-    Out,
-    Overlay,
-    Points,
-    Precision,
-    Preset,
-    Scale,
-    Scaling,
-    Show,
-    Size,
-    read_rendering,
-    split,
-)
+from studio.command_line.rendering import Points, read_rendering, split, with_film_options
 
 if TYPE_CHECKING:
     from renderers.outputs import Video
@@ -50,6 +29,7 @@ Easing = Annotated[
 
 
 @app.command()
+@with_film_options
 def timelapse(
     context: typer.Context,
     run: Run,
@@ -84,24 +64,6 @@ def timelapse(
     follow: Annotated[
         bool, typer.Option("--follow", help="Film the run while it trains, until it ends.")
     ] = False,
-    fps: Fps = 60,
-    size: Size = None,
-    crop: Crop = None,
-    scale: Scale = None,
-    scaling: Scaling = "nearest",
-    overlay: Overlay = False,
-    show: Show = "",
-    form: Form = None,
-    codec: Codec = None,
-    encoder: EncoderName = None,
-    preset: Preset = None,
-    crf: Crf = None,
-    precision: Precision = "float32",
-    devices: Devices = "",
-    engine: EngineName = "local",
-    address: Address = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """One frame a checkpoint at fixed latent points, all points in one pass."""
     from studio.films.timelapse import film_timelapse, follow_timelapse
@@ -125,10 +87,11 @@ def timelapse(
             videos = follow_timelapse(workspace, run, wish, rendering, on_progress)
         else:
             videos = film_timelapse(workspace, run, wish, rendering, on_progress, reporter.say)
-    _show(videos, time.monotonic() - began, as_json)
+    _show(context, videos, time.monotonic() - began)
 
 
 @app.command()
+@with_film_options
 def interpolation(
     context: typer.Context,
     run: Run,
@@ -148,24 +111,6 @@ def interpolation(
     easing: Easing = "linear",
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first point.")] = False,
     seed: Annotated[int, typer.Option(help="Of a circle's plane, or of a noise walk.")] = 0,
-    fps: Fps = 60,
-    size: Size = None,
-    crop: Crop = None,
-    scale: Scale = None,
-    scaling: Scaling = "nearest",
-    overlay: Overlay = False,
-    show: Show = "",
-    form: Form = None,
-    codec: Codec = None,
-    encoder: EncoderName = None,
-    preset: Preset = None,
-    crf: Crf = None,
-    precision: Precision = "float32",
-    devices: Devices = "",
-    engine: EngineName = "local",
-    address: Address = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Walk from city to city, at one checkpoint or along training."""
     from studio.films.interpolation import film_interpolation
@@ -188,10 +133,11 @@ def interpolation(
         video = film_interpolation(
             workspace_of(context), run, wish, rendering, on_progress, reporter.say
         )
-    _show([video], time.monotonic() - began, as_json)
+    _show(context, [video], time.monotonic() - began)
 
 
 @app.command()
+@with_film_options
 def path(
     context: typer.Context,
     run: Run,
@@ -203,24 +149,6 @@ def path(
         Literal["slerp", "linear", "spline"], typer.Option(help="The way from key to key.")
     ] = "slerp",
     easing: Easing = "linear",
-    fps: Fps = 60,
-    size: Size = None,
-    crop: Crop = None,
-    scale: Scale = None,
-    scaling: Scaling = "nearest",
-    overlay: Overlay = False,
-    show: Show = "",
-    form: Form = None,
-    codec: Codec = None,
-    encoder: EncoderName = None,
-    preset: Preset = None,
-    crf: Crf = None,
-    precision: Precision = "float32",
-    devices: Devices = "",
-    engine: EngineName = "local",
-    address: Address = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Move along training and through latent space together, from key to key."""
     from studio.films.interpolation import film_key_frames
@@ -233,7 +161,7 @@ def path(
         video = film_key_frames(
             workspace_of(context), run, wish, rendering, on_progress, reporter.say
         )
-    _show([video], time.monotonic() - began, as_json)
+    _show(context, [video], time.monotonic() - began)
 
 
 @app.command()
@@ -280,8 +208,8 @@ def read_words(words: Sequence[str]) -> Rendering:
     return read_rendering(given)
 
 
-def _show(videos: Sequence[Video], seconds: float, as_json: bool) -> None:
-    if as_json:
+def _show(context: typer.Context, videos: Sequence[Video], seconds: float) -> None:
+    if context.params["as_json"]:
         listed = [{"path": v.path, "label": v.label, "frames": v.frames} for v in videos]
         print_json({"videos": listed, "seconds": round(seconds, 3)})
         return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from latent.errors import UserError
+from studio.command_line.context import AsJson
 
 if TYPE_CHECKING:
     from studio.films.wishes import Rendering
@@ -64,13 +67,50 @@ Out = Annotated[
 ]
 
 
+def film_options(
+    fps: Fps = 60,
+    size: Size = None,
+    crop: Crop = None,
+    scale: Scale = None,
+    scaling: Scaling = "nearest",
+    overlay: Overlay = False,
+    show: Show = "",
+    form: Form = None,
+    codec: Codec = None,
+    encoder: EncoderName = None,
+    preset: Preset = None,
+    crf: Crf = None,
+    precision: Precision = "float32",
+    devices: Devices = "",
+    engine: EngineName = "local",
+    address: Address = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """The options of every film, for `with_film_options`."""
+
+
+def with_film_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of every film after its own; it finds them in its context."""
+    own = inspect.signature(command, eval_str=True)
+    shared = inspect.signature(film_options, eval_str=True)
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        command(**{name: given[name] for name in own.parameters})
+
+    parameters = [*own.parameters.values(), *shared.parameters.values()]
+    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
 def read_rendering(
     given: Mapping[str, Any], *, points: bool = True, grid: bool = False
 ) -> Rendering:
     """How to render, from the options that all films have.
 
     Args:
-        given: the values of this module's options, by their names.
+        given: the values of `film_options`, by their names.
 
     Raises:
         UserError: a value cannot be read, or is out of its range.

@@ -13,7 +13,7 @@ import numpy as np
 from checkpoints_index import CheckpointRun
 from checkpoints_index.catalogue import open_catalogue
 from checkpoints_index.errors import DamagedCheckpointError
-from latent.errors import UserError
+from latent.errors import UserError, name_some
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
 from renderers.following import follow_film
@@ -140,9 +140,8 @@ def _choose(
         return choice
     damaged = checkpoints.find_damaged(sorted(set(choice.batches)), on_progress)
     if damaged:
-        named = ", ".join(f"{b} ({damaged[b]})" for b in list(damaged)[:MOST_NAMED])
-        more = f" and {len(damaged) - MOST_NAMED:,} more" * (len(damaged) > MOST_NAMED)
-        say(f"Left out, since their checkpoints are damaged: {named}{more}.")
+        named = name_some([f"{b} ({reason})" for b, reason in damaged.items()], MOST_NAMED)
+        say(f"Left out, since their checkpoints are damaged: {named}.")
     whole = [k for k, batch in enumerate(choice.batches) if batch not in damaged]
     if not whole:
         raise UserError(
