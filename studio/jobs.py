@@ -77,8 +77,8 @@ def submit_job(workspace: Workspace, command: Sequence[str], run: str | None = N
             start_new_session=True,
             env={**os.environ, VARIABLE: str(job_id), "PYTHONUNBUFFERED": "1"},
         )
-    _reap_later(process)
     _update(workspace, job_id, pid=process.pid, pid_created_at=_created_at(process.pid))
+    _reap_later(process)
     return find_job(workspace, job_id)
 
 
@@ -200,8 +200,9 @@ def _created_at(pid: int) -> float:
 
 
 def _last_words(workspace: Workspace, job_id: int) -> str:
-    lines = workspace.log(job_id).read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "It ended without a word."
+    path = workspace.log(job_id)
+    lines = path.read_text("utf-8", "replace").split("\n") if path.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "It said nothing.")
 
 
 def _insert(workspace: Workspace, command: Sequence[str], run: str | None) -> int:
