@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -95,7 +95,8 @@ class RenderScreen:
         film, verdict = gr.State(""), gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
         desk.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
-        desk.on_look(tab, self._fill, [self._filled], [self._filled, *self._filled_fields()])
+        filled = [*self._numbers, *self._fields_named(("points", "keys"))]
+        desk.on_look(tab, self._fill, [self._filled], [self._filled, *filled])
         for laid in self._forms:
             self._connect_start(laid, [film, self._jobs])
         press = self._player.click(
@@ -116,26 +117,38 @@ class RenderScreen:
     def _forms(self) -> list[_LaidForm]:
         return [self._timelapse, self._walk, self._path, self._sheet]
 
-    def _filled_fields(self) -> list[Any]:
-        names = ("points", "keys", *OPTIONAL)
+    @property
+    def _numbers(self) -> list[Any]:
+        """Those that are empty to begin with."""
+        return self._fields_named(OPTIONAL)
+
+    def _fields_named(self, names: Sequence[str]) -> list[Any]:
         return [laid.fields[n] for laid in self._forms for n in names if n in laid.fields]
 
     def _fill(self, run: str | None, filled: str | None) -> Any:
-        """Offer the points of the run; only another run takes away what was written."""
+        """Offer the points of the run; only another run takes away what was written.
+
+        The first answer may come when a hasty person has written something already.
+        """
         if run is None:
             return gr.skip()
         kept, labels = self._desk.batches(run), point_labels(self._desk.workspace, run)
 
-        def now(value: Any) -> dict[str, Any]:
+        def to_begin_with(value: Any) -> dict[str, Any]:
             return {} if filled == run else {"value": value}
 
-        updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._filled_fields())
-        for laid in (self._timelapse, self._walk, self._sheet):
-            chosen = self._desk.fixed_labels(run)[:STOPS] if laid is self._walk else []
-            updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **now(chosen))
+        def anew(value: Any) -> dict[str, Any]:
+            return {} if filled in (None, run) else {"value": value}
+
+        updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._numbers)
+        for laid in (self._timelapse, self._sheet):
+            updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **anew([]))
+        stops = to_begin_with(self._desk.fixed_labels(run)[:STOPS])
+        updates[self._walk.fields["points"]] = gr.Dropdown(choices=labels, **stops)
         example = f"such as {example_keys(kept, labels)}"
-        updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **now(""))
-        updates[self._sheet.fields["batch"]] = gr.Number(**now(kept[-1] if kept else None))
+        updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **anew(""))
+        last = to_begin_with(kept[-1] if kept else None)
+        updates[self._sheet.fields["batch"]] = gr.Number(**last)
         return {**updates, self._filled: run if kept else None}
 
     def _look(self, run: str | None, film: str, verdict: str, open_log: int | None) -> tuple:

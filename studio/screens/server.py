@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -44,7 +45,7 @@ AT_ONCE = 4  # requests of one kind that are worked on at the same time
 def serve_app(
     workspace: Workspace, host: str = "127.0.0.1", port: int | None = None, auth: str | None = None
 ) -> None:
-    """Serve the studio until Ctrl-C or SIGTERM.
+    """Serve the studio until Ctrl-C or SIGTERM, which end this process.
 
     Args:
         port: the first free one from 7860 on by default.
@@ -83,6 +84,10 @@ def serve_app(
         print("The studio is closed. Jobs go on.", file=sys.stderr)
     finally:
         app.close(verbose=False)
+    # A thread that still works for a page would be ended in the midst of torch's code by an
+    # interpreter that shuts down, and that aborts the process.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def build_app(workspace: Workspace) -> gr.Blocks:
