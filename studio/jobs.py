@@ -7,7 +7,6 @@ interrupted, and can be run again: commands go on where they were.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shlex
@@ -172,15 +171,16 @@ def _settle(workspace: Workspace, job: Job) -> Job:
     """
     if job.status not in ACTIVE or _is_alive(job):
         return job
-    ended: dict[str, Any] = {"status": "interrupted"}
+    status, note = "interrupted", job.note
     if job.status == "queued" and job.pid is not None:
-        ended = {"status": "failed", "note": _last_words(workspace, job.id)}
+        status, note = "failed", _last_words(workspace, job.id)
     with open_database(workspace.database) as db:
+        db.execute(  # unless it said so just now
+            "UPDATE jobs SET status = ?, note = ?, finished_at = ? WHERE id = ? AND status = ?",
+            (status, note, time.time(), job.id, job.status),
+        )
         row = db.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
-    if row["status"] != job.status:  # it said so just now
-        return _from_row(row)
-    _update(workspace, job.id, **ended, finished_at=time.time())
-    return dataclasses.replace(job, **ended)
+    return _from_row(row)
 
 
 def _is_alive(job: Job) -> bool:

@@ -41,7 +41,6 @@ class Desk:
     open_tab: gr.State
     awaited: gr.State  # name of a run that was started and is to be chosen once it is there
     clock: gr.Timer
-
     clocks: dict[str, gr.Timer]  # one a tab, outside of it: one within would tick on
 
     def tab(self, name: str) -> gr.Tab:

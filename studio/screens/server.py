@@ -86,6 +86,7 @@ def serve_app(
         app.close(verbose=False)
     # A thread that still works for a page would be ended in the midst of torch's code by an
     # interpreter that shuts down, and that aborts the process.
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
@@ -127,7 +128,7 @@ def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
     def update(run: str | None, known: list[str], awaited: str | None) -> tuple:
         names = list_runs(desk.workspace.runs)
         if awaited is not None and awaited not in names:
-            awaited = _still_awaited(desk.workspace, awaited)
+            awaited = still_awaited(desk.workspace, awaited)
             if awaited is None:
                 return gr.skip(), gr.skip(), None
         appeared = awaited is not None and awaited in names
@@ -145,7 +146,7 @@ def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
     )
 
 
-def _still_awaited(workspace: Workspace, run: str) -> str | None:
+def still_awaited(workspace: Workspace, run: str) -> str | None:
     """The run that is being made, or None once it is known that it cannot be."""
     job = newest_job(workspace, *MAKERS, run=run)
     if job is None or job.status != "failed":

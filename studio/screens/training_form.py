@@ -64,6 +64,11 @@ class TrainForm:
         return self.begin_from.strip()
 
     @property
+    def warm_origin(self) -> str:
+        """RUN or RUN@BATCH whose networks the new run begins with; empty for none."""
+        return self.warm_from.strip()
+
+    @property
     def other_lines(self) -> list[str]:
         return [line.strip() for line in self.others.splitlines() if line.strip()]
 
@@ -114,10 +119,10 @@ class TrainForm:
             UserError: see `config`; or a time that cannot be read.
         """
         self.config(workspace)
-        if self.warm_from.strip():
-            if self.origin:
-                raise UserError("'Go on from' and 'Networks of' exclude each other.")
-            Origin.parse(workspace, self.warm_from.strip())
+        if self.origin and self.warm_origin:
+            raise UserError("'Go on from' and 'Networks of' exclude each other.")
+        if self.warm_origin:
+            Origin.parse(workspace, self.warm_origin)
         if self.time_box.strip():
             parse_duration(self.time_box)
 
@@ -135,7 +140,7 @@ def train_words(form: TrainForm, base: TrainingConfig) -> list[str]:
         words += ["--preset", form.preset]
     settings = form.settings(base)
     options = {
-        "--init-from": form.warm_from.strip(),
+        "--init-from": form.warm_origin,
         "--for": form.time_box.strip(),
         "--processes": f"{form.processes:.0f}" if form.processes and form.processes > 1 else "",
         "--batches": settings.pop("batches", ""),

@@ -12,11 +12,11 @@ from studio.screens import server
 from studio.screens.live import show_runs
 from studio.screens.records import Records
 from studio.screens.server import (
-    _still_awaited,
     build_app,
     choose_port,
     first_choice,
     parse_auth,
+    still_awaited,
 )
 
 HERE = "127.0.0.1"
@@ -121,8 +121,8 @@ def test_a_run_that_could_not_be_made_is_listed_with_the_reason(empty_workspace)
     table = show_runs(Records(empty_workspace), None)
     assert 'class="badge failed"' in table
     assert "no-such" in table
-    assert _still_awaited(empty_workspace, "new") is None
-    assert _still_awaited(empty_workspace, "other") == "other"
+    assert still_awaited(empty_workspace, "new") is None
+    assert still_awaited(empty_workspace, "other") == "other"
 
 
 def test_an_empty_workspace_has_no_run_to_show(empty_workspace):
