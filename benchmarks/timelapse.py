@@ -30,6 +30,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,10 +42,11 @@ from torch import Tensor
 from benchmarks.store import SPEC, Training, report
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
 from latent.points import LatentPoint, seeded_point
-from renderers.devices import beside_encoders
+from renderers.devices import beside_encoders, lanes_of
 from renderers.ffmpeg import ffmpeg_command
 from renderers.film import film
 from renderers.frames import FrameRenderer
+from renderers.lanes import in_order
 from renderers.options import RenderOptions
 from renderers.plan import make_plan
 from renderers.recording import recording
@@ -125,13 +127,12 @@ def save_jpeg(G: torch.nn.Module, z: Tensor, path: Path) -> None:
     Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(path, quality=95)
 
 
-def forward_alone(G: torch.nn.Module, z: Tensor, count: int) -> int:
-    """The forward passes of so many checkpoints, with one checkpoint's weights."""
+def forward_alone(G: torch.nn.Module, z: Tensor, count: int, device: str) -> int:
+    """The forward passes of so many checkpoints, with one checkpoint's weights, on all cores."""
     frames = FrameRenderer()
     with beside_encoders():
-        for _ in range(count):
-            frames.render(G, z)
-    return count * len(z)
+        passes = repeat(partial(frames.render, G, z), count)
+        return sum(len(pictures) for pictures in in_order(passes, lanes_of(device)))
 
 
 def encode_alone(pictures: np.ndarray, folder: Path) -> int:
@@ -252,7 +253,7 @@ def measure_ours(place: Place, device: str) -> dict[str, Any]:
     run = CheckpointIndex(place.runs)[place.name]
     z, count = choose_points(run.spec, place.points), min(place.checkpoints, FLOOR_CHECKPOINTS)
     G = run.generator(run.batches[-1], device)
-    forward = measure(lambda: forward_alone(G, z, count))
+    forward = measure(lambda: forward_alone(G, z, count, device))
     pictures = last_pictures(run, z, count, device)
     with tempfile.TemporaryDirectory() as folder:
         encode = measure(lambda: encode_alone(pictures, Path(folder)))

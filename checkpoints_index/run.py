@@ -180,7 +180,10 @@ class CheckpointRun:
         return G.to(device).eval()
 
     def stream(
-        self, batches: Iterable[int] | None = None, device: str | torch.device = "cpu"
+        self,
+        batches: Iterable[int] | None = None,
+        device: str | torch.device = "cpu",
+        modules: int = 1,
     ) -> Iterator[tuple[int, nn.Module]]:
         """Walk over batches with one resident module, weights swapped in place.
 
@@ -189,12 +192,13 @@ class CheckpointRun:
         Args:
             batches: those wanted, all that there are by default. Neighbours are near in either
                 direction; far jumps cost what `weights` does.
+            modules: that take turns; each stays as it is until so many more were asked for.
         """
         self._settle()
         wanted = self._catalogue.batches if batches is None else list(batches)
         for batch in wanted:
             self._reader.find(batch)
-        yield from stream(Catalogue(self.name, self.folder), wanted, torch.device(device))
+        yield from stream(Catalogue(self.name, self.folder), wanted, torch.device(device), modules)
 
     def truncate(self, after_batch: int) -> None:
         """Drop every checkpoint later than a batch, the newest first. SIGKILL leaves a prefix."""

@@ -1,4 +1,4 @@
-"""Walking over checkpoints with one resident module, the next ones decoded meanwhile."""
+"""Walking over checkpoints with resident modules, the next ones decoded meanwhile."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ MANY_CORES = 4  # beyond this, decoding may have several threads beside the forw
 
 
 def stream(
-    catalogue: Catalogue, batches: Sequence[int], device: torch.device
+    catalogue: Catalogue, batches: Sequence[int], device: torch.device, modules: int = 1
 ) -> Iterator[tuple[int, nn.Module]]:
-    """Yield each batch with the module, whose weights are swapped in place.
+    """Yield each batch with a module, whose weights are swapped in place.
 
-    On a GPU the lattices stay there as integers; what crosses the bus is their small difference to
-    the checkpoint before, and it is added there.
+    Several modules take turns, so that one may still be at work when the next is asked for. On a
+    GPU the lattices stay there as integers; what crosses the bus is their small difference to the
+    checkpoint before, and it is added there.
     """
     with torch.random.fork_rng(devices=[]):
-        G = catalogue.spec.build().to(device).eval()
-    residents = Residents(G, device)
+        resident = [catalogue.spec.build().to(device).eval() for _ in range(modules)]
+    weights = Weights(device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
     feed = Feed(reader, in_differences=device.type != "cpu")
@@ -41,7 +42,8 @@ def stream(
                 while len(coming) <= AHEAD and position + len(coming) < len(batches):
                     wanted = batches[position + len(coming)]
                     coming.append(decoder.submit(feed.decode, wanted))
-                residents.swap(coming.popleft().result())
+                G = resident[position % modules]
+                weights.swap(coming.popleft().result(), G.state_dict())
                 yield batch, G
         finally:
             for future in coming:
@@ -93,15 +95,15 @@ class Feed:
         return Decoded(layout, {**bits, **moved}, in_differences=True)
 
 
-class Residents:
-    """The weights of the one module, and on a GPU the integers that they were made of."""
+class Weights:
+    """What was decoded last becomes weights; on a GPU its integers stay there for the next."""
 
-    def __init__(self, G: nn.Module, device: torch.device) -> None:
-        self._weights, self._device = G.state_dict(), device
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._lattices: dict[Lane, Tensor] = {}
 
-    def swap(self, decoded: Decoded) -> None:
-        """Write another checkpoint over the weights; their addresses stay what they are."""
+    def swap(self, decoded: Decoded, weights: dict[str, Tensor]) -> None:
+        """Write a checkpoint over a module's weights; their addresses stay what they are."""
         arrived = {
             lane: torch.from_numpy(items).to(self._device) for lane, items in decoded.bits.items()
         }
@@ -109,7 +111,7 @@ class Residents:
             for lane, lattice in self._lattices.items():
                 arrived[lane] = lattice.add_(arrived[lane])
         self._lattices = {lane: t for lane, t in arrived.items() if lane.kind == "lattice"}
-        decoded.layout.write_weights(arrived, self._weights)
+        decoded.layout.write_weights(arrived, weights)
 
 
 def narrow(difference: np.ndarray) -> np.ndarray:

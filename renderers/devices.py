@@ -10,6 +10,8 @@ import torch
 
 from latent.errors import UserError
 
+CPU_LANES = 2  # so that one fills the cores while another waits for weights or an encoder
+
 
 def known_devices() -> list[str]:
     """Names such as `cpu`, `cuda:0`, `mps`."""
@@ -33,16 +35,22 @@ def require_devices(devices: Sequence[str]) -> list[str]:
     return full
 
 
+def lanes_of(device: str) -> int:
+    """Forward passes that are at work at a time on a device."""
+    return CPU_LANES if device == "cpu" else 1
+
+
 @contextmanager
 def beside_encoders(processes: int = 1) -> Iterator[None]:
-    """Let this thread's forward passes use half of the cores, shared by so many processes.
+    """Let forward passes on the CPU use half of the cores, shared by so many processes.
 
     The encoders have the other half. Threads of one forward pass wait for each other in a busy
     loop, and when an encoder holds the core of one of them, the others burn theirs: with two
-    threads on two cores a forward pass took five times the processor time of one thread.
+    threads on two cores a forward pass took five times the processor time of one thread. Passes
+    beside each other, in `lanes_of` the CPU, do not wait: they use what the encoders leave.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // (2 * processes)))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // (2 * processes * CPU_LANES)))
     try:
         yield
     finally:

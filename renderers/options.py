@@ -65,7 +65,7 @@ class RenderOptions:
         The number of threads shows in the encoded bytes, and a render that goes on elsewhere
         should give the same.
         """
-        threads = max(1, min(MAX_THREADS, 2 * MAX_THREADS // videos))
+        threads = max(1, MAX_THREADS // videos)
         return self.format.encoder(self.encoder, self.preset, self.crf, threads)
 
     def shown(self) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +15,12 @@ import numpy as np
 from torch import nn
 
 from latent.errors import UserError
+from renderers.devices import lanes_of
 from renderers.encoders import Encoder
 from renderers.files import read_json, remove_leftovers, write_json
 from renderers.film import film
 from renderers.frames import FrameRenderer
+from renderers.lanes import in_order
 from renderers.outputs import View, views_of
 from renderers.overlay import Overlay
 from renderers.plan import Part, Plan
@@ -152,26 +154,42 @@ class PartRenderer:
         """
         visits = list_visits(part)
         self.frames.begin_part()
-        stream = stream_exactly(self.source, [visit.batch for visit in visits], device)
-        with closing(stream), recording(self._recorders(part)) as put:
-            for visit, (_, G) in zip(visits, stream, strict=True):
-                for shot in self._shoot(visit, G):
-                    put(shot)
-                    on_frame(shot.frame - part.first + 1)
+        batches, lanes = [visit.batch for visit in visits], lanes_of(device)
+        # A module more than forward passes at a time, so that weights are swapped beside them.
+        stream = stream_exactly(self.source, batches, device, modules=lanes + 1)
+        generators = (G for _, G in stream)
+        passes = in_order(self._passes(visits, generators), lanes)
+        with closing(stream), closing(passes), recording(self._recorders(part)) as put:
+            for shot in chain.from_iterable(passes):
+                put(shot)
+                on_frame(shot.frame - part.first + 1)
         self.parts.mark_whole(part)
 
-    def _shoot(self, visit: Visit, G: nn.Module) -> Iterator[Shot]:
-        plan, cut = self.parts.plan, self.parts.plan.options.look.cut
-        if plan.stays:
-            pictures = cut(self.frames.render(G, plan.z(visit.first, visit.first + 1)[0]))
-            yield from (Shot(frame, pictures) for frame in range(visit.first, visit.end))
-            return
+    def _passes(
+        self, visits: Sequence[Visit], generators: Iterator[nn.Module]
+    ) -> Iterator[Callable[[], list[Shot]]]:
+        """Forward passes that remain to be done, each of which makes neighbouring frames."""
+        plan = self.parts.plan
         frames_at_once = max(1, CHUNK // len(plan.labels))
-        for first in range(visit.first, visit.end, frames_at_once):
-            z = plan.z(first, min(first + frames_at_once, visit.end))
-            pictures = cut(self.frames.render(G, z.flatten(0, 1)))
-            for offset, own in enumerate(pictures.reshape(*z.shape[:2], *pictures.shape[1:])):
-                yield Shot(first + offset, own)
+        for visit, G in zip(visits, generators, strict=True):
+            if plan.stays:
+                yield partial(self._shoot_once, G, visit)
+                continue
+            for first in range(visit.first, visit.end, frames_at_once):
+                yield partial(self._shoot, G, first, min(first + frames_at_once, visit.end))
+
+    def _shoot_once(self, G: nn.Module, visit: Visit) -> list[Shot]:
+        """All frames of a visit along tracks that stay: one picture."""
+        z = self.parts.plan.z(visit.first, visit.first + 1)[0]
+        pictures = self.parts.plan.options.look.cut(self.frames.render(G, z))
+        return [Shot(frame, pictures) for frame in range(visit.first, visit.end)]
+
+    def _shoot(self, G: nn.Module, first: int, end: int) -> list[Shot]:
+        """Frames first to end, without end, in one forward pass."""
+        z = self.parts.plan.z(first, end)
+        pictures = self.parts.plan.options.look.cut(self.frames.render(G, z.flatten(0, 1)))
+        frames = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
+        return [Shot(first + offset, own) for offset, own in enumerate(frames)]
 
     def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
         plan = self.parts.plan

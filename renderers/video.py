@@ -20,7 +20,7 @@ from renderers.ffmpeg import ffmpeg_command, ffmpeg_complaint
 from renderers.files import make_folder, publish, temporary_sibling, unwritable
 from renderers.formats import format_of
 
-YIELDING = 10  # of encoders, since all of them wait for the one thread that renders
+YIELDING = 10  # of encoders, since all of them wait for the forward passes
 PIPE_BYTES = 1 << 20  # the most that Linux lets anyone ask for: fewer switches between processes
 
 

@@ -49,7 +49,9 @@ class _StandsStillSource:
 
     source: GrowingSource
 
-    def stream(self, batches: Sequence[int], device: str) -> Iterator[tuple[int, nn.Module]]:
+    def stream(
+        self, batches: Sequence[int], device: str, modules: int = 1
+    ) -> Iterator[tuple[int, nn.Module]]:
         for batch in batches:
             for _, G in self.source.stream([min(batch, 10)], device):
                 yield batch, G

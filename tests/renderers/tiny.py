@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import sys
@@ -65,7 +66,9 @@ class GreySource:
     height: int = 16
     width: int = 16
 
-    def stream(self, batches: Sequence[int], device: str) -> Iterator[tuple[int, nn.Module]]:
+    def stream(
+        self, batches: Sequence[int], device: str, modules: int = 1
+    ) -> Iterator[tuple[int, nn.Module]]:
         for batch in batches:
             grey = level_of(batch) / 127.5 - 1
             yield batch, Flat([grey] * 3, self.height, self.width).eval().to(device)
@@ -83,19 +86,23 @@ class GrowingSource:
     damaged: int | None = None
     die_once: Path | None = None
 
-    def stream(self, batches: Sequence[int], device: str) -> Iterator[tuple[int, nn.Module]]:
+    def stream(
+        self, batches: Sequence[int], device: str, modules: int = 1
+    ) -> Iterator[tuple[int, nn.Module]]:
         if self.log:
             with self.log.open("a") as log:
                 log.write(f"{batches[0]} {len(batches)}\n")
         torch.manual_seed(1)
-        G = TinyGenerator().eval().to(device)
-        start = G.dense.weight.detach().clone()
+        resident = [TinyGenerator().eval().to(device)]
+        resident += [copy.deepcopy(resident[0]) for _ in range(modules - 1)]
+        start = resident[0].dense.weight.detach().clone()
         direction = torch.randn(start.shape).to(device)
         for i, batch in enumerate(batches):
             if batch == self.damaged:
                 raise RuntimeError(f"checkpoint {batch} is damaged")
             if self.die_once and i == 3:
                 self._die()
+            G = resident[i % modules]
             G.dense.weight.data.copy_(start + batch / 20 * direction)
             time.sleep(self.pause_s)
             yield batch, G
