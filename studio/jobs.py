@@ -156,11 +156,12 @@ def cancel_job(workspace: Workspace, job: Job) -> None:
 
 
 def retry_job(workspace: Workspace, job: Job) -> Job:
-    """Run a job again; it goes on where it was."""
+    """Run a job again; it goes on where it was, training as soon as its run was made."""
     if job.status in ACTIVE:
         raise UserError(f"Job {job.id} is still {job.status}.")
-    resumes = job.command[0] == "train" and job.run is not None
-    command = ["resume", str(job.run)] if resumes else job.command
+    command = job.command
+    if command[0] == "train" and job.run is not None and workspace.run_config(job.run).exists():
+        command = ["resume", job.run]
     return submit_job(workspace, command, job.run)
 
 

@@ -109,6 +109,16 @@ def test_training_is_run_again_as_a_resume(workspace):
     await_status(workspace, again, "done")
 
 
+def test_training_that_was_refused_before_its_run_was_made_is_run_again_as_it_was(workspace):
+    words = ["train", "streets", "--run", "paris"]
+    refused = submit_job(workspace, [*words, "--init-from", "rome"], "paris")
+    refused = await_status(workspace, refused, "failed")
+    assert "rome" in refused.note
+    again = retry_job(workspace, refused)
+    assert again.command == refused.command
+    assert await_status(workspace, again, "failed").note == refused.note
+
+
 def test_an_unknown_job_is_a_sentence(empty_workspace):
     with pytest.raises(UserError, match="no job 5"):
         find_job(Workspace.open(empty_workspace.root), 5)
