@@ -21,7 +21,7 @@ class Chain:
     def __init__(self, layout: Layout, team: Team = ALONE) -> None:
         self.layout = layout
         self.length = 0  # checkpoints drafted so far
-        self.size_bytes = 0  # of their records
+        self.size_bytes, self.key_bytes = 0, 0  # of their records, of keys among them
         self.newest: tuple[int, Lanes] | None = None
         self.spare = layout.empty_lanes()
         self._hop: tuple[int, Lanes] | None = None
@@ -50,6 +50,7 @@ class Chain:
         self.newest = batch, lanes
         self.length += 1
         self.size_bytes += sum(len(draft.payload) for draft in drafts)
+        self.key_bytes += len(drafts[0].payload) if drafts[0].kind == segments.KEY else 0
         return drafts
 
     def _pack(self, lanes: Lanes, base: Lanes | None) -> bytes:

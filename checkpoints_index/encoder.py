@@ -31,7 +31,9 @@ from checkpoints_index.team import Team
 SEGMENT_RECORDS = 320
 SEGMENT_BYTES = 1 << 29  # a segment ends sooner where it is this large and a key is due anyway
 SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.92  # of the allowed rms, spent when a segment begins
-CHECK_INTERVAL = 8  # the most records from one rendered check of the promise to the next
+CHECK_INTERVAL = 16  # the most records from one rendered check of the promise to the next
+BASELINE = 16  # records over which the growth of the error is measured
+SWING = 0.01  # the growth for each record that is reckoned with, however steady the error was
 WASTEFUL_SHARE = 0.5  # of the largest share; with less spent, larger steps are worth a new segment
 CHECKED_PEAK_SHARE = 0.95  # of the allowed single difference, where steps are checked
 CHECK_PICTURES = 4  # that a check begins with; what seems to fail is looked at in all
@@ -64,7 +66,7 @@ class Encoder:
         self._chain: Chain | None = None  # of the open segment; None begins another
         self._share = LARGEST_SHARE
         self._next_check = 1  # counted in records of the open segment
-        self._last_check = 0, self._share  # when, and what share of the error was spent by then
+        self._checks = [(0, self._share)]  # when, and what share of the error was spent by then
         self._is_wasteful = False  # whether most of the allowed error was left at the last check
         self._few_to_all = 1.0  # rms at all calibration points, over that at a few of them
 
@@ -142,12 +144,12 @@ class Encoder:
             length: of the chain now.
             spent: rms of the error now, as a share of what is allowed.
         """
-        length_before, spent_before = self._last_check
-        growth = math.log(max(spent, 1e-9) / max(spent_before, 1e-9))
-        growth /= length - length_before
-        lasts = -math.log(max(spent, 1e-9)) / growth if growth > 0 else CHECK_INTERVAL
+        spent = max(spent, 1e-9)
+        length_before, spent_before = next(c for c in self._checks if length - c[0] <= BASELINE)
+        growth = math.log(spent / spent_before) / (length - length_before)
+        lasts = -math.log(spent) / max(growth, SWING)
         self._next_check = length + int(min(CHECK_INTERVAL, max(1, lasts / 2)))
-        self._last_check = length, spent
+        self._checks.append((length, spent))
 
     def _begin_segment(
         self,
@@ -173,7 +175,7 @@ class Encoder:
         layout = Layout.of(weights, steps, reversible=self._promise is not None)
         chain = Chain(layout, self._team)
         chain.layout.to_integers(weights, chain.spare)
-        self._chain, self._next_check, self._last_check = chain, 1, (0, self._share)
+        self._chain, self._next_check, self._checks = chain, 1, [(0, self._share)]
         self._is_wasteful = False
         return chain, segments.pack_header(self._describe(chain.layout))
 
@@ -189,14 +191,21 @@ class Encoder:
         }
 
     def _adapt_share(self) -> None:
-        """Leave more of the allowed error to the future where steps did not last, else less."""
-        length = self._chain.length if self._chain else 0
-        if length and self._is_wasteful:
+        """Leave more of the allowed error to the future where steps did not last, else less.
+
+        A smaller share costs bytes in every difference, another segment those of a key: the
+        larger a part of the segment its key was, the more is left.
+        """
+        chain = self._chain
+        if chain is None or not chain.length:
+            return
+        if self._is_wasteful:
             self._share = min(LARGEST_SHARE, self._share * 2)
-        elif 0 < length < SEGMENT_RECORDS:
-            self._share = max(SMALLEST_SHARE, self._share * (0.6 + 0.4 * length / SEGMENT_RECORDS))
-        elif length:
-            self._share = min(LARGEST_SHARE, self._share * 1.2)
+        elif chain.length < SEGMENT_RECORDS:
+            lost = chain.key_bytes / chain.size_bytes
+            self._share = max(SMALLEST_SHARE, self._share * (1 - lost / 3))
+        else:
+            self._share = min(LARGEST_SHARE, self._share * 1.05)
 
     def _measure_changes(self, weights: Mapping[str, Tensor]) -> dict[str, float] | None:
         chain = self._chain

@@ -7,7 +7,7 @@ import torch
 
 from checkpoints_index.catalogue import open_catalogue
 from checkpoints_index.reader import CheckpointReader
-from checkpoints_index.stream import Feed, Residents
+from checkpoints_index.stream import Feed, Weights
 
 
 def same(a, b):
@@ -56,7 +56,7 @@ def test_differences_added_on_the_device_give_the_same_weights(run):
     reader = open_reader(run)
     feed = Feed(open_reader(run), in_differences=True)
     G = run.spec.build()
-    residents = Residents(G, torch.device("cpu"))
+    weights = Weights(torch.device("cpu"))
     for batch in (0, 1, 2, 40, 41, 149):
-        residents.swap(feed.decode(batch))
+        weights.swap(feed.decode(batch), G.state_dict())
         assert same(G.state_dict(), reader.weights(batch))
