@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-CHUNK = 16  # items that are passed over at once where none of them moved
+WORD = 8  # items whose flags are looked at at once
 LONG_GAP = 255  # gaps from here on do not fit in their byte
 TRITS = 5  # three-valued digits in a byte: 3^5 = 243
 _RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)  # byte // 3^k is
@@ -31,6 +31,16 @@ def _bit_length(typing_context: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
         return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def _trailing_zeros(typing_context: Any, value: Any) -> Any:
+    """Position of the lowest bit set of a uint64, which has one, 0 to 63."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), generate
 
@@ -74,9 +84,12 @@ def order(items, largest):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def subtract(new, base, difference):  # type: ignore[no-untyped-def]
-    """difference = new - base, wrapping around; integers [N] of one type."""
+    """difference = new - base, wrapping around; integers [N] of one type. How many are not 0."""
+    count = np.int32(0)
     for i in range(difference.size):
         difference[i] = new[i] - base[i]
+        count += np.int32(new[i] != base[i])
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -108,30 +121,28 @@ def find_gaps(items, reach, gaps, long_gaps, signs, further, magnitudes):  # typ
         signs, further: uint8 [ceil(K / 8)], zeros, written.
         magnitudes: integers of the items' type [K], written up to the second number returned.
     """
+    flags = np.zeros(-(-items.size // WORD) * WORD, np.uint8)
+    for i in range(items.size):
+        flags[i] = (items[i] > reach) | (items[i] < -reach)
+    words = flags.view(np.uint64)
     found, longs, fars, last = 0, 0, 0, 0
-    for start in range(0, items.size, CHUNK):
-        chunk = items[start : start + CHUNK]
-        any_beyond = False
-        for j in range(chunk.size):
-            any_beyond |= (chunk[j] > reach) | (chunk[j] < -reach)
-        if not any_beyond:
-            continue
-        for j in range(chunk.size):
-            item = np.int64(chunk[j])
-            if -np.int64(reach) <= item <= np.int64(reach):
-                continue
-            gap = start + j - last
-            last = start + j
-            bit = np.uint8(128 >> (found & 7))
+    for w in range(words.size):
+        word = words[w]
+        while word != 0:
+            position = WORD * w + (_trailing_zeros(word) >> 3)  # type: ignore[call-arg]
+            word &= word - np.uint64(1)
+            item = np.int64(items[position])
+            gap = position - last
+            last = position
+            shift = np.uint8(7 - (found & 7))
             gaps[found] = min(gap, LONG_GAP)
             if gap >= LONG_GAP:
                 long_gaps[longs] = gap
                 longs += 1
-            if item < 0:
-                signs[found >> 3] |= bit
+            signs[found >> 3] |= np.uint8(item < 0) << shift
             magnitude = abs(item) - np.int64(reach)
             if magnitude > 1:
-                further[found >> 3] |= bit
+                further[found >> 3] |= np.uint8(1) << shift
                 magnitudes[fars] = magnitude
                 fars += 1
             found += 1

@@ -58,13 +58,14 @@ class BlockPacker:
             return self._pack_split(new)
         if base is None:
             base = self._zeros.view(new.dtype)[: new.size]
-        if not kernels.differ(new, base):
-            return _HEAD.pack(ZERO)
         if exponent is not None:
+            if not kernels.differ(new, base):
+                return _HEAD.pack(ZERO)
             return self._pack_magnitudes(new, base, exponent)
         difference = self._difference.view(new.dtype)[: new.size]
-        kernels.subtract(new, base, difference)
-        moved = _count_beyond(difference, 0)
+        moved = int(kernels.subtract(new, base, difference))
+        if not moved:
+            return _HEAD.pack(ZERO)
         if moved < SPARSE * new.size:
             return _HEAD.pack(GAPS) + self._pack_beyond(difference, 0, moved)
         for form, digits in ((TRITS, kernels.TRITS), (NIBBLES, 2)):
