@@ -9,7 +9,7 @@ from checkpoints_index.segments import Draft
 from checkpoints_index.team import ALONE, Team
 
 KEY_INTERVAL = 32  # exact: records from one key to the next
-HOP_INTERVAL = 64  # visual: records from one hop to the next
+HOP_INTERVAL = 48  # visual: records from one hop to the next
 
 
 class Chain:

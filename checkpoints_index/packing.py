@@ -32,6 +32,7 @@ _PART = struct.Struct("<II")  # length as it is, length compressed
 _HEAD = struct.Struct("<B")
 _LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # that `SPLIT` may set apart, by bytes an item
 _REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}
+_NOTHING = np.empty(0, np.uint8)
 _ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7, write_content_size=1
 )
@@ -215,7 +216,7 @@ class BlockUnpacker:
         size_bytes, compressed_bytes = _PART.unpack_from(block, at)
         start = at + _PART.size
         if not size_bytes:
-            return np.frombuffer(b"", np.uint8), start
+            return _NOTHING, start
         part = self._zstd.decompress(block[start : start + compressed_bytes])
         if len(part) != size_bytes:
             raise ValueError("a block of another size")
@@ -236,6 +237,8 @@ def _to_planes(items: np.ndarray) -> np.ndarray:
 
 
 def _from_planes(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if not planes.size:
+        return _NOTHING.view(dtype)
     if planes.size % dtype.itemsize:
         raise ValueError("a block of another size")
     return np.array(planes.reshape(dtype.itemsize, -1).T, order="C").reshape(-1).view(dtype)

@@ -24,7 +24,7 @@ from checkpoints_index.catalogue import Catalogue
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.integers import Lanes, Layout
 from checkpoints_index.segments import Record
-from checkpoints_index.team import Team
+from checkpoints_index.team import ALONE, Team
 
 MOST_THREADS = 8
 RECORD_COST_BYTES = 50_000  # what walking one more record costs beside its bytes
@@ -173,6 +173,8 @@ class CheckpointReader:
     def _walk(self, record: Record, legs: list[Leg], layout: Layout) -> Lanes | None:
         """Take the integers along all legs to a record; None where one on the way is damaged."""
         lanes = self._set_out(legs[0].source if legs else record.batch, layout)
+        # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
+        team = ALONE if layout.reversible else self._team
         room = 0 if layout.reversible else min(MOST_PASSED, PASSED_BYTES // layout.size_bytes)
         slow = min(room, len(legs) - 1) if len(legs) > 2 else 0  # legs behind which to remember
         groups = [*_group(legs[: len(legs) - slow]), *([leg] for leg in legs[len(legs) - slow :])]
@@ -184,7 +186,7 @@ class CheckpointReader:
                     self._damaged.add(leg.record)
                     return None
                 steps.append((payload, leg.sign))
-            payloads.unpack(layout, steps, lanes, self._team)
+            payloads.unpack(layout, steps, lanes, team)
             if slow and group is not groups[-1]:
                 self._remember(group[-1].target, lanes, room)
         return lanes
