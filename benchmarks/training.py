@@ -6,7 +6,8 @@ machine does falls on every way alike; ratios are medians over neighbouring turn
 - `data`: pictures a second of the same training step fed from `memory` (one resident batch), from
           a `prepared` set (ours), and from a `folder` of large JPEGs by the plain loop of the
           PyTorch DCGAN tutorial: a Dataset with Resize and CenterCrop, a DataLoader with two
-          workers. For two networks of 64x64: `small`, those of the demo, and `dcgan`, the
+          workers. For three networks: `tiny`, of 32x32, whose step is nearly as short as on a
+          faster device; `small`, of 64x64, those of the demo; and `dcgan`, of 64x64, the
           tutorial's own (3.6 and 2.8 M parameters). Also the share of time spent waiting for data;
 - `feeds_alone`: pictures a second with no step at all: what a faster device could be given;
 - `cost`: what one checkpoint a batch adds to the time of a step of `dcgan` (visual storage), one
@@ -53,11 +54,18 @@ from studio.training.state import tensors_of
 from studio.training.stopwatch import Stopwatch
 
 IMAGE_SIZE, BATCH_SIZE, WORKERS, POINTS = 64, 64, 2, 9
+TINY = 32  # px
 ENDLESS = 10**6  # pictures of a folder that has as many as the tutorial's
 DECODED_AHEAD = 2 * WORKERS  # batches that a DataLoader has before it is asked
 WAYS = ("nothing", "checkpoint", "checkpoint_and_frames", "torch_save_of_everything")
 SETTLING = 2  # steps at the beginning of a turn that are not counted
 NETS = {
+    "tiny": TrainingConfig(
+        image_size=TINY,
+        batch_size=BATCH_SIZE,
+        generator_options={"width": 0.375},
+        discriminator_width=0.25,
+    ),
     "small": TrainingConfig(
         image_size=IMAGE_SIZE,
         batch_size=BATCH_SIZE,
@@ -96,8 +104,8 @@ class Training:
 class Folder(Dataset):
     """An ImageFolder with Resize, CenterCrop, ToTensor and Normalize, as torchvision does them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.paths = sorted(folder.glob("*.jpg"))
+    def __init__(self, folder: Path, size: int) -> None:
+        self.paths, self.size = sorted(folder.glob("*.jpg")), size
 
     def __len__(self) -> int:
         return ENDLESS
@@ -105,11 +113,11 @@ class Folder(Dataset):
     def __getitem__(self, index: int) -> Tensor:
         with Image.open(self.paths[index % len(self.paths)]) as file:
             picture = file.convert("RGB")
-        scale = IMAGE_SIZE / min(picture.size)
+        scale = self.size / min(picture.size)
         width, height = (round(scale * length) for length in picture.size)
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        left, top = (width - IMAGE_SIZE) // 2, (height - IMAGE_SIZE) // 2
-        picture = picture.crop((left, top, left + IMAGE_SIZE, top + IMAGE_SIZE))
+        left, top = (width - self.size) // 2, (height - self.size) // 2
+        picture = picture.crop((left, top, left + self.size, top + self.size))
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
         return pixels.float().div(255).sub(0.5).div(0.5)
 
@@ -131,11 +139,11 @@ def make_jpegs(folder: Path, height: int, count: int) -> Path:
 
 
 def measure_data(
-    config: TrainingConfig, pixels: np.ndarray, folders: list[Path], effort: Effort
+    config: TrainingConfig, scratch: Path, folders: list[Path], effort: Effort
 ) -> dict[str, Any]:
     """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
     training = Training(config)
-    with closing(draw(pixels)) as batches:
+    with closing(draw(folders[0], scratch, config.image_size)) as batches:
         resident = next(batches)
         memory = iter(lambda: resident, None)
         fed = take_turns(training, {"memory": memory, "prepared": batches}, effort)
@@ -143,18 +151,18 @@ def measure_data(
     memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
     result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
     for folder in folders:
-        steps = feed_from_folder(training, folder, effort)
+        steps = feed_from_folder(training, load(folder, config.image_size), effort)
         faster = median(seconds for seconds, _ in steps) / median(chain(*ours_s))
         result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
         report(f"{folder.name}: prepared is {faster:.2f} times as fast")
     return result
 
 
-def measure_feeds(pixels: np.ndarray, folders: list[Path]) -> dict[str, float]:
+def measure_feeds(scratch: Path, folders: list[Path]) -> dict[str, float]:
     """Pictures a second that are read, with no step to wait for them."""
-    with closing(draw(pixels)) as batches:
+    with closing(draw(folders[0], scratch, IMAGE_SIZE)) as batches:
         result = {"prepared": drain(batches, 100)}
-    return result | {folder.name: drain(load(folder), 3) for folder in folders}
+    return result | {folder.name: drain(load(folder, IMAGE_SIZE), 3) for folder in folders}
 
 
 def drain(reals: Iterator[Tensor], count: int) -> float:
@@ -167,12 +175,13 @@ def drain(reals: Iterator[Tensor], count: int) -> float:
     return round(count * BATCH_SIZE / (time.perf_counter() - began), 1)
 
 
-def draw(pixels: np.ndarray) -> Batches:
-    return Batches(pixels, IMAGE_SIZE, BATCH_SIZE, 0, True, torch.device("cpu"))
+def draw(folder: Path, scratch: Path, size: int) -> Batches:
+    pixels = prepare_folder(folder, scratch / f"{size}px", size, replace=True).pixels
+    return Batches(pixels, size, BATCH_SIZE, 0, True, torch.device("cpu"))
 
 
-def load(folder: Path) -> Iterator[Tensor]:
-    dataset: Dataset = Folder(folder)
+def load(folder: Path, size: int) -> Iterator[Tensor]:
+    dataset: Dataset = Folder(folder, size)
     return iter(DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=WORKERS))
 
 
@@ -191,9 +200,10 @@ def take_turns(
     return turns
 
 
-def feed_from_folder(training: Training, folder: Path, effort: Effort) -> list[tuple[float, float]]:
+def feed_from_folder(
+    training: Training, reals: Iterator[Tensor], effort: Effort
+) -> list[tuple[float, float]]:
     """One long turn: workers that decode in advance would slow down whose turn comes next."""
-    reals = load(folder)
     return [training.step(reals) for _ in range(DECODED_AHEAD + effort.steps)][DECODED_AHEAD:]
 
 
@@ -291,13 +301,12 @@ def time_keeping(
 
 def measure(scratch: Path, quick: bool, effort: Effort, sizes: list[int]) -> dict[str, Any]:
     folders = [make_jpegs(scratch / f"folder_{size}px", size, BATCH_SIZE) for size in sizes]
-    pixels = prepare_folder(folders[0], scratch / "prepared", IMAGE_SIZE).pixels
     nets = NETS if not quick else {"small": NETS["small"]}
     return {
         "cores": os.cpu_count(),
-        "feeds_alone": measure_feeds(pixels, folders),
+        "feeds_alone": measure_feeds(scratch, folders),
         "data": {
-            name: measure_data(config, pixels, folders, effort) for name, config in nets.items()
+            name: measure_data(config, scratch, folders, effort) for name, config in nets.items()
         },
         "cost": measure_cost(scratch, [*nets.values()][-1], effort),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from checkpoints_index.writer import SegmentWriter
 
 QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
 FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 8
+YIELDING = 10  # priority below that of the training step, as `nice` counts
 LOOK_AHEAD_SECONDS = 0.8  # that the first checkpoint waits for the next one
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # of a state dict
@@ -161,6 +164,7 @@ class Appender:
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # for this thread
+        _yield_to_training()
         while self._wait_for_work():
             with self._working:
                 try:
@@ -255,6 +259,12 @@ class Snapshot:
         if self._copied is not None:
             self._copied.synchronize()
         return self._batch, self._tensors, self._device
+
+
+def _yield_to_training() -> None:
+    """Let this thread, and those that it starts, use what the training step leaves of the cores."""
+    if sys.platform == "linux":  # where threads have priorities of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), YIELDING)
 
 
 def read_signature(weights: Mapping[str, Tensor]) -> Signature:
