@@ -139,11 +139,11 @@ def make_jpegs(folder: Path, height: int, count: int) -> Path:
 
 
 def measure_data(
-    config: TrainingConfig, scratch: Path, folders: list[Path], effort: Effort
+    config: TrainingConfig, pixels: np.ndarray, folders: list[Path], effort: Effort
 ) -> dict[str, Any]:
     """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
     training = Training(config)
-    with closing(draw(folders[0], scratch, config.image_size)) as batches:
+    with closing(draw(pixels, config.image_size)) as batches:
         resident = next(batches)
         memory = iter(lambda: resident, None)
         fed = take_turns(training, {"memory": memory, "prepared": batches}, effort)
@@ -158,9 +158,9 @@ def measure_data(
     return result
 
 
-def measure_feeds(scratch: Path, folders: list[Path]) -> dict[str, float]:
+def measure_feeds(pixels: np.ndarray, folders: list[Path]) -> dict[str, float]:
     """Pictures a second that are read, with no step to wait for them."""
-    with closing(draw(folders[0], scratch, IMAGE_SIZE)) as batches:
+    with closing(draw(pixels, IMAGE_SIZE)) as batches:
         result = {"prepared": drain(batches, 100)}
     return result | {folder.name: drain(load(folder, IMAGE_SIZE), 3) for folder in folders}
 
@@ -175,8 +175,7 @@ def drain(reals: Iterator[Tensor], count: int) -> float:
     return round(count * BATCH_SIZE / (time.perf_counter() - began), 1)
 
 
-def draw(folder: Path, scratch: Path, size: int) -> Batches:
-    pixels = prepare_folder(folder, scratch / f"{size}px", size, replace=True).pixels
+def draw(pixels: np.ndarray, size: int) -> Batches:
     return Batches(pixels, size, BATCH_SIZE, 0, True, torch.device("cpu"))
 
 
@@ -302,11 +301,16 @@ def time_keeping(
 def measure(scratch: Path, quick: bool, effort: Effort, sizes: list[int]) -> dict[str, Any]:
     folders = [make_jpegs(scratch / f"folder_{size}px", size, BATCH_SIZE) for size in sizes]
     nets = NETS if not quick else {"small": NETS["small"]}
+    pixels = {
+        size: prepare_folder(folders[0], scratch / f"prepared_{size}px", size).pixels
+        for size in {config.image_size for config in nets.values()}
+    }
     return {
         "cores": os.cpu_count(),
-        "feeds_alone": measure_feeds(scratch, folders),
+        "feeds_alone": measure_feeds(pixels[IMAGE_SIZE], folders),
         "data": {
-            name: measure_data(config, scratch, folders, effort) for name, config in nets.items()
+            name: measure_data(config, pixels[config.image_size], folders, effort)
+            for name, config in nets.items()
         },
         "cost": measure_cost(scratch, [*nets.values()][-1], effort),
     }

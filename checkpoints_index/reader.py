@@ -57,7 +57,8 @@ class CheckpointReader:
     def __init__(self, catalogue: Catalogue, threads: int | None = None) -> None:
         """
         Args:
-            threads: blocks that are decoded at a time; as many as there are cores, up to 8.
+            threads: blocks that are decoded at a time where every bit is kept; as many as there
+                are cores, up to 8.
         """
         self._run, self._catalogue = catalogue.run, catalogue
         self._layouts: dict[tuple[Path, bytes], Layout] = {}

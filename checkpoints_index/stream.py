@@ -31,6 +31,7 @@ def stream(
     """
     with torch.random.fork_rng(devices=[]):
         resident = [catalogue.spec.build().to(device).eval() for _ in range(modules)]
+    held = [G.state_dict() for G in resident]
     weights = Weights(device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
@@ -42,9 +43,9 @@ def stream(
                 while len(coming) <= AHEAD and position + len(coming) < len(batches):
                     wanted = batches[position + len(coming)]
                     coming.append(decoder.submit(feed.decode, wanted))
-                G = resident[position % modules]
-                weights.swap(coming.popleft().result(), G.state_dict())
-                yield batch, G
+                turn = position % modules
+                weights.swap(coming.popleft().result(), held[turn])
+                yield batch, resident[turn]
         finally:
             for future in coming:
                 future.cancel()

@@ -173,16 +173,15 @@ class PartRenderer:
         frames_at_once = max(1, CHUNK // len(plan.labels))
         for visit, G in zip(visits, generators, strict=True):
             if plan.stays:
-                yield partial(self._shoot_once, G, visit)
+                yield partial(self._shoot_standing, G, visit)
                 continue
             for first in range(visit.first, visit.end, frames_at_once):
                 yield partial(self._shoot, G, first, min(first + frames_at_once, visit.end))
 
-    def _shoot_once(self, G: nn.Module, visit: Visit) -> list[Shot]:
-        """All frames of a visit along tracks that stay: one picture."""
-        z = self.parts.plan.z(visit.first, visit.first + 1)[0]
-        pictures = self.parts.plan.options.look.cut(self.frames.render(G, z))
-        return [Shot(frame, pictures) for frame in range(visit.first, visit.end)]
+    def _shoot_standing(self, G: nn.Module, visit: Visit) -> list[Shot]:
+        """All frames of a visit along tracks that stay, which show the same."""
+        [shot] = self._shoot(G, visit.first, visit.first + 1)
+        return [Shot(frame, shot.pictures) for frame in range(visit.first, visit.end)]
 
     def _shoot(self, G: nn.Module, first: int, end: int) -> list[Shot]:
         """Frames first to end, without end, in one forward pass."""

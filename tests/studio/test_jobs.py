@@ -21,6 +21,7 @@ def await_status(workspace, job, *statuses):
 
 def test_a_job_is_a_process_of_its_own_with_a_log_and_an_end(empty_workspace):
     job = submit_job(empty_workspace, ["runs"])
+    assert job.pid != os.getpid()
     for _ in range(600):
         if b"No runs yet" in empty_workspace.log(job.id).read_bytes():
             break
