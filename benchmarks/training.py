@@ -3,11 +3,11 @@
 Prints one JSON document. All of a part is measured in turns of one run, so that what else the
 machine does falls on every way alike; ratios are medians over neighbouring turns.
 
-- `data`: pictures a second of the same training step fed from `memory` (one resident batch), from
-          a `prepared` set (ours), and from a `folder` of large JPEGs by the plain loop of the
-          PyTorch DCGAN tutorial: a Dataset with Resize and CenterCrop, a DataLoader with two
-          workers. For three networks: `tiny`, of 32x32, whose step is nearly as short as on a
-          faster device; `small`, of 64x64, those of the demo; and `dcgan`, of 64x64, the
+- `data`: pictures a second of the same training step fed from `memory` (one resident batch) and
+          from a `prepared` set (ours); and of the plain loop of the PyTorch DCGAN tutorial on a
+          `folder` of large JPEGs: its step, a Dataset with Resize and CenterCrop, a DataLoader
+          with two workers. For three networks: `tiny`, of 32x32, whose step is nearly as short as
+          on a faster device; `small`, of 64x64, those of the demo; and `dcgan`, of 64x64, the
           tutorial's own (3.6 and 2.8 M parameters). Also the share of time spent waiting for data;
 - `feeds_alone`: pictures a second with no step at all: what a faster device could be given;
 - `cost`: what one checkpoint a batch adds to the time of a step of `dcgan` (visual storage), one
@@ -38,6 +38,8 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.store import report, slowdown
@@ -50,6 +52,7 @@ from studio.training.config import TrainingConfig
 from studio.training.live_film import LiveFilm
 from studio.training.processes import Processes
 from studio.training.recipes import Recipe, build_recipe
+from studio.training.recipes.gan import build_networks
 from studio.training.state import tensors_of
 from studio.training.stopwatch import Stopwatch
 
@@ -101,6 +104,39 @@ class Training:
         return time.perf_counter() - began, self._watch.take()["data_s"]
 
 
+class PlainTraining:
+    """The loop of the PyTorch DCGAN tutorial, with the same networks."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.z_dim = config.z_dim
+        self.G, self.D = build_networks(config)
+        self.optimizer_g, self.optimizer_d = (
+            Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (self.G, self.D)
+        )
+
+    def step(self, reals: Iterator[Tensor]) -> tuple[float, float]:
+        """Seconds of a step, and how many of them it waited for data."""
+        began = time.perf_counter()
+        real = next(reals)
+        waited = time.perf_counter() - began
+        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
+
+        self.D.zero_grad()
+        d_real = binary_cross_entropy_with_logits(self.D(real).view(-1), ones)
+        d_real.backward()
+        fake = self.G(torch.randn(len(real), self.z_dim))
+        d_fake = binary_cross_entropy_with_logits(self.D(fake.detach()).view(-1), zeros)
+        d_fake.backward()
+        self.optimizer_d.step()
+
+        self.G.zero_grad()
+        g = binary_cross_entropy_with_logits(self.D(fake).view(-1), ones)
+        g.backward()
+        self.optimizer_g.step()
+        (d_real + d_fake).item(), g.item()  # which the tutorial prints
+        return time.perf_counter() - began, waited
+
+
 class Folder(Dataset):
     """An ImageFolder with Resize, CenterCrop, ToTensor and Normalize, as torchvision does them."""
 
@@ -150,8 +186,9 @@ def measure_data(
     result: dict[str, Any] = {way: summary(turns) for way, turns in fed.items()}
     memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
     result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
+    plain = PlainTraining(config)
     for folder in folders:
-        steps = feed_from_folder(training, load(folder, config.image_size), effort)
+        steps = feed_from_folder(plain, load(folder, config.image_size), effort)
         faster = median(seconds for seconds, _ in steps) / median(chain(*ours_s))
         result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
         report(f"{folder.name}: prepared is {faster:.2f} times as fast")
@@ -200,7 +237,7 @@ def take_turns(
 
 
 def feed_from_folder(
-    training: Training, reals: Iterator[Tensor], effort: Effort
+    training: PlainTraining, reals: Iterator[Tensor], effort: Effort
 ) -> list[tuple[float, float]]:
     """One long turn: workers that decode in advance would slow down whose turn comes next."""
     return [training.step(reals) for _ in range(DECODED_AHEAD + effort.steps)][DECODED_AHEAD:]

@@ -215,12 +215,22 @@ class Layout:
             if entry.step is None:
                 weight.copy_(items.view(entry.torch_dtype))
             elif weight.dtype == torch.float32 and weight.device.type == "cpu":
-                target = weight.detach().view(-1).numpy()
-                kernels.scale(flat.numpy(), np.float32(entry.step), target)
+                _scale(items.numpy(), np.float32(entry.step), weight.detach())
             elif weight.dtype == torch.float32:
                 torch.mul(items, entry.step, out=weight)
             else:
                 weight.copy_((items.float() * entry.step).to(entry.torch_dtype))
+
+
+def _scale(items: np.ndarray, step: np.float32, weight: Tensor) -> None:
+    """Write items times step into a weight of the same shape, as it lies in memory."""
+    if weight.is_contiguous():
+        kernels.scale(items.reshape(-1), step, weight.view(-1).numpy())
+    elif weight.is_contiguous(memory_format=torch.channels_last):
+        pixels_first = weight.permute(0, 2, 3, 1).flatten(1, 2).numpy()  # [NKC]
+        kernels.scale_channels_last(items.reshape(*items.shape[:2], -1), step, pixels_first)
+    else:
+        weight.copy_(torch.from_numpy(items * step))
 
 
 def restore_bits(lanes: Lanes) -> None:

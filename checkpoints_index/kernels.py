@@ -71,6 +71,15 @@ def scale(integers, step, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def scale_channels_last(integers, step, weights):  # type: ignore[no-untyped-def]
+    """weights[i, k, c] = integers[i, c, k] * step: `scale`, from [I, C, K] to [I, K, C]."""
+    for i in range(integers.shape[0]):
+        for k in range(integers.shape[2]):
+            for c in range(integers.shape[1]):
+                weights[i, k, c] = np.float32(integers[i, c, k]) * step
+
+
+@njit(nogil=True, cache=True)
 def order(items, largest):  # type: ignore[no-untyped-def]
     """Map the bits of floats [N] to integers in the same order, in place; its own inverse.
 

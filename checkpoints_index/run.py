@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +174,20 @@ class CheckpointRun:
 
     def generator(self, batch: int, device: str | torch.device = "cpu") -> nn.Module:
         """The generator at a batch, in eval mode: z [N, z_dim] -> float [N, 3, H, W] in -1..1."""
-        with torch.random.fork_rng(devices=[]):
-            G = self.spec.build()
+        G = self.build()
         G.load_state_dict(self.weights(batch))
-        return G.to(device).eval()
+        return G.to(device)
+
+    def build(self) -> nn.Module:
+        """The generator in eval mode on the CPU, before any checkpoint's weights are in it."""
+        with torch.random.fork_rng(devices=[]):
+            return self.spec.build().eval()
 
     def stream(
         self,
         batches: Iterable[int] | None = None,
         device: str | torch.device = "cpu",
-        modules: int = 1,
+        into: Sequence[nn.Module] = (),
     ) -> Iterator[tuple[int, nn.Module]]:
         """Walk over batches with one resident module, weights swapped in place.
 
@@ -192,13 +196,17 @@ class CheckpointRun:
         Args:
             batches: those wanted, all that there are by default. Neighbours are near in either
                 direction; far jumps cost what `weights` does.
-            modules: that take turns; each stays as it is until so many more were asked for.
+            into: modules from `build`, moved to the device, whose weights are swapped. They take
+                turns, and each stays as it is until all the others were asked for. By default
+                one that is built here.
         """
         self._settle()
         wanted = self._catalogue.batches if batches is None else list(batches)
         for batch in wanted:
             self._reader.find(batch)
-        yield from stream(Catalogue(self.name, self.folder), wanted, torch.device(device), modules)
+        resident = into or [self.build().to(device)]
+        catalogue = Catalogue(self.name, self.folder)
+        yield from stream(catalogue, wanted, torch.device(device), resident)
 
     def truncate(self, after_batch: int) -> None:
         """Drop every checkpoint later than a batch, the newest first. SIGKILL leaves a prefix."""

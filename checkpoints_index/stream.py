@@ -21,16 +21,17 @@ MANY_CORES = 4  # beyond this, decoding may have several threads beside the forw
 
 
 def stream(
-    catalogue: Catalogue, batches: Sequence[int], device: torch.device, modules: int = 1
+    catalogue: Catalogue,
+    batches: Sequence[int],
+    device: torch.device,
+    resident: Sequence[nn.Module],
 ) -> Iterator[tuple[int, nn.Module]]:
-    """Yield each batch with a module, whose weights are swapped in place.
+    """Yield each batch with one of the resident modules, whose weights are swapped in place.
 
-    Several modules take turns, so that one may still be at work when the next is asked for. On a
+    The modules take turns, so that one may still be at work when the next is asked for. On a
     GPU the lattices stay there as integers; what crosses the bus is their small difference to the
     checkpoint before, and it is added there.
     """
-    with torch.random.fork_rng(devices=[]):
-        resident = [catalogue.spec.build().to(device).eval() for _ in range(modules)]
     held = [G.state_dict() for G in resident]
     weights = Weights(device)
     cores = os.cpu_count() or 1
@@ -43,7 +44,7 @@ def stream(
                 while len(coming) <= AHEAD and position + len(coming) < len(batches):
                     wanted = batches[position + len(coming)]
                     coming.append(decoder.submit(feed.decode, wanted))
-                turn = position % modules
+                turn = position % len(resident)
                 weights.swap(coming.popleft().result(), held[turn])
                 yield batch, resident[turn]
         finally:

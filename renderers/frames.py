@@ -6,7 +6,10 @@ import logging
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from renderers.passes import SteadyPasses, frames_of
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +24,37 @@ class FrameRenderer:
 
     Args:
         max_batch: pictures in one forward pass; chosen from the picture's size if None.
-        precision: `float32`, or `bf16` where the first pictures of a part differ from those of
-            float32 by no more than a level.
+        precision: `float32`, or `bf16`.
+        steady: how many pictures are asked for at most, where all come from modules that stay and
+            whose weights change in place alone. Passes are filled up to so many if that lets
+            them be compiled, or recorded on a GPU.
+        compile: passes by `torch.compile`, if they are steady.
+
+    What rounds otherwise than plain float32 does, `bf16` or compiled passes, is used in a part if
+    its first pictures differ by no more than a level.
     """
 
-    def __init__(self, max_batch: int | None = None, precision: str = "float32") -> None:
-        self.max_batch, self._wanted = max_batch, precision
+    def __init__(
+        self,
+        max_batch: int | None = None,
+        precision: str = "float32",
+        steady: int | None = None,
+        compile: bool = False,
+    ) -> None:
+        self.max_batch, self._wanted, self._steady = max_batch, precision, steady
+        self._compiles = compile and steady is not None
+        self._passes = SteadyPasses(compile)
         self.begin_part()
 
     def begin_part(self) -> None:
-        """Prove the precision anew, so that a part is the same whatever was rendered before it."""
-        self.precision = self._wanted
-        self._is_proven = self.precision == "float32"
+        """Prove the rounding anew, so that a part is the same whatever was rendered before it."""
+        self._is_plain = False
+        self._is_proven = self._wanted == "float32" and not self._compiles
+
+    @property
+    def precision(self) -> str:
+        """That of the passes as they are made now."""
+        return "float32" if self._is_plain else self._wanted
 
     @torch.inference_mode()
     def render(self, G: nn.Module, z: Tensor) -> np.ndarray:
@@ -47,6 +69,7 @@ class FrameRenderer:
 
         Raises:
             torch.OutOfMemoryError: not even one picture fits on the device.
+            UserError: G cannot be compiled here.
         """
         z = z.to(_device_of(G))
         if self.max_batch is None:
@@ -56,28 +79,34 @@ class FrameRenderer:
         return self._forward(G, z).cpu().numpy()
 
     def _prove(self, G: nn.Module, z: Tensor) -> None:
-        """Go back to float32 if that is what these pictures need."""
+        """Go back to plain float32 if that is what these pictures need."""
         self._is_proven = True
         wanted = self._forward(G, z).int()
-        self.precision = "float32"
-        if (self._forward(G, z).int() - wanted).abs().max() <= 1:
-            self.precision = self._wanted
-        else:
-            log.info("float32 is used, since frames in %s differ by several levels", self._wanted)
+        self._is_plain = True
+        self._is_plain = bool((self._forward(G, z).int() - wanted).abs().max() > 1)
+        if self._is_plain:
+            log.info("Plain float32 is used, as frames would differ from it by several levels")
 
     def _forward(self, G: nn.Module, z: Tensor) -> Tensor:
         """Frames uint8 [N, height, width, 3] on the device; out of memory halves `max_batch`."""
         assert self.max_batch is not None
         while True:
             try:
-                with torch.autocast(z.device.type, torch.bfloat16, self.precision == "bf16"):
-                    return torch.cat([_to_uint8(G(chunk)) for chunk in z.split(self.max_batch)])
+                return torch.cat([self._pass(G, chunk) for chunk in z.split(self.max_batch)])
             except torch.OutOfMemoryError:
                 if self.max_batch == 1:
                     raise
                 self.max_batch = (min(self.max_batch, len(z)) + 1) // 2
             if z.is_cuda:
                 torch.cuda.empty_cache()
+
+    def _pass(self, G: nn.Module, z: Tensor) -> Tensor:
+        """Frames of one pass."""
+        assert self.max_batch is not None
+        if self._is_plain or self._steady is None or not (self._compiles or z.is_cuda):
+            return frames_of(G, z, self.precision)
+        lacking = max(0, min(self._steady, self.max_batch) - len(z))
+        return self._passes(G, F.pad(z, (0, 0, 0, lacking)), self.precision)[: len(z)]
 
 
 def render_frames(G: nn.Module, z: Tensor, max_batch: int | None = None) -> np.ndarray:
@@ -99,9 +128,3 @@ def _fitting_batch(G: nn.Module, z: Tensor) -> int:
     height, width = G(z[:1]).shape[-2:]
     pixels = CPU_PIXELS if z.device.type == "cpu" else ACCELERATOR_PIXELS
     return max(1, pixels // (height * width))
-
-
-def _to_uint8(images: Tensor) -> Tensor:  # float [N3HW] in -1..1 -> uint8 [NHW3]
-    # A generator that diverged gives NaN, whose conversion is undefined: black on every device.
-    levels = images.float().add(1).mul_(127.5).nan_to_num_(0).round_().clamp_(0, 255)
-    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()

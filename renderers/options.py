@@ -30,6 +30,7 @@ class RenderOptions:
         format: of the files.
         encoder, preset, crf: see `renderers.encoders.Encoder`; None for what suits the format.
         precision: of the forward pass. `bf16` is used where frames stay within a level.
+        compile: forward passes by `torch.compile`, where frames stay within a level.
         part_frames: the most frames in a part, which is what a killed render can lose.
 
     Raises:
@@ -47,6 +48,7 @@ class RenderOptions:
     preset: str | None = None
     crf: int | None = None
     precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
     part_frames: int = 250
 
     def __post_init__(self) -> None:
@@ -72,6 +74,8 @@ class RenderOptions:
         """All that shows in a frame, as JSON."""
         document = asdict(self)
         del document["part_frames"]
+        if not self.compile:  # as before there was this choice
+            del document["compile"]
         return document
 
     @classmethod

@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from torch import nn
+from typing import Any
 
 from latent.errors import UserError
-from renderers.devices import lanes_of
 from renderers.encoders import Encoder
 from renderers.files import read_json, remove_leftovers, write_json
 from renderers.film import film
-from renderers.frames import FrameRenderer
-from renderers.lanes import in_order
 from renderers.outputs import View, views_of
 from renderers.overlay import Overlay
 from renderers.plan import Part, Plan
 from renderers.recording import recording
-from renderers.source import CheckpointSource, stream_exactly
+from renderers.rig import Rig, Shot
+from renderers.source import CheckpointSource
 
 NAME_LENGTH = 24  # of a part: so much of its digest
-CHUNK = 16  # pictures in one forward pass where tracks move; few, since several chunks wait
-
-
-class Shot(NamedTuple):
-    """One frame of the film, along all tracks: uint8 [tracks, height, width, 3]."""
-
-    frame: int
-    pictures: np.ndarray
-
-
-class Visit(NamedTuple):
-    """Neighbouring frames of one checkpoint."""
-
-    batch: int
-    first: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -133,15 +111,11 @@ def _checksum(path: Path) -> str:
 
 @dataclass(frozen=True)
 class PartRenderer:
-    """Renders any part of a plan on any device. It can be pickled."""
+    """Renders any part of a plan on any device. It can be pickled, before its first part."""
 
     source: CheckpointSource
     parts: PartFolder
-    frames: FrameRenderer = field(init=False)
-
-    def __post_init__(self) -> None:
-        frames = FrameRenderer(precision=self.parts.plan.options.precision)
-        object.__setattr__(self, "frames", frames)
+    rigs: dict[str, Rig] = field(default_factory=dict, init=False)  # what stays on each device
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
         """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
@@ -152,43 +126,17 @@ class PartRenderer:
         Raises:
             UserError: a checkpoint is missing, or an encoder or the disk fails.
         """
-        visits = list_visits(part)
-        self.frames.begin_part()
-        batches, lanes = [visit.batch for visit in visits], lanes_of(device)
-        # A module more than forward passes at a time, so that weights are swapped beside them.
-        stream = stream_exactly(self.source, batches, device, modules=lanes + 1)
-        generators = (G for _, G in stream)
-        passes = in_order(self._passes(visits, generators), lanes)
-        with closing(stream), closing(passes), recording(self._recorders(part)) as put:
-            for shot in chain.from_iterable(passes):
+        rig = self._rig(device)
+        with closing(rig.shoot(part)) as shots, recording(self._recorders(part)) as put:
+            for shot in shots:
                 put(shot)
                 on_frame(shot.frame - part.first + 1)
         self.parts.mark_whole(part)
 
-    def _passes(
-        self, visits: Sequence[Visit], generators: Iterator[nn.Module]
-    ) -> Iterator[Callable[[], list[Shot]]]:
-        """Forward passes that remain to be done, each of which makes neighbouring frames."""
-        plan = self.parts.plan
-        frames_at_once = max(1, CHUNK // len(plan.labels))
-        for visit, G in zip(visits, generators, strict=True):
-            if plan.stays:
-                yield partial(self._shoot_standing, G, visit)
-                continue
-            for first in range(visit.first, visit.end, frames_at_once):
-                yield partial(self._shoot, G, first, min(first + frames_at_once, visit.end))
-
-    def _shoot_standing(self, G: nn.Module, visit: Visit) -> list[Shot]:
-        """All frames of a visit along tracks that stay, which show the same."""
-        [shot] = self._shoot(G, visit.first, visit.first + 1)
-        return [Shot(frame, shot.pictures) for frame in range(visit.first, visit.end)]
-
-    def _shoot(self, G: nn.Module, first: int, end: int) -> list[Shot]:
-        """Frames first to end, without end, in one forward pass."""
-        z = self.parts.plan.z(first, end)
-        pictures = self.parts.plan.options.look.cut(self.frames.render(G, z.flatten(0, 1)))
-        frames = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
-        return [Shot(first + offset, own) for offset, own in enumerate(frames)]
+    def _rig(self, device: str) -> Rig:
+        if device not in self.rigs:
+            self.rigs[device] = Rig(self.source, self.parts.plan, device)
+        return self.rigs[device]
 
     def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
         plan = self.parts.plan
@@ -198,21 +146,6 @@ class PartRenderer:
             partial(_film_view, view, path=path, plan=plan, encoder=encoder)
             for view, path in zip(views, self.parts.paths(part), strict=True)
         ]
-
-
-def list_visits(part: Part) -> list[Visit]:
-    """The checkpoints that a part calls at, in order, and the frames that show each.
-
-    Example:
-        >>> list_visits(Part(10, (5, 5, 6), ""))
-        [Visit(batch=5, first=10, end=12), Visit(batch=6, first=12, end=13)]
-    """
-    visits, first = [], part.first
-    for batch, frames in groupby(part.batches):
-        end = first + sum(1 for _ in frames)
-        visits.append(Visit(batch, first, end))
-        first = end
-    return visits
 
 
 def _film_view(view: View, shots: Iterator[Shot], path: Path, plan: Plan, encoder: Encoder) -> None:

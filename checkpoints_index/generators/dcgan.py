@@ -89,8 +89,15 @@ class NearestUpsamplingConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float [N, in_channels, H, W] -> float [N, out_channels, 2H, 2W]."""
-        w = (self.weight.reshape(-1, 9) @ self.fold).view(*self.weight.shape[:2], 4, 4)
-        return F.conv_transpose2d(x, w, self.bias, stride=2, padding=1)
+        return F.conv_transpose2d(x, self._kernel(), self.bias, stride=2, padding=1)
+
+    def _kernel(self) -> Tensor:
+        """float [in_channels, out_channels, 4, 4], which lies in memory as the weight does."""
+        w, shape = self.weight, self.weight.shape[:2]
+        if w.is_contiguous():
+            return (w.reshape(-1, 9) @ self.fold).view(*shape, 4, 4)
+        channels_last = self.fold.t() @ w.permute(0, 2, 3, 1).flatten(1, 2)  # [I, 16, O]
+        return channels_last.unflatten(1, (4, 4)).permute(0, 3, 1, 2)
 
 
 def block(in_channels: int, out_channels: int, upsampling: str) -> nn.Sequential:

@@ -53,6 +53,14 @@ Precision = Annotated[
     Literal["float32", "bf16"],
     typer.Option(help="Of the forward pass; bf16 only where frames stay within a level."),
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="Forward passes by torch.compile, which takes half a minute and more at first; only "
+        "where frames stay within a level.",
+    ),
+]
 Devices = Annotated[
     str, typer.Option(help="Such as cuda:0,cuda:1; all GPUs that are there by default.")
 ]
@@ -81,6 +89,7 @@ def film_options(
     preset: Preset = None,
     crf: Crf = None,
     precision: Precision = "float32",
+    compile: Compile = False,
     devices: Devices = "",
     engine: EngineName = "local",
     address: Address = None,
@@ -141,6 +150,7 @@ def read_rendering(
         preset=given["preset"],
         crf=given["crf"],
         precision=given["precision"],
+        compile=given["compile"],
     )
     return Rendering(
         options=options,

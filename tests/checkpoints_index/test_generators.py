@@ -40,8 +40,9 @@ def test_dcgan_at_64_pixels_has_the_channels_of_the_reference_code():
     assert [norm.num_features for norm in norms] == [512, 256, 128, 64]
 
 
-def test_the_folded_upsampling_equals_repeating_pixels_and_convolving():
-    layer = NearestUpsamplingConvolution(3, 5, bias=True)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_folded_upsampling_equals_repeating_pixels_and_convolving(memory_format):
+    layer = NearestUpsamplingConvolution(3, 5, bias=True).to(memory_format=memory_format)
     nn.init.normal_(layer.weight)
     nn.init.normal_(layer.bias)
     x = torch.randn(2, 3, 6, 6)

@@ -55,13 +55,15 @@ def test_a_stream_swaps_weights_in_one_resident_module(full, history):
     assert len(pointers) == 1
 
 
-def test_modules_take_turns_and_stay_until_theirs_comes_again(full, history):
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_modules_take_turns_and_stay_until_theirs_comes_again(full, history, memory_format):
     seen = []
-    for batch, G in full.stream([1, 5, 6, 33, 40], modules=2):
+    modules = [full.build().to(memory_format=memory_format) for _ in range(2)]
+    for batch, G in full.stream([1, 5, 6, 33, 40], into=modules):
         seen.append((batch, G))
         for before, earlier in seen[-2:]:
             assert same(earlier.state_dict(), history[before - 1])
-    assert len({id(G) for _, G in seen}) == 2
+    assert [G for _, G in seen] == [modules[position % 2] for position in range(5)]
 
 
 def test_a_generator_turns_latent_points_into_pictures_in_eval_mode(full):

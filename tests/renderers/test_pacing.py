@@ -49,8 +49,11 @@ class _StandsStillSource:
 
     source: GrowingSource
 
+    def build(self) -> nn.Module:
+        return self.source.build()
+
     def stream(
-        self, batches: Sequence[int], device: str, modules: int = 1
+        self, batches: Sequence[int], device: str, into: Sequence[nn.Module] = ()
     ) -> Iterator[tuple[int, nn.Module]]:
         for batch in batches:
             for _, G in self.source.stream([min(batch, 10)], device):

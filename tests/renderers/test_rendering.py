@@ -134,9 +134,9 @@ def test_an_error_of_the_source_is_raised_and_finished_parts_stay(tmp_path, undi
 
 
 def test_a_missing_checkpoint_is_told_by_its_batch(tmp_path) -> None:
-    class Gap:
-        def stream(self, batches, device, modules=1) -> Iterator:
-            return GrowingSource().stream([b for b in batches if b != 33], device, modules)
+    class Gap(GrowingSource):
+        def stream(self, batches, device, into=()) -> Iterator:
+            return super().stream([b for b in batches if b != 33], device, into)
 
     with pytest.raises(UserError, match="batch 33 is missing: batch 34 came instead"):
         render(tmp_path, Gap())
@@ -286,8 +286,8 @@ def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> N
 
 def test_an_encoder_that_dies_is_told_and_the_next_call_goes_on(tmp_path, undisturbed) -> None:
     class Killer(GrowingSource):
-        def stream(self, batches, device, modules=1) -> Iterator:
-            for batch, G in super().stream(batches, device, modules):
+        def stream(self, batches, device, into=()) -> Iterator:
+            for batch, G in super().stream(batches, device, into):
                 if batch == 50:
                     subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "ffmpeg"], check=True)
                 yield batch, G

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import signal
 import sys
@@ -66,8 +65,11 @@ class GreySource:
     height: int = 16
     width: int = 16
 
+    def build(self) -> nn.Module:
+        return Flat([0] * 3, self.height, self.width).eval()
+
     def stream(
-        self, batches: Sequence[int], device: str, modules: int = 1
+        self, batches: Sequence[int], device: str, into: Sequence[nn.Module] = ()
     ) -> Iterator[tuple[int, nn.Module]]:
         for batch in batches:
             grey = level_of(batch) / 127.5 - 1
@@ -86,23 +88,25 @@ class GrowingSource:
     damaged: int | None = None
     die_once: Path | None = None
 
+    def build(self) -> nn.Module:
+        torch.manual_seed(1)
+        return TinyGenerator().eval()
+
     def stream(
-        self, batches: Sequence[int], device: str, modules: int = 1
+        self, batches: Sequence[int], device: str, into: Sequence[nn.Module] = ()
     ) -> Iterator[tuple[int, nn.Module]]:
         if self.log:
             with self.log.open("a") as log:
                 log.write(f"{batches[0]} {len(batches)}\n")
-        torch.manual_seed(1)
-        resident = [TinyGenerator().eval().to(device)]
-        resident += [copy.deepcopy(resident[0]) for _ in range(modules - 1)]
-        start = resident[0].dense.weight.detach().clone()
+        start = self.build().dense.weight.detach().to(device)
+        resident = into or [self.build().to(device)]
         direction = torch.randn(start.shape).to(device)
         for i, batch in enumerate(batches):
             if batch == self.damaged:
                 raise RuntimeError(f"checkpoint {batch} is damaged")
             if self.die_once and i == 3:
                 self._die()
-            G = resident[i % modules]
+            G = resident[i % len(resident)]
             G.dense.weight.data.copy_(start + batch / 20 * direction)
             time.sleep(self.pause_s)
             yield batch, G

@@ -58,8 +58,8 @@ class GAN:
 
         # AdamW, as a decay in Adam's gradient would hardly reach the weights whose gradients are
         # large (Loshchilov and Hutter 2019); without a decay both are the same.
-        self.optimizer_g = AdamW(self.G.parameters(), betas=config.betas)
-        self.optimizer_d = AdamW(self.D.parameters(), betas=config.betas)
+        self.optimizer_g = AdamW(self.G.parameters(), betas=config.betas, fused=True)
+        self.optimizer_d = AdamW(self.D.parameters(), betas=config.betas, fused=True)
         self.optimizers: dict[str, Optimizer] = {
             "optimizer_g": self.optimizer_g,
             "optimizer_d": self.optimizer_d,
@@ -264,12 +264,13 @@ class GAN:
         began as.
         """
         keep = min(self.config.ema, (1 + self.batch) / (10 + self.batch))
-        averages, lives = self.G_ema.state_dict().values(), self.G.state_dict().values()
-        for average, live in zip(averages, lives, strict=True):
-            if average.is_floating_point():
-                average.lerp_(live, 1 - keep)
-            else:
-                average.copy_(live)
+        averages, lives = self.G_ema.state_dict(), self.G.state_dict()
+        moving = [name for name, average in averages.items() if average.is_floating_point()]
+        torch._foreach_lerp_(
+            [averages[name] for name in moving], [lives[name] for name in moving], 1 - keep
+        )
+        for name in averages.keys() - set(moving):
+            averages[name].copy_(lives[name])
 
 
 def build_networks(config: TrainingConfig) -> tuple[nn.Module, nn.Module]:
