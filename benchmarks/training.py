@@ -178,20 +178,22 @@ def measure_data(
     config: TrainingConfig, pixels: np.ndarray, folders: list[Path], effort: Effort
 ) -> dict[str, Any]:
     """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
-    training = Training(config)
+    training, plain = Training(config), PlainTraining(config)
     with closing(draw(pixels, config.image_size)) as batches:
         resident = next(batches)
         memory = iter(lambda: resident, None)
         fed = take_turns(training, {"memory": memory, "prepared": batches}, effort)
-    result: dict[str, Any] = {way: summary(turns) for way, turns in fed.items()}
-    memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
-    result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
-    plain = PlainTraining(config)
-    for folder in folders:
-        steps = feed_from_folder(plain, load(folder, config.image_size), effort)
-        faster = median(seconds for seconds, _ in steps) / median(chain(*ours_s))
-        result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
-        report(f"{folder.name}: prepared is {faster:.2f} times as fast")
+        result: dict[str, Any] = {way: summary(turns) for way, turns in fed.items()}
+        memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
+        result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
+        for folder in folders:
+            ways = {"prepared": batches}
+            ours = take_turns(training, ways, effort)["prepared"]  # before the folder, and after
+            steps = feed_from_folder(plain, load(folder, config.image_size), effort)
+            ours += take_turns(training, ways, effort)["prepared"]
+            faster = median(seconds for seconds, _ in steps) / median(chain(*times(ours)))
+            result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
+            report(f"{folder.name}: prepared is {faster:.2f} times as fast")
     return result
 
 
@@ -239,8 +241,9 @@ def take_turns(
 def feed_from_folder(
     training: PlainTraining, reals: Iterator[Tensor], effort: Effort
 ) -> list[tuple[float, float]]:
-    """One long turn: workers that decode in advance would slow down whose turn comes next."""
-    return [training.step(reals) for _ in range(DECODED_AHEAD + effort.steps)][DECODED_AHEAD:]
+    """One long turn, whose workers end with it: they would slow down whose turn comes next."""
+    counted = effort.turns * (effort.steps - SETTLING)
+    return [training.step(reals) for _ in range(DECODED_AHEAD + counted)][DECODED_AHEAD:]
 
 
 def times(turns: Turns) -> list[list[float]]:

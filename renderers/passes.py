@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from renderers.compilation import compiling
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +59,8 @@ class SteadyPasses:
     def _pass(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
         if not self._compiled:
             return frames_of(G, z, precision)
-        from torch._dynamo.exc import TorchDynamoException  # takes a second
-
-        try:
+        with compiling("The generator", "Leave out --compile."):
             return self._run(G, z, precision)
-        except TorchDynamoException as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"The generator cannot be compiled on {z.device}: {reason} Leave out --compile."
-            ) from error
 
     def _record(self, G: nn.Module, z: Tensor, precision: str) -> Recording | None:
         try:

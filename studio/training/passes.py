@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from latent.errors import UserError
+from renderers.compilation import compiling
 from studio.training.config import TrainingConfig
 from studio.training.precision import LossScale
 from studio.training.processes import Processes
@@ -99,11 +101,12 @@ class Descent:
             Means over the batch, scalars on the device, and the gradient's length as `norm`.
 
         Raises:
-            UserError: memory ran out, or a parameter got no gradient.
+            UserError: memory ran out, a parameter got no gradient, or a network cannot be compiled.
         """
         try:
             self.scale.begin()
-            metrics = self._accumulate(optimizer, material, losses_of, config.fit_memory)
+            with compiling(name, "Set compile=false.") if config.compile else nullcontext():
+                metrics = self._accumulate(optimizer, material, losses_of, config.fit_memory)
             self._check_gradients(name, network)
             parameters = [p for p in network.parameters() if p.grad is not None]
             self.processes.average_gradients(parameters)

@@ -67,7 +67,9 @@ def test_what_cannot_be_compiled_is_told(monkeypatch) -> None:
     torch._dynamo.reset()
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
     monkeypatch.setattr("torch._inductor.config.fx_graph_cache", False)
-    with pytest.raises(UserError, match=r"cannot be compiled on cpu: .* Leave out --compile\."):
+    with pytest.raises(
+        UserError, match=r"cannot be compiled here: .*C\+\+.* Leave out --compile\."
+    ):
         FrameRenderer(steady=2, compile=True).render(TinyGenerator().eval(), torch.randn(2, Z_DIM))
 
 

@@ -114,3 +114,11 @@ def test_frozen_parameters_may_go_without_a_gradient(build):
     next(recipe.G.parameters()).requires_grad_(False)
     train(recipe)
     assert recipe.batch == 2
+
+
+def test_a_network_that_cannot_be_compiled_is_told(build, monkeypatch):
+    torch._dynamo.reset()
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    monkeypatch.setattr("torch._inductor.config.fx_graph_cache", False)
+    with pytest.raises(UserError, match=r"D cannot be compiled here: .* Set compile=false\."):
+        train(build(compile=True), batches=1)

@@ -1,0 +1,24 @@
+"""What `torch.compile` says when it fails, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from latent.errors import UserError
+
+
+@contextmanager
+def compiling(network: str, advice: str) -> Iterator[None]:
+    """Compiled passes of a network, the first of which compiles it.
+
+    Raises:
+        UserError: it cannot be compiled here, and why; it ends with the advice.
+    """
+    from torch._dynamo.exc import TorchDynamoException  # takes a second
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UserError(f"{network} cannot be compiled here: {reason}. {advice}") from error
