@@ -97,6 +97,7 @@ class FrameRenderer:
                 if self.max_batch == 1:
                     raise
                 self.max_batch = (min(self.max_batch, len(z)) + 1) // 2
+            self._passes.forget()
             if z.is_cuda:
                 torch.cuda.empty_cache()
 

@@ -68,8 +68,12 @@ class SteadyPasses:
         except RuntimeError as error:  # a generator that waits for the device, or too little memory
             log.info("No CUDA graphs, since one could not be recorded: %s", error)
             self._records = False
-            self._recordings.clear()
+            self.forget()
             return None
+
+    def forget(self) -> None:
+        """Give back the memory of all recordings."""
+        self._recordings.clear()
 
 
 class Recording:
@@ -81,8 +85,13 @@ class Recording:
 
     def __init__(self, run: Callable[[Tensor], Tensor], z: Tensor) -> None:
         self._z, self._graph = z.clone(), torch.cuda.CUDAGraph()
-        # Meanwhile other threads may use the device for something else.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        stream = torch.cuda.Stream(z.device)
+        with (
+            torch.cuda.device(z.device),  # a thread begins at the first one
+            torch.cuda.stream(stream),  # which `graph` leaves this thread on where it fails
+            # Meanwhile other threads may use the device for something else.
+            torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"),
+        ):
             self._frames = run(self._z)
 
     def __call__(self, z: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 from latent.errors import UserError
@@ -109,7 +110,11 @@ class Batches(Iterator[Tensor]):
         return Draw(pictures[self._share], mirrored[self._share], corners[self._share])
 
     def _gather(self, draw: Draw) -> Gathered:
-        """Read the pictures, in the order in which they lie on the disk, and copy them over."""
+        """Read the pictures, in the order in which they lie on the disk.
+
+        A GPU is sent them as they are. For a processor they are made ready here, in one pass over
+        them: torch's four would take the training step's cores for three times as long.
+        """
         S, on_gpu = self.image_size, self._copies is not None
         with torch.cuda.device(self.device) if on_gpu else nullcontext():
             shape = (len(draw.pictures), S, S, 3)
@@ -118,24 +123,26 @@ class Batches(Iterator[Tensor]):
         for n in np.argsort(draw.pictures):
             top, left = draw.corners[n]
             rows[n] = self.pixels[draw.pictures[n], top : top + S, left : left + S]
-        mirrored = torch.from_numpy(draw.mirrored)
+        mirrored = torch.from_numpy(draw.mirrored & self.random_flips)
         if self._copies is None:
-            return Gathered(host, mirrored, None)
+            ready = torch.empty(shape)
+            mirror_and_scale(rows, mirrored.numpy(), LEVELS.numpy(), ready.numpy())
+            return Gathered(ready, mirrored, None)
         with torch.cuda.stream(self._copies):
             pictures = host.to(self.device, non_blocking=True)
             return Gathered(pictures, mirrored.to(self.device), self._copies.record_event())
 
     def _finish(self, gathered: Gathered) -> Tensor:
-        """uint8 [N, S, S, 3] -> float [N, 3, S, S] in -1..1, on the device."""
+        """float [N, 3, S, S] in -1..1, on the device."""
         pictures, mirrored, copied = gathered
         if copied is not None:
             current = torch.cuda.current_stream(self.device)
             current.wait_event(copied)
             pictures.record_stream(current)  # or its memory is reused by the next copy
             mirrored.record_stream(current)
-        if self.random_flips:
             pictures = torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(2), pictures)
-        return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+            pictures = scale(pictures)
+        return pictures.permute(0, 3, 1, 2)
 
 
 class Draw(NamedTuple):
@@ -153,11 +160,37 @@ class Draw(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """Pixels on the device: uint8 [N, S, S, 3], bool [N], and what tells that they have arrived."""
+    """Pictures on their way.
+
+    Attributes:
+        pictures: [N, S, S, 3]; uint8 as they lie on the disk, or, without `copied`, ready floats.
+        mirrored: bool [N], those that are to be.
+        copied: tells that they have arrived on a GPU.
+    """
 
     pictures: Tensor
     mirrored: Tensor
     copied: torch.cuda.Event | None
+
+
+def scale(levels: Tensor) -> Tensor:
+    """0..255 -> float in -1..1."""
+    return levels.float().div_(127.5).sub_(1)
+
+
+LEVELS = scale(torch.arange(256))  # what each becomes
+
+
+@njit(nogil=True, cache=True)
+def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-untyped-def]
+    """uint8 [N, S, S, 3] -> float32 [N, S, S, 3], those that are to be mirrored left to right."""
+    last = pictures.shape[2] - 1
+    for n in range(len(pictures)):
+        for y in range(pictures.shape[1]):
+            for x in range(last + 1):
+                source = last - x if mirrored[n] else x
+                for colour in range(3):
+                    ready[n, y, x, colour] = levels[pictures[n, y, source, colour]]
 
 
 def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
