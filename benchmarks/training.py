@@ -1,7 +1,7 @@
 """What training waits for: data from a prepared set, from memory and from a folder; checkpoints.
 
 Prints one JSON document. All of a part is measured in turns of one run, so that what else the
-machine does falls on every way alike; ratios are medians over neighbouring turns.
+machine does falls on every way alike; steps are medians.
 
 - `data`: pictures a second of the same training step fed from `memory` (one resident batch) and
           from a `prepared` set (ours); and of the plain loop of the PyTorch DCGAN tutorial on a
@@ -179,20 +179,21 @@ def measure_data(
 ) -> dict[str, Any]:
     """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
     training, plain = Training(config), PlainTraining(config)
+    count = effort.turns * effort.steps
     with closing(draw(pixels, config.image_size)) as batches:
         resident = next(batches)
         memory = iter(lambda: resident, None)
-        fed = take_turns(training, {"memory": memory, "prepared": batches}, effort)
-        result: dict[str, Any] = {way: summary(turns) for way, turns in fed.items()}
-        memory_s, ours_s = times(fed["memory"]), times(fed["prepared"])
-        result["prepared"]["of_memory"] = slowdown(memory_s, ours_s, mean)
+        fed = take_turns(training, {"memory": memory, "prepared": batches}, count)
+        result: dict[str, Any] = {way: summary(steps) for way, steps in fed.items()}
+        of_memory = seconds_of(fed["memory"]) / seconds_of(fed["prepared"])
+        result["prepared"]["of_memory"] = round(of_memory, 3)
         for folder in folders:
-            ways = {"prepared": batches}
-            ours = take_turns(training, ways, effort)["prepared"]  # before the folder, and after
-            steps = feed_from_folder(plain, load(folder, config.image_size), effort)
-            ours += take_turns(training, ways, effort)["prepared"]
-            faster = median(seconds for seconds, _ in steps) / median(chain(*times(ours)))
-            result[folder.name] = {**summary([steps]), "prepared_is_faster": round(faster, 2)}
+            ours = {"prepared": batches}  # before the folder, and after
+            before = take_turns(training, ours, count // 2)["prepared"]
+            steps = feed_from_folder(plain, load(folder, config.image_size), count // 2)
+            after = take_turns(training, ours, count // 2)["prepared"]
+            faster = seconds_of(steps) / seconds_of(before + after)
+            result[folder.name] = {**summary(steps), "prepared_is_faster": round(faster, 2)}
             report(f"{folder.name}: prepared is {faster:.2f} times as fast")
     return result
 
@@ -223,37 +224,34 @@ def load(folder: Path, size: int) -> Iterator[Tensor]:
     return iter(DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=WORKERS))
 
 
-Turns = list[list[tuple[float, float]]]  # seconds of each step of each turn, and those waited
+Steps = list[tuple[float, float]]  # seconds of each step, and those that it waited for data
 
 
 def take_turns(
-    training: Training, ways: dict[str, Iterator[Tensor]], effort: Effort
-) -> dict[str, Turns]:
-    turns: dict[str, Turns] = {way: [] for way in ways}
-    for number in range(-1, effort.turns):  # the first turns warm up
+    training: Training, ways: dict[str, Iterator[Tensor]], count: int
+) -> dict[str, Steps]:
+    """So many steps of each way, one of each after the other."""
+    steps: dict[str, Steps] = {way: [] for way in ways}
+    for _ in range(SETTLING + count):
         for way, reals in ways.items():
-            steps = [training.step(reals) for _ in range(effort.steps)][SETTLING:]
-            if number >= 0:
-                turns[way].append(steps)
-    return turns
+            steps[way].append(training.step(reals))
+    return {way: own[SETTLING:] for way, own in steps.items()}
 
 
-def feed_from_folder(
-    training: PlainTraining, reals: Iterator[Tensor], effort: Effort
-) -> list[tuple[float, float]]:
+def feed_from_folder(training: PlainTraining, reals: Iterator[Tensor], count: int) -> Steps:
     """One long turn, whose workers end with it: they would slow down whose turn comes next."""
-    counted = effort.turns * (effort.steps - SETTLING)
-    return [training.step(reals) for _ in range(DECODED_AHEAD + counted)][DECODED_AHEAD:]
+    return [training.step(reals) for _ in range(DECODED_AHEAD + count)][DECODED_AHEAD:]
 
 
-def times(turns: Turns) -> list[list[float]]:
-    return [[seconds for seconds, _ in turn] for turn in turns]
+def seconds_of(steps: Steps) -> float:
+    """The median step's."""
+    return median(seconds for seconds, _ in steps)
 
 
-def summary(turns: Turns) -> dict[str, float]:
-    seconds, waited = (sum(values) for values in zip(*chain(*turns), strict=True))
+def summary(steps: Steps) -> dict[str, float]:
+    seconds, waited = (sum(values) for values in zip(*steps, strict=True))
     return {
-        "pictures_per_s": round(BATCH_SIZE * sum(map(len, turns)) / seconds, 2),
+        "pictures_per_s": round(BATCH_SIZE / seconds_of(steps), 2),
         "share_waiting_for_data": round(waited / seconds, 4),
     }
 
