@@ -156,11 +156,15 @@ def cancel_job(workspace: Workspace, job: Job) -> None:
 
 
 def retry_job(workspace: Workspace, job: Job) -> Job:
-    """Run a job again; it goes on where it was, training as soon as its run was made."""
+    """Run a job again; it goes on where it was.
+
+    Training that was refused before it began is begun again: a run of that name, if there is one,
+    is another's.
+    """
     if job.status in ACTIVE:
         raise UserError(f"Job {job.id} is still {job.status}.")
     command = job.command
-    if command[0] == "train" and job.run is not None and workspace.run_config(job.run).exists():
+    if command[0] == "train" and job.run is not None and job.started_at is not None:
         command = ["resume", job.run]
     return submit_job(workspace, command, job.run)
 

@@ -120,6 +120,15 @@ def test_training_that_was_refused_before_its_run_was_made_is_run_again_as_it_wa
     assert await_status(workspace, again, "failed").note == refused.note
 
 
+def test_training_that_was_refused_a_name_is_not_run_again_on_the_run_that_has_it(workspace):
+    words = ["train", "streets", "--run", "city"]
+    refused = await_status(workspace, submit_job(workspace, words, "city"), "failed")
+    assert "city" in refused.note
+    again = retry_job(workspace, refused)
+    assert again.command == words
+    assert await_status(workspace, again, "failed").note == refused.note
+
+
 def test_an_unknown_job_is_a_sentence(empty_workspace):
     with pytest.raises(UserError, match="no job 5"):
         find_job(Workspace.open(empty_workspace.root), 5)
