@@ -252,7 +252,7 @@ def measure_ours(place: Place, device: str) -> dict[str, Any]:
     report(f"ours: {ours['frames_per_s']} frames/s")
     run = CheckpointIndex(place.runs)[place.name]
     z, count = choose_points(run.spec, place.points), min(place.checkpoints, FLOOR_CHECKPOINTS)
-    G = run.generator(run.batches[-1], device).to(memory_format=torch.channels_last)
+    _, G = next(run.stream(run.batches[-1:], device, [run.build().to(device)]))
     forward = measure(lambda: forward_alone(G, z, count, device))
     pictures = last_pictures(run, z, count, device)
     with tempfile.TemporaryDirectory() as folder:

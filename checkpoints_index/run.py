@@ -174,14 +174,20 @@ class CheckpointRun:
 
     def generator(self, batch: int, device: str | torch.device = "cpu") -> nn.Module:
         """The generator at a batch, in eval mode: z [N, z_dim] -> float [N, 3, H, W] in -1..1."""
-        G = self.build()
+        G = _build(self.spec)
         G.load_state_dict(self.weights(batch))
         return G.to(device)
 
     def build(self) -> nn.Module:
-        """The generator in eval mode on the CPU, before any checkpoint's weights are in it."""
-        with torch.random.fork_rng(devices=[]):
-            return self.spec.build().eval()
+        """A generator to be streamed into: in eval mode, on the CPU, its weights yet to come.
+
+        The channels of a pixel lie side by side in its memory, as convolutions are faster so; but
+        not those of somebody else's generator, which may view its tensors as they usually lie.
+        """
+        G = _build(self.spec)
+        if self.spec.is_ours:
+            G = G.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return G
 
     def stream(
         self,
@@ -204,7 +210,7 @@ class CheckpointRun:
         wanted = self._catalogue.batches if batches is None else list(batches)
         for batch in wanted:
             self._reader.find(batch)
-        resident = into or [self.build().to(device)]
+        resident = into or [_build(self.spec).to(device)]
         catalogue = Catalogue(self.name, self.folder)
         yield from stream(catalogue, wanted, torch.device(device), resident)
 
@@ -286,6 +292,12 @@ class CheckpointRun:
             batches = self._catalogue.batches
             self._last_appended = batches[-1] if batches else None
         return self._appender
+
+
+def _build(spec: GeneratorSpec) -> nn.Module:
+    """In eval mode, on the CPU; the caller's random numbers stay as they were."""
+    with torch.random.fork_rng(devices=[]):
+        return spec.build()
 
 
 def _reopen(name: str, folder: Path) -> CheckpointRun:

@@ -30,6 +30,11 @@ class GeneratorSpec:
     def image_size(self) -> int:
         return int(self.options.get("image_size", 64))
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the architecture is one of this package, rather than somebody else's code."""
+        return ":" not in self.architecture and self.architecture != "keras"
+
     def build(self) -> nn.Module:
         """The untrained generator, in eval mode: z float [N, z_dim] -> float [N, 3, H, W] in -1..1.
 
@@ -47,7 +52,6 @@ class GeneratorSpec:
         """
         import torch
 
-        ours = ":" not in self.architecture and self.architecture != "keras"
-        with torch.random.fork_rng(devices=[]), torch.device("meta" if ours else "cpu"):
+        with torch.random.fork_rng(devices=[]), torch.device("meta" if self.is_ours else "cpu"):
             weights = self.build().state_dict()
         return {name: tensor.to("meta") for name, tensor in weights.items()}

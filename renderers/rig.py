@@ -9,7 +9,6 @@ from itertools import chain, groupby
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import nn
 
 from renderers.devices import lanes_of
@@ -43,11 +42,7 @@ class Rig:
         self._source, self._plan, self._device = source, plan, device
         self._frames_at_once = 1 if plan.stays else max(1, CHUNK // len(plan.labels))
         # A module more than forward passes at a time, so that weights are swapped beside them.
-        # Convolutions are faster where the channels of a pixel lie side by side.
-        self._modules: list[nn.Module] = [
-            source.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for _ in range(lanes_of(device) + 1)
-        ]
+        self._modules = [source.build().to(device) for _ in range(lanes_of(device) + 1)]
         self._frames = FrameRenderer(
             precision=plan.options.precision,
             steady=len(plan.labels) * self._frames_at_once,

@@ -126,3 +126,14 @@ def near_weights(network, number):
         else tensor.clone()
         for name, tensor in network.state_dict().items()
     }
+
+
+class ViewingGAN(nn.Module):
+    """Views what its convolutions make as if it lay the usual way, as self-attention often does."""
+
+    def __init__(self, nz=12):
+        super().__init__()
+        self.convolutions = nn.ConvTranspose2d(nz, 3, 16)
+
+    def forward(self, z):
+        return torch.tanh(self.convolutions(z)).view(len(z), 3, -1).view(-1, 3, 16, 16)

@@ -238,3 +238,19 @@ def test_keeping_checkpoints_draws_no_random_numbers(index, spec, history):
         run.generator(3)
         list(run.stream())
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_channels_lie_side_by_side_in_a_generator_of_ours(index, spec):
+    weights = index.create("ours", spec, "exact").build().state_dict().values()
+    assert all(w.is_contiguous(memory_format=torch.channels_last) for w in weights if w.ndim == 4)
+    assert not all(w.is_contiguous() for w in weights)
+
+
+def test_a_foreign_generator_may_view_its_tensors_as_they_usually_lie(index):
+    foreign = GeneratorSpec("tests.checkpoints_index.foreign_networks:ViewingGAN", {"z_dim": 12})
+    run = index.create("theirs", foreign, "exact")
+    weights = foreign.build().state_dict()
+    run.append(1, weights)
+    for _, G in run.stream(into=[run.build()]):
+        assert same(G.state_dict(), weights)
+        assert G(torch.randn(2, 12)).shape == (2, 3, 16, 16)
