@@ -179,7 +179,8 @@ def measure_data(
 ) -> dict[str, Any]:
     """Pictures a second from memory, from the prepared set, and from each folder of JPEGs."""
     training, plain = Training(config), PlainTraining(config)
-    count = effort.turns * effort.steps
+    shorter = (IMAGE_SIZE // config.image_size) ** 2  # are the steps of small pictures
+    count = shorter * effort.turns * effort.steps
     with closing(draw(pixels, config.image_size)) as batches:
         resident = next(batches)
         memory = iter(lambda: resident, None)
@@ -190,7 +191,8 @@ def measure_data(
         for folder in folders:
             ours = {"prepared": batches}  # before the folder, and after
             before = take_turns(training, ours, count // 2)["prepared"]
-            steps = feed_from_folder(plain, load(folder, config.image_size), count // 2)
+            reals = load(folder, config.image_size)
+            steps = feed_from_folder(plain, reals, effort.turns * effort.steps // 2)
             after = take_turns(training, ours, count // 2)["prepared"]
             faster = seconds_of(steps) / seconds_of(before + after)
             result[folder.name] = {**summary(steps), "prepared_is_faster": round(faster, 2)}

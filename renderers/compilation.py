@@ -20,5 +20,6 @@ def compiling(network: str, advice: str) -> Iterator[None]:
     try:
         yield
     except TorchDynamoException as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        cause = getattr(error, "inner_exception", error)  # what the compiler itself raised
+        reason = str(cause).strip().partition("\n")[0].rstrip(".")
         raise UserError(f"{network} cannot be compiled here: {reason}. {advice}") from error
