@@ -43,7 +43,7 @@ class FrameRenderer:
     ) -> None:
         self.max_batch, self._wanted, self._steady = max_batch, precision, steady
         self._compiles = compile and steady is not None
-        self._passes = SteadyPasses(compile)
+        self._passes = SteadyPasses(self._compiles)
         self.begin_part()
 
     def begin_part(self) -> None:
