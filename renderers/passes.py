@@ -34,9 +34,9 @@ class SteadyPasses:
     """
 
     def __init__(self, compiled: bool = False) -> None:
-        self._compiled, self._records = compiled, True
+        self._compiled = torch.compile(frames_of, dynamic=False) if compiled else None
+        self._records = True
         self._recordings: dict[tuple[nn.Module, torch.Size, str], Recording | None] = {}
-        self._run = torch.compile(frames_of, dynamic=False) if compiled else frames_of
 
     def __call__(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
         """`frames_of`.
@@ -57,10 +57,10 @@ class SteadyPasses:
         return recording(z)
 
     def _pass(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
-        if not self._compiled:
+        if self._compiled is None:
             return frames_of(G, z, precision)
         with compiling("The generator", "Leave out --compile."):
-            return self._run(G, z, precision)
+            return self._compiled(G, z, precision)
 
     def _record(self, G: nn.Module, z: Tensor, precision: str) -> Recording | None:
         try:

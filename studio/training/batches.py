@@ -140,7 +140,8 @@ class Batches(Iterator[Tensor]):
             current.wait_event(copied)
             pictures.record_stream(current)  # or its memory is reused by the next copy
             mirrored.record_stream(current)
-            pictures = torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(2), pictures)
+            if self.random_flips:
+                pictures = torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(2), pictures)
             pictures = scale(pictures)
         return pictures.permute(0, 3, 1, 2)
 
