@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from studio.command_line.main import main
+from studio.main import main
 
 
 def name_command(words: list[str]) -> list[str]:

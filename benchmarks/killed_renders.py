@@ -28,11 +28,11 @@ import torch
 from benchmarks.store import report
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import seeded_point
-from renderers.options import RenderOptions
-from renderers.plan import make_plan
-from renderers.rendering import render_film
-from renderers.video import read_frames
-from renderers.workers import render_parts
+from renderers.jobs.rendering import render_film
+from renderers.jobs.workers import render_parts
+from renderers.plan.options import RenderOptions
+from renderers.plan.render_plan import make_plan
+from renderers.video.video_writer import read_frames
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 16, "image_size": 32, "width": 0.25})
 CHECKPOINTS, POINTS = 600, 3

@@ -26,12 +26,12 @@ from PIL import Image
 
 from benchmarks.store import report
 from checkpoints_index import CheckpointIndex
-from renderers.video import count_frames
-from studio.events import list_events
+from renderers.video.video_writer import count_frames
 from studio.films.live import join_live_film
-from studio.metrics import read_metrics
-from studio.training.state import list_states
-from studio.workspace import Workspace
+from studio.runs.events import list_events
+from studio.runs.metrics import read_metrics
+from studio.training.loop.state import list_states
+from studio.workspace.paths import Workspace
 
 TINY = {
     "generator_options": "{width=0.05}",

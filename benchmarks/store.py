@@ -37,8 +37,8 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
-from checkpoints_index.calibration import Calibration, Difference
-from checkpoints_index.promise import Promise
+from checkpoints_index.codec.calibration import Calibration, Difference
+from checkpoints_index.storage.error_bound import Promise
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "transposed"})
 BATCH_SIZE = 16

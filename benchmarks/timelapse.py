@@ -42,16 +42,16 @@ from torch import Tensor
 from benchmarks.store import SPEC, Training, report
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
 from latent.points import LatentPoint, seeded_point
-from renderers.devices import beside_encoders, lanes_of
-from renderers.ffmpeg import ffmpeg_command
-from renderers.film import film
-from renderers.frames import FrameRenderer
-from renderers.lanes import in_order
-from renderers.options import RenderOptions
-from renderers.plan import make_plan
-from renderers.recording import recording
-from renderers.rendering import render_film
-from renderers.workers import render_parts
+from renderers.frames.concurrency import in_order
+from renderers.frames.devices import beside_encoders, lanes_of
+from renderers.frames.frame_renderer import FrameRenderer
+from renderers.jobs.recording import recording
+from renderers.jobs.rendering import render_film
+from renderers.jobs.workers import render_parts
+from renderers.plan.options import RenderOptions
+from renderers.plan.render_plan import make_plan
+from renderers.video.ffmpeg import ffmpeg_command
+from renderers.video.film import film
 
 LARGE = GeneratorSpec("skyline", {"z_dim": 100, "image_size": 1024})
 BATCH_SIZE = 2  # of training, which only has to move the weights as training does

@@ -45,16 +45,16 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.store import report, slowdown
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
-from renderers.frames import FrameRenderer
+from renderers.frames.frame_renderer import FrameRenderer
 from studio.datasets.folder import prepare_folder
-from studio.training.batches import Batches
-from studio.training.config import TrainingConfig
-from studio.training.live_film import LiveFilm
-from studio.training.processes import Processes
+from studio.runs.config import TrainingConfig
+from studio.training.loop.batches import Batches
+from studio.training.loop.live_film import LiveFilm
+from studio.training.loop.state import tensors_of
+from studio.training.machine.processes import Processes
+from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import Recipe, build_recipe
 from studio.training.recipes.gan import build_networks
-from studio.training.state import tensors_of
-from studio.training.stopwatch import Stopwatch
 
 IMAGE_SIZE, BATCH_SIZE, WORKERS, POINTS = 64, 64, 2, 9
 TINY = 32  # px

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checkpoints_index.spec import GeneratorSpec
+from checkpoints_index.generators.spec import GeneratorSpec
 
 if TYPE_CHECKING:
     from checkpoints_index.index import CheckpointIndex

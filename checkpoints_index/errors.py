@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from latent.errors import UserError
 
-
-class CheckpointError(UserError):
+class CheckpointError(Exception):
     """Anything about stored checkpoints that a person can act on."""
 
 
@@ -28,3 +27,18 @@ class DamagedCheckpointError(CheckpointError):
 
 class DiskFullError(CheckpointError):
     """There was no room for a checkpoint; everything written before it is whole."""
+
+
+class UnusableFileError(CheckpointError):
+    """One file has no generator for us; its text is a reason, without the name of the file."""
+
+
+def name_some(names: Sequence[str], most: int) -> str:
+    """Many things in a sentence: the first of them, and how many there are besides.
+
+    Example:
+        >>> name_some(["1", "3", "4", "9"], 2)
+        '1, 3 and 2 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

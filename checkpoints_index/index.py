@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from checkpoints_index.catalogue import (
+from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.run import CheckpointRun
+from checkpoints_index.storage.catalogue import (
     DESCRIPTION,
     STORAGES,
     checkpoints_folder,
@@ -13,10 +16,7 @@ from checkpoints_index.catalogue import (
     open_catalogue,
     write_description,
 )
-from checkpoints_index.errors import CheckpointError
-from checkpoints_index.promise import Promise
-from checkpoints_index.run import CheckpointRun
-from checkpoints_index.spec import GeneratorSpec
+from checkpoints_index.storage.error_bound import Promise
 
 
 class CheckpointIndex:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,22 @@ import torch
 import xxhash
 from torch import Tensor, nn
 
-from checkpoints_index import segments
-from checkpoints_index.appender import Appender
-from checkpoints_index.catalogue import Catalogue
-from checkpoints_index.encoder import Encoder
+from checkpoints_index.codec.integers import Layout
 from checkpoints_index.errors import CheckpointError
-from checkpoints_index.files import sync_folder, truncate
-from checkpoints_index.integers import Layout
-from checkpoints_index.promise import Promise
-from checkpoints_index.reader import CheckpointReader
-from checkpoints_index.rewriting import drop_all_but
-from checkpoints_index.spec import GeneratorSpec
-from checkpoints_index.stream import stream
-from checkpoints_index.verification import Finding, examine, verify
-from checkpoints_index.writer import SegmentWriter
+from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.reading.reader import CheckpointReader
+from checkpoints_index.reading.stream import stream
+from checkpoints_index.storage import segments
+from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.files import sync_folder, truncate
+from checkpoints_index.upkeep.export import export_weights
+from checkpoints_index.upkeep.rewriting import drop_all_but
+from checkpoints_index.upkeep.thinning import choose_for_budget
+from checkpoints_index.upkeep.verification import Finding, examine, verify
+from checkpoints_index.writing.appender import Appender
+from checkpoints_index.writing.encoder import Encoder
+from checkpoints_index.writing.segment_writer import SegmentWriter
 
 ENCODING_THREADS = 4  # at most
 
@@ -253,6 +257,56 @@ class CheckpointRun:
         """
         self.close()
         drop_all_but(self.name, self.folder, keep, on_progress)
+
+    def choose_for_budget(self, budget_bytes: int, pinned: Collection[int] = ()) -> set[int]:
+        """The batches that `thin_to_budget` keeps; nothing is dropped.
+
+        Raises:
+            CheckpointError: the first, the last and the pinned do not fit by themselves.
+        """
+        return choose_for_budget(Catalogue(self.name, self.folder), budget_bytes, pinned)
+
+    def thin_to_budget(
+        self,
+        budget_bytes: int,
+        pinned: Collection[int] = (),
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Drop checkpoints evenly until the run takes no more than so many bytes.
+
+        Where the estimate was too low it is thinned once more.
+
+        Args:
+            pinned: batches that stay, as the first and the last do.
+
+        Raises:
+            CheckpointError: the first, the last and the pinned do not fit by themselves.
+        """
+        while self.size_bytes > budget_bytes:
+            self.thin(self.choose_for_budget(budget_bytes, pinned), on_progress)
+
+    def export(self, batch: int, path: Path, overwrite: bool = False) -> None:
+        """Write the state dict at a batch as a file that other programs read.
+
+        Args:
+            path: ends in `.safetensors`, which also tells the run, the batch, the architecture
+                with its options (JSON), the storage and the error bound (JSON); or in `.pt`, as
+                `torch.save` writes it.
+            overwrite: replace a file of that name.
+
+        Raises:
+            CheckpointError: another suffix, a file that is there already, or one that cannot be
+                written; there is no such checkpoint, or it is damaged.
+        """
+        facts = {
+            "run": self.name,
+            "batch": str(batch),
+            "architecture": self.spec.architecture,
+            "options": json.dumps(self.spec.options),
+            "storage": self.storage,
+            "promise": json.dumps(asdict(self.promise) if self.promise else None),
+        }
+        export_weights(lambda: self.weights(batch), facts, path, overwrite)
 
     def verify(self, deep: bool = False, share: float = 1.0) -> Iterator[Finding]:
         """Read checkpoints back, and say of each what is wrong with it, if anything is.

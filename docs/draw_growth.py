@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from checkpoints_index import CheckpointIndex
-from renderers.frames import render_frames
-from renderers.pictures import save_picture
-from renderers.sheets import cross_sheet
-from studio.points import FIXED, points_of
-from studio.workspace import Workspace
+from renderers.frames.frame_renderer import render_frames
+from renderers.pictures.picture_file import save_picture
+from renderers.pictures.sheets import cross_sheet
+from studio.specimens.points import FIXED, points_of
+from studio.workspace.paths import Workspace
 
 COLUMNS, POINTS = 9, (0, 4, 8)
 

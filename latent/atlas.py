@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.neighbours import find_neighbours
 
 FEWEST_POINTS = 10
@@ -38,10 +38,10 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
         seed: the same seed draws the same map.
 
     Raises:
-        UserError: too few points.
+        LatentError: too few points.
     """
     if len(features) < FEWEST_POINTS:
-        raise UserError(
+        raise LatentError(
             f"An atlas of {len(features)} points says nothing: use {FEWEST_POINTS} or more."
         )
     import umap  # imported here: it compiles for seconds, and only an atlas needs it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latent.errors import UserError
+from latent.errors import LatentError
 
 EASINGS = ("linear", "smooth", "ends")
 
@@ -28,16 +28,16 @@ def time_frames(
         float64 [num_frames], ascending.
 
     Raises:
-        UserError: fewer than two points, fewer frames than points, or no such easing.
+        LatentError: fewer than two points, fewer frames than points, or no such easing.
     """
     if num_points < 2:
-        raise UserError(f"A route needs at least two latent points, not {num_points}.")
+        raise LatentError(f"A route needs at least two latent points, not {num_points}.")
     if num_frames < num_points:
-        raise UserError(
+        raise LatentError(
             f"{num_frames} frames are too few to visit {num_points} points: raise the seconds."
         )
     if easing not in EASINGS:
-        raise UserError(f"There is no easing '{easing}'. Known: {', '.join(EASINGS)}.")
+        raise LatentError(f"There is no easing '{easing}'. Known: {', '.join(EASINGS)}.")
     legs, steps = (num_points, num_frames) if loop else (num_points - 1, num_frames - 1)
     position = torch.arange(num_frames, dtype=torch.float64) * legs / steps
     if easing == "smooth":

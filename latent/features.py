@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from latent.errors import LatentError
 
 SPACES = ("pictures", "activations", "z")
 METRICS = ("euclidean", "cosine")
@@ -37,10 +37,10 @@ def compute_features(
         float32 [N, num_features] on the CPU.
 
     Raises:
-        UserError: there is no such space.
+        LatentError: there is no such space.
     """
     if space not in SPACES:
-        raise UserError(f"There is no feature space '{space}'. Known: {', '.join(SPACES)}.")
+        raise LatentError(f"There is no feature space '{space}'. Known: {', '.join(SPACES)}.")
     if space == "z":
         return z.float().cpu()
     describe = _describe_pictures if space == "pictures" else _describe_activations

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latent.easing import time_frames
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.routes import route
 
 # A comma parts keys only where another begins: the path of a JPEG may hold commas.
@@ -29,7 +29,7 @@ def parse_key_frames(text: str) -> list[KeyFrame]:
     """Read a path such as `12000@16500.28 -> 19000@18218.3`; commas may part the keys as well.
 
     Raises:
-        UserError: fewer than two keys, or one that is not BATCH@POINT.
+        LatentError: fewer than two keys, or one that is not BATCH@POINT.
 
     Example:
         >>> parse_key_frames("0@seed:7 -> 500@seed:7")
@@ -37,7 +37,7 @@ def parse_key_frames(text: str) -> list[KeyFrame]:
     """
     keys = [_parse_key(part.strip(), text) for part in _SEPARATOR.split(text)]
     if len(keys) < 2:
-        raise UserError(
+        raise LatentError(
             f"'{text}' is one key; a path needs two or more: 12000@16500.28 -> 19000@seed:7."
         )
     return keys
@@ -62,7 +62,7 @@ def follow_key_frames(
         (batches with fractions float64 [num_frames], z float32 [num_frames, z_dim]).
 
     Raises:
-        UserError: fewer than two keys, fewer frames than keys, or no such kind or easing.
+        LatentError: fewer than two keys, fewer frames than keys, or no such kind or easing.
     """
     z = route(points, num_frames, kind, easing=easing)
     position = time_frames(len(points), num_frames, easing=easing)
@@ -76,7 +76,7 @@ def _parse_key(part: str, text: str) -> KeyFrame:
     if match:
         return KeyFrame(int(match[1]), match[2])
     if not part:
-        raise UserError(f"'{text}' has an empty place where a key was expected: BATCH@POINT.")
-    raise UserError(
+        raise LatentError(f"'{text}' has an empty place where a key was expected: BATCH@POINT.")
+    raise LatentError(
         f"'{part}' is no key of a path: write BATCH@POINT, such as 12000@16500.28 or 0@seed:7."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.features import METRICS
 
 
@@ -24,12 +24,12 @@ def find_neighbours(
         (indices int [Q, k], distances float [Q, k]).
 
     Raises:
-        UserError: k below one, or no such metric.
+        LatentError: k below one, or no such metric.
     """
     if k < 1:
-        raise UserError(f"Asked for {k} neighbours; ask for one or more.")
+        raise LatentError(f"Asked for {k} neighbours; ask for one or more.")
     if metric not in METRICS:
-        raise UserError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
+        raise LatentError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
     search = NearestNeighbors(n_neighbors=min(k, len(features)), metric=metric, algorithm="brute")
     distances, indices = search.fit(features).kneighbors(query)
     return indices, distances

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latent.errors import UserError
+from latent.errors import LatentError
 
 _SEED = re.compile(r"seed:(\d{1,19})")
 _LABEL = re.compile(r"(\d{1,15})\.(\d{1,9})")
@@ -35,7 +35,7 @@ def parse_seed(text: str) -> int | None:
         return None
     seed = int(match[1])
     if seed >= 1 << 63:
-        raise UserError(f"The seed in '{text}' is too large: use one below 2^63.")
+        raise LatentError(f"The seed in '{text}' is too large: use one below 2^63.")
     return seed
 
 

@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from latent.easing import time_frames
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.interpolation import lerp, slerp
 
 KINDS = ("slerp", "linear", "spline")
@@ -39,10 +39,10 @@ def route(
         float32 [num_frames, z_dim].
 
     Raises:
-        UserError: fewer than two points, fewer frames than points, or no such kind or easing.
+        LatentError: fewer than two points, fewer frames than points, or no such kind or easing.
     """
     if kind not in KINDS:
-        raise UserError(f"There is no route '{kind}'. Known: {', '.join(KINDS)}.")
+        raise LatentError(f"There is no route '{kind}'. Known: {', '.join(KINDS)}.")
     position = time_frames(len(points), num_frames, loop, easing)
     stops = torch.stack([*points, points[0]] if loop else [*points]).float()
     if kind == "spline":

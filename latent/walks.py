@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from latent.errors import UserError
+from latent.errors import LatentError
 
 PARALLEL = 1e-6  # share of a vector beside the others below which it spans no plane with them
 
@@ -28,7 +28,7 @@ def circle(
         float32 [num_frames, z_dim].
 
     Raises:
-        UserError: no frames, or the two do not span a plane.
+        LatentError: no frames, or the two do not span a plane.
     """
     turn = _turn(num_frames)
     across = _draw(point, seed, 1)[0] if toward is None else toward
@@ -57,10 +57,10 @@ def orbit(
         float32 [num_frames, z_dim].
 
     Raises:
-        UserError: no frames, an angle out of range, or directions that span no plane.
+        LatentError: no frames, an angle out of range, or directions that span no plane.
     """
     if not 0 < angle_deg <= 90:
-        raise UserError(f"An angle of {angle_deg:g} degrees is out of range: use up to 90.")
+        raise LatentError(f"An angle of {angle_deg:g} degrees is out of range: use up to 90.")
     turn, angle = _turn(num_frames), math.radians(angle_deg)
     center, ahead, aside = _orthonormal(point, *(plane or _draw(point, seed, 2)))
     walk = turn.cos() * ahead + turn.sin() * aside
@@ -84,12 +84,12 @@ def noise_walk(
         float32 [num_frames, z_dim].
 
     Raises:
-        UserError: no frames, or legs out of range.
+        LatentError: no frames, or legs out of range.
     """
     # What is open is the first half of a loop of twice the length.
     turn = _turn(num_frames) if loop else _turn(2 * num_frames)[:num_frames]
     if not 1 <= legs <= num_frames:
-        raise UserError(
+        raise LatentError(
             f"{legs:g} legs in {num_frames} frames are out of range: use 1 up to one a frame."
         )
     harmonics = _count_harmonics(legs if loop else 2 * legs)
@@ -109,7 +109,7 @@ def _count_harmonics(legs: float) -> int:
 def _turn(num_frames: int) -> Tensor:
     """Angles of a full turn in radians, without the last, float64 [num_frames, 1]."""
     if num_frames < 1:
-        raise UserError(f"A walk of {num_frames} frames shows nothing: raise the seconds.")
+        raise LatentError(f"A walk of {num_frames} frames shows nothing: raise the seconds.")
     return torch.arange(num_frames, dtype=torch.float64)[:, None] * (2 * math.pi / num_frames)
 
 
@@ -126,7 +126,7 @@ def _orthonormal(*vectors: Tensor) -> list[Tensor]:
         for axis in axes:
             rest = rest - (axis @ rest) * axis
         if rest.norm() <= PARALLEL * vector.norm():
-            raise UserError(
+            raise LatentError(
                 "These directions span no circle: one is zero or lies along the others. "
                 "Choose other points."
             )

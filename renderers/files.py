@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from latent.errors import UserError
+from renderers.errors import RenderError
 
 
 def temporary_sibling(path: Path) -> Path:
@@ -30,19 +30,19 @@ def make_folder(folder: Path) -> None:
     """Create folder and its parents.
 
     Raises:
-        UserError: it cannot be created or written to.
+        RenderError: it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"Cannot write in {folder}: permission denied. Choose another folder.")
+        raise RenderError(f"Cannot write in {folder}: permission denied. Choose another folder.")
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
+def unwritable(path: Path, error: OSError) -> RenderError:
     """What to tell a person about an OSError met while writing path."""
-    return UserError(
+    return RenderError(
         f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder."
     )
 
@@ -67,7 +67,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Hand out a temporary sibling, published as path when the block ends well, else deleted.
 
     Raises:
-        UserError: the file system refuses: no permission, no space.
+        RenderError: the file system refuses: no permission, no space.
     """
     make_folder(path.parent)
     temporary = temporary_sibling(path)

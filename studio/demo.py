@@ -14,26 +14,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from checkpoints_index.catalogue import list_runs, open_catalogue
-from latent.errors import UserError
-from renderers.options import RenderOptions
-from studio.atlases import Atlas, list_atlases, make_atlas
-from studio.attribution import attribution_of
+from checkpoints_index.storage.catalogue import list_runs, open_catalogue
+from renderers.plan.options import RenderOptions
 from studio.datasets.city import prepare_city
 from studio.datasets.listing import list_datasets
+from studio.films.film_options import Interpolation, Rendering, Timelapse
 from studio.films.interpolation import film_interpolation
 from studio.films.timelapse import film_timelapse
-from studio.films.wishes import Interpolation, Rendering, Timelapse
-from studio.jobs import working_as_job
-from studio.points import FIXED, points_of
-from studio.progress import Reporter
-from studio.runs import read_config
-from studio.specimens import export_specimens, picture_path, star_specimen
-from studio.stopping import stop_requests
-from studio.training.creation import create_run, extend_run
-from studio.training.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
-from studio.training.session import train_run
-from studio.workspace import Workspace
+from studio.runs.attribution import attribution_of
+from studio.runs.status import read_config
+from studio.specimens.atlases import Atlas, list_atlases, make_atlas
+from studio.specimens.points import FIXED, points_of
+from studio.specimens.specimens import export_specimens, picture_path, star_specimen
+from studio.training.loop.session import train_run
+from studio.training.setup.creation import create_run, extend_run
+from studio.training.setup.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import working_as_job
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.stopping import stop_requests
 
 CITY = RUN = "helsinki"
 FPS = 60
@@ -57,7 +57,7 @@ def run_demo(workspace: Workspace, reporter: Reporter, batches: int | None = Non
         batches: train to this batch rather than to the one the demo is tuned for.
 
     Raises:
-        UserError: a step failed, or the training was asked to stop.
+        StudioError: a step failed, or the training was asked to stop.
     """
     last = _train(workspace, batches or DEMO.batches, reporter)
     films = _film(workspace)
@@ -120,7 +120,7 @@ def _train(workspace: Workspace, target: int, reporter: Reporter) -> int:
     ):
         status, last = train_run(workspace, RUN, on_progress, should_stop, say=job.say)
     if status != "finished":
-        raise UserError(f"Stopped at batch {last:,}. The same command goes on from there.")
+        raise StudioError(f"Stopped at batch {last:,}. The same command goes on from there.")
     return last
 
 

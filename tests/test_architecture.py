@@ -47,11 +47,11 @@ def test_one_module_opens_the_database():
         for path in (REPOSITORY / room).rglob("*.py")
         if "sqlite3.connect" in path.read_text()
     }
-    assert users == {"studio/database.py"}
+    assert users == {"studio/workspace/database.py"}
 
 
 def test_every_command_is_in_the_readme():
-    from studio.command_line.main import app
+    from studio.main import app
 
     groups = [(group.name, group.typer_instance) for group in app.registered_groups]
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
+from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
 from checkpoints_index.generators.foreign import build_foreign
 from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.skyline import SkylineGenerator
-from latent.errors import UserError
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
@@ -29,7 +29,8 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
         architecture: one of ARCHITECTURES, "keras", or `package.module:Class` of another program.
 
     Raises:
-        UserError: an unknown architecture, or an option that it does not take or that it lacks.
+        CheckpointError: an unknown architecture, or an option that it does not take or that it
+            lacks.
     """
     if ":" in architecture:
         return build_foreign(architecture, options)
@@ -41,7 +42,9 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
     ]
     if unknown or lacking:
         what = f"does not take {', '.join(unknown)}" if unknown else f"needs {', '.join(lacking)}"
-        raise UserError(f"Generator '{architecture}' {what}. It takes: {', '.join(accepted)}.")
+        raise CheckpointError(
+            f"Generator '{architecture}' {what}. It takes: {', '.join(accepted)}."
+        )
     return build(**options)
 
 
@@ -53,7 +56,7 @@ def find_architecture(name: str) -> type[nn.Module]:
         return KerasGenerator
     if name not in ARCHITECTURES:
         known = ", ".join(sorted([*ARCHITECTURES, "keras"]))
-        raise UserError(
+        raise CheckpointError(
             f"No generator architecture is called '{name}'. Known: {known}, "
             "and package.module:Class for one of your own."
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
@@ -28,7 +28,7 @@ class ChainGenerator(nn.Module):
         image_size: width and height of a picture in px.
 
     Raises:
-        UserError: a layer is none of LAYERS, or does not take one of its options.
+        CheckpointError: a layer is none of LAYERS, or does not take one of its options.
     """
 
     def __init__(
@@ -61,11 +61,13 @@ def build_layer(described: dict[str, Any]) -> nn.Module:
     options = {key: value for key, value in described.items() if key not in ("layer", "name")}
     kind = described.get("layer")
     if kind not in LAYERS:
-        raise UserError(f"'{kind}' is no layer of a chain. Known: {', '.join(LAYERS)}.")
+        raise CheckpointError(f"'{kind}' is no layer of a chain. Known: {', '.join(LAYERS)}.")
     try:
         return LAYERS[kind](**options)
     except TypeError as error:
-        raise UserError(f"The layer {described} of a chain cannot be built: {error}.") from error
+        raise CheckpointError(
+            f"The layer {described} of a chain cannot be built: {error}."
+        ) from error
 
 
 def register(root: nn.Module, dotted: str, layer: nn.Module) -> None:

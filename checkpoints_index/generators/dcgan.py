@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 UPSAMPLINGS = ("nearest", "transposed")
@@ -32,7 +32,7 @@ class DCGANGenerator(nn.Module):
             sharper, and slower.
 
     Raises:
-        UserError: a size or an upsampling that is not among the above, or a width of nothing.
+        CheckpointError: a size or an upsampling that is not among the above, or a width of nothing.
     """
 
     def __init__(
@@ -126,11 +126,11 @@ def initialise(module: nn.Module) -> None:
 
 def check_options(z_dim: int, image_size: int, width: float, upsampling: str) -> None:
     if image_size not in SIZES:
-        raise UserError(
+        raise CheckpointError(
             f"The generator 'dcgan' makes pictures of {', '.join(map(str, SIZES))} px, "
             f"not {image_size}. Choose one of these as image_size."
         )
     if z_dim < 1 or width <= 0:
-        raise UserError(f"z_dim and width must be above 0, not {z_dim} and {width}.")
+        raise CheckpointError(f"z_dim and width must be above 0, not {z_dim} and {width}.")
     if upsampling not in UPSAMPLINGS:
-        raise UserError(f"upsampling is one of {', '.join(UPSAMPLINGS)}, not '{upsampling}'.")
+        raise CheckpointError(f"upsampling is one of {', '.join(UPSAMPLINGS)}, not '{upsampling}'.")

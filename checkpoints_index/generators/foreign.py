@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 SIZES = ("z_dim", "image_size")  # what a spec knows, and a foreign constructor need not take
 
@@ -42,7 +42,7 @@ class LatentPointsToPictures(nn.Module):
             else:
                 return z_axes
         name = type(self).__name__
-        raise UserError(
+        raise CheckpointError(
             f"'{name}' takes z neither as {list(z.shape)} ({refusals[0]}) nor as "
             f"{[*z.shape, 1, 1]} ({refusals[1]}). A generator turns z into pictures "
             "[N, 1 or 3, H, W]; if only z_dim is wrong: --option z_dim=N."
@@ -55,7 +55,8 @@ def build_foreign(name: str, options: dict[str, Any]) -> nn.Module:
     `z_dim` and `image_size` are handed to constructors that take arguments of these names.
 
     Raises:
-        UserError: there is no such class, it is no nn.Module, or it does not take the options.
+        CheckpointError: there is no such class, it is no nn.Module, or it does not take the
+            options.
     """
     foreign = import_class(name)
     taken = inspect.signature(foreign).parameters
@@ -64,7 +65,7 @@ def build_foreign(name: str, options: dict[str, Any]) -> nn.Module:
     try:
         return adapted(**given)
     except Exception as error:  # foreign code may raise anything
-        raise UserError(
+        raise CheckpointError(
             f"'{name}' cannot be built with {given}: {first_line(error)}. "
             f"It takes: {', '.join(taken) or 'nothing'}. Give options: --option NAME=VALUE."
         ) from error
@@ -74,18 +75,18 @@ def import_class(name: str) -> type[nn.Module]:
     """The class `package.module:Class`, also from the current folder.
 
     Raises:
-        UserError: the module cannot be imported, or holds no such nn.Module.
+        CheckpointError: the module cannot be imported, or holds no such nn.Module.
     """
     module_name, _, class_name = name.partition(":")
     if not module_name or not class_name.isidentifier():
-        raise UserError(f"'{name}' names no class. Write it as package.module:Class.")
+        raise CheckpointError(f"'{name}' names no class. Write it as package.module:Class.")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # foreign code may raise anything
-        raise UserError(
+        raise CheckpointError(
             f"'{module_name}' of generator '{name}' cannot be imported "
             f"({type(error).__name__}: {first_line(error)}). Run studio in the folder where it "
             "lies, or name that folder in PYTHONPATH."
@@ -93,7 +94,7 @@ def import_class(name: str) -> type[nn.Module]:
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         known = [n for n, value in vars(module).items() if _is_network_of(module_name, value)]
-        raise UserError(
+        raise CheckpointError(
             f"'{module_name}' has no nn.Module called '{class_name}'. "
             f"It has: {', '.join(known) or 'none'}."
         )

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 try:
     import keras
 except ImportError as error:
-    raise UserError(
+    raise CheckpointError(
         "Models of Keras need the extra 'keras': pip install 'latent-city-studio[keras]'"
     ) from error
 
@@ -28,7 +28,7 @@ class KerasGenerator(nn.Module):
         image_size: width and height of a picture in px.
 
     Raises:
-        UserError: the model needs code of somebody else, or is no generator.
+        CheckpointError: the model needs code of somebody else, or is no generator.
     """
 
     def __init__(self, model: Mapping[str, Any], z_dim: int = 100, image_size: int = 64) -> None:
@@ -86,15 +86,17 @@ def refuse_code(described: object) -> None:
     """Refuse a model that is not made of Keras' own layers alone.
 
     Raises:
-        UserError: it has a Lambda layer, or a class of somebody else's.
+        CheckpointError: it has a Lambda layer, or a class of somebody else's.
     """
     if isinstance(described, Mapping):
         name, module = described.get("class_name"), described.get("module")
         if name in ("Lambda", "__lambda__") or "__lambda__" in described.values():
-            raise UserError("its Lambda layer needs code; replace it by a layer of Keras")
+            raise CheckpointError("its Lambda layer needs code; replace it by a layer of Keras")
         foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins")
         if foreign or (name and described.get("registered_name") and module is None):
-            raise UserError(f"it needs the code of {module or 'its'} '{name}'; use Keras' layers")
+            raise CheckpointError(
+                f"it needs the code of {module or 'its'} '{name}'; use Keras' layers"
+            )
     values = described.values() if isinstance(described, Mapping) else described
     if isinstance(described, Mapping | list | tuple):
         for value in values:  # type: ignore[attr-defined]

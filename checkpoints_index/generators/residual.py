@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 SLOPE = 0.2  # of the leaky ReLU below zero
@@ -32,7 +32,7 @@ class ResidualGenerator(nn.Module):
             CPU takes half the time, for a fifth of the weights, at width 0.25 and 64 px.
 
     Raises:
-        UserError: a size that is not among the above, or an option out of range.
+        CheckpointError: a size that is not among the above, or an option out of range.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ResidualGenerator(nn.Module):
         super().__init__()
         check_options(image_size, width, blocks, group_width)
         if z_dim < 1:
-            raise UserError(f"z_dim must be above 0, not {z_dim}.")
+            raise CheckpointError(f"z_dim must be above 0, not {z_dim}.")
         channels = stage_channels(image_size, width, max_channels, group_width)[::-1]
         self.basis = nn.Parameter(torch.randn(channels[0], 4, 4))
         self.amounts = nn.Linear(z_dim, channels[0], bias=False)
@@ -145,11 +145,11 @@ def initialise(network: nn.Module) -> None:
 
 def check_options(image_size: int, width: float, blocks: int, group_width: int) -> None:
     if image_size not in SIZES:
-        raise UserError(
+        raise CheckpointError(
             f"The residual networks are for pictures of {', '.join(map(str, SIZES))} px, "
             f"not {image_size}. Choose one of these as image_size."
         )
     if width <= 0 or blocks < 1:
-        raise UserError(f"width and blocks must be above 0, not {width:g} and {blocks}.")
+        raise CheckpointError(f"width and blocks must be above 0, not {width:g} and {blocks}.")
     if group_width < 0 or group_width % EXPANSION:
-        raise UserError(f"group_width is an even number, or 0 for all, not {group_width}.")
+        raise CheckpointError(f"group_width is an even number, or 0 for all, not {group_width}.")

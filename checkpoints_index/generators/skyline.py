@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 GRID_CHANNELS = 1024
@@ -28,7 +28,7 @@ class SkylineGenerator(nn.Module):
         width: multiplies the channels of every layer.
 
     Raises:
-        UserError: a size that is not among the above, or a width of nothing.
+        CheckpointError: a size that is not among the above, or a width of nothing.
     """
 
     def __init__(self, z_dim: int = 100, image_size: int = 1024, width: float = 1.0) -> None:
@@ -70,9 +70,9 @@ def initialise(module: nn.Module) -> None:
 
 def check_options(z_dim: int, image_size: int, width: float) -> None:
     if image_size not in SIZES:
-        raise UserError(
+        raise CheckpointError(
             f"The generator 'skyline' makes pictures of {', '.join(map(str, SIZES))} px, "
             f"not {image_size}. Choose one of these as image_size."
         )
     if z_dim < 1 or width <= 0:
-        raise UserError(f"z_dim and width must be above 0, not {z_dim} and {width}.")
+        raise CheckpointError(f"z_dim and width must be above 0, not {z_dim} and {width}.")

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from checkpoints_index.errors import UnusableFileError
+from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
-from checkpoints_index.importing.errors import UnusableFileError
 from checkpoints_index.importing.keras_files import KerasFinder
 from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.parts import Part, Role, find_parts
 from checkpoints_index.importing.recognition import choose_recogniser
-from checkpoints_index.spec import GeneratorSpec
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
 
@@ -43,7 +43,7 @@ class GeneratorFinder:
         options: of that class or architecture; without a name, those of `Hints`.
 
     Raises:
-        UserError: there is no such generator, or it does not take the options.
+        CheckpointError: there is no such generator, or it does not take the options.
     """
 
     def __init__(

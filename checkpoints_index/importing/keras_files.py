@@ -9,9 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from checkpoints_index.importing.errors import UnusableFileError
-from checkpoints_index.spec import GeneratorSpec
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError, UnusableFileError
+from checkpoints_index.generators.spec import GeneratorSpec
 
 SUFFIXES = (".keras", ".h5")
 
@@ -37,7 +36,7 @@ class KerasFinder:
             from checkpoints_index.generators import keras_model
 
             keras_model.refuse_code(_read_config(path))
-        except UserError as error:
+        except CheckpointError as error:
             raise UnusableFileError(str(error).rstrip(".")) from error
         try:
             model = keras_model.load_keras_model(str(path))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.errors import UnusableFileError
 
 MOST_LAYERS = 100
 MOST_TRIALS = 5_000

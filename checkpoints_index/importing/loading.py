@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.errors import UnusableFileError
 
 _ZIP = b"PK\x03\x04"
 _WANTED_CLASS = re.compile(r"GLOBAL (\S+)")

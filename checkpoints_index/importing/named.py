@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators import find_architecture
 from checkpoints_index.generators.foreign import SIZES, import_class
-from checkpoints_index.spec import GeneratorSpec
-from latent.errors import UserError
+from checkpoints_index.generators.spec import GeneratorSpec
 
 Z_DIM_NAMES = ("z_dim", "nz", "latent_dim", "noise_dim", "z_size", "latent_size")
 
@@ -26,8 +26,8 @@ def spec_by_name(name: str, options: Mapping[str, Any]) -> GeneratorSpec:
         options: what it is constructed with, of JSON's types.
 
     Raises:
-        UserError: there is no such generator, it does not take the options, or it does not turn
-            latent points into pictures.
+        CheckpointError: there is no such generator, it does not take the options, or it does not
+            turn latent points into pictures.
     """
     given = _as_json(options)
     kind = import_class(name) if ":" in name else find_architecture(name)
@@ -45,7 +45,7 @@ def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return json.loads(json.dumps(dict(options), allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise UserError(
+        raise CheckpointError(
             f"The options {dict(options)} cannot be kept with a run: {error}. "
             "Use numbers, texts, lists, True, False and None."
         ) from error
@@ -62,7 +62,7 @@ def _first_width(name: str, G: nn.Module) -> int:
             return module.in_features
         if isinstance(module, nn.ConvTranspose2d):
             return module.in_channels
-    raise UserError(f"How long are the latent points of '{name}'? Say it: --option z_dim=N")
+    raise CheckpointError(f"How long are the latent points of '{name}'? Say it: --option z_dim=N")
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
-from latent.errors import UserError
+from checkpoints_index.errors import CheckpointError
 
 LARGEST_BATCH = 2**62
 _NUMBER = re.compile(r"\d+")
@@ -29,7 +29,7 @@ def choose_batches(
         (batch, path) with batches ascending, and the paths that have no number.
 
     Raises:
-        UserError: more than one number could be the batch, or two files have the same.
+        CheckpointError: more than one number could be the batch, or two files have the same.
     """
     unnumbered: list[PurePath] = []
     if pattern is not None:
@@ -41,7 +41,7 @@ def choose_batches(
         numbered = list(zip(_read_batches(rest), rest, strict=True))
     numbered.sort()
     if numbered and numbered[-1][0] > LARGEST_BATCH:
-        raise UserError(
+        raise CheckpointError(
             f"The number of '{numbered[-1][1]}' is too large for a batch. "
             f"Choose another one with a pattern: {_suggest(numbered[-1][1])}"
         )
@@ -53,14 +53,16 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A person's pattern; it has one group, or one called `batch`.
 
     Raises:
-        UserError: it is no regular expression, or has no such group.
+        CheckpointError: it is no regular expression, or has no such group.
     """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"--pattern '{pattern}' is no regular expression: {error}.") from error
+        raise CheckpointError(
+            f"--pattern '{pattern}' is no regular expression: {error}."
+        ) from error
     if "batch" not in compiled.groupindex and compiled.groups != 1:
-        raise UserError(
+        raise CheckpointError(
             f"--pattern '{pattern}' has {compiled.groups} groups. Put the number, and only that, "
             r"into brackets: 'step_(\d+)', or name its group: '(?P<batch>\d+)'."
         )
@@ -72,7 +74,7 @@ def _match(pattern: str, path: PurePath) -> int:
     found = compiled.search(path.as_posix())
     text = found.group("batch" if "batch" in compiled.groupindex else 1) if found else None
     if text is None or not text.isdecimal():
-        raise UserError(
+        raise CheckpointError(
             f"--pattern '{pattern}' finds '{text}' in '{path}', which is no number. "
             r"Let the group hold digits alone: (\d+)."
         )
@@ -98,7 +100,7 @@ def _read_single(path: PurePath) -> int:
     """Of one file alone: its only number, or the only one that no letter touches, or none: 0.
 
     Raises:
-        UserError: several numbers could be meant.
+        CheckpointError: several numbers could be meant.
     """
     stem = path.stem
     numbers = [found.group() for found in _NUMBER.finditer(stem)]
@@ -108,7 +110,7 @@ def _read_single(path: PurePath) -> int:
             return int(candidates[0])
     if not numbers:
         return 0
-    raise UserError(
+    raise CheckpointError(
         f"'{path}' has several numbers, and any of them could be the batch. "
         f"Choose one with a pattern: {_suggest(path)}"
     )
@@ -117,15 +119,15 @@ def _read_single(path: PurePath) -> int:
 def _refuse_twins(numbered: Sequence[tuple[int, PurePath]]) -> None:
     for (batch, path), (next_batch, next_path) in pairwise(numbered):
         if batch == next_batch:
-            raise UserError(
+            raise CheckpointError(
                 f"Both '{path}' and '{next_path}' are batch {batch}, and a batch has one "
                 "checkpoint. Choose those of one kind with a pattern: "
                 f"{_suggest(path)}, or name a folder that holds only them."
             )
 
 
-def _ambiguous(what: str, a: PurePath, b: PurePath) -> UserError:
-    return UserError(
+def _ambiguous(what: str, a: PurePath, b: PurePath) -> CheckpointError:
+    return CheckpointError(
         f"Which number is the batch? '{a}' and '{b}' {what}. "
         f"Choose one with a pattern: {_suggest(a)}"
     )

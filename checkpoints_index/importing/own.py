@@ -10,7 +10,7 @@ from torch import Tensor
 
 from checkpoints_index.generators.dcgan import SIZES
 from checkpoints_index.generators.skyline import BLOCK_CHANNELS, GRID_CHANNELS
-from checkpoints_index.spec import GeneratorSpec
+from checkpoints_index.generators.spec import GeneratorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.errors import UnusableFileError
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|\d+")
 _WRAPPERS = {"net", "model", "module", "state", "dict", "weights", "params", "copy", "network"}

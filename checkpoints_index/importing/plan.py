@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.errors import CheckpointError, UnusableFileError, name_some
+from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing.finder import SUFFIXES, Found, GeneratorFinder
 from checkpoints_index.importing.layers import natural_parts
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
-from checkpoints_index.spec import GeneratorSpec
-from latent.errors import UserError, name_some
 
 MOST_NAMED = 5  # so many files are named for each reason
 
@@ -59,7 +58,7 @@ def plan_import(
         pattern: a regular expression that finds the batch in a path; others are left out.
 
     Raises:
-        UserError: no file has a generator, two differ, or their numbers leave a doubt.
+        CheckpointError: no file has a generator, two differ, or their numbers leave a doubt.
     """
     folder, paths = list_files(source)
     compiled = compile_pattern(pattern) if pattern is not None else re.compile("")
@@ -78,7 +77,7 @@ def plan_import(
         _refuse_other(found, path)
     on_progress(len(paths), len(paths))
     if not found:
-        raise UserError(
+        raise CheckpointError(
             f"There is no generator to import in '{source}'. "
             + " ".join(f"{line}." for line in group_skipped(skipped, folder))
             + " A generator of another kind can be named: --generator package.module:Class"
@@ -96,15 +95,19 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
     """A folder and the paths of the files in it that may hold weights, in natural order.
 
     Raises:
-        UserError: there is no such folder, or no such file in it.
+        CheckpointError: there is no such folder, or no such file in it.
     """
     if source.is_file():
         return source.parent, [PurePath(source.name)]
     if not source.is_dir():
-        raise UserError(f"There is no folder '{source}'. Name the one that holds the checkpoints.")
+        raise CheckpointError(
+            f"There is no folder '{source}'. Name the one that holds the checkpoints."
+        )
     paths = [path.relative_to(source) for path in _walk(source)]
     if not paths:
-        raise UserError(f"'{source}' holds no file of {', '.join(SUFFIXES)}. Name another folder.")
+        raise CheckpointError(
+            f"'{source}' holds no file of {', '.join(SUFFIXES)}. Name another folder."
+        )
     return source, sorted(paths, key=lambda path: natural_parts(path.as_posix()))
 
 
@@ -119,7 +122,7 @@ def _refuse_other(found: dict[PurePath, Found], path: PurePath) -> None:
     first = next(iter(found))
     spec, other = found[first].spec, found[path].spec
     if spec != other:
-        raise UserError(
+        raise CheckpointError(
             f"'{first}' and '{path}' hold different generators ({describe_spec(spec)}, and "
             f"{describe_spec(other)}), but a run has one. Choose files of one kind with "
             "--pattern, or name a folder that holds only them."

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators import find_architecture
-from checkpoints_index.importing.chains import Hints, describe_chain, usual_activation
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.importing.chain_options import Hints, describe_chain, usual_activation
 from checkpoints_index.importing.layers import order_layers, read_layers
 from checkpoints_index.importing.named import spec_by_name
 from checkpoints_index.importing.own import recognise_own
-from checkpoints_index.spec import GeneratorSpec
 
 Weights = Mapping[str, Tensor]
 
@@ -44,7 +44,7 @@ def choose_recogniser(generator: str | None, options: Mapping[str, Any]) -> Reco
         options: of that class or architecture; without a name, those of `Hints`.
 
     Raises:
-        UserError: there is no such generator, or it does not take the options.
+        CheckpointError: there is no such generator, or it does not take the options.
     """
     if generator in (None, "chain", "keras"):
         return ByShapes(Hints.read(options))

@@ -10,14 +10,13 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from checkpoints_index.catalogue import checkpoints_folder
-from checkpoints_index.files import create_whole
-from checkpoints_index.importing.errors import UnusableFileError
+from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.importing.plan import ImportPlan, PlannedFile, SkippedFile
 from checkpoints_index.index import CheckpointIndex
 from checkpoints_index.run import CheckpointRun
-from latent.errors import UserError
+from checkpoints_index.storage.catalogue import checkpoints_folder
+from checkpoints_index.storage.files import create_whole
 
 RECORD = "import.json"
 
@@ -31,7 +30,7 @@ def open_import(
         storage: "exact" or "visual", which is that of a new run if None.
 
     Raises:
-        UserError: the run is there, and was not begun by an import of this generator.
+        CheckpointError: the run is there, and was not begun by an import of this generator.
     """
     record = checkpoints_folder(index.folder, name).parent / RECORD
     if name not in index:
@@ -42,11 +41,11 @@ def open_import(
     run = index[name]
     if not record.exists() or run.spec != plan.spec:
         what = "of another generator" if record.exists() else "that no import began"
-        raise UserError(
+        raise CheckpointError(
             f"There is a run '{name}' already, {what}. Import under another name: --run NAME"
         )
     if storage not in (None, run.storage):
-        raise UserError(
+        raise CheckpointError(
             f"Run '{name}' keeps its checkpoints as '{run.storage}', not '{storage}'. "
             "Leave --storage out to go on, or import under another name: --run NAME"
         )
@@ -65,7 +64,8 @@ def import_files(
         How many were appended, and the files that turned out to be unusable.
 
     Raises:
-        UserError: the disk is full, or another process writes to the run. What was appended stays.
+        CheckpointError: the disk is full, or another process writes to the run. What was appended
+            stays.
     """
     appended, skipped = 0, []
     there = set(run.batches)

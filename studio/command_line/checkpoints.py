@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from checkpoints_index.catalogue import open_catalogue
+from checkpoints_index.storage.catalogue import open_catalogue
 from studio.command_line.context import (
     AsJson,
     Run,
@@ -16,13 +16,13 @@ from studio.command_line.context import (
     print_table,
     workspace_of,
 )
-from studio.forecast import describe_growth
-from studio.inventory import Inventory, describe_gaps, describe_promise, take_inventory
-from studio.metrics import read_metrics
-from studio.quantities import format_bytes
+from studio.runs.forecast import describe_growth
+from studio.runs.metrics import read_metrics
+from studio.runs.storage_report import Inventory, describe_gaps, describe_promise, take_inventory
+from studio.workspace.quantities import format_bytes
 
 if TYPE_CHECKING:
-    from checkpoints_index.verification import Finding
+    from checkpoints_index.upkeep.verification import Finding
 
 LOST, WEAKENED = 1, 3  # exit status of `verify`; 2 is wrong usage
 GAPS_NAMED = 8
@@ -73,7 +73,7 @@ def verify(
     checkpoint can still be read another way.
     """
     from checkpoints_index import CheckpointIndex
-    from checkpoints_index.verification import count_chosen
+    from checkpoints_index.upkeep.verification import count_chosen
 
     damaged: list[Finding] = []
     seen, share = 0, subset or 1.0

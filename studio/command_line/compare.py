@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from studio.command_line.context import AsJson, print_json, print_table, workspace_of
-from studio.comparison import Comparison, compare_runs
+from studio.runs.comparison import Comparison, compare_runs
 
 
 def register(app: typer.Typer) -> None:

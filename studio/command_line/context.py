@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from studio.jobs import working_as_job
-from studio.workspace import Workspace
+from studio.workspace.jobs import working_as_job
+from studio.workspace.paths import Workspace
 
 if TYPE_CHECKING:
-    from studio.progress import Reporter
+    from studio.workspace.progress import Reporter
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, only that.")
@@ -29,7 +29,7 @@ def workspace_of(context: typer.Context) -> Workspace:
 
 def reporter_of(context: typer.Context, job_id: int | None = None) -> Reporter:
     """Tells progress on standard error, so that standard output holds results alone."""
-    from studio.progress import Reporter
+    from studio.workspace.progress import Reporter
 
     return Reporter(workspace_of(context), job_id)
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from studio.changes import CONTINUE, PAUSE, SAVE, ask, change_settings
 from studio.command_line.context import AsJson, Run, print_json, print_table, workspace_of
-from studio.events import list_events
-from studio.runs import summarise_run
-from studio.training.settings import parse_settings
+from studio.runs.changes import CONTINUE, PAUSE, SAVE, ask, change_settings
+from studio.runs.events import list_events
+from studio.runs.settings import parse_settings
+from studio.runs.status import summarise_run
 
 Newest = Annotated[int, typer.Option(help="How many, the newest first.", min=1)]
 

@@ -30,7 +30,7 @@ def near(
     as_json: AsJson = False,
 ) -> None:
     """Which of a run's specimens are nearest to a point."""
-    from studio.nearness import find_near_specimens
+    from studio.specimens.nearness import find_near_specimens
 
     found = find_near_specimens(workspace_of(context), run, point, k, space, metric, at_batch)
     if as_json:
@@ -52,7 +52,7 @@ def atlas(
     as_json: AsJson = False,
 ) -> None:
     """Draw a map on which cities that are alike lie near each other."""
-    from studio.atlases import make_atlas
+    from studio.specimens.atlases import make_atlas
 
     with job_of(context, run) as reporter:
         drawn = make_atlas(workspace_of(context), run, batch, count, reporter, space, seed)

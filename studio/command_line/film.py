@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from latent.errors import UserError
 from studio.command_line.context import AsJson, Run, print_json, print_table, workspace_of
+from studio.workspace.errors import StudioError
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +29,11 @@ def film(
     as_json: AsJson = False,
 ) -> None:
     """The film of the fixed points as it stands, also while the run trains."""
-    from renderers.outputs import GRID
+    from renderers.plan.outputs import GRID
     from studio.films.live import join_live_film
 
     if point is not None and grid:
-        raise UserError("--point and --grid each name one film: leave one of them out.")
+        raise StudioError("--point and --grid each name one film: leave one of them out.")
     began = time.monotonic()
     labels = [GRID] if grid else None if point is None else [point]
     videos = join_live_film(workspace_of(context), run, out, labels)

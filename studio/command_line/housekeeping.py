@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latent.errors import UserError
 from studio.command_line.context import AsJson, Run, job_of, print_json, print_table, workspace_of
-from studio.quantities import format_bytes, parse_bytes
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.quantities import format_bytes, parse_bytes
 
 if TYPE_CHECKING:
-    from studio.thinning import ThinPlan
+    from studio.upkeep.thinning import ThinPlan
 
 Batch = Annotated[int, typer.Argument(metavar="BATCH", help="A batch that has a checkpoint.")]
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def parse_budget(text: str) -> int:
     try:
         return parse_bytes(text)
-    except UserError as error:
+    except EXPECTED_ERRORS as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -60,7 +60,7 @@ def thin(
         raise typer.BadParameter("Give one of --budget, --every and --keep-pinned.")
     if every is None and (start is not None or end is not None):
         raise typer.BadParameter("--from and --to go with --every.")
-    from studio.thinning import ThinRequest, plan_thinning, thin_run
+    from studio.upkeep.thinning import ThinRequest, plan_thinning, thin_run
 
     workspace = workspace_of(context)
     request = ThinRequest(budget, every, start, end, keep_pinned)
@@ -82,7 +82,7 @@ def pin(
     remove: Annotated[bool, typer.Option("--remove", help="Take the pin away.")] = False,
 ) -> None:
     """Keep a checkpoint, whatever else is thinned out."""
-    from studio.pins import pin_batch, unpin_batch
+    from studio.runs.pins import pin_batch, unpin_batch
 
     change = unpin_batch if remove else pin_batch
     change(workspace_of(context), run, batch)
@@ -103,12 +103,11 @@ def export_checkpoint(
 ) -> None:
     """Write one checkpoint as a file of plain tensors that other programs read."""
     from checkpoints_index import CheckpointIndex
-    from checkpoints_index.export import export_checkpoint as write_checkpoint
 
     workspace = workspace_of(context)
     path = out or workspace.exported_checkpoint(run, batch)
     with job_of(context, run):
-        write_checkpoint(CheckpointIndex(workspace.runs)[run], batch, path, overwrite)
+        CheckpointIndex(workspace.runs)[run].export(batch, path, overwrite)
     if as_json:
         print_json({"run": run, "batch": batch, "path": path, "size_bytes": path.stat().st_size})
     else:
@@ -117,7 +116,7 @@ def export_checkpoint(
 
 def reindex(context: typer.Context, as_json: AsJson = False) -> None:
     """Make anew whatever tells which runs, checkpoints and points there are."""
-    from studio.reindexing import reindex_workspace
+    from studio.upkeep.reindexing import reindex_workspace
 
     with job_of(context) as reporter, reporter.task("Reindexing") as on_progress:
         found = reindex_workspace(workspace_of(context), on_progress)

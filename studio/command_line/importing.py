@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latent.errors import UserError
 from studio.command_line.context import (
     AsJson,
     job_of,
@@ -18,8 +17,9 @@ from studio.command_line.context import (
     reporter_of,
     workspace_of,
 )
-from studio.quantities import format_bytes
-from studio.runs import summarise_run
+from studio.runs.status import summarise_run
+from studio.workspace.errors import StudioError
+from studio.workspace.quantities import format_bytes
 
 if TYPE_CHECKING:
     from checkpoints_index.importing.plan import ImportPlan, SkippedFile
@@ -57,7 +57,7 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import checkpoints that you already have, in the order of the numbers in their names."""
-    from studio.imports import ImportRequest, import_run, look_into
+    from studio.upkeep.imports import ImportRequest, import_run, look_into
 
     request = ImportRequest(folder, generator, _parse(options), pattern)
     if dry_run:
@@ -125,7 +125,7 @@ def _parse(options: Sequence[str] | None) -> dict[str, Any]:
     for option in options or []:
         name, equals, text = option.partition("=")
         if not equals or not name.strip().isidentifier():
-            raise UserError(f"'{option}' is no option of a generator. Use NAME=VALUE.")
+            raise StudioError(f"'{option}' is no option of a generator. Use NAME=VALUE.")
         try:
             values[name.strip()] = ast.literal_eval(text.strip())
         except (ValueError, SyntaxError):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from studio.command_line.context import AsJson, print_json, print_table, workspace_of
-from studio.jobs import cancel_job, find_job, list_jobs, retry_job
+from studio.workspace.jobs import cancel_job, find_job, list_jobs, retry_job
 
 app = typer.Typer(no_args_is_help=True, help="What works in the background.")
 

@@ -40,7 +40,7 @@ def sheet(
     as_json: AsJson = False,
 ) -> None:
     """One picture of points over batches; 8 of them evenly, or 36 of a single point."""
-    from studio.montage import SheetWish, draw_sheet
+    from studio.films.sheet import SheetWish, draw_sheet
 
     wish = SheetWish(
         points=split(points),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from latent.errors import UserError
 from studio.command_line.context import AsJson, Run, job_of, print_json, print_table, workspace_of
 from studio.command_line.montage import sheet
 from studio.command_line.rendering import Points, read_rendering, split, with_film_options
+from studio.workspace.errors import StudioError
 
 if TYPE_CHECKING:
-    from renderers.outputs import Video
-    from studio.films.wishes import Rendering
+    from renderers.plan.outputs import Video
+    from studio.films.film_options import Rendering
 
 app = typer.Typer(no_args_is_help=True, help="Films of training, and of walks in latent space.")
 app.command()(sheet)
@@ -66,11 +66,11 @@ def timelapse(
     ] = False,
 ) -> None:
     """One frame a checkpoint at fixed latent points, all points in one pass."""
+    from studio.films.film_options import Timelapse
     from studio.films.timelapse import film_timelapse, follow_timelapse
-    from studio.films.wishes import Timelapse
 
     if skip_missing and hold_missing:
-        raise UserError("Missing checkpoints are skipped or held, not both: name one of the two.")
+        raise StudioError("Missing checkpoints are skipped or held, not both: name one of the two.")
     rendering = read_rendering(context.params, points=both or not grid, grid=both or grid)
     wish = Timelapse(
         points=split(points),
@@ -113,8 +113,8 @@ def interpolation(
     seed: Annotated[int, typer.Option(help="Of a circle's plane, or of a noise walk.")] = 0,
 ) -> None:
     """Walk from city to city, at one checkpoint or along training."""
+    from studio.films.film_options import Interpolation
     from studio.films.interpolation import film_interpolation
-    from studio.films.wishes import Interpolation
 
     rendering = read_rendering(context.params)
     wish = Interpolation(
@@ -151,8 +151,8 @@ def path(
     easing: Easing = "linear",
 ) -> None:
     """Move along training and through latent space together, from key to key."""
+    from studio.films.film_options import KeyFramed
     from studio.films.interpolation import film_key_frames
-    from studio.films.wishes import KeyFramed
 
     rendering = read_rendering(context.params)
     wish = KeyFramed(keys, seconds, kind, easing)
@@ -171,7 +171,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Count the frames of a film by decoding, and compare with its plan."""
-    from renderers.verification import find_render, verify_video
+    from renderers.jobs.verification import find_render, verify_video
 
     folder = find_render(workspace_of(context).renders, file)
     verdict = verify_video(folder, file)
@@ -198,13 +198,13 @@ def read_words(words: Sequence[str]) -> Rendering:
     """How a film is rendered by a command that is still to be given: `timelapse RUN --crf 12`.
 
     Raises:
-        UserError: the command would be refused by its options alone.
+        StudioError: the command would be refused by its options alone.
     """
     group: Any = typer.main.get_command(app)
     try:
         given = group.commands[words[0]].make_context(words[0], list(words[1:])).params
     except typer.TyperException as error:
-        raise UserError(error.format_message()) from error
+        raise StudioError(error.format_message()) from error
     return read_rendering(given)
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from latent.errors import UserError
 from studio.command_line.context import AsJson
+from studio.workspace.errors import StudioError
 
 if TYPE_CHECKING:
-    from studio.films.wishes import Rendering
+    from studio.films.film_options import Rendering
 
 DEFAULT_FILE = "film.mp4"  # whose suffix decides, where no file is named
 
@@ -122,13 +122,13 @@ def read_rendering(
         given: the values of `film_options`, by their names.
 
     Raises:
-        UserError: a value cannot be read, or is out of its range.
+        StudioError: a value cannot be read, or is out of its range.
     """
-    from renderers.encoders import choose_encoder
-    from renderers.formats import format_of
-    from renderers.look import Look, parse_crop, parse_size
-    from renderers.options import RenderOptions
-    from studio.films.wishes import Rendering
+    from renderers.pictures.display_options import Look, parse_crop, parse_size
+    from renderers.plan.options import RenderOptions
+    from renderers.video.encoders import choose_encoder
+    from renderers.video.formats import format_of
+    from studio.films.film_options import Rendering
 
     form = format_of(_named_file(given["out"], given["form"]), given["codec"])
     size, crop = given["size"], given["crop"]
@@ -165,11 +165,11 @@ def split(text: str) -> list[str]:
     """The words between commas.
 
     Raises:
-        UserError: one of them is empty.
+        StudioError: one of them is empty.
     """
     parts = [part.strip() for part in text.split(",")]
     if text.strip() and not all(parts):
-        raise UserError(f"'{text}' has an empty place between two commas.")
+        raise StudioError(f"'{text}' has an empty place between two commas.")
     return [part for part in parts if part]
 
 
@@ -177,7 +177,7 @@ def _named_file(out: Path | None, form: str | None) -> str:
     """A file of the wanted format."""
     if out is not None:
         if form is not None:
-            raise UserError(f"The name {out.name} says the format: leave out --format {form}.")
+            raise StudioError(f"The name {out.name} says the format: leave out --format {form}.")
         return str(out)
     if form is None:
         return DEFAULT_FILE

@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from checkpoints_index.catalogue import list_runs
-from latent.errors import UserError
+from checkpoints_index.storage.catalogue import list_runs
 from studio.command_line.context import (
     AsJson,
     Run,
@@ -21,12 +20,13 @@ from studio.command_line.context import (
     print_table,
     workspace_of,
 )
-from studio.forecast import describe_launch
-from studio.jobs import ACTIVE, Job, find_job, submit_job
-from studio.quantities import format_bytes, parse_duration
-from studio.runs import stop_run, summarise_run, summarise_runs
-from studio.training.settings import parse_settings
-from studio.workspace import Workspace
+from studio.runs.forecast import describe_launch
+from studio.runs.settings import parse_settings
+from studio.runs.status import stop_run, summarise_run, summarise_runs
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import ACTIVE, Job, find_job, submit_job
+from studio.workspace.paths import Workspace
+from studio.workspace.quantities import format_bytes, parse_duration
 
 STOP_SECONDS = 120.0
 START_SECONDS = 60.0
@@ -108,8 +108,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a generator on a dataset and keep a checkpoint of every batch."""
-    from studio.training.creation import create_run
-    from studio.training.proposal import Proposal, propose
+    from studio.training.setup.creation import create_run
+    from studio.training.setup.proposal import Proposal, propose
 
     workspace = workspace_of(context)
     if is_main():
@@ -139,7 +139,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run from its newest training state."""
-    from studio.training.creation import extend_run
+    from studio.training.setup.creation import extend_run
 
     workspace = workspace_of(context)
     if is_main():
@@ -154,7 +154,9 @@ def stop(context: typer.Context, run: Run, as_json: AsJson = False) -> None:
     workspace = workspace_of(context)
     job = _await_end(workspace, stop_run(workspace, run))
     if job.status in ACTIVE:
-        raise UserError(f"Run '{run}' was asked to stop and has not yet. See its log: studio jobs")
+        raise StudioError(
+            f"Run '{run}' was asked to stop and has not yet. See its log: studio jobs"
+        )
     _report(workspace, run, as_json)
 
 
@@ -196,8 +198,8 @@ def _train(
 
 
 def _train_here(context: typer.Context, workspace: Workspace, run: str, duration_s: float) -> None:
-    from studio.stopping import stop_requests
-    from studio.training.session import train_run
+    from studio.training.loop.session import train_run
+    from studio.workspace.stopping import stop_requests
 
     if not is_main():
         await_run(workspace, run)
@@ -214,7 +216,7 @@ def _train_here(context: typer.Context, workspace: Workspace, run: str, duration
 
 def _train_together(workspace: Workspace, words: list[str], processes: int) -> None:
     """Have a command done by several processes; the first of them is the job."""
-    from studio.training.launching import launch
+    from studio.training.machine.launching import launch
 
     command = [sys.executable, "-m", "studio", "--workspace", str(workspace.root), *words]
     status = launch(command, processes)
@@ -233,7 +235,7 @@ def _report(workspace: Workspace, run: str, as_json: bool) -> None:
 
 def is_main() -> bool:
     """Whether this process is the first of those that train together, or the only one."""
-    from studio.training.processes import read_environment
+    from studio.training.machine.processes import read_environment
 
     return read_environment(os.environ).get("RANK", "0") == "0"
 
@@ -242,12 +244,12 @@ def await_run(workspace: Workspace, run: str) -> None:
     """Return once the main process has made the run.
 
     Raises:
-        UserError: it did not within a minute.
+        StudioError: it did not within a minute.
     """
     deadline = time.monotonic() + START_SECONDS
     while run not in list_runs(workspace.runs):
         if time.monotonic() > deadline:
-            raise UserError(f"The main process did not make run '{run}'. Look at what it said.")
+            raise StudioError(f"The main process did not make run '{run}'. Look at what it said.")
         time.sleep(0.2)
 
 
@@ -258,7 +260,7 @@ def _batch_size(text: str | None) -> dict[str, Any]:
     if text == "auto":
         return {"fit_memory": True}
     if not text.isdecimal():
-        raise UserError(f"'{text}' is no batch size. Write a whole number, or auto.")
+        raise StudioError(f"'{text}' is no batch size. Write a whole number, or auto.")
     return {"batch_size": int(text)}
 
 

@@ -11,7 +11,7 @@ import typer
 from studio.command_line.context import AsJson, Run, job_of, print_json, print_table, workspace_of
 
 if TYPE_CHECKING:
-    from studio.specimens import Specimen
+    from studio.specimens.specimens import Specimen
 
 app = typer.Typer(no_args_is_help=True, help="Cities worth keeping, and their pictures.")
 
@@ -31,7 +31,7 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Draw new specimens at a checkpoint and export their pictures."""
-    from studio.specimens import sample_specimens
+    from studio.specimens.specimens import sample_specimens
 
     with job_of(context, run) as reporter, reporter.task("Drawing specimens") as on_progress:
         drawn = sample_specimens(workspace_of(context), run, batch, count, on_progress, out)
@@ -50,7 +50,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write specimens as JPEGs that know which run, batch and latent point they show."""
-    from studio.specimens import export_specimens
+    from studio.specimens.specimens import export_specimens
 
     _show(export_specimens(workspace_of(context), run, labels, out, at_batch), as_json)
 
@@ -58,7 +58,7 @@ def export(
 @app.command("list")
 def list_all(context: typer.Context, run: Run, as_json: AsJson = False) -> None:
     """List the specimens of a run, starred ones first."""
-    from studio.specimens import list_specimens
+    from studio.specimens.specimens import list_specimens
 
     _show(list_specimens(workspace_of(context), run), as_json)
 
@@ -71,7 +71,7 @@ def star(
     undo: Annotated[bool, typer.Option("--undo", help="Take the star away.")] = False,
 ) -> None:
     """Mark specimens as worth keeping."""
-    from studio.specimens import star_specimen
+    from studio.specimens.specimens import star_specimen
 
     for label in labels:
         star_specimen(workspace_of(context), run, label, starred=not undo)

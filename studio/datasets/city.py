@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from latent.errors import UserError
 from studio.datasets.city_map import draw_city_map
 from studio.datasets.osm_extract import ATTRIBUTION
 from studio.datasets.prepared import PreparedDataset
 from studio.datasets.writer import Progress, keep_quiet, write_dataset
+from studio.workspace.errors import StudioError
 
 # A window is empty when one flat colour (a lake, a field, a railway yard) covers more than this.
 EMPTY_SHARE = 0.65
@@ -43,13 +43,13 @@ def prepare_city(
         count: how many pictures to cut.
 
     Raises:
-        UserError: the city, the size or the scale will not do, the map is too small for such
+        StudioError: the city, the size or the scale will not do, the map is too small for such
             windows, or the destination is taken.
     """
     if count < 1:
-        raise UserError(f"Cannot prepare {count} pictures. Ask for one or more.")
+        raise StudioError(f"Cannot prepare {count} pictures. Ask for one or more.")
     if seed < 0:
-        raise UserError(f"A seed of {seed} will not do. Choose 0 or more.")
+        raise StudioError(f"A seed of {seed} will not do. Choose 0 or more.")
     source = f"city map of {city}, {metres_per_pixel:g} metres per pixel, seed {seed}"
     with write_dataset(
         destination, image_size, source, attribution=ATTRIBUTION, replace=replace
@@ -67,7 +67,7 @@ def _check_window(city: str, city_map: np.ndarray, size: int, metres_per_pixel: 
     shortest = min(city_map.shape[:2])
     if size <= shortest:
         return
-    raise UserError(
+    raise StudioError(
         f"A window of {size} pixels at {metres_per_pixel:g} metres per pixel is "
         f"{size * metres_per_pixel:g} m wide, and the map of '{city}' only "
         f"{shortest * metres_per_pixel:.0f} m. Choose a smaller size or fewer metres per pixel."
@@ -86,7 +86,7 @@ def _cut_windows(
             if not _is_empty(window):
                 break
         else:
-            raise UserError(
+            raise StudioError(
                 f"No window of {size} pixels with streets was found in {TRIES_PER_PICTURE} tries. "
                 "Choose a larger size or more metres per pixel."
             )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from PIL import Image, ImageDraw
 
-from latent.errors import UserError
 from studio.datasets.coastline import find_sea
 from studio.datasets.osm_extract import Area, Extract, Point, find_extract, read_extract
+from studio.workspace.errors import StudioError
 
 GROUND = "#e3c79b"
 BLOCK = "#d9a877"
@@ -86,7 +86,7 @@ def draw_city_map(city: str, metres_per_pixel: float = 2.0) -> Image.Image:
         An RGB picture. Wherever it is shown, `osm_extract.ATTRIBUTION` belongs beside it.
 
     Raises:
-        UserError: the city is not known, its map or osmium is not installed, or the scale is out
+        StudioError: the city is not known, its map or osmium is not installed, or the scale is out
             of range.
     """
     return draw_extract(read_extract(find_extract(city)), metres_per_pixel)
@@ -96,11 +96,11 @@ def draw_extract(extract: Extract, metres_per_pixel: float) -> Image.Image:
     """Draw an extract as `draw_city_map` does.
 
     Raises:
-        UserError: the scale is out of range.
+        StudioError: the scale is out of range.
     """
     low, high = SCALES
     if not low <= metres_per_pixel <= high:
-        raise UserError(
+        raise StudioError(
             f"A city map cannot be drawn at {metres_per_pixel:g} metres per pixel. "
             f"Choose {low:g} to {high:g}; 2 shows streets and blocks well at 64 pixels."
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from latent.errors import UserError
 from studio.datasets.picture import UnreadablePictureError, read_picture
 from studio.datasets.prepared import PreparedDataset
 from studio.datasets.writer import Progress, keep_quiet, write_dataset
+from studio.workspace.errors import StudioError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -31,8 +31,8 @@ def prepare_folder(
         image_size: a power of two, 32 to 1024 pixels.
 
     Raises:
-        UserError: there is no such folder, it holds no picture that can be read, the size will not
-            do, or the destination is taken.
+        StudioError: there is no such folder, it holds no picture that can be read, the size will
+            not do, or the destination is taken.
     """
     files = find_pictures(source)
     skipped: list[tuple[str, str]] = []
@@ -47,7 +47,7 @@ def prepare_folder(
             on_progress(done, len(files))
         if not writer.pictures:
             name, reason_text = skipped[0]
-            raise UserError(
+            raise StudioError(
                 f"None of the {len(files)} pictures in {source} can be read; "
                 f"the first, {name}: {reason_text}. Choose a folder of sound pictures."
             )
@@ -58,15 +58,15 @@ def find_pictures(source: Path) -> list[Path]:
     """All picture files below a folder, by their suffix, in natural order (2.png before 10.png).
 
     Raises:
-        UserError: there is no such folder, or no picture in it.
+        StudioError: there is no such folder, or no picture in it.
     """
     if not source.exists():
-        raise UserError(f"There is no folder {source}. Check the path.")
+        raise StudioError(f"There is no folder {source}. Check the path.")
     if not source.is_dir():
-        raise UserError(f"{source} is a file. Give the folder that holds the pictures.")
+        raise StudioError(f"{source} is a file. Give the folder that holds the pictures.")
     files = [path for path in source.rglob("*") if _is_picture(path.relative_to(source), path)]
     if not files:
-        raise UserError(
+        raise StudioError(
             f"There are no pictures in {source}. Looked for files ending in {', '.join(SUFFIXES)}."
         )
     return sorted(files, key=lambda path: _natural_key(path.relative_to(source)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from latent.errors import UserError
 from studio.datasets.prepared import PreparedDataset
-from studio.workspace import Workspace
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
 
 
 def list_datasets(workspace: Workspace) -> list[str]:
@@ -16,7 +16,7 @@ def open_dataset(workspace: Workspace, name: str) -> PreparedDataset:
     """A dataset by name; an unknown name is an error that lists the known ones."""
     known = list_datasets(workspace)
     if name not in known:
-        raise UserError(
+        raise StudioError(
             f"There is no dataset '{name}'. Known: {', '.join(known) or 'none yet'}. "
             "Make one: studio datasets add FOLDER --name NAME --image-size 64"
         )

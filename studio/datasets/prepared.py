@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from latent.errors import UserError
+from studio.workspace.errors import StudioError
 
 PIXELS, MANIFEST = "pixels.npy", "manifest.json"
 
@@ -52,10 +52,10 @@ class PreparedDataset:
         """Open a dataset without reading its pixels into memory.
 
         Raises:
-            UserError: there is no dataset in the folder, or it is damaged.
+            StudioError: there is no dataset in the folder, or it is damaged.
         """
         if not (folder / MANIFEST).is_file():
-            raise UserError(
+            raise StudioError(
                 f"There is no prepared dataset in {folder}. "
                 f"Prepare one: studio datasets add FOLDER --name {folder.name} --image-size 64"
             )
@@ -81,5 +81,5 @@ def _read_manifest(path: Path) -> Manifest:
     return Manifest(**fields, skipped=skipped)
 
 
-def _damaged(folder: Path, reason: str) -> UserError:
-    return UserError(f"The dataset in {folder} is damaged: {reason}. Prepare it again.")
+def _damaged(folder: Path, reason: str) -> StudioError:
+    return StudioError(f"The dataset in {folder} is damaged: {reason}. Prepare it again.")

@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from checkpoints_index.files import sync_folder
-from latent.errors import UserError
+from checkpoints_index.storage.files import sync_folder
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
+from studio.workspace.errors import StudioError
 
 IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -73,8 +73,8 @@ def write_dataset(
     `skipped` is read at the end of the block. What an interrupted call left behind is removed.
 
     Raises:
-        UserError: the name or the size will not do, a dataset of that name exists and is not to be
-            replaced, or the disk cannot be written to.
+        StudioError: the name or the size will not do, a dataset of that name exists and is not to
+            be replaced, or the disk cannot be written to.
     """
     _check_name(folder.name)
     _check_image_size(image_size)
@@ -94,7 +94,7 @@ def write_dataset(
             _refuse_existing(folder, replace)
             _move_into_place(partial, folder)
     except OSError as error:
-        raise UserError(
+        raise StudioError(
             f"Cannot write the dataset {folder}: {error.strerror or error}. Nothing was changed. "
             "Make room on the disk, or choose a place that can be written to, and try again."
         ) from error
@@ -102,7 +102,7 @@ def write_dataset(
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
-        raise UserError(
+        raise StudioError(
             f"'{name}' cannot be the name of a dataset. Use letters, digits, dots, dashes and "
             "underscores, at most 100, beginning with a letter, a digit or an underscore."
         )
@@ -111,12 +111,14 @@ def _check_name(name: str) -> None:
 def _check_image_size(image_size: int) -> None:
     if image_size not in IMAGE_SIZES:
         sizes = ", ".join(map(str, IMAGE_SIZES))
-        raise UserError(f"Pictures of {image_size} pixels cannot be trained on. Choose of {sizes}.")
+        raise StudioError(
+            f"Pictures of {image_size} pixels cannot be trained on. Choose of {sizes}."
+        )
 
 
 def _refuse_existing(folder: Path, replace: bool) -> None:
     if folder.exists() and not replace:
-        raise UserError(
+        raise StudioError(
             f"A dataset '{folder.name}' exists already in {folder.parent}. "
             "Choose another name, or ask for it to be replaced."
         )

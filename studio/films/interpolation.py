@@ -8,14 +8,13 @@ from dataclasses import replace
 from torch import Tensor
 
 from latent import easing, routes
-from latent.errors import UserError
 from latent.key_frames import follow_key_frames, parse_key_frames
 from latent.walks import circle, noise_walk, orbit
-from renderers.outputs import Video
-from renderers.pacing import spread
-from renderers.plan import Track
-from renderers.rendering import render_film
-from studio.batches import choose_batches, last_batch, nearest_batch
+from renderers.jobs.rendering import render_film
+from renderers.plan.outputs import Video
+from renderers.plan.pacing import spread
+from renderers.plan.render_plan import Track
+from studio.films.film_options import Interpolation, KeyFramed, Rendering
 from studio.films.planning import (
     choose_engine,
     choose_places,
@@ -24,10 +23,11 @@ from studio.films.planning import (
     open_run,
     plan_film,
 )
-from studio.films.wishes import Interpolation, KeyFramed, Rendering
-from studio.points import resolve_points
-from studio.progress import OnProgress, Say, say_nothing
-from studio.workspace import Workspace
+from studio.runs.selection import choose_batches, last_batch, nearest_batch
+from studio.specimens.points import resolve_points
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import OnProgress, Say, say_nothing
 
 CIRCLE, NOISE = "circle", "noise"
 KINDS = (*routes.KINDS, CIRCLE, NOISE)
@@ -46,7 +46,7 @@ def film_interpolation(
     """Film a moving latent point; killed, the same call goes on.
 
     Raises:
-        UserError: unknown run, batch or point, too few points, or seconds out of range.
+        StudioError: unknown run, batch or point, too few points, or seconds out of range.
     """
     checkpoints = open_run(workspace, run)
     points = [point.z for point in resolve_points(workspace, run, wish.points)]
@@ -73,7 +73,7 @@ def film_key_frames(
     """Film a path on which batch and latent point move together.
 
     Raises:
-        UserError: a path that cannot be read, unknown points, or no checkpoints.
+        StudioError: a path that cannot be read, unknown points, or no checkpoints.
     """
     keys = parse_key_frames(wish.keys)
     kept = open_run(workspace, run).batches
@@ -126,14 +126,14 @@ def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
     if len(points) == 2:
         return circle(points[0], frames, toward=points[1])
     if len(points) != 1:
-        raise UserError(f"A circle goes around one point, or through two; not {len(points)}.")
+        raise StudioError(f"A circle goes around one point, or through two; not {len(points)}.")
     return orbit(points[0], frames, seed=seed)
 
 
 def _frames(wish: Interpolation, stops: int, fps: int) -> int:
     """Frames of the film, by its seconds or by those of each leg."""
     if wish.seconds is not None and wish.seconds_per_leg is not None:
-        raise UserError("Give the seconds of the whole film or those of each leg, not both.")
+        raise StudioError("Give the seconds of the whole film or those of each leg, not both.")
     if wish.seconds_per_leg is None:
         return count_frames(DEFAULT_SECONDS if wish.seconds is None else wish.seconds, fps)
     per_leg = count_frames(wish.seconds_per_leg, fps)

@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from checkpoints_index.catalogue import open_catalogue
-from latent.errors import UserError
-from renderers.chunks import Chunk, list_chunks
+from checkpoints_index.storage.catalogue import open_catalogue
 from renderers.files import locked, read_json, remove_leftovers, write_json
-from renderers.film import join_parts
-from renderers.formats import Format
-from renderers.options import RenderOptions
-from renderers.outputs import GRID, Video, default_file, output_paths
-from studio.workspace import Workspace
+from renderers.jobs.chunks import Chunk, list_chunks
+from renderers.plan.options import RenderOptions
+from renderers.plan.outputs import GRID, Video, default_file, output_paths
+from renderers.video.film import join_parts
+from renderers.video.formats import Format
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.paths import Workspace
 
 MP4 = Format()
 RECORD = "joined.json"  # what was joined of which chunks
@@ -36,10 +36,10 @@ def join_live_film(
         The points in the order of their labels, then the grid.
 
     Raises:
-        UserError: no such run or point, a run without a film, or a file that cannot be written.
+        StudioError: no such run or point, a run without a film, or a file that cannot be written.
     """
     if out is not None and out.suffix.lower() != MP4.suffix:
-        raise UserError(
+        raise StudioError(
             f"The film of a run is an {MP4.suffix} file and is not encoded anew: it cannot become "
             f"'{out.name}'. Render that one: studio render timelapse {run} --out {out.name}"
         )
@@ -49,7 +49,7 @@ def join_live_film(
         remove_leftovers(folder)
         try:
             return _join_all(run, chunks, folder, out, labels)
-        except UserError:
+        except EXPECTED_ERRORS:
             now = _chunks(workspace, run)
             if now == chunks:
                 raise
@@ -60,7 +60,7 @@ def live_frames(workspace: Workspace, run: str) -> list[int]:
     """The batch of each frame of the grid's film, ascending; that of a point may have fewer.
 
     Raises:
-        UserError: no such run, or a run without a film.
+        StudioError: no such run, or a run without a film.
     """
     return _batches(_chunks(workspace, run))
 
@@ -69,7 +69,7 @@ def _chunks(workspace: Workspace, run: str) -> list[Chunk]:
     open_catalogue(workspace.runs, run)
     chunks = list_chunks(workspace.live_film(run))
     if not chunks:
-        raise UserError(
+        raise StudioError(
             f"Run '{run}' has no film yet: it shows when a training state was saved, unless "
             f"film_every is 0. Render what there is: studio render timelapse {run}"
         )
@@ -101,13 +101,13 @@ def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> 
     """The videos to join, the grid last.
 
     Raises:
-        UserError: no chunk has one of them.
+        StudioError: no chunk has one of them.
     """
     known = list(dict.fromkeys(label for chunk in chunks for label in chunk.files))
     for label in labels or ():
         if label not in known:
             points = ", ".join(label for label in known if label != GRID)
-            raise UserError(
+            raise StudioError(
                 f"The film of run '{run}' has no point {label}. It has {points}. Render another: "
                 f"studio render timelapse {run} --points {label}"
             )

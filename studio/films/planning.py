@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
-from latent.errors import UserError
 from latent.points import LatentPoint
-from renderers.devices import require_devices
-from renderers.options import RenderOptions
-from renderers.outputs import default_file
-from renderers.plan import Caption, Plan, Track, make_plan
-from renderers.rendering import Engine
-from renderers.workers import render_parts
-from studio.devices import choose_devices
-from studio.events import list_events
-from studio.films.wishes import Rendering
-from studio.metrics import read_metrics
-from studio.workspace import Workspace
+from renderers.frames.devices import require_devices
+from renderers.jobs.rendering import Engine
+from renderers.jobs.workers import render_parts
+from renderers.plan.options import RenderOptions
+from renderers.plan.outputs import default_file
+from renderers.plan.render_plan import Caption, Plan, Track, make_plan
+from studio.films.film_options import Rendering
+from studio.runs.events import list_events
+from studio.runs.metrics import read_metrics
+from studio.workspace.devices import choose_devices
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
 
 LONGEST_SECONDS = 3600.0
 CURVE = "g"  # the metric that the strip under a film shows
@@ -40,10 +40,10 @@ def count_frames(seconds: float, fps: int) -> int:
     """How many frames so many seconds are.
 
     Raises:
-        UserError: none, or more than an hour.
+        StudioError: none, or more than an hour.
     """
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise UserError(f"{seconds:g} seconds is out of range: use up to {LONGEST_SECONDS:g}.")
+        raise StudioError(f"{seconds:g} seconds is out of range: use up to {LONGEST_SECONDS:g}.")
     return max(1, round(seconds * fps))
 
 
@@ -51,7 +51,7 @@ def describe_size(checkpoints: CheckpointRun, options: RenderOptions) -> str | N
     """What to tell a person if a film is not as large as was asked for.
 
     Raises:
-        UserError: the crop does not lie in the pictures, or the film would be too large.
+        StudioError: the crop does not lie in the pictures, or the film would be too large.
     """
     side = checkpoints.spec.image_size
     height, width, _ = options.look.cut(np.empty((side, side, 3), np.uint8)).shape
@@ -62,10 +62,10 @@ def choose_engine(rendering: Rendering) -> Engine:
     """What renders the parts.
 
     Raises:
-        UserError: a device is not there.
+        StudioError: a device is not there.
     """
     if rendering.engine == "ray":
-        from renderers.cluster import render_parts_on_cluster
+        from renderers.jobs.cluster import render_parts_on_cluster
 
         return partial(render_parts_on_cluster, address=rendering.address)
     return partial(render_parts, devices=require_devices(rendering.devices or choose_devices()))
@@ -114,7 +114,7 @@ def choose_places(
     The same wish in the same format has the same places, so that it is taken up where it was.
 
     Args:
-        wish: a dataclass of `studio.films.wishes`.
+        wish: a dataclass of `studio.films.film_options`.
     """
     out = rendering.out
     form = rendering.options.format

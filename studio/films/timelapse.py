@@ -11,18 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints_index import CheckpointRun
-from checkpoints_index.catalogue import open_catalogue
-from checkpoints_index.errors import DamagedCheckpointError
-from latent.errors import UserError, name_some
+from checkpoints_index.errors import DamagedCheckpointError, name_some
+from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
-from renderers.following import follow_film
-from renderers.outputs import Video
-from renderers.pacing import measure_change, spread, spread_change
-from renderers.plan import Plan
-from renderers.rendering import render_film
-from studio.batches import Choice, choose_frames
-from studio.devices import choose_devices
+from renderers.jobs.following import follow_film
+from renderers.jobs.rendering import render_film
+from renderers.plan.outputs import Video
+from renderers.plan.pacing import measure_change, spread, spread_change
+from renderers.plan.render_plan import Plan
+from studio.films.film_options import Rendering, Timelapse
 from studio.films.planning import (
     choose_engine,
     choose_places,
@@ -31,12 +29,14 @@ from studio.films.planning import (
     open_run,
     plan_film,
 )
-from studio.films.wishes import Rendering, Timelapse
-from studio.points import points_or_fixed
-from studio.progress import OnProgress, Say, say_nothing
-from studio.runs import run_status
-from studio.training.config import TrainingConfig
-from studio.workspace import Workspace
+from studio.runs.config import TrainingConfig
+from studio.runs.selection import Choice, choose_frames
+from studio.runs.status import run_status
+from studio.specimens.points import points_or_fixed
+from studio.workspace.devices import choose_devices
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import OnProgress, Say, say_nothing
 
 FOLLOWED_PART_FRAMES = 100  # short parts, so that a growing film grows often
 LOW_PRIORITY = 10  # of a process that renders while the run trains
@@ -57,7 +57,7 @@ def film_timelapse(
         say: told what a person should know, such as which frames were left out.
 
     Raises:
-        UserError: unknown run or points, gaps among the batches, a missing device, a full disk.
+        StudioError: unknown run or points, gaps among the batches, a missing device, a full disk.
     """
     checkpoints = open_run(workspace, run)
     points = points_or_fixed(workspace, run, wish.points)
@@ -78,7 +78,7 @@ def film_timelapse(
     try:
         return render_film(checkpoints, plan, folder, file, engine, on_progress)
     except DamagedCheckpointError as error:
-        raise UserError(f"{error}, or film the others: --skip-damaged") from error
+        raise StudioError(f"{error}, or film the others: --skip-damaged") from error
 
 
 def follow_timelapse(
@@ -91,11 +91,11 @@ def follow_timelapse(
     """Film a run while it trains, until it ends; what is there so far can be played at any time.
 
     Raises:
-        UserError: as `film_timelapse`; or the wish needs to know how the run ends.
+        StudioError: as `film_timelapse`; or the wish needs to know how the run ends.
     """
     needs_the_end = wish.pace != "batch" or wish.duration_s or wish.last
     if needs_the_end or "curve" in rendering.options.overlay:
-        raise UserError(
+        raise StudioError(
             "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
             "--duration, --last and the curve, or render it again when the run has ended."
         )
@@ -133,7 +133,7 @@ def _choose(
     kept = checkpoints.batches
     if wish.last is not None:
         if wish.last < 1:
-            raise UserError(f"The last {wish.last} checkpoints are none: use 1 or more.")
+            raise StudioError(f"The last {wish.last} checkpoints are none: use 1 or more.")
         kept = kept[-wish.last :]
     choice = choose_frames(kept, wish.batches, checkpoints.name, wish.missing)
     if not wish.skip_damaged:
@@ -144,7 +144,7 @@ def _choose(
         say(f"Left out, since their checkpoints are damaged: {named}.")
     whole = [k for k, batch in enumerate(choice.batches) if batch not in damaged]
     if not whole:
-        raise UserError(
+        raise StudioError(
             f"Every chosen checkpoint of run '{checkpoints.name}' is damaged: "
             f"studio verify {checkpoints.name}"
         )

@@ -12,21 +12,21 @@ from html import escape
 
 import gradio as gr
 
-from checkpoints_index.catalogue import list_runs
-from latent.errors import UserError
-from studio.jobs import MAKERS, newest_job
-from studio.runs import summarise_run
-from studio.screens.checkpoints import CheckpointsScreen
-from studio.screens.compare import CompareScreen
-from studio.screens.desk import CLOCK_SECONDS, QUIETLY, Desk, telling
-from studio.screens.explore import ExploreScreen
-from studio.screens.pictures import Pictures
-from studio.screens.records import Records
-from studio.screens.render import RenderScreen
-from studio.screens.specimens import SpecimensScreen
-from studio.screens.theme import CSS, studio_theme
-from studio.screens.train import TrainScreen
-from studio.workspace import Workspace
+from checkpoints_index.storage.catalogue import list_runs
+from studio.runs.status import summarise_run
+from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
+from studio.screens.compare.compare_tab import CompareScreen
+from studio.screens.explore.explore_tab import ExploreScreen
+from studio.screens.parts.app_context import CLOCK_SECONDS, QUIETLY, Desk, telling
+from studio.screens.parts.picture_cache import Pictures
+from studio.screens.parts.run_cache import Records
+from studio.screens.parts.theme import CSS, studio_theme
+from studio.screens.render.render_tab import RenderScreen
+from studio.screens.specimens.specimens_tab import SpecimensScreen
+from studio.screens.train.train_tab import TrainScreen
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.jobs import MAKERS, newest_job
+from studio.workspace.paths import Workspace
 
 TITLE = "Latent City Studio"
 BRAND = f"<div class='brand'><b>{TITLE}</b><i>every batch kept, every city within reach</i></div>"
@@ -52,7 +52,7 @@ def serve_app(
         auth: USER:PASSWORD; must be given when other machines may ask.
 
     Raises:
-        UserError: a host beyond this machine without auth, a malformed auth, a taken port.
+        StudioError: a host beyond this machine without auth, a malformed auth, a taken port.
     """
     login = parse_auth(host, auth)
     port = choose_port(host, port)
@@ -164,7 +164,7 @@ def first_choice(workspace: Workspace) -> str | None:
 def _promise(workspace: Workspace, name: str) -> tuple[bool, int]:
     try:
         run = summarise_run(workspace, name)
-    except UserError:  # a damaged run is shown as such in the tab Train
+    except EXPECTED_ERRORS:  # a damaged run is shown as such in the tab Train
         return False, -1
     return run.status == "training", run.checkpoints
 
@@ -173,18 +173,18 @@ def parse_auth(host: str, auth: str | None) -> tuple[str, str] | None:
     """(user, password) from USER:PASSWORD.
 
     Raises:
-        UserError: it is not of that form, or missing although other machines may ask.
+        StudioError: it is not of that form, or missing although other machines may ask.
     """
     if auth is None:
         if host not in ("127.0.0.1", "localhost", "::1"):
-            raise UserError(
+            raise StudioError(
                 f"On {host} other machines can open the studio, so it needs a password: "
                 "--auth USER:PASSWORD"
             )
         return None
     user, _, password = auth.partition(":")
     if not user or not password:
-        raise UserError("The login is not of the form USER:PASSWORD. Use --auth USER:PASSWORD")
+        raise StudioError("The login is not of the form USER:PASSWORD. Use --auth USER:PASSWORD")
     return user, password
 
 
@@ -192,16 +192,16 @@ def choose_port(host: str, port: int | None) -> int:
     """The wanted port, or the first free one from 7860 on.
 
     Raises:
-        UserError: the wanted port is taken or out of range, or no address of that name.
+        StudioError: the wanted port is taken or out of range, or no address of that name.
     """
     if port is not None and not 1 <= port <= 65535:
-        raise UserError(f"Port {port} is out of range: use 1 to 65535.")
+        raise StudioError(f"Port {port} is out of range: use 1 to 65535.")
     for candidate in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + PORTS):
         if _is_free(host, candidate):
             return candidate
     if port is not None:
-        raise UserError(f"Port {port} on {host} is taken or not allowed. Leave --port out.")
-    raise UserError(f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free on {host}.")
+        raise StudioError(f"Port {port} on {host} is taken or not allowed. Leave --port out.")
+    raise StudioError(f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free on {host}.")
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -211,7 +211,9 @@ def _is_free(host: str, port: int) -> bool:
         try:
             probe.bind((host, port))
         except socket.gaierror as error:
-            raise UserError(f"'{host}' is no address of this machine: {error.strerror}.") from error
+            raise StudioError(
+                f"'{host}' is no address of this machine: {error.strerror}."
+            ) from error
         except OSError:
             return False
     return True

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from checkpoints_index import CheckpointIndex, writer
+from checkpoints_index import CheckpointIndex
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
+from checkpoints_index.writing import segment_writer as writer
 
 
 def same(a, b):

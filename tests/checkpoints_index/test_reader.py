@@ -5,9 +5,9 @@ import random
 import pytest
 import torch
 
-from checkpoints_index.catalogue import open_catalogue
-from checkpoints_index.reader import CheckpointReader
-from checkpoints_index.stream import Feed, Weights
+from checkpoints_index.reading.reader import CheckpointReader
+from checkpoints_index.reading.stream import Feed, Weights
+from checkpoints_index.storage.catalogue import open_catalogue
 
 
 def same(a, b):

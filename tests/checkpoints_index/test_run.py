@@ -3,11 +3,12 @@ import pickle
 import pytest
 import torch
 
-from checkpoints_index import CheckpointIndex, GeneratorSpec, encoder, segments
-from checkpoints_index.calibration import Calibration
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index.codec.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
-from checkpoints_index.promise import Promise
-from latent.errors import UserError
+from checkpoints_index.storage import segments
+from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.writing import encoder
 
 
 def same(a, b):
@@ -108,7 +109,7 @@ def test_a_stream_goes_in_any_direction(full, history):
 
 
 def test_an_unknown_run_lists_the_known_ones(index, full):
-    with pytest.raises(UserError, match=r"'cty' is not in the index\. Known: city"):
+    with pytest.raises(CheckpointError, match=r"'cty' is not in the index\. Known: city"):
         index["cty"]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from latent.easing import EASINGS, count_frames, time_frames
-from latent.errors import UserError
+from latent.errors import LatentError
 
 
 @pytest.mark.parametrize("easing", ["linear", "smooth"])
@@ -37,9 +37,9 @@ def test_smooth_slows_down_at_every_stop_and_ends_only_at_the_outer_two():
 
 
 def test_what_cannot_be_timed_is_told():
-    with pytest.raises(UserError, match="at least two latent points, not 1"):
+    with pytest.raises(LatentError, match="at least two latent points, not 1"):
         time_frames(1, 10)
-    with pytest.raises(UserError, match="2 frames are too few to visit 3 points"):
+    with pytest.raises(LatentError, match="2 frames are too few to visit 3 points"):
         time_frames(3, 2)
-    with pytest.raises(UserError, match=r"no easing 'bouncy'\. Known: linear, smooth, ends"):
+    with pytest.raises(LatentError, match=r"no easing 'bouncy'\. Known: linear, smooth, ends"):
         time_frames(3, 9, easing="bouncy")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.key_frames import follow_key_frames, parse_key_frames
 from latent.routes import route
 
@@ -41,7 +41,7 @@ def test_a_path_to_a_picture_may_hold_an_at_sign():
     ],
 )
 def test_what_is_no_path_is_told_with_the_place(text, sentence):
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(LatentError, match=sentence):
         parse_key_frames(text)
 
 
@@ -71,7 +71,7 @@ def test_easing_is_of_the_batch_as_well():
 
 def test_paths_that_cannot_be_are_told():
     a, b = torch.randn(2, 16, generator=torch.Generator().manual_seed(1))
-    with pytest.raises(UserError, match="at least two latent points, not 1"):
+    with pytest.raises(LatentError, match="at least two latent points, not 1"):
         follow_key_frames([1], [a], 10)
-    with pytest.raises(UserError, match="no route 'straight'"):
+    with pytest.raises(LatentError, match="no route 'straight'"):
         follow_key_frames([1, 2], [a, b], 10, "straight")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from latent.atlas import draw_map, measure_neighbours_kept
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.features import SPACES, compute_features
 from latent.neighbours import find_neighbours
 from latent.placement import place_on_grid
@@ -29,7 +29,7 @@ def test_every_space_describes_a_point_by_itself_alone(G, space):
 
 
 def test_an_unknown_space_lists_the_known_ones(G):
-    with pytest.raises(UserError, match="pictures, activations, z"):
+    with pytest.raises(LatentError, match="pictures, activations, z"):
         compute_features(G, torch.zeros(1, 8), "clip")
 
 
@@ -72,7 +72,7 @@ def test_a_perfect_map_keeps_all_neighbours_and_a_shuffled_one_hardly_any():
 
 
 def test_too_few_points_for_a_map_are_refused():
-    with pytest.raises(UserError, match="atlas of 4 points"):
+    with pytest.raises(LatentError, match="atlas of 4 points"):
         draw_map(np.zeros((4, 2)))
 
 

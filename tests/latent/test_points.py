@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.points import parse_label, parse_seed, sample_points, seeded_point
 
 
@@ -41,5 +41,5 @@ def test_labels_are_batch_and_index(text, label):
 def test_a_seed_that_no_generator_takes_is_refused():
     assert parse_seed("seed:7") == 7
     assert parse_seed("16500.28") is None
-    with pytest.raises(UserError, match="too large"):
+    with pytest.raises(LatentError, match="too large"):
         parse_seed("seed:9999999999999999999")

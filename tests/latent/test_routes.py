@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latent.easing import count_frames
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.interpolation import slerp
 from latent.routes import KINDS, route
 
@@ -72,9 +72,9 @@ def test_points_that_repeat_or_lie_opposite_or_at_the_origin_give_finite_routes(
 
 def test_what_cannot_be_a_route_is_told():
     a, b = gaussian_points(2)
-    with pytest.raises(UserError, match=r"no route 'zigzag'\. Known: slerp, linear, spline"):
+    with pytest.raises(LatentError, match=r"no route 'zigzag'\. Known: slerp, linear, spline"):
         route([a, b], 10, "zigzag")
-    with pytest.raises(UserError, match="at least two latent points, not 1"):
+    with pytest.raises(LatentError, match="at least two latent points, not 1"):
         route([a], 10)
-    with pytest.raises(UserError, match="too few to visit 2 points"):
+    with pytest.raises(LatentError, match="too few to visit 2 points"):
         route([a, b], 1, loop=True)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latent.errors import UserError
+from latent.errors import LatentError
 from latent.walks import circle, noise_walk, orbit
 
 
@@ -84,17 +84,17 @@ def test_a_noise_walk_is_repeated_by_its_seed():
 def test_what_cannot_be_walked_is_told(points):
     a = points[0]
     for walk in (circle, orbit):
-        with pytest.raises(UserError, match="0 frames shows nothing"):
+        with pytest.raises(LatentError, match="0 frames shows nothing"):
             walk(a, 0)
-        with pytest.raises(UserError, match="span no circle"):
+        with pytest.raises(LatentError, match="span no circle"):
             walk(torch.zeros(100), 9)
-    with pytest.raises(UserError, match="span no circle"):
+    with pytest.raises(LatentError, match="span no circle"):
         circle(a, 9, toward=-2 * a)
-    with pytest.raises(UserError, match="span no circle"):
+    with pytest.raises(LatentError, match="span no circle"):
         orbit(a[:2], 9)
-    with pytest.raises(UserError, match="angle of 120 degrees is out of range"):
+    with pytest.raises(LatentError, match="angle of 120 degrees is out of range"):
         orbit(a, 9, angle_deg=120)
-    with pytest.raises(UserError, match="0 frames shows nothing"):
+    with pytest.raises(LatentError, match="0 frames shows nothing"):
         noise_walk(16, 0)
-    with pytest.raises(UserError, match="40 legs in 30 frames are out of range"):
+    with pytest.raises(LatentError, match="40 legs in 30 frames are out of range"):
         noise_walk(16, 30, legs=40)

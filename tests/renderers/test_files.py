@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from latent.errors import UserError
+from renderers.errors import RenderError
 from renderers.files import locked, read_json, remove_leftovers, replacing, write_json
 
 HOLD = """
@@ -70,5 +70,5 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="Cannot write"):
+    with pytest.raises(RenderError, match="Cannot write"):
         write_json([], tmp_path / "file" / "document.json")

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from latent.points import LatentPoint, seeded_point
-from renderers.devices import require_devices
-from renderers.look import Look
-from renderers.options import RenderOptions
-from renderers.outputs import Video
-from renderers.plan import make_plan
+from renderers.frames.devices import require_devices
+from renderers.frames.source import CheckpointSource
+from renderers.jobs.rendering import render_film
+from renderers.jobs.workers import render_parts
+from renderers.pictures.display_options import Look
+from renderers.plan.options import RenderOptions
+from renderers.plan.outputs import Video
+from renderers.plan.render_plan import make_plan
 from renderers.progress import OnProgress, say_nothing
-from renderers.rendering import render_film
-from renderers.source import CheckpointSource
-from renderers.workers import render_parts
 
 Z_DIM = 8
 

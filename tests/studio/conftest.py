@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.command_line.main import main
-from studio.workspace import Workspace
+from studio.main import main
+from studio.workspace.paths import Workspace
 
 BATCHES = 12
 TINY = ("--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125")

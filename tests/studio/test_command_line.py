@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.catalogue import open_catalogue
-from renderers.video import count_frames
+from checkpoints_index.storage.catalogue import open_catalogue
+from renderers.video.video_writer import count_frames
 from tests.studio.conftest import BATCHES, TINY, write_pictures
 
 REPOSITORY = Path(__file__).parents[2]
@@ -296,7 +296,7 @@ def test_training_goes_on_in_the_background(workspace, studio):
 
 def test_listing_runs_imports_neither_torch_nor_gradio(workspace):
     listing = (
-        "import sys; from studio.command_line.main import main\n"
+        "import sys; from studio.main import main\n"
         "sys.argv = ['studio', '--workspace', sys.argv[1], 'runs']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "print(sorted({'torch', 'gradio', 'umap', 'numpy'} & set(sys.modules)))"

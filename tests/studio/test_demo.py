@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex
-from renderers.video import count_frames
-from studio.origins import read_origin
+from renderers.video.video_writer import count_frames
+from studio.specimens.origins import read_origin
 
 BATCHES = 12
 

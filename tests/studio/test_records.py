@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from latent.errors import UserError
-from studio.batches import choose_batches
-from studio.metrics import MetricsHistory, MetricsLog, read_metrics
-from studio.origins import Origin, read_origin, save_specimen
-from studio.workspace import Workspace
+from studio.runs.metrics import MetricsHistory, MetricsLog, read_metrics
+from studio.runs.selection import choose_batches
+from studio.specimens.origins import Origin, read_origin, save_specimen
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.paths import Workspace
 
 
 def test_metrics_read_back_as_written(tmp_path):
@@ -91,7 +91,7 @@ def test_a_picture_from_elsewhere_is_refused(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.jpg")
     (tmp_path / "text.jpg").write_text("hello")
     for name in ("plain.jpg", "text.jpg", "missing.jpg"):
-        with pytest.raises(UserError, match="does not say which latent point"):
+        with pytest.raises(EXPECTED_ERRORS, match="does not say which latent point"):
             read_origin(tmp_path / name)
 
 
@@ -107,27 +107,29 @@ def test_batches_are_chosen_as_python_slices_them():
 
 
 def test_gaps_are_named_or_skipped():
-    with pytest.raises(UserError, match=r"no checkpoint 3, 5\. Leave them out: --skip-missing"):
+    with pytest.raises(
+        EXPECTED_ERRORS, match=r"no checkpoint 3, 5\. Leave them out: --skip-missing"
+    ):
         choose_batches([1, 2, 4, 6], "1:7", "city")
     assert choose_batches([1, 2, 4, 6], "1:7", "city", skip_missing=True) == [1, 2, 4, 6]
 
 
 @pytest.mark.parametrize("text", ["x", "1:2:3:4", "1:5:0", "-3:5", "1;2"])
 def test_what_is_no_choice_of_batches_is_refused(text):
-    with pytest.raises(UserError, match="no choice of batches"):
+    with pytest.raises(EXPECTED_ERRORS, match="no choice of batches"):
         choose_batches([1, 2, 3], text, "city")
 
 
 def test_a_path_out_of_the_workspace_is_refused(empty_workspace):
     assert empty_workspace.inside("renders/a.mp4").is_relative_to(empty_workspace.root)
     for path in ("../secret", "/etc/passwd", "renders/../../secret"):
-        with pytest.raises(UserError, match="outside the workspace"):
+        with pytest.raises(EXPECTED_ERRORS, match="outside the workspace"):
             empty_workspace.inside(path)
 
 
 def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="There can be no workspace"):
+    with pytest.raises(EXPECTED_ERRORS, match="There can be no workspace"):
         Workspace.open(tmp_path / "file" / "workspace")
 
 

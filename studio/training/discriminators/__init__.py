@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from latent.errors import UserError
-from studio.training.config import TrainingConfig
+from studio.runs.config import TrainingConfig
 from studio.training.discriminators.dcgan import DCGANDiscriminator
 from studio.training.discriminators.residual import ResidualDiscriminator
+from studio.workspace.errors import StudioError
 
 MIRRORED = ("max_channels", "blocks", "group_width")  # options that a residual pair shares
 
@@ -18,7 +18,7 @@ def build_discriminator(config: TrainingConfig) -> nn.Module:
     A residual one has the depth and the groups of the generator where that is residual as well.
 
     Raises:
-        UserError: a size that does not fit, or a setting that the discriminator has nothing for.
+        StudioError: a size that does not fit, or a setting that the discriminator has nothing for.
     """
     if config.discriminator == "dcgan":
         return DCGANDiscriminator(
@@ -35,7 +35,7 @@ def build_discriminator(config: TrainingConfig) -> nn.Module:
 
 def check_residual(config: TrainingConfig) -> None:
     if config.norm_of_d != "none" or config.minibatch_stddev:
-        raise UserError(
+        raise StudioError(
             "The residual discriminator normalises nothing and judges each picture alone, but "
             f"discriminator_norm is {config.discriminator_norm} and minibatch_stddev "
             f"{str(config.minibatch_stddev).lower()}. Set them to auto and false."

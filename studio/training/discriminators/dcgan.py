@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from checkpoints_index.generators.dcgan import SIZES
-from latent.errors import UserError
+from studio.workspace.errors import StudioError
 
 
 class DCGANDiscriminator(nn.Module):
@@ -26,7 +26,7 @@ class DCGANDiscriminator(nn.Module):
             (Karras et al. 2018, section 3).
 
     Raises:
-        UserError: a size that is not among the above.
+        StudioError: a size that is not among the above.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class DCGANDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         if image_size not in SIZES:
-            raise UserError(
+            raise StudioError(
                 f"The discriminator 'dcgan' judges pictures of {', '.join(map(str, SIZES))} px, "
                 f"not {image_size}. Choose one of these as image_size."
             )

@@ -24,7 +24,7 @@ class ResidualDiscriminator(nn.Module):
         width, max_channels, blocks, group_width: as in `ResidualGenerator`.
 
     Raises:
-        UserError: a size that is not among the above, or an option out of range.
+        StudioError: a size that is not among the above, or an option out of range.
     """
 
     def __init__(

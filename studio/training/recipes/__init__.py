@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from latent.errors import UserError
-from studio.training.config import TrainingConfig
-from studio.training.processes import Processes
+from studio.runs.config import TrainingConfig
+from studio.training.machine.processes import Processes
+from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes.gan import GAN
-from studio.training.stopwatch import Stopwatch
+from studio.workspace.errors import StudioError
 
 
 class Recipe(Protocol):
@@ -69,7 +69,7 @@ def build_recipe(config: TrainingConfig, processes: Processes, nulls: Nulls = No
         nulls: batches like those of real pictures, of what is to count as generated.
 
     Raises:
-        UserError: an unknown recipe, or networks that cannot be built.
+        StudioError: an unknown recipe, or networks that cannot be built.
     """
     check_recipe(config)
     return RECIPES[config.recipe](config, processes, nulls)
@@ -79,8 +79,8 @@ def check_recipe(config: TrainingConfig) -> None:
     """Refuse a recipe that is not there.
 
     Raises:
-        UserError: it lists the known ones.
+        StudioError: it lists the known ones.
     """
     if config.recipe not in RECIPES:
         known = ", ".join(sorted(RECIPES))
-        raise UserError(f"No training recipe is called '{config.recipe}'. Known: {known}.")
+        raise StudioError(f"No training recipe is called '{config.recipe}'. Known: {known}.")

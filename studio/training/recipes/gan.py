@@ -10,18 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from studio.training.augmentation import AUGMENT_CHANCES, adapt, augment
-from studio.training.blur import blur, fading_sigma
-from studio.training.config import TrainingConfig
+from studio.runs.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
-from studio.training.labels import LABEL_CHANCES, draw_labels
-from studio.training.losses import build_loss
-from studio.training.passes import Descent, LossesOf, Material, Metrics
-from studio.training.penalties import Judged, build_penalty
-from studio.training.precision import LossScale, autocast
-from studio.training.processes import Processes
-from studio.training.schedules import rate_factor, updates_of_d
-from studio.training.stopwatch import Stopwatch
+from studio.training.machine.precision import LossScale, autocast
+from studio.training.machine.processes import Processes
+from studio.training.machine.stopwatch import Stopwatch
+from studio.training.machine.updater import Descent, LossesOf, Material, Metrics
+from studio.training.recipes.augmentation import AUGMENT_CHANCES, adapt, augment
+from studio.training.recipes.blur import blur, fading_sigma
+from studio.training.recipes.labels import LABEL_CHANCES, draw_labels
+from studio.training.recipes.losses import build_loss
+from studio.training.recipes.penalties import Judged, build_penalty
+from studio.training.recipes.schedules import rate_factor, updates_of_d
 
 # Numbers drawn for each picture of an update: for labels, for the penalty between two pictures,
 # and for the augmentation of real, of generated and of null pictures.

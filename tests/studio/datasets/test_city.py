@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from latent.errors import UserError
 from studio.datasets.city import EMPTY_SHARE, prepare_city
 from studio.datasets.prepared import PreparedDataset
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 def share_of_the_commonest_colour(picture):
@@ -42,7 +42,9 @@ def test_a_seed_gives_the_same_pictures_and_another_seed_others(tmp_path):
 
 
 def test_a_map_too_small_for_the_window_says_by_how_much(tmp_path):
-    with pytest.raises(UserError, match=r"1280 m wide, and the map of 'helsinki' only 10\d\d m"):
+    with pytest.raises(
+        EXPECTED_ERRORS, match=r"1280 m wide, and the map of 'helsinki' only 10\d\d m"
+    ):
         prepare_city("helsinki", tmp_path / "a", 256, metres_per_pixel=5.0)
     assert list(tmp_path.iterdir()) == []
 
@@ -59,6 +61,6 @@ def test_a_map_too_small_for_the_window_says_by_how_much(tmp_path):
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing(tmp_path, options, message):
     arguments = {"city": "helsinki", "destination": tmp_path / "a", "image_size": 64} | options
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(EXPECTED_ERRORS, match=message):
         prepare_city(**arguments)
     assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from latent.errors import UserError
 from studio.datasets import city_map
 from studio.datasets.city_map import draw_city_map, draw_extract
 from studio.datasets.osm_extract import Area, Extract, Line
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 def colour_at(image: Image.Image, metres: tuple[float, float], metres_per_pixel: float = 1.0):
@@ -81,5 +81,5 @@ def test_streets_are_antialiased():
 
 @pytest.mark.parametrize("scale", [0.1, 50.0, -2.0, float("nan")])
 def test_a_scale_out_of_range_names_the_range(scale):
-    with pytest.raises(UserError, match=r"0\.5 to 5"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"0\.5 to 5"):
         draw(metres_per_pixel=scale)

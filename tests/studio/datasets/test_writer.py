@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent.errors import UserError
 from studio.datasets.prepared import PreparedDataset
 from studio.datasets.writer import write_dataset
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 def write(folder: Path, tone: int, **options) -> None:
@@ -52,7 +52,7 @@ def test_a_killed_writer_leaves_the_dataset_it_was_to_replace(tmp_path):
 def test_a_dataset_taken_away_but_not_yet_replaced_comes_back(tmp_path):
     write(tmp_path / "city", 7)
     (tmp_path / "city").rename(tmp_path / ".city.replaced")
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(EXPECTED_ERRORS, match="exists already"):
         write(tmp_path / "city", 8)
     assert PreparedDataset.open(tmp_path / "city").pixels[0, 0, 0, 0] == 7
 
@@ -66,7 +66,7 @@ def test_replacing_leaves_nothing_of_the_old_one(tmp_path):
 
 def test_two_writers_of_one_name_do_not_disturb_each_other(tmp_path):
     with (  # noqa: PT012  the outer writer has to be at work while the inner one comes and goes
-        pytest.raises(UserError, match="exists already"),
+        pytest.raises(EXPECTED_ERRORS, match="exists already"),
         write_dataset(tmp_path / "city", 32, "the slower one") as writer,
     ):
         writer.append(np.zeros((32, 32, 3), np.uint8))
@@ -85,7 +85,7 @@ def test_a_disk_that_takes_no_more_is_told_in_words_and_leaves_nothing(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(UserError, match="Nothing was changed"):
+        with pytest.raises(EXPECTED_ERRORS, match="Nothing was changed"):
             write(tmp_path / "city", 1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -94,7 +94,7 @@ def test_a_disk_that_takes_no_more_is_told_in_words_and_leaves_nothing(tmp_path)
 
 @pytest.mark.parametrize("name", ["..", ".hidden", "a b", "a\nb", "-x", "é", "x" * 101])
 def test_names_that_play_tricks_are_refused(tmp_path, name):
-    with pytest.raises(UserError, match="cannot be the name"):
+    with pytest.raises(EXPECTED_ERRORS, match="cannot be the name"):
         write(tmp_path / name, 1)
     assert list(tmp_path.iterdir()) == []
 
@@ -102,7 +102,7 @@ def test_names_that_play_tricks_are_refused(tmp_path, name):
 @pytest.mark.parametrize("size", [0, 16, 48, 2048, -64])
 def test_sizes_that_cannot_be_trained_on_are_refused(tmp_path, size):
     with (
-        pytest.raises(UserError, match="32, 64, 128, 256, 512, 1024"),
+        pytest.raises(EXPECTED_ERRORS, match="32, 64, 128, 256, 512, 1024"),
         write_dataset(tmp_path / "city", size, "a test"),
     ):
         pass

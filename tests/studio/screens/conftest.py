@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.workspace import Workspace
+from studio.workspace.paths import Workspace
 
 REPOSITORY = Path(__file__).parents[3]
 START_SECONDS = 120

@@ -5,14 +5,14 @@ import shutil
 import pytest
 from safetensors.torch import load_file
 
-from checkpoints_index.catalogue import open_catalogue
-from renderers.video import count_frames
-from studio.atlases import list_atlases
-from studio.origins import read_origin
-from studio.pins import list_pins
-from studio.reindexing import restore_points
-from studio.screens.films import list_films
-from studio.specimens import list_specimens
+from checkpoints_index.storage.catalogue import open_catalogue
+from renderers.video.video_writer import count_frames
+from studio.runs.pins import list_pins
+from studio.screens.render.film_list import list_films
+from studio.specimens.atlases import list_atlases
+from studio.specimens.origins import read_origin
+from studio.specimens.specimens import list_specimens
+from studio.upkeep.reindexing import restore_points
 from tests.studio.conftest import BATCHES
 
 pytestmark = pytest.mark.browser

@@ -2,18 +2,18 @@
 
 import pytest
 
-from latent.errors import UserError
-from studio.screens.atlas_view import atlas_words
-from studio.screens.checkpoints import spread
-from studio.screens.datasets import folder_words
-from studio.screens.housekeeping import export_words, pin_words, verify_words
-from studio.screens.importing import import_words
-from studio.screens.specimens import sample_words
-from studio.screens.thinning import BUDGET, EVERY, PINNED, thin_request, thin_words
-from studio.screens.train import resume_words
-from studio.screens.training_form import NO_PRESET, TrainForm, shown_values, train_words
-from studio.thinning import ThinRequest
-from studio.training.config import TrainingConfig
+from studio.runs.config import TrainingConfig
+from studio.screens.checkpoints.checkpoint_panels import export_words, pin_words, verify_words
+from studio.screens.checkpoints.checkpoints_tab import spread
+from studio.screens.checkpoints.import_panel import import_words
+from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, thin_request, thin_words
+from studio.screens.explore.atlas_view import atlas_words
+from studio.screens.specimens.specimens_tab import sample_words
+from studio.screens.train.dataset_panel import folder_words
+from studio.screens.train.train_tab import resume_words
+from studio.screens.train.training_form import NO_PRESET, TrainForm, shown_values, train_words
+from studio.upkeep.thinning import ThinRequest
+from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES, write_pictures
 
 
@@ -63,12 +63,12 @@ def test_a_run_that_goes_on_from_another_begins_with_its_settings(workspace):
     assert filled.config(workspace).z_dim == 16
     words = train_words(filled, filled.base(workspace))
     assert words[4:] == ["--from", "city@5", "--set", "learning_rate_g=1e-05"]
-    with pytest.raises(UserError, match="town"):
+    with pytest.raises(EXPECTED_ERRORS, match="town"):
         form(begin_from="town@5").base(workspace)
 
 
 def test_a_time_that_cannot_be_read_is_refused_at_once(workspace):
-    with pytest.raises(UserError, match="85 minutez"):
+    with pytest.raises(EXPECTED_ERRORS, match="85 minutez"):
         form(time_box="85 minutez").check(workspace)
 
 
@@ -81,7 +81,7 @@ def test_any_other_setting_can_be_written_and_has_the_last_word(workspace):
     for others, sentence in [("sed=7", "Did you mean seed"), ("seed", "Use NAME=VALUE")]:
         wrong = form(others=others)
         assert train_words(wrong, wrong.base(workspace))[-2:] == ["--set", others]
-        with pytest.raises(UserError, match=sentence):
+        with pytest.raises(EXPECTED_ERRORS, match=sentence):
             wrong.check(workspace)
 
 
@@ -89,9 +89,9 @@ def test_a_warm_start_is_said_and_excludes_going_on(workspace):
     filled = form(warm_from=" city ")
     assert train_words(filled, filled.base(workspace))[4:] == ["--init-from", "city"]
     filled.check(workspace)
-    with pytest.raises(UserError, match="town"):
+    with pytest.raises(EXPECTED_ERRORS, match="town"):
         form(warm_from="town").check(workspace)
-    with pytest.raises(UserError, match="exclude each other"):
+    with pytest.raises(EXPECTED_ERRORS, match="exclude each other"):
         form(warm_from="city", begin_from="city@5").check(workspace)
 
 
@@ -120,7 +120,7 @@ def test_the_thin_form_asks_for_what_its_command_does():
     assert thin_request(PINNED, 10, "3", "", "") == ThinRequest(keep_pinned=True)
     assert thin_words("city", BUDGET, 10, "3", "", " 2 GB ") == ["thin", "city", "--budget", "2 GB"]
     for form in [(EVERY, 1, "", "", ""), (EVERY, 10, "x", "", ""), (BUDGET, 10, "", "", "much")]:
-        with pytest.raises(UserError, match="Write"):
+        with pytest.raises(EXPECTED_ERRORS, match="Write"):
             thin_request(*form)
 
 
@@ -133,7 +133,7 @@ def test_the_import_form_says_only_what_was_written():
 def test_resuming_to_a_later_batch_trains_on(studio):
     report = studio(*resume_words("city", f" {BATCHES + 1} "), "--json").json
     assert (report["status"], report["batch"]) == ("finished", BATCHES + 1)
-    with pytest.raises(UserError, match="ten"):
+    with pytest.raises(EXPECTED_ERRORS, match="ten"):
         resume_words("city", "ten")
 
 

@@ -6,11 +6,8 @@ import urllib.request
 import pytest
 
 from app import name_command
-from latent.errors import UserError
-from studio.jobs import find_job, submit_job
 from studio.screens import server
-from studio.screens.live import show_runs
-from studio.screens.records import Records
+from studio.screens.parts.run_cache import Records
 from studio.screens.server import (
     build_app,
     choose_port,
@@ -18,6 +15,9 @@ from studio.screens.server import (
     parse_auth,
     still_awaited,
 )
+from studio.screens.train.run_view import show_runs
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.jobs import find_job, submit_job
 
 HERE = "127.0.0.1"
 
@@ -47,7 +47,7 @@ def test_the_app_has_a_tab_for_each_thing_a_person_does(empty_workspace):
 
 
 def test_a_wanted_port_that_is_taken_is_an_error(taken_port):
-    with pytest.raises(UserError, match=str(taken_port)):
+    with pytest.raises(EXPECTED_ERRORS, match=str(taken_port)):
         choose_port(HERE, taken_port)
 
 
@@ -57,22 +57,22 @@ def test_without_a_wish_the_next_free_port_is_taken(taken_port, monkeypatch):
 
 
 def test_a_port_out_of_range_and_a_host_of_nobody_are_errors():
-    with pytest.raises(UserError, match="1 to 65535"):
+    with pytest.raises(EXPECTED_ERRORS, match="1 to 65535"):
         choose_port(HERE, 70_000)
-    with pytest.raises(UserError, match=r"no\.such\.host"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"no\.such\.host"):
         choose_port("no.such.host.invalid", None)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", ""])
 def test_beyond_this_machine_a_password_is_asked_for(host):
-    with pytest.raises(UserError, match="--auth USER:PASSWORD"):
+    with pytest.raises(EXPECTED_ERRORS, match="--auth USER:PASSWORD"):
         parse_auth(host, None)
     assert parse_auth(host, "ada:se:cret") == ("ada", "se:cret")
 
 
 @pytest.mark.parametrize("auth", ["ada", "ada:", ":secret", ""])
 def test_a_malformed_login_is_refused_everywhere(auth):
-    with pytest.raises(UserError, match="USER:PASSWORD"):
+    with pytest.raises(EXPECTED_ERRORS, match="USER:PASSWORD"):
         parse_auth(HERE, auth)
 
 

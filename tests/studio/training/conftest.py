@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from checkpoints_index import CheckpointIndex
-from studio.training.config import TrainingConfig
+from studio.runs.config import TrainingConfig
 
 
 @pytest.fixture

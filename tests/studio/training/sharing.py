@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.training.batches import Batches
-from studio.training.config import TrainingConfig
-from studio.training.processes import Processes
+from studio.runs.config import TrainingConfig
+from studio.training.loop.batches import Batches
+from studio.training.machine.processes import Processes
+from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe
-from studio.training.stopwatch import Stopwatch
 
 STEPS = 4
 CONFIG = TrainingConfig(

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latent.errors import UserError
-from studio.training.config import TrainingConfig
+from studio.runs.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
 from studio.training.discriminators.dcgan import DCGANDiscriminator
 from studio.training.discriminators.residual import Halving, ResidualDiscriminator
+from studio.workspace.errors import EXPECTED_ERRORS
 
 
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
@@ -34,7 +34,7 @@ def test_a_discriminator_reaches_1024_pixels(network):
 @pytest.mark.parametrize("network", [DCGANDiscriminator, ResidualDiscriminator])
 @pytest.mark.parametrize("image_size", [16, 48, 2048])
 def test_a_size_that_is_not_offered_is_refused_with_those_that_are(network, image_size):
-    with pytest.raises(UserError, match=f"64, 128.*not {image_size}"):
+    with pytest.raises(EXPECTED_ERRORS, match=f"64, 128.*not {image_size}"):
         network(image_size)
 
 
@@ -99,5 +99,5 @@ def test_a_residual_pair_shares_its_depth_and_its_groups():
 @pytest.mark.parametrize("settings", [{"discriminator_norm": "batch"}, {"minibatch_stddev": True}])
 def test_what_a_residual_discriminator_has_nothing_for_is_refused(config, settings):
     plain = replace(config, discriminator="residual", discriminator_norm="none")
-    with pytest.raises(UserError, match="Set them to auto and false"):
+    with pytest.raises(EXPECTED_ERRORS, match="Set them to auto and false"):
         build_discriminator(replace(plain, **settings))

@@ -1,0 +1,244 @@
+"""One block of integers to bytes, as its difference to another, and back.
+
+Most weights of most checkpoints do not leave their place on the lattice, or move by one. Each block
+takes the cheapest of these forms:
+
+- `GAPS`:       few moved: how far it is from one that moved to the next, and by how much each did;
+- `TRITS`:      nearly all moved by -1, 0 or 1: five to a byte; what goes further, as gaps;
+- `NIBBLES`:    nearly all moved by -7 to 7: two to a byte; what goes further, as gaps;
+- `SPLIT`:      keys, and large moves: a high byte, and low bits as they are;
+- `MAGNITUDES`: bits of floats that moved: lengths, and bits (`kernels.pack_magnitudes`).
+
+The bytes are then coded by the entropy stage of zstandard; there is next to nothing that repeats,
+so its search for repetitions is turned down as far as it goes.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import zstandard
+
+from checkpoints_index.codec import kernels
+
+BLOCK_ITEMS = 1 << 17  # at 2 bytes an item, half of a usual second-level cache
+ZERO, GAPS, TRITS, NIBBLES, SPLIT, MAGNITUDES = range(6)
+SPARSE = 0.09  # below this share of moved items gaps are the smallest
+FEW = 0.03  # items that may go further than a digit holds
+
+Exponent = tuple[int, int]  # shift and mask of the exponent in the bits of a float; (0, 0) for none
+_PART = struct.Struct("<II")  # length as it is, length compressed
+_HEAD = struct.Struct("<B")
+_LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # that `SPLIT` may set apart, by bytes an item
+_REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}
+_NOTHING = np.empty(0, np.uint8)
+_ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
+    strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7, write_content_size=1
+)
+
+
+class BlockPacker:
+    """Packs blocks, one at a time, in buffers of its own."""
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdCompressor(compression_params=_ENTROPY_ALONE)
+        self._difference = np.empty(BLOCK_ITEMS, np.int64)
+        self._zeros = np.zeros(BLOCK_ITEMS, np.int64)
+        self._bytes = np.empty(BLOCK_ITEMS, np.uint8)
+        self._words = np.empty(2 * BLOCK_ITEMS + 1, np.uint32)
+
+    def pack(self, new: np.ndarray, base: np.ndarray | None, exponent: Exponent | None) -> bytes:
+        """The bytes that lead from `base` to `new`, integers [N] of one type, N <= BLOCK_ITEMS.
+
+        Args:
+            base: None for a block that stands alone.
+            exponent: None for a lattice, whose differences are small.
+        """
+        if base is None and new.itemsize in _LOW_BITS:
+            return self._pack_split(new)
+        if base is None:
+            base = self._zeros.view(new.dtype)[: new.size]
+        if exponent is not None:
+            if not kernels.differ(new, base):
+                return _HEAD.pack(ZERO)
+            return self._pack_magnitudes(new, base, exponent)
+        difference = self._difference.view(new.dtype)[: new.size]
+        moved = int(kernels.subtract(new, base, difference))
+        if not moved:
+            return _HEAD.pack(ZERO)
+        if moved < SPARSE * new.size:
+            return _HEAD.pack(GAPS) + self._pack_beyond(difference, 0, moved)
+        for form, digits in ((TRITS, kernels.TRITS), (NIBBLES, 2)):
+            further = _count_beyond(difference, _REACH[form])
+            if further < FEW * new.size:
+                packed = self._pack_digits(form, difference, digits)
+                return packed + self._pack_beyond(difference, _REACH[form], further)
+        return self._pack_split(difference)
+
+    def _pack_digits(self, form: int, difference: np.ndarray, digits: int) -> bytes:
+        packed = self._bytes[: -(-difference.size // digits)]
+        packed.fill(0)
+        pack = kernels.pack_trits if form == TRITS else kernels.pack_nibbles
+        pack(difference, packed)
+        return _HEAD.pack(form) + self._compress(packed)
+
+    def _pack_beyond(self, difference: np.ndarray, reach: int, count: int) -> bytes:
+        """What goes beyond the reach: gaps, signs, and how much further than one the few do."""
+        if not count:
+            return self._compress(self._bytes[:0])
+        gaps = np.empty(count, np.uint8)
+        signs, further = np.zeros((2, -(-count // 8)), np.uint8)
+        long_gaps, magnitudes = np.empty(count, np.uint32), np.empty(count, difference.dtype)
+        reached = difference.dtype.type(reach)
+        longs, fars = kernels.find_gaps(
+            difference, reached, gaps, long_gaps, signs, further, magnitudes
+        )
+        parts = (
+            gaps,
+            _to_planes(long_gaps[:longs]),
+            signs,
+            further,
+            _to_planes(magnitudes[:fars]),
+        )
+        return b"".join(map(self._compress, parts))
+
+    def _pack_split(self, items: np.ndarray) -> bytes:
+        reach = max(int(items.max()), -1 - int(items.min()))
+        low_bits = next(bits for bits in _LOW_BITS[items.itemsize] if reach >> bits < 128)
+        high = self._bytes[: items.size]
+        low = np.empty(_low_shape(items.size, low_bits), np.uint8)
+        kernels.pack_split(items, low_bits, high, low)
+        parts = [self._compress(high), *map(self._compress, low)]
+        return b"".join((_HEAD.pack(SPLIT), _HEAD.pack(low_bits), *parts))
+
+    def _pack_magnitudes(self, new: np.ndarray, base: np.ndarray, exponent: Exponent) -> bytes:
+        lengths = self._bytes[: new.size]
+        count = kernels.pack_magnitudes(new, base, *exponent, lengths, self._words)
+        return b"".join((_HEAD.pack(MAGNITUDES), self._compress(lengths), self._words[:count].data))
+
+    def _compress(self, part: np.ndarray) -> bytes:
+        compressed = self._zstd.compress(part.data) if part.size else b""
+        return _PART.pack(part.nbytes, len(compressed)) + compressed
+
+
+class BlockUnpacker:
+    """Undoes what a packer did, one block at a time."""
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdDecompressor()
+
+    def unpack(
+        self, block: memoryview, items: np.ndarray, exponent: Exponent | None, sign: int = 1
+    ) -> None:
+        """Turn the items of the base into those that were packed, in place.
+
+        Args:
+            items: integers [N] of the base; zeros for a block that stands alone.
+            sign: -1 goes the other way, from what was packed to its base; of lattices alone.
+
+        Raises:
+            ValueError: these bytes were not made by a packer.
+        """
+        (form,) = _HEAD.unpack_from(block)
+        at, direction = _HEAD.size, items.dtype.type(sign)
+        if form == ZERO:
+            return
+        if form == MAGNITUDES:
+            self._unpack_magnitudes(block[at:], items, exponent or (0, 0), direction)
+            return
+        if form == SPLIT:
+            self._unpack_split(block, at, items, direction)
+            return
+        if form not in _REACH:
+            raise ValueError(f"a block of the unknown form {form}")
+        if form != GAPS:
+            packed, at = self._decompress(block, at)
+            digits = kernels.TRITS if form == TRITS else 2
+            if packed.size != -(-items.size // digits):
+                raise ValueError("a block of another size")
+            (kernels.add_trits if form == TRITS else kernels.add_nibbles)(packed, direction, items)
+        self._unpack_beyond(block, at, items, direction)
+
+    def _unpack_beyond(
+        self, block: memoryview, at: int, items: np.ndarray, direction: np.integer
+    ) -> None:
+        gaps, at = self._decompress(block, at)
+        if not gaps.size:
+            return
+        long_gaps, at = self._decompress(block, at)
+        signs, at = self._decompress(block, at)
+        further, at = self._decompress(block, at)
+        magnitudes, at = self._decompress(block, at)
+        if signs.size != -(-gaps.size // 8) or further.size != signs.size:
+            raise ValueError("a block of another size")
+        if not kernels.add_at_gaps(
+            gaps,
+            _from_planes(long_gaps, np.dtype(np.uint32)),
+            signs,
+            further,
+            _from_planes(magnitudes, items.dtype),
+            direction,
+            items,
+        ):
+            raise ValueError("a block whose gaps lead outside")
+
+    def _unpack_split(
+        self, block: memoryview, at: int, items: np.ndarray, direction: np.integer
+    ) -> None:
+        (low_bits,) = _HEAD.unpack_from(block, at)
+        high, at = self._decompress(block, at + _HEAD.size)
+        planes, size = _low_shape(items.size, low_bits)
+        low = np.empty((planes, size), np.uint8)
+        for plane in low:
+            part, at = self._decompress(block, at)
+            if part.size != size:
+                raise ValueError("a block of another size")
+            plane[:] = part
+        if high.size != items.size or low_bits not in _LOW_BITS[items.itemsize]:
+            raise ValueError("a block of another size")
+        kernels.add_split(high, low, low_bits, direction, items)
+
+    def _unpack_magnitudes(
+        self, block: memoryview, items: np.ndarray, exponent: Exponent, direction: np.integer
+    ) -> None:
+        lengths, at = self._decompress(block, 0)
+        words = np.frombuffer(block[at:], np.uint32)
+        target = items if direction > 0 else np.zeros_like(items)
+        if lengths.size != items.size or not kernels.add_magnitudes(
+            lengths, words, *exponent, target
+        ):
+            raise ValueError("a block of another size")
+        if direction < 0:
+            kernels.subtract(items, target, items)
+
+    def _decompress(self, block: memoryview, at: int) -> tuple[np.ndarray, int]:
+        size_bytes, compressed_bytes = _PART.unpack_from(block, at)
+        start = at + _PART.size
+        if not size_bytes:
+            return _NOTHING, start
+        part = self._zstd.decompress(block[start : start + compressed_bytes])
+        if len(part) != size_bytes:
+            raise ValueError("a block of another size")
+        return np.frombuffer(part, np.uint8), start + compressed_bytes
+
+
+def _count_beyond(items: np.ndarray, reach: int) -> int:
+    return int(kernels.count_beyond(items, items.dtype.type(reach)))
+
+
+def _low_shape(count: int, low_bits: int) -> tuple[int, int]:
+    return (1, -(-count // 2)) if low_bits == 4 else (low_bits // 8, count)
+
+
+def _to_planes(items: np.ndarray) -> np.ndarray:
+    """First bytes with first bytes, second with second: the zeros come together."""
+    return np.ascontiguousarray(items.view(np.uint8).reshape(-1, items.itemsize).T).reshape(-1)
+
+
+def _from_planes(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if not planes.size:
+        return _NOTHING.view(dtype)
+    if planes.size % dtype.itemsize:
+        raise ValueError("a block of another size")
+    return np.array(planes.reshape(dtype.itemsize, -1).T, order="C").reshape(-1).view(dtype)

@@ -1,0 +1,57 @@
+"""What it takes to rebuild a generator: the name of its architecture and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """An architecture by name, and the options it is built with.
+
+    Example:
+        >>> spec = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 32, "width": 0.125})
+        >>> spec.build()(torch.zeros(2, spec.z_dim)).shape
+        torch.Size([2, 3, 32, 32])
+    """
+
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def z_dim(self) -> int:
+        return int(self.options.get("z_dim", 100))
+
+    @property
+    def image_size(self) -> int:
+        return int(self.options.get("image_size", 64))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the architecture is one of this package, rather than somebody else's code."""
+        return ":" not in self.architecture and self.architecture != "keras"
+
+    def build(self) -> nn.Module:
+        """The untrained generator, in eval mode: z float [N, z_dim] -> float [N, 3, H, W] in -1..1.
+
+        Raises:
+            CheckpointError: no architecture has that name, or it does not take one of the options.
+        """
+        from checkpoints_index.generators import build_generator
+
+        return build_generator(self.architecture, self.options).eval()
+
+    def expected_weights(self) -> dict[str, Tensor]:
+        """Names, shapes and dtypes of its state dict, as tensors without content.
+
+        Draws no random numbers, so that a seeded training is none the wiser.
+        """
+        import torch
+
+        with torch.random.fork_rng(devices=[]), torch.device("meta" if self.is_ours else "cpu"):
+            weights = self.build().state_dict()
+        return {name: tensor.to("meta") for name, tensor in weights.items()}

@@ -1,0 +1,139 @@
+"""Putting the folders of runs in order again, from what their segments say of themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.storage import segments
+from checkpoints_index.storage.catalogue import (
+    DESCRIPTION,
+    Catalogue,
+    read_description,
+    write_description,
+)
+from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.locks import WriterLock
+from checkpoints_index.upkeep.rewriting import remove_leftovers
+from checkpoints_index.upkeep.verification import verify
+from checkpoints_index.writing.segment_writer import cut_torn_tail
+
+
+class Reindexed(NamedTuple):
+    """What was found in the folder of one run, and what was done there."""
+
+    run: str
+    checkpoints: int
+    damaged: int  # findings of `verify`, which holds all stored bytes against their checksums
+    notes: list[str]  # one for each thing that was put in order, or could not be
+
+
+def reindex(
+    runs_folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Reindexed]:
+    """Put every run below a folder in order; doing it again changes nothing.
+
+    A run without its description gets it from the headers of its segments, a segment without its
+    table gets that, and what killed processes left behind goes. A run that somebody writes to is
+    left alone.
+
+    Args:
+        on_progress: is told how many runs were looked at, of how many.
+    """
+    folders = [path for path in sorted(runs_folder.glob("*/checkpoints")) if _holds_run(path)]
+    found = []
+    for done, folder in enumerate(folders, 1):
+        found.append(_reindex_run(folder.parent.name, folder))
+        on_progress(done, len(folders))
+    return found
+
+
+def _holds_run(folder: Path) -> bool:
+    return (folder / DESCRIPTION).exists() or bool(segments.list_segments(folder))
+
+
+def _reindex_run(run: str, folder: Path) -> Reindexed:
+    notes: list[str] = []
+    try:
+        _put_in_order(run, folder, notes)
+    except CheckpointError as error:
+        notes.append(str(error))
+    except OSError as error:
+        notes.append(f"The folder of run '{run}' could not be put in order: {error}.")
+    checkpoints = damaged = 0
+    with suppress(CheckpointError):  # which stands in the notes
+        catalogue = Catalogue(run, folder)
+        checkpoints = len(catalogue.batches)
+        damaged = sum(finding.reason is not None for finding in verify(catalogue, False, 1.0))
+    return Reindexed(run, checkpoints, damaged, notes)
+
+
+def _put_in_order(run: str, folder: Path, notes: list[str]) -> None:
+    lock = WriterLock(folder, run)
+    try:
+        notes += [
+            f"removed {path.name}, left by a killed process" for path in remove_leftovers(folder)
+        ]
+        if _restore_description(run, folder):
+            notes.append(f"made {DESCRIPTION} anew")
+        cut_torn_tail(run, folder)
+        for path in segments.list_segments(folder):
+            if finish_segment(path):
+                notes.append(f"gave {path.name} its table")
+    finally:
+        lock.release()
+
+
+def finish_segment(path: Path) -> bool:
+    """Give a segment that nobody writes to the table that finishes it; whether it lacked one.
+
+    What follows its last whole record goes: a torn record, or a table that is torn or damaged.
+    """
+    segment = segments.read_segment(path)
+    if segment.description is None or not segment.records:
+        return False
+    header, end = segments.pack_header(segment.description), segment.records[-1].end
+    table = segments.pack_table(header, segment.records, path, end)
+    with path.open("r+b") as file:
+        file.seek(end)
+        if file.read() == table:
+            return False
+        file.truncate(end)
+        file.seek(end)
+        file.write(table)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def _restore_description(run: str, folder: Path) -> bool:
+    """Make a missing or damaged description of a run anew; whether it was.
+
+    Raises:
+        CheckpointError: no segment has a whole header to make it from.
+    """
+    try:
+        read_description(run, folder)
+    except CheckpointError:
+        header = _find_header(folder)
+        if header is None:
+            raise
+        spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
+        promise = Promise(**header["promise"]) if header["promise"] else None
+        write_description(folder, spec, header["storage"], promise)
+        return True
+    return False
+
+
+def _find_header(folder: Path) -> dict[str, Any] | None:
+    """The newest header of this format that is whole."""
+    for path in reversed(segments.list_segments(folder)):
+        description = segments.read_segment(path).description
+        if description is not None and description["format"] == segments.FORMAT:
+            return description
+    return None

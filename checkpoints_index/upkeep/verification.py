@@ -1,0 +1,90 @@
+"""Reading everything back, and telling what is damaged and what that costs."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from checkpoints_index.errors import DamagedCheckpointError
+from checkpoints_index.reading.reader import CheckpointReader
+from checkpoints_index.storage import segments
+from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.segments import Record
+
+
+class Finding(NamedTuple):
+    """What was found at one checkpoint; without a reason it is whole."""
+
+    batch: int
+    path: Path
+    reason: str | None = None
+    readable: bool = True  # whether it can be decoded in spite of it
+
+
+def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
+    """Look at some or all checkpoints, and at what lies between the records.
+
+    Args:
+        deep: decode each, rather than hold its stored bytes against their checksum.
+        share: of the checkpoints that are looked at, chosen at random.
+    """
+    chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), share))
+    reader = CheckpointReader(catalogue)
+    for batch in sorted(chosen):
+        found = examine(reader, catalogue.records[batch], deep)
+        if found.reason is None or _is_as_listed(catalogue, batch):
+            yield found
+        elif batch in catalogue.records:  # it was rewritten while we looked
+            yield examine(reader, catalogue.records[batch], deep)
+    for path in segments.list_segments(catalogue.folder):
+        yield from _examine_rest(reader, catalogue, path)
+
+
+def count_chosen(checkpoints: int, share: float) -> int:
+    """How many checkpoints a share is; at least one, where there is one."""
+    return math.ceil(share * checkpoints)
+
+
+def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:
+    """Whether a checkpoint is still where it was when its run was last looked at."""
+    before = catalogue.records[batch]
+    catalogue.refresh()
+    return catalogue.records.get(batch) == before
+
+
+def examine(reader: CheckpointReader, record: Record, deep: bool = False) -> Finding:
+    """One checkpoint: its stored bytes and, where they have changed, whether it can be read."""
+    damaged = not record.path.exists() or segments.read_payload(record) is None
+    if not deep and not damaged:
+        return Finding(record.batch, record.path)
+    reason = "its bytes have changed" if damaged else None
+    try:
+        reader.integers(record.batch)
+    except DamagedCheckpointError as damage:
+        return Finding(record.batch, record.path, reason or damage.reason, readable=False)
+    return Finding(record.batch, record.path, reason)
+
+
+def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
+    """Headers, hops, and bytes that are no record."""
+    try:
+        segment = segments.scan_segment(path)
+    except FileNotFoundError:
+        return  # thinned away since it was listed
+    if path not in catalogue.descriptions:
+        return  # begun since
+    known = catalogue.records_in(path)
+    first = known[0].batch if known else 0
+    if segment.description is None:
+        readable = catalogue.descriptions.get(path) is not None
+        yield Finding(first, path, "the header of its segment has changed", readable)
+    for record in known:
+        if record.kind == segments.HOP and segments.read_payload(record) is None:
+            yield Finding(record.batch, path, "the bytes of its hop have changed")
+    for offset in segment.lost:
+        batch = max((r.batch for r in known if r.offset <= offset), default=first)
+        reason = f"the bytes from {offset} are no record"
+        yield examine(reader, catalogue.records[batch], deep=True)._replace(reason=reason)

@@ -1,0 +1,303 @@
+"""Keeping checkpoints beside the training step: copied in it, encoded and written here."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.writing.encoder import Encoded, Encoder
+from checkpoints_index.writing.segment_writer import SegmentWriter
+
+QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
+FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 8
+YIELDING = 10  # priority below that of the training step, as `nice` counts
+LOOK_AHEAD_SECONDS = 0.8  # that the first checkpoint waits for the next one
+
+Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # of a state dict
+
+
+class Appender:
+    """A thread that encodes and writes checkpoints in order, with bounded memory.
+
+    Whatever goes wrong there is raised at the next call here. A checkpoint that found no room
+    stays in memory, with those behind it, and every later call tries to write it again.
+    """
+
+    def __init__(self, run: str, spec: GeneratorSpec, encoder: Encoder, writer: SegmentWriter):
+        self._run, self._spec, self._encoder, self._writer = run, spec, encoder, writer
+        self._signature: Signature | None = None
+        self._working = threading.Lock()  # held while the encoder and the writer are in use
+        self._changed = threading.Condition()  # guards all that follows
+        self._waiting: deque[Snapshot] = deque()
+        self._free: list[Snapshot] = []
+        self._snapshots = 0
+        self._unwritten: Encoded | None = None
+        self._error: Exception | None = None
+        self._stuck = self._closing = False
+        self._drainers = 0  # calls that wait for everything to be written
+        torch.get_num_threads()  # settles this thread's number before the other one sets its own
+        self._thread = threading.Thread(target=self._work, name=f"append {run}", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def append(self, batch: int, weights: Mapping[str, Tensor]) -> None:
+        """Copy the weights and return; wait first where too many are still to be written.
+
+        Raises:
+            CheckpointError: the weights are not of this run's generator, or an earlier checkpoint
+                could not be kept. This one was not taken.
+        """
+        self._check(weights)
+        snapshot = self._take_snapshot(weights)
+        snapshot.copy_from(batch, weights)
+        with self._changed:
+            self._waiting.append(snapshot)
+            self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Return when all that was appended is written, or cannot be for now."""
+        with self._changed:
+            self._drainers += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._stuck or self._is_idle())
+            self._drainers -= 1
+
+    def drain(self) -> None:
+        """Return when all that was appended is written.
+
+        Raises:
+            CheckpointError: something of it could not be.
+        """
+        with self._changed:
+            self._try_again()
+            self._drainers += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._error is not None or self._is_idle())
+            self._drainers -= 1
+            self._raise_error()
+
+    def flush(self) -> None:
+        """Return when all that was appended is safely on disk."""
+        self.drain()
+        with self._working:
+            self._writer.sync()
+
+    def begin_anew(self) -> None:
+        """Let the next checkpoint begin a segment of its own."""
+        self.drain()
+        with self._working:
+            self._writer.finish_segment()
+            self._encoder.begin_anew()
+
+    def close(self) -> None:
+        """Write what is left, and end the thread. What cannot be written is lost, and raised."""
+        atexit.unregister(self.close)
+        error = self._drain_whatever_fails()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._encoder.close()
+        self._writer.close()
+        if error is not None:
+            raise error
+
+    def _drain_whatever_fails(self) -> Exception | None:
+        """Write all that can be written; the first thing that went wrong."""
+        first: Exception | None = None
+        while True:
+            try:
+                self.drain()
+                return first
+            except Exception as error:
+                first = first or error
+                if self._stuck:
+                    return first
+
+    def _check(self, weights: Mapping[str, Tensor]) -> None:
+        """Refuse weights that are not those of this run's generator."""
+        given = read_signature(weights)
+        if self._signature is None:
+            expected = read_signature(self._spec.expected_weights())
+            if _shapes(given) != _shapes(expected):
+                raise CheckpointError(_describe_mismatch(self._run, expected, given))
+            self._signature = given
+        elif given != self._signature:
+            raise CheckpointError(_describe_mismatch(self._run, self._signature, given))
+
+    def _take_snapshot(self, weights: Mapping[str, Tensor]) -> Snapshot:
+        with self._changed:
+            self._try_again()
+            self._raise_error()
+            if not self._free and self._snapshots < _most_snapshots(weights):
+                self._snapshots += 1
+                self._free.append(Snapshot(weights))
+            self._changed.wait_for(lambda: self._error is not None or bool(self._free))
+            self._raise_error()
+            return self._free.pop()
+
+    def _try_again(self) -> None:
+        """Let a thread that found no room try once more, and see what became of it."""
+        if self._stuck:
+            self._stuck, self._error = False, None
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._error is not None or self._unwritten is None)
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            error = self._error
+            if not self._stuck:
+                self._error = None
+            raise error
+
+    def _is_idle(self) -> bool:
+        return not self._waiting and self._unwritten is None
+
+    def _work(self) -> None:
+        torch.set_num_threads(1)  # for this thread
+        _yield_to_training()
+        while self._wait_for_work():
+            with self._working:
+                try:
+                    self._advance()
+                except Exception as error:
+                    self._report(error)
+
+    def _wait_for_work(self) -> bool:
+        """Return when there is something to do, or to sync; false when the thread is to end."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closing or not (self._stuck or self._is_idle()),
+                self._writer.sync_due_s,
+            )
+            return not self._closing
+
+    def _advance(self) -> None:
+        """Encode the checkpoint that waits longest, write it, sync what has waited long enough."""
+        if not self._stuck:
+            if self._unwritten is None and self._waiting:
+                self._encode(self._waiting[0])
+            if self._unwritten is not None:
+                self._write(self._unwritten)
+        self._writer.sync_if_due()
+
+    def _encode(self, snapshot: Snapshot) -> None:
+        encoded = None
+        try:
+            following = self._look_ahead() if self._encoder.wants_to_see_next else None
+            encoded = self._encoder.encode(*snapshot.wait(), following)
+        finally:
+            with self._changed:
+                self._waiting.popleft()
+                self._free.append(snapshot)
+                self._unwritten = encoded
+                self._changed.notify_all()
+
+    def _look_ahead(self) -> dict[str, Tensor] | None:
+        """The weights of the checkpoint behind the one that is encoded, if it comes soon."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._waiting) > 1 or self._drainers or self._closing,
+                LOOK_AHEAD_SECONDS,
+            )
+            following = self._waiting[1] if len(self._waiting) > 1 else None
+        return following.wait()[1] if following is not None else None
+
+    def _write(self, encoded: Encoded) -> None:
+        """Write what is not yet written of a checkpoint, and forget each part as it is."""
+        if encoded.header is not None:
+            self._writer.begin_segment(encoded.batch, encoded.header)
+            self._unwritten = encoded = encoded._replace(header=None)
+        while encoded.drafts:
+            self._writer.write(encoded.drafts[0])
+            encoded.drafts.pop(0)
+        with self._changed:
+            self._unwritten = None
+            self._changed.notify_all()
+
+    def _report(self, error: Exception) -> None:
+        if not isinstance(error, CheckpointError):
+            self._encoder.begin_anew()  # who knows what it holds
+        with self._changed:
+            self._error, self._stuck = error, self._unwritten is not None
+            self._changed.notify_all()
+
+
+class Snapshot:
+    """A copy of a state dict on the CPU, in memory that is used again."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self._batch = 0
+        self._device = torch.device("cpu")
+        self._copied: torch.cuda.Event | None = None
+        self._tensors = {
+            name: torch.empty(t.shape, dtype=t.dtype, pin_memory=t.is_cuda)
+            for name, t in weights.items()
+        }
+
+    def copy_from(self, batch: int, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights as they are now; a GPU copies after what it was asked before."""
+        self._batch = batch
+        for name, tensor in weights.items():
+            self._device = tensor.device
+            self._tensors[name].copy_(tensor.detach(), non_blocking=True)
+        if self._device.type == "cuda":
+            self._copied = torch.cuda.Event()
+            self._copied.record(torch.cuda.current_stream(self._device))
+
+    def wait(self) -> tuple[int, dict[str, Tensor], torch.device]:
+        """The batch, its weights once they have arrived, and where they came from."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        return self._batch, self._tensors, self._device
+
+
+def _yield_to_training() -> None:
+    """Let this thread, and those that it starts, use what the training step leaves of the cores."""
+    if sys.platform == "linux":  # where threads have priorities of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), YIELDING)
+
+
+def read_signature(weights: Mapping[str, Tensor]) -> Signature:
+    """Names, shapes and dtypes.
+
+    Raises:
+        CheckpointError: a value is not a tensor.
+    """
+    for name, value in weights.items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"'{name}' in the weights is a {type(value).__name__}, not a tensor. "
+                "Hand over G.state_dict()."
+            )
+    return [(name, tuple(t.shape), t.dtype) for name, t in weights.items()]
+
+
+def _shapes(signature: Signature) -> dict[str, tuple[int, ...]]:
+    return {name: shape for name, shape, _ in signature}
+
+
+def _describe_mismatch(run: str, expected: Signature, given: Signature) -> str:
+    kept = {name: (shape, str(dtype).split(".")[1]) for name, shape, dtype in expected}
+    new = {name: (shape, str(dtype).split(".")[1]) for name, shape, dtype in given}
+    differing = sorted(n for n in kept.keys() | new.keys() if kept.get(n) != new.get(n))
+    name = differing[0] if differing else "the order of the tensors"
+    return (
+        f"These weights do not fit the generator of run '{run}': {name} is "
+        f"{new.get(name, 'missing')}, expected {kept.get(name, 'none')}. "
+        "Another generator needs a run of its own."
+    )
+
+
+def _most_snapshots(weights: Mapping[str, Tensor]) -> int:
+    size_bytes = sum(t.nbytes for t in weights.values())
+    return max(FEWEST_SNAPSHOTS, min(MOST_SNAPSHOTS, QUEUE_BYTES // max(1, size_bytes)))

@@ -1,0 +1,158 @@
+"""Appending records to the segments of one run."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from pathlib import Path
+
+from checkpoints_index.errors import CheckpointError, DiskFullError
+from checkpoints_index.storage import segments
+from checkpoints_index.storage.files import create_whole, truncate
+from checkpoints_index.storage.locks import WriterLock
+from checkpoints_index.storage.segments import Draft, Record
+
+SYNC_RECORDS, SYNC_SECONDS = 64, 0.5  # whichever is first: then what was written is synced
+
+log = logging.getLogger(__name__)
+
+
+class SegmentWriter:
+    """Holds the one right to write to a run, and its open segment."""
+
+    def __init__(self, run: str, folder: Path) -> None:
+        """Take the lock, and cut what a killed writer left behind.
+
+        Raises:
+            CheckpointError: another process is writing to this run.
+        """
+        self._run, self._folder = run, folder
+        self._lock = WriterLock(folder, run)
+        self._file: int | None = None
+        self._path, self._header = folder, b""
+        self._records: list[Record] = []
+        self._size = self._unsynced = 0
+        self._unsynced_since = time.monotonic()
+        cut_torn_tail(run, folder)
+
+    @property
+    def sync_due_s(self) -> float | None:
+        """Seconds until what was written has to be synced; None where all is."""
+        if not self._unsynced:
+            return None
+        return max(0.0, self._unsynced_since + SYNC_SECONDS - time.monotonic())
+
+    def begin_segment(self, first_batch: int, header: bytes) -> None:
+        """Finish the open segment, and put a new one in place.
+
+        Raises:
+            CheckpointError: the disk is full, or does not take the file; nothing has changed.
+        """
+        path = segments.segment_path(self._folder, first_batch)
+        try:
+            self.finish_segment()
+            create_whole(path, header)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise self._failure(first_batch, len(header), error) from error
+        self._path, self._header, self._size, self._records = path, header, len(header), []
+
+    def write(self, draft: Draft) -> None:
+        """Write a record at the end of the open segment.
+
+        Raises:
+            CheckpointError: the disk is full, or does not take it; the file is as it was before.
+        """
+        assert self._file is not None
+        record = draft.at(self._path, self._size)
+        try:
+            self._write(segments.pack_head(record), draft.payload)
+        except OSError as error:
+            raise self._failure(draft.batch, len(draft.payload), error) from error
+        self._records.append(record)
+
+    def sync_if_due(self) -> None:
+        if self._unsynced >= SYNC_RECORDS or self.sync_due_s == 0:
+            self.sync()
+
+    def sync(self) -> None:
+        """Return when everything written is safely on disk.
+
+        Raises:
+            CheckpointError: the disk does not take it.
+        """
+        if self._file is not None and self._unsynced:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise self._failure(self._records[-1].batch, 0, error) from error
+        self._unsynced = 0
+
+    def finish_segment(self) -> None:
+        """Close the open segment with its table; the next record begins another.
+
+        Where there is no room for the table, the segment is whole without it.
+        """
+        if self._file is None:
+            return
+        try:
+            self._write(segments.pack_table(self._header, self._records, self._path, self._size))
+        except OSError as error:
+            log.info("%s: %s is closed without its table: %s", self._run, self._path.name, error)
+        self.sync()
+        os.close(self._file)
+        self._file = None
+
+    def close(self) -> None:
+        try:
+            self.finish_segment()
+        finally:
+            self._lock.release()
+
+    def _write(self, *parts: bytes) -> None:
+        """Append bytes to the open file, all or none."""
+        assert self._file is not None
+        size_bytes = sum(map(len, parts))
+        try:
+            if os.writev(self._file, parts) < size_bytes:
+                raise OSError(errno.ENOSPC, "short write")
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        if not self._unsynced:
+            self._unsynced_since = time.monotonic()
+        self._size += size_bytes
+        self._unsynced += 1
+
+    def _failure(self, batch: int, size_bytes: int, error: OSError) -> CheckpointError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFullError(
+                f"No room for checkpoint {batch} of run '{self._run}' ({size_bytes:,} bytes). All "
+                "checkpoints before it are whole, and it waits in memory. Free some space and "
+                f"go on; or stop the run and thin it out: studio thin {self._run} --every 2"
+            )
+        return CheckpointError(
+            f"Checkpoint {batch} of run '{self._run}' could not be written to "
+            f"{self._path.name}: {error.strerror}. All checkpoints before it are whole. "
+            "Look after the disk, and resume."
+        )
+
+
+def cut_torn_tail(run: str, folder: Path) -> None:
+    """Cut what a killed writer left behind its last whole record, and say so."""
+    paths = segments.list_segments(folder)
+    if not paths:
+        return
+    segment = segments.scan_segment(paths[-1])
+    if segment.description is None and not segment.records:
+        return  # nothing of it is known, least of all where it ends
+    whole_bytes = segment.whole_bytes
+    last = segment.records[-1] if segment.records and not segment.finished else None
+    if last is not None and segments.read_payload(last) is None:
+        whole_bytes = last.offset  # its head reached the disk, its payload did not
+    if whole_bytes < segment.file_bytes:
+        torn = segment.file_bytes - whole_bytes
+        log.warning("%s: cut a torn tail of %d bytes off %s", run, torn, segment.path.name)
+        truncate(segment.path, whole_bytes)

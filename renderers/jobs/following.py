@@ -1,0 +1,70 @@
+"""Films that grow while their run trains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from renderers.files import locked
+from renderers.frames.source import CheckpointSource
+from renderers.jobs.parts import PartFolder
+from renderers.jobs.rendering import Engine, finish, join, keep_plan, render_missing
+from renderers.plan.outputs import Video, output_paths
+from renderers.plan.render_plan import Plan
+from renderers.progress import OnProgress, say_nothing
+
+LOOK_S = 3.0  # between looks whether checkpoints have landed
+
+
+def follow_film(
+    source: CheckpointSource,
+    plan_now: Callable[[], tuple[Plan | None, bool]],
+    folder: Path | str,
+    file: Path | str,
+    engine: Engine,
+    on_progress: OnProgress = say_nothing,
+    look_s: float = LOOK_S,
+) -> list[Video]:
+    """Render what has landed again and again; the film so far can be played at any time.
+
+    Parts are rendered once they are full, and the last one when the run is over. Killed at any
+    moment, the same call goes on where it was.
+
+    Args:
+        plan_now: the plan of all checkpoints so far, None while there are none, and whether no
+            more will come.
+        look_s: seconds between looks.
+
+    Returns:
+        The finished videos; none where the run ended without a checkpoint.
+
+    Raises:
+        RenderError: see `rendering.render_film`.
+    """
+    folder, joined = Path(folder), 0
+    with locked(folder):
+        while True:
+            plan, is_over = plan_now()
+            if is_over:
+                break
+            if plan is not None and len(plan.parts) - 1 > joined:
+                joined = _extend(source, plan, folder, Path(file), engine, on_progress)
+            time.sleep(look_s)
+        return finish(source, plan, folder, file, engine, on_progress) if plan else []
+
+
+def _extend(
+    source: CheckpointSource,
+    plan: Plan,
+    folder: Path,
+    file: Path,
+    engine: Engine,
+    on_progress: OnProgress,
+) -> int:
+    """Render all parts but the last, which is still growing, and join them: how many there are."""
+    plan = keep_plan(folder, plan.of_first(len(plan.parts) - 1))
+    parts = PartFolder(folder / "parts", plan)
+    render_missing(source, parts, parts.missing(), engine, on_progress)
+    join(parts, output_paths(file, plan.labels, plan.options))
+    return len(plan.parts)

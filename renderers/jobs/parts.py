@@ -1,0 +1,169 @@
+"""Parts of a render: short closed videos, one a view, that are either whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from renderers.errors import RenderError
+from renderers.files import read_json, remove_leftovers, write_json
+from renderers.frames.source import CheckpointSource
+from renderers.jobs.device_renderer import Rig, Shot
+from renderers.jobs.recording import recording
+from renderers.pictures.overlay import Overlay
+from renderers.plan.outputs import View, views_of
+from renderers.plan.render_plan import Part, Plan
+from renderers.video.encoders import Encoder
+from renderers.video.film import film
+
+NAME_LENGTH = 24  # of a part: so much of its digest
+
+
+@dataclass(frozen=True)
+class PartFolder:
+    """Knows the names of all parts of a plan. A part is whole when its marker says so.
+
+    The marker holds what its videos were when they were closed: sizes, which are looked at often,
+    and checksums, which are looked at when the parts become a film.
+
+    Names carry the part's digest, so a file cannot be taken for another's, and stays good when
+    the plan grows, or when another part of it changes.
+    """
+
+    folder: Path
+    plan: Plan
+
+    def paths(self, part: Part) -> list[Path]:
+        """One video for each view of the plan."""
+        suffix = self.plan.options.format.part_suffix
+        return [
+            self.folder / f"{self._name(part)}-{view:03d}{suffix}"
+            for view in range(len(views_of(self.plan)))
+        ]
+
+    def is_whole(self, part: Part) -> bool:
+        """Whether all videos of a part are there, as long as they were when they were closed."""
+        marked = read_json(self._marker(part))
+        return marked is not None and marked["sizes"] == _sizes(self.paths(part))
+
+    def mark_whole(self, part: Part) -> None:
+        paths = self.paths(part)
+        marked = {"sizes": _sizes(paths), "sha256": [_checksum(path) for path in paths]}
+        write_json(marked, self._marker(part))
+
+    def missing(self) -> list[Part]:
+        """The parts that are not whole."""
+        return [part for part in self.plan.parts if not self.is_whole(part)]
+
+    def require_unchanged(self) -> None:
+        """See that all parts are what they were when they were closed.
+
+        Raises:
+            RenderError: some are not; they are unmarked, so that they are rendered again.
+        """
+        changed = [part for part in self.plan.parts if not self._is_unchanged(part)]
+        for part in changed:
+            self._marker(part).unlink(missing_ok=True)
+        if changed:
+            raise RenderError(
+                f"{len(changed)} of {len(self.plan.parts)} parts in {self.folder} have changed on "
+                "disk since they were rendered. Give the same command again: it renders them anew."
+            )
+
+    def _is_unchanged(self, part: Part) -> bool:
+        marked = read_json(self._marker(part))
+        return marked is not None and marked["sha256"] == [_checksum(p) for p in self.paths(part)]
+
+    def discard_others(self) -> None:
+        """Delete parts that are not this plan's, and what killed processes left."""
+        if not self.folder.is_dir():
+            return
+        remove_leftovers(self.folder)
+        own = {self._name(part) for part in self.plan.parts}
+        for path in self.folder.iterdir():
+            if path.name[:NAME_LENGTH] not in own:
+                path.unlink(missing_ok=True)
+
+    def _name(self, part: Part) -> str:
+        return part.digest[:NAME_LENGTH]
+
+    def _marker(self, part: Part) -> Path:
+        return self.folder / f"{self._name(part)}.json"
+
+
+def _sizes(paths: list[Path]) -> list[int] | None:
+    """Sizes in bytes; None if a file is not there."""
+    try:
+        return [path.stat().st_size for path in paths]
+    except FileNotFoundError:
+        return None
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class PartRenderer:
+    """Renders any part of a plan on any device. It can be pickled, before its first part."""
+
+    source: CheckpointSource
+    parts: PartFolder
+    rigs: dict[str, Rig] = field(default_factory=dict, init=False)  # what stays on each device
+
+    def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
+        """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
+
+        Args:
+            on_frame: called with the number of frames done so far.
+
+        Raises:
+            RenderError: a checkpoint is missing, or an encoder or the disk fails.
+        """
+        rig = self._rig(device)
+        with closing(rig.shoot(part)) as shots, recording(self._recorders(part)) as put:
+            for shot in shots:
+                put(shot)
+                on_frame(shot.frame - part.first + 1)
+        self.parts.mark_whole(part)
+
+    def _rig(self, device: str) -> Rig:
+        if device not in self.rigs:
+            self.rigs[device] = Rig(self.source, self.parts.plan, device)
+        return self.rigs[device]
+
+    def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
+        plan = self.parts.plan
+        views = views_of(plan)
+        encoder = plan.options.encoder_of(len(views))
+        return [
+            partial(_film_view, view, path=path, plan=plan, encoder=encoder)
+            for view, path in zip(views, self.parts.paths(part), strict=True)
+        ]
+
+
+def _film_view(view: View, shots: Iterator[Shot], path: Path, plan: Plan, encoder: Encoder) -> None:
+    frames = ((frame, plan.number(frame), view.compose(pictures)) for frame, pictures in shots)
+    film(frames, path, plan.options.fps, plan.options.look, overlay_of(view, plan), encoder)
+
+
+def overlay_of(view: View, plan: Plan) -> Overlay | None:
+    """What is written on a view's frames; None for nothing."""
+    wanted, caption = plan.options.overlay, plan.caption
+    if not wanted:
+        return None
+    return Overlay(
+        run=caption.run or None,
+        label=view.label if "label" in wanted and view.point is not None else None,
+        numbers="batch" in wanted,
+        largest=caption.largest,
+        curve=caption.curve,
+        moments=plan.moments,
+        moment_frames=plan.options.fps,
+    )

@@ -1,0 +1,169 @@
+"""Rendering a plan: parts, whole or absent, that become videos when all are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from renderers.errors import RenderError
+from renderers.files import locked, read_json, remove_leftovers, write_json
+from renderers.frames.source import CheckpointSource
+from renderers.jobs.parts import PartFolder, PartRenderer
+from renderers.plan.outputs import Video, output_paths, views_of
+from renderers.plan.render_plan import Part, Plan
+from renderers.progress import OnFrames, OnProgress, say_nothing
+from renderers.video.film import join_parts, require_place
+
+
+class Engine(Protocol):
+    """Renders parts somewhere, such as `workers.render_parts` on some devices."""
+
+    def __call__(
+        self, renderer: PartRenderer, parts: Sequence[Part], *, on_frames: OnFrames
+    ) -> None: ...
+
+
+def render_film(
+    source: CheckpointSource,
+    plan: Plan,
+    folder: Path | str,
+    file: Path | str,
+    engine: Engine,
+    on_progress: OnProgress = say_nothing,
+) -> list[Video]:
+    """Render a plan; killed at any moment, the same call goes on where it was.
+
+    The plan, the parts and the record of the finished videos are kept in folder. A finished
+    render that is asked for again is returned at once, one that another process is rendering
+    is waited for. Parts that a plan has in common with the one before it here are kept.
+
+    Args:
+        source: gives the generators; see `renderers.frames.source`.
+        folder: of this render alone.
+        file: see `renderers.plan.outputs.output_paths`.
+        engine: renders the parts; its word is not the record, the files are.
+        on_progress: called with the number of frames done and of all.
+
+    Returns:
+        The videos, tracks first, then the grid.
+
+    Raises:
+        RenderError: a missing checkpoint, a full disk, a failing encoder, a dead device.
+    """
+    with locked(Path(folder)):
+        return finish(source, plan, Path(folder), file, engine, on_progress)
+
+
+def finish(
+    source: CheckpointSource,
+    plan: Plan,
+    folder: Path,
+    file: Path | str,
+    engine: Engine,
+    on_progress: OnProgress,
+) -> list[Video]:
+    """`render_film` in a folder that is locked already."""
+    paths = output_paths(file, plan.labels, plan.options)
+    for path in paths:
+        require_place(path)
+    videos = _finished_videos(folder, plan, paths)
+    if videos is None:
+        plan = keep_plan(folder, plan)
+        parts = PartFolder(folder / "parts", plan)
+        parts.discard_others()
+        render_missing(source, parts, parts.missing(), engine, on_progress)
+        videos = join(parts, paths)
+        _record(folder, plan, videos)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+    on_progress(len(plan.batches), len(plan.batches))
+    return videos
+
+
+def keep_plan(folder: Path, plan: Plan) -> Plan:
+    """The plan that was begun here if it is the same one, else this one, written down."""
+    begun = read_json(folder / "plan.json") or {}
+    if begun.get("digest") == plan.digest:
+        return Plan.from_json(begun["plan"])
+    (folder / "videos.json").unlink(missing_ok=True)
+    write_json({"digest": plan.digest, "plan": plan.to_json()}, folder / "plan.json")
+    return plan
+
+
+def render_missing(
+    source: CheckpointSource,
+    parts: PartFolder,
+    missing: Sequence[Part],
+    engine: Engine,
+    on_progress: OnProgress,
+) -> None:
+    """Render parts, and see that they are there.
+
+    Raises:
+        RenderError: some are not.
+    """
+    total = len(parts.plan.batches)
+    before = total - sum(len(part.batches) for part in missing)
+    on_progress(before, total)
+    if missing:
+        parts.plan.options.encoder_of(1).prove()
+        renderer = PartRenderer(source, parts)
+
+        def on_frames(done: int, note: str = "") -> None:
+            on_progress(before + done, total, note)
+
+        engine(renderer, missing, on_frames=on_frames)
+    if lacking := [part for part in missing if not parts.is_whole(part)]:
+        raise RenderError(
+            f"{len(lacking)} of {len(missing)} parts were not rendered. The others are kept: give "
+            "the same command again."
+        )
+
+
+def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
+    """Join each view's parts into its video, which must have every frame.
+
+    Raises:
+        RenderError: a part has changed on disk, a frame is missing, or a video cannot be written.
+    """
+    parts.require_unchanged()
+    frames, fps = len(parts.plan.batches), parts.plan.options.fps
+    pieces = list(zip(*(parts.paths(part) for part in parts.plan.parts), strict=True))
+
+    def join_view(path: Path, own: Sequence[Path]) -> None:
+        remove_leftovers(path.parent, path.stem)
+        join_parts(own, path, frames, fps)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each of them waits for an ffmpeg
+        list(pool.map(join_view, paths, pieces))
+    labels = [view.label for view in views_of(parts.plan)]
+    return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
+
+
+def _record(folder: Path, plan: Plan, videos: Sequence[Video]) -> None:
+    listed = [
+        {
+            "path": str(video.path.resolve()),
+            "label": video.label,
+            "frames": video.frames,
+            "size_bytes": video.size_bytes,
+        }
+        for video in videos
+    ]
+    write_json({"digest": plan.digest, "videos": listed}, folder / "videos.json")
+
+
+def _finished_videos(folder: Path, plan: Plan, paths: Sequence[Path]) -> list[Video] | None:
+    """The videos of this plan under these paths, if all are there as they were finished."""
+    record = read_json(folder / "videos.json") or {}
+    if record.get("digest") != plan.digest:
+        return None
+    listed = record["videos"]
+    if [entry["path"] for entry in listed] != [str(path.resolve()) for path in paths]:
+        return None
+    videos = [Video(p, e["label"], e["frames"]) for e, p in zip(listed, paths, strict=True)]
+    sizes = [entry["size_bytes"] for entry in listed]
+    return videos if [video.size_bytes for video in videos] == sizes else None

@@ -1,0 +1,73 @@
+"""Whether a finished video is what its plan says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from renderers.errors import RenderError
+from renderers.files import read_json
+from renderers.plan.render_plan import Plan
+from renderers.video.video_writer import count_frames
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a video should have and has.
+
+    Args:
+        frames: counted by decoding; 0 where it cannot be decoded.
+        reason: what is wrong; None where nothing is.
+    """
+
+    path: Path
+    label: str
+    expected: int
+    frames: int
+    reason: str | None
+
+
+def find_render(renders: Path, file: Path) -> Path:
+    """The folder of the render that made a file.
+
+    Raises:
+        RenderError: none of them did, or it was not finished.
+    """
+    for record in renders.glob("*/videos.json"):
+        if _entry(record.parent, file):
+            return record.parent
+    if not file.exists():
+        raise RenderError(f"There is no video {file}. List what was rendered: studio jobs")
+    raise RenderError(
+        f"No finished render in {renders} made {file}, so there is no plan to compare it with. "
+        "Give the command that began it again: it goes on where it was."
+    )
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of a render."""
+    return Plan.from_json(read_json(folder / "plan.json")["plan"])
+
+
+def verify_video(folder: Path, file: Path) -> Verdict:
+    """Count the frames of a video by decoding, and compare with what was planned."""
+    entry = _entry(folder, file)
+    assert entry is not None, "`find_render` finds the folder that made the file"
+    expected = len(read_plan(folder).batches)
+    try:
+        frames, reason = count_frames(file), None
+    except RenderError as error:
+        frames, reason = 0, str(error)
+    if reason is None and frames != expected:
+        reason = f"it has {frames:,} frames instead of {expected:,}"
+    return Verdict(file, entry["label"], expected, frames, reason)
+
+
+def _entry(folder: Path, file: Path) -> dict | None:
+    """What is recorded of a file; one beside its record may have been moved with it."""
+    file = file.resolve()
+    for entry in (read_json(folder / "videos.json") or {"videos": []})["videos"]:
+        path = Path(entry["path"])
+        if path == file or (file.parent == folder.resolve() and path.name == file.name):
+            return entry
+    return None

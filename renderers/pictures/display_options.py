@@ -1,0 +1,237 @@
+"""What of a picture a film shows, and how large: crop, size, scaling."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from renderers.errors import RenderError
+
+Size = tuple[int, int]  # width, height
+
+WATCHABLE_PX = 512
+LARGEST_PX = 16_383  # a side, as far as WebP goes; the other formats stop there or little later
+LARGEST_SCALE = 64
+NEAREST, LANCZOS = SCALINGS = ("nearest", "lanczos")
+BARS = "0x111214"  # around a picture that has another shape than its video
+
+TO_BT709 = "in_range=full:out_range=tv:out_color_matrix=bt709"
+TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+UNSHARED = {"yuv420p": "yuv444p", "yuv422p10le": "yuv444p10le", "bgr0": "gbrp"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the pictures of a generator are shown.
+
+    Args:
+        crop: x, y, width and height of the part of each picture that is shown, in its pixels;
+            all of it if None.
+        size: width and height of the video. A picture of another shape gets bars.
+        scale: whole factor of enlargement, instead of a size. With neither, small pictures are
+            enlarged until they are watchable.
+        scaling: how pixels become more: `nearest` repeats them, `lanczos` is smooth.
+
+    Raises:
+        RenderError: a value is out of its range, or both a size and a scale are given.
+    """
+
+    crop: tuple[int, int, int, int] | None = None
+    size: Size | None = None
+    scale: int | None = None
+    scaling: str = NEAREST
+
+    def __post_init__(self) -> None:
+        for name in ("crop", "size"):  # JSON knows no tuples
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+        if self.size and self.scale:
+            raise RenderError(f"Size {_text(self.size)} and scale {self.scale}: give one of them.")
+        if self.scaling not in SCALINGS:
+            raise RenderError(f"There is no scaling '{self.scaling}'. Use {' or '.join(SCALINGS)}.")
+        if self.scale is not None and not 1 <= self.scale <= LARGEST_SCALE:
+            raise RenderError(f"scale {self.scale} is out of range: use 1 to {LARGEST_SCALE}.")
+        if self.size and not all(2 <= side <= LARGEST_PX for side in self.size):
+            raise RenderError(f"Size {_text(self.size)} is out of range: use 2 to {LARGEST_PX} px.")
+        if self.crop and (min(self.crop) < 0 or 0 in self.crop[2:]):
+            raise RenderError(f"Crop {_crop_text(self.crop)} has no pixels: use WIDTHxHEIGHT+X+Y.")
+
+    def cut(self, pictures: np.ndarray) -> np.ndarray:
+        """The part that is shown: uint8 [..., H, W, 3] -> a view, uint8 [..., height, width, 3].
+
+        Raises:
+            RenderError: it does not lie in the pictures.
+        """
+        if not self.crop:
+            return pictures
+        x, y, width, height = self.crop
+        given = pictures.shape[-2], pictures.shape[-3]
+        if x + width > given[0] or y + height > given[1]:
+            raise RenderError(
+                f"Crop {_crop_text(self.crop)} reaches out of the picture, which has "
+                f"{_text(given)} px. Choose a part of it."
+            )
+        return pictures[..., y : y + height, x : x + width, :]
+
+    def fit(self, width_px: int, height_px: int, even: bool = True) -> Fit:
+        """Lay out frames of that size (already cut).
+
+        Args:
+            even: the video's sides must be even; see `renderers.video.encoders.Encoder.even`.
+
+        Raises:
+            RenderError: the video would be too large.
+        """
+        picture = width_px, height_px
+        if self.size:
+            video = _rounded_up(self.size, even)
+            return Fit(picture, _fitted(picture, video), video, self.size, self.scaling)
+        scale = self.scale or watchable_scale(height_px)
+        shown = width_px * scale, height_px * scale
+        if max(shown) > LARGEST_PX:
+            raise RenderError(
+                f"The video would be {_text(shown)} px, more than {LARGEST_PX}: choose a smaller "
+                "scale or size, or fewer columns."
+            )
+        return Fit(picture, shown, _rounded_up(shown, even), shown, self.scaling)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture lies in a video.
+
+    Args:
+        picture: its own size.
+        shown: its size once it is scaled. Where it is one less than the video's, which had to
+            become even, the last row or column is repeated; where it is less still, there are bars.
+        video: the size of the video.
+        wanted: the size that the video would have if it did not have to be even.
+    """
+
+    picture: Size
+    shown: Size
+    video: Size
+    wanted: Size
+    scaling: str
+
+    @property
+    def remark(self) -> str | None:
+        """What to tell a person if the video is not as large as wanted."""
+        if self.video == self.wanted:
+            return None
+        return (
+            f"The video is {_text(self.video)} px instead of {_text(self.wanted)}, because its "
+            "format needs even sides."
+        )
+
+    @property
+    def crisp(self) -> bool:
+        """Whether pixels are enlarged to squares."""
+        return self.scaling == NEAREST and self.shown[0] > self.picture[0]
+
+    def filters(self, pixel_format: str) -> str:
+        """Of ffmpeg: rgb24 of the picture's size -> `pixel_format` of the video's, tagged."""
+        padding = self._padding()
+        colours = f":{TO_BT709}" if pixel_format.startswith("yuv") else ""
+        unshared = UNSHARED[pixel_format]
+        if self.crisp:  # the colours are converted in the picture's own size, where it costs least
+            steps = [
+                f"scale=flags=accurate_rnd{colours},format={unshared}",
+                f"scale={self._scaled_to}:flags=neighbor",
+            ]
+        else:
+            kernel = f"flags={self._kernel}+accurate_rnd+full_chroma_int"
+            steps = [f"scale={self._scaled_to}:{kernel}{colours}"]
+        steps += [f"format={unshared}"] if padding else []  # which needs a row or column alone
+        tags = [TAGS] if colours else []
+        return ",".join([*steps, *padding, "setsar=1", f"format={pixel_format}", *tags])
+
+    @property
+    def _scaled_to(self) -> str:
+        return f"{self.shown[0]}:{self.shown[1]}"
+
+    @property
+    def _kernel(self) -> str:
+        if self.shown == self.picture:
+            return "bicubic"
+        return "lanczos" if self.scaling == LANCZOS else "area"
+
+    def _padding(self) -> list[str]:
+        """Filters that make the picture as large as its video."""
+        right, bottom = (v - s for v, s in zip(self.video, self.shown, strict=True))
+        width, height = self.video
+        if not right and not bottom:
+            return []
+        if self.video == _rounded_up(self.shown, even=True):
+            smear = f"fillborders=right={right}:bottom={bottom}:mode=smear"
+            return [f"pad={width}:{height}", smear]
+        return [f"pad={width}:{height}:{right // 2}:{bottom // 2}:color={BARS}"]
+
+
+def watchable_scale(height_px: int, least_px: int = WATCHABLE_PX) -> int:
+    """The whole factor by which a small picture is enlarged: 64 px -> 8, 512 px or more -> 1.
+
+    It is even where it is not 1, so that each pixel covers whole chroma samples of `yuv420p` and
+    keeps its colour exactly.
+    """
+    if height_px >= least_px:
+        return 1
+    return 2 * -(-least_px // (2 * height_px))
+
+
+def parse_size(text: str) -> Size:
+    """Read a size.
+
+    Raises:
+        RenderError: it is none.
+
+    Example:
+        >>> parse_size("1920x1080"), parse_size("512")
+        ((1920, 1080), (512, 512))
+    """
+    found = re.fullmatch(r"(\d+)(?:[x×](\d+))?", text.strip().lower())
+    if not found:
+        raise RenderError(f"'{text}' is not a size: write 1920x1080, or 512 for a square.")
+    return int(found[1]), int(found[2] or found[1])
+
+
+def parse_crop(text: str) -> tuple[int, int, int, int]:
+    """Read the part of a picture that is shown, as x, y, width, height.
+
+    Raises:
+        RenderError: it is none.
+
+    Example:
+        >>> parse_crop("256x192+10+20")
+        (10, 20, 256, 192)
+    """
+    found = re.fullmatch(r"(\d+)[x×](\d+)\+(\d+)\+(\d+)", text.strip().lower())
+    if not found:
+        raise RenderError(f"'{text}' is not a crop: write WIDTHxHEIGHT+X+Y, such as 256x256+10+20.")
+    width, height, x, y = map(int, found.groups())
+    return x, y, width, height
+
+
+def _rounded_up(size: Size, even: bool) -> Size:
+    return (size[0] + size[0] % 2, size[1] + size[1] % 2) if even else size
+
+
+def _fitted(picture: Size, box: Size) -> Size:
+    """The largest size of the picture's shape in a box; a last pixel to its edge is stretched."""
+    factor = min(box[0] / picture[0], box[1] / picture[1])
+    width, height = (
+        side if side - length * factor < 2 else max(1, round(length * factor))
+        for length, side in zip(picture, box, strict=True)
+    )
+    return width, height
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _crop_text(crop: tuple[int, int, int, int]) -> str:
+    x, y, width, height = crop
+    return f"{width}x{height}+{x}+{y}"

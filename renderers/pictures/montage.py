@@ -1,0 +1,131 @@
+"""(generators, latent points) -> one picture: points, checkpoints, or the cross of both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from latent.points import LatentPoint
+from renderers.errors import RenderError
+from renderers.files import make_folder
+from renderers.frames.frame_renderer import FrameRenderer
+from renderers.frames.source import CheckpointSource, stream_exactly
+from renderers.pictures.picture_file import save_picture
+from renderers.pictures.sheets import Sheet, grid_columns
+from renderers.progress import OnProgress, say_nothing
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+CHUNK = 64  # points rendered before they are put in their places
+STRIP = 8  # the most pictures in a row before a sheet has several
+READABLE_PX = 128  # smaller pictures are enlarged, to this at most
+LARGEST_PX = 256  # larger pictures are made smaller where no scale is given
+LARGEST_SCALE = 64
+QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Montage:
+    """A finished sheet, and how many pictures it has down and across."""
+
+    path: Path
+    rows: int
+    columns: int
+
+
+def render_montage(
+    source: CheckpointSource,
+    points: Sequence[LatentPoint],
+    batches: Sequence[int],
+    path: Path | str,
+    *,
+    columns: int | None = None,
+    scale: int | None = None,
+    title: str = "",
+    footer: str = "",
+    device: str = "cpu",
+    on_progress: OnProgress = say_nothing,
+) -> Montage:
+    """Draw each point at each batch, in one pass: points down, batches across.
+
+    Many points at one batch, and one point over batches, fill a sheet row by row instead.
+
+    Args:
+        path: FILE.png or FILE.jpg.
+        columns: of a sheet that is filled row by row; a strip or the squarest if None.
+        scale: whole factor of enlargement; if None, small pictures are enlarged to be readable
+            and large ones made smaller.
+        title, footer: a line above and one below.
+        on_progress: called with the number of pictures done and of all.
+
+    Raises:
+        RenderError: nothing to draw, an option out of range, a missing checkpoint, a sheet too
+            large to be looked at, or a file that cannot be written.
+    """
+    path = _checked_path(Path(path))
+    labels = _lay_out([point.label for point in points], batches, columns)
+    total = len(points) * len(batches)
+    z = torch.stack([point.z for point in points])
+    renderer, sheet = FrameRenderer(), None
+    for j, (_, G) in enumerate(stream_exactly(source, batches, device)):
+        for i, frame in enumerate(_render(renderer, G, z)):
+            if sheet is None:
+                height, width = _cell_size(frame, scale)
+                sheet = Sheet(
+                    height_px=height, width_px=width, title=title, footer=footer, **labels
+                )
+            sheet.add(i * len(batches) + j, frame)
+            on_progress(j * len(points) + i + 1, total)
+    assert sheet is not None
+    save_picture(sheet.picture, path, QUALITY)
+    return Montage(path, labels["rows"], labels["columns"])
+
+
+def _checked_path(path: Path) -> Path:
+    if path.suffix.lower() not in SUFFIXES:
+        raise RenderError(f"Cannot write a sheet as '{path.name}': use {', '.join(SUFFIXES)}.")
+    make_folder(path.parent)
+    return path
+
+
+def _lay_out(points: Sequence[str], batches: Sequence[int], columns: int | None) -> dict[str, Any]:
+    """Rows, columns and labels, as `Sheet` takes them."""
+    if not points or not batches:
+        raise RenderError(f"Nothing to draw: {len(points)} points and {len(batches)} checkpoints.")
+    numbers = [f"{batch:,}" for batch in batches]
+    if len(points) > 1 and len(batches) > 1:
+        if columns is not None:
+            raise RenderError(
+                "Columns are of a sheet of one point or of one batch; in one of "
+                f"{len(points)} points at {len(batches)} batches, each batch has its own."
+            )
+        size = {"rows": len(points), "columns": len(batches)}
+        return {**size, "row_labels": points, "column_labels": numbers}
+    captions = points if len(batches) == 1 else numbers
+    count = len(captions)
+    if columns is not None and columns < 1:
+        raise RenderError(f"A sheet of {columns} columns has no room: use 1 or more.")
+    columns = min(columns or (count if count <= STRIP else grid_columns(count)), count)
+    return {"rows": math.ceil(count / columns), "columns": columns, "captions": captions}
+
+
+def _render(renderer: FrameRenderer, G: nn.Module, z: Tensor) -> Iterator[np.ndarray]:
+    for chunk in z.split(CHUNK):
+        yield from renderer.render(G, chunk)
+
+
+def _cell_size(frame: np.ndarray, scale: int | None) -> tuple[int, int]:
+    """Height and width that pictures like this one have on the sheet."""
+    height, width, _ = frame.shape
+    if scale is None and height > LARGEST_PX:
+        return LARGEST_PX, max(1, width * LARGEST_PX // height)
+    scale = max(1, READABLE_PX // height) if scale is None else scale
+    if not 1 <= scale <= LARGEST_SCALE:
+        raise RenderError(f"Scale {scale} is out of range: use 1 to {LARGEST_SCALE}.")
+    return height * scale, width * scale

@@ -1,0 +1,87 @@
+"""The videos of a time-lapse: what each shows and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from renderers.pictures.sheets import arrange_grid
+from renderers.plan.options import RenderOptions
+from renderers.plan.render_plan import Plan
+from renderers.video.formats import Format, format_of
+
+GRID = "grid"
+
+
+@dataclass(frozen=True)
+class Video:
+    """A finished video: its label is a latent point's, or `grid`."""
+
+    path: Path
+    label: str
+    frames: int
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Of the file, or of all numbered pictures; None if they are not there."""
+        files = self.path.parent.glob("*") if format_of(self.path).numbered else [self.path]
+        sizes = [file.stat().st_size for file in files if file.is_file()]
+        return sum(sizes) if sizes else None
+
+
+@dataclass(frozen=True)
+class View:
+    """What one video shows of the pictures of all points: one of them, or (None) a grid of all."""
+
+    label: str
+    point: int | None
+    columns: int | None = None
+
+    def compose(self, pictures: np.ndarray) -> np.ndarray:
+        """uint8 [points, height, width, 3] -> one frame, uint8 [height, width, 3]."""
+        if self.point is None:
+            return arrange_grid(pictures, self.columns)
+        return pictures[self.point]
+
+
+def views_of(plan: Plan) -> list[View]:
+    """The videos of a plan, in the order of `output_paths`."""
+    options = plan.options
+    points = [View(label, i) for i, label in enumerate(plan.labels)] if options.points else []
+    return [*points, View(GRID, None, options.columns)] if options.grid else points
+
+
+def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
+    """Where videos go: `FILE-LABEL.mp4` for each point, and the grid, if any, as `FILE.mp4`.
+
+    Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
+
+    Raises:
+        RenderError: file is not of the format.
+
+    Example:
+        >>> [str(path) for path in output_paths("city.mp4", ["1.2"], RenderOptions(grid=True))]
+        ['city-1.2.mp4', 'city.mp4']
+    """
+    file = Path(file)
+    format_of(file, options.format.codec)
+    named = [_labelled(file, _plain(label)) for label in labels] if options.points else []
+    return [*named, file] if options.grid else named
+
+
+def default_file(folder: Path, name: str, form: Format) -> Path:
+    """Where a film goes in a folder if nobody says."""
+    return folder / name / f"%06d{form.suffix}" if form.numbered else folder / (name + form.suffix)
+
+
+def _labelled(file: Path, label: str) -> Path:
+    if format_of(file).numbered:
+        return file.parent.with_name(f"{file.parent.name}-{label}") / file.name
+    return file.with_name(f"{file.stem}-{label}{file.suffix}")
+
+
+def _plain(label: str) -> str:
+    return label.replace("/", "-").replace("\\", "-").replace("\0", "-")

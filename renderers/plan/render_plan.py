@@ -1,0 +1,282 @@
+"""What a render will be, decided before it starts: frames, options, parts, digests.
+
+A film is a list of frames. Frame k shows the checkpoint `batches[k]` along every *track*: a latent
+point that stays where it is, or one that moves from frame to frame. A time-lapse has points that
+stay and checkpoints that pass, an interpolation the other way round, and a key-framed path moves
+both; all of them are cut into parts, resumed and shared among devices alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latent.points import LatentPoint
+from renderers.errors import RenderError
+from renderers.plan.options import RenderOptions
+
+FORMAT = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What one video follows: float32 [z_dim] stays, [frames, z_dim] has a place for each frame."""
+
+    label: str
+    z: Tensor
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What films may show beside pictures.
+
+    Args:
+        numbers: the batch number of each frame; where a checkpoint is missing and the one before
+            is held, it is not the checkpoint's own. Empty: that of the checkpoint.
+        run: its name.
+        curve: a value for each frame, such as a loss.
+        largest: number that there has to be room for.
+        events: (batch, text) of what happened to the run, by ascending batches.
+    """
+
+    numbers: tuple[int, ...] = ()
+    run: str = ""
+    curve: tuple[float, ...] = ()
+    largest: int = 0
+    events: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of frames that is rendered in one go.
+
+    Args:
+        first: its first frame, counted in the film.
+        batches: the checkpoint of each of its frames.
+        digest: of all that shows in it: equal digests, equal frames, whatever the film is.
+    """
+
+    first: int
+    batches: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A render, fixed. Equal digests give the same videos, frame by frame.
+
+    Args:
+        batches: one a frame.
+        labels: of the tracks.
+        z_bytes: of each track, float32 little-endian, for one place or for one a frame.
+        weights: of each frame, what stands for its checkpoint's weights; the caller's.
+        cuts: the frames with which parts begin, the first 0. They are not in the digest: a plan
+            that is taken up again keeps the cuts it has.
+    """
+
+    batches: tuple[int, ...]
+    labels: tuple[str, ...]
+    z_bytes: tuple[bytes, ...]
+    z_dim: int
+    options: RenderOptions
+    weights: tuple[str, ...]
+    caption: Caption
+    cuts: tuple[int, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of all that shows in a frame."""
+        return self._digest(0, len(self.batches))
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        ends = [*self.cuts[1:], len(self.batches)]
+        return [
+            Part(first, self.batches[first:end], self._digest(first, end))
+            for first, end in zip(self.cuts, ends, strict=True)
+        ]
+
+    def of_first(self, count: int) -> Plan:
+        """The film of the first parts alone; its parts are theirs."""
+        frames = self.parts[count].first
+        caption = replace(self.caption, numbers=self.caption.numbers[:frames])
+        return replace(
+            self,
+            batches=self.batches[:frames],
+            weights=self.weights[:frames],
+            caption=caption,
+            cuts=self.cuts[:count],
+        )
+
+    def z(self, first: int, end: int) -> Tensor:
+        """Where the tracks are in some frames: float32 [end - first, tracks, z_dim]."""
+        return torch.stack([places[first:end] for places in self._places], dim=1)
+
+    @cached_property
+    def stays(self) -> bool:
+        """Whether no track moves, so that a checkpoint looks the same in all of its frames."""
+        return all(len(z_bytes) == 4 * self.z_dim for z_bytes in self.z_bytes)
+
+    def number(self, frame: int) -> int:
+        """The batch number that a frame shows."""
+        return self.caption.numbers[frame] if self.caption.numbers else self.batches[frame]
+
+    @cached_property
+    def moments(self) -> tuple[tuple[int, str], ...]:
+        """The events as (frame, text): the first frame that is as far as the event's batch.
+
+        Those outside the film are left out, and all where batches do not ascend.
+        """
+        numbers = self.caption.numbers or self.batches
+        if not _ascends(numbers):
+            return ()
+        return tuple(
+            (bisect_left(numbers, batch), text)
+            for batch, text in self.caption.events
+            if numbers[0] <= batch <= numbers[-1]
+        )
+
+    @cached_property
+    def _places(self) -> list[Tensor]:
+        """Where each track is in every frame, float32 [frames, z_dim]."""
+        return [
+            torch.frombuffer(bytearray(z_bytes), dtype=torch.float32)
+            .reshape(-1, self.z_dim)
+            .expand(len(self.batches), -1)
+            for z_bytes in self.z_bytes
+        ]
+
+    def _digest(self, first: int, end: int) -> str:
+        caption = {**asdict(self.caption), "numbers": self.caption.numbers[first:end]}
+        del caption["events"]
+        shown = {
+            "format": FORMAT,
+            "options": self.options.shown(),
+            "batches": self.batches[first:end],
+            "labels": self.labels,
+            "weights": self.weights[first:end],
+            "caption": caption,
+            "first": first if self.caption.curve else 0,
+        }
+        if moments := self._moments_seen(first, end):
+            shown["moments"] = moments
+        digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
+        for z_bytes in self.z_bytes:
+            size = 4 * self.z_dim
+            digest.update(z_bytes if len(z_bytes) == size else z_bytes[first * size : end * size])
+        return digest.hexdigest()
+
+    def _moments_seen(self, first: int, end: int) -> list[tuple[int, str]]:
+        """Those that show in some frames, counted from the first of them."""
+        if self.caption.curve:  # which has a mark for each
+            return list(self.moments)
+        return [
+            (frame - first, text)
+            for frame, text in self.moments
+            if first - self.options.fps < frame < end
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "format": FORMAT,
+            "z_bytes": [base64.b64encode(z).decode() for z in self.z_bytes],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Plan:
+        caption = {**document["caption"]}
+        for name in ("numbers", "curve"):  # JSON knows no tuples
+            caption[name] = tuple(caption[name])
+        caption["events"] = tuple((batch, text) for batch, text in caption.get("events", ()))
+        return cls(
+            tuple(document["batches"]),
+            tuple(document["labels"]),
+            tuple(base64.b64decode(z) for z in document["z_bytes"]),
+            document["z_dim"],
+            RenderOptions.from_json(document["options"]),
+            tuple(document["weights"]),
+            Caption(**caption),
+            tuple(document["cuts"]),
+        )
+
+
+def make_plan(
+    tracks: Sequence[LatentPoint | Track],
+    batches: Sequence[int],
+    options: RenderOptions,
+    *,
+    weights: Sequence[str] = (),
+    caption: Caption | None = None,
+    borders: Iterable[int] = (),
+) -> Plan:
+    """Plan a film.
+
+    Args:
+        tracks: points that stay, or tracks with a place for each of the batches.
+        batches: the checkpoint of each frame.
+        weights: what stands for each frame's weights, so that a changed checkpoint is noticed.
+        borders: batches at which reading may begin cheaply, such as segments' first ones; parts
+            are cut there where they can be.
+
+    Raises:
+        RenderError: no tracks, no batches, two tracks of one label, or of different sizes.
+    """
+    if not tracks or not batches:
+        raise RenderError(
+            f"Nothing to render: {len(tracks)} points and {len(batches)} checkpoints."
+        )
+    labels = tuple(track.label for track in tracks)
+    if twice := [label for label, count in Counter(labels).items() if count > 1]:
+        raise RenderError(f"Latent point {twice[0]} is there twice: name each point once.")
+    sizes = {track.z.shape[-1] for track in tracks}
+    if len(sizes) > 1:
+        raise RenderError("The latent points have different lengths: take all from one run.")
+    options.format.require_fit(len(batches), options.fps)
+    if any(track.z.ndim == 2 and len(track.z) != len(batches) for track in tracks):
+        raise ValueError("a track that moves needs a place for each frame")
+    return Plan(
+        tuple(batches),
+        labels,
+        tuple(track.z.detach().cpu().float().numpy().tobytes() for track in tracks),
+        sizes.pop(),
+        options,
+        tuple(weights) or ("",) * len(batches),
+        caption or Caption(largest=max(batches)),
+        cut_parts(batches, borders, options.part_frames),
+    )
+
+
+def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> tuple[int, ...]:
+    """The frames with which parts begin: at the last border within reach, else when one is full.
+
+    Example:
+        >>> cut_parts(range(10), [0, 3, 7], longest=4)
+        (0, 3, 7)
+        >>> cut_parts(range(10), [], longest=4)
+        (0, 4, 8)
+    """
+    positions = [0]
+    if _ascends(batches):
+        positions = sorted({0, *(bisect_left(batches, border) for border in borders)})
+    cuts = [0]
+    while len(batches) - cuts[-1] > longest:
+        full = cuts[-1] + longest
+        border = positions[bisect_right(positions, full) - 1]
+        cuts.append(border if border > cuts[-1] else full)
+    return tuple(cuts)
+
+
+def _ascends(numbers: Sequence[int]) -> bool:
+    return all(before <= after for before, after in pairwise(numbers))

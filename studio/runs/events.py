@@ -1,0 +1,53 @@
+"""What happened to a run, at which batch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from studio.workspace.database import open_database
+from studio.workspace.paths import Workspace
+
+KINDS = (
+    *("started", "resumed", "stopped", "finished", "failed"),
+    *("changed", "paused", "continued", "saved", "rolled_back", "alarm"),
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    run: str
+    batch: int | None
+    kind: str  # one of KINDS
+    text: str
+    created_at: float
+
+
+def record_event(workspace: Workspace, run: str, batch: int | None, kind: str, text: str) -> None:
+    with open_database(workspace.database) as db:
+        db.execute(
+            "INSERT INTO events (run, batch, kind, text, created_at) VALUES (?, ?, ?, ?, ?)",
+            (run, batch, kind, text, time.time()),
+        )
+
+
+def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event]:
+    """The newest events of a run, newest first."""
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT run, batch, kind, text, created_at FROM events WHERE run = ? "
+            "ORDER BY id DESC LIMIT ?",
+            (run, newest),
+        ).fetchall()
+    return [Event(**dict(row)) for row in rows]
+
+
+def is_paused(workspace: Workspace, run: str) -> bool:
+    """Whether the last that was heard of a run is that it waits."""
+    with open_database(workspace.database) as db:
+        row = db.execute(
+            "SELECT kind FROM events WHERE run = ? AND kind IN "
+            "('paused', 'continued', 'started', 'resumed') ORDER BY id DESC LIMIT 1",
+            (run,),
+        ).fetchone()
+    return row is not None and row["kind"] == "paused"

@@ -1,0 +1,199 @@
+"""How large a run will become, and at which batch the disk is full.
+
+Before a run begins, a model of bytes says so, measured on a DCGAN-64 of 3.58 M parameters. As soon
+as there are checkpoints, what they take and how fast they come says it better.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.segments import HOP, RECORD_HEAD_BYTES
+from studio.workspace.quantities import format_bytes
+
+if TYPE_CHECKING:
+    from studio.runs.config import TrainingConfig
+
+EXACT_BYTES = 2.26  # a weight; float32 has 4
+SMALL_TENSOR = 1024  # elements; these, and vectors, stay exact under visual storage
+VISUAL_BITS = 0.655  # a weight of a large tensor, keys included,
+AT_LEARNING_RATE, RATE_POWER = 2e-4, 0.62  # at this learning rate
+AT_QUALITY, QUALITY_POWER = 0.1, 0.55  # and this rms difference of pictures
+YOUNG_TIMES, YOUNG_BATCHES = 3, 500  # bits at batch b are 1 + 3 / (1 + b / 500) times as many
+AVERAGED = 1 / 3  # how far an average of weights moves beside them, which counts as a rate would
+
+RECENT_CHECKPOINTS = 256  # that say how large the next ones will be
+RECENT_BATCHES = 100  # that say how fast they come
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Checkpoints up to a wanted batch, beside the room that there is.
+
+    `reached` is the last batch so far; `batches_per_s` is None where nobody knows.
+    """
+
+    bytes_per_batch: float
+    reached: int
+    wanted: int
+    free_bytes: int
+    batches_per_s: float | None = None
+
+    @property
+    def needed_bytes(self) -> float:
+        return max(0, self.wanted - self.reached) * self.bytes_per_batch
+
+    @property
+    def fits(self) -> bool:
+        return self.needed_bytes <= self.free_bytes
+
+    @property
+    def full_at(self) -> int:
+        """The first batch that there is no room for."""
+        return self.reached + 1 + int(self.free_bytes / max(self.bytes_per_batch, 1))
+
+    @property
+    def full_in_s(self) -> float | None:
+        """Seconds until then at this pace."""
+        if not self.batches_per_s:
+            return None
+        return (self.full_at - self.reached) / self.batches_per_s
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "bytes_per_batch": round(self.bytes_per_batch),
+            "free_bytes": self.free_bytes,
+            "wanted_batches": self.wanted,
+            "fits": self.fits,
+            "full_at_batch": self.full_at,
+            "full_in_s": None if self.full_in_s is None else round(self.full_in_s),
+        }
+
+
+def estimate_bytes(shapes: Sequence[Sequence[int]], config: TrainingConfig, storage: str) -> float:
+    """About what one checkpoint will take, on average over the run.
+
+    Args:
+        shapes: of the generator's tensors.
+    """
+    sizes = [(math.prod(shape), len(shape)) for shape in shapes]
+    if storage == "exact":
+        return EXACT_BYTES * sum(size for size, _ in sizes)
+    large = sum(size for size, dims in sizes if size >= SMALL_TENSOR and dims >= 2)
+    small = sum(size for size, _ in sizes) - large
+    rate = config.learning_rate_g * (AVERAGED if config.ema else 1)
+    bits = VISUAL_BITS * (rate / AT_LEARNING_RATE) ** RATE_POWER
+    bits *= (AT_QUALITY / config.quality) ** QUALITY_POWER
+    bits *= 1 + YOUNG_TIMES * math.log1p(config.batches / YOUNG_BATCHES) * (
+        YOUNG_BATCHES / config.batches
+    )
+    return large * bits / 8 + small * EXACT_BYTES
+
+
+def forecast_launch(config: TrainingConfig, storage: str, folder: Path) -> Forecast:
+    """What a run will take that has not begun.
+
+    Args:
+        folder: on the disk that it will be kept on.
+
+    Raises:
+        StudioError: there is no such generator.
+    """
+    each = estimate_bytes(_shapes(config), config, storage)
+    return Forecast(each, 0, config.batches, free_bytes(folder))
+
+
+def describe_launch(config: TrainingConfig, storage: str, folder: Path) -> tuple[str, str]:
+    """The forecast in words, and a warning where it will not fit, else nothing."""
+    forecast = forecast_launch(config, storage, folder)
+    text = (
+        f"By estimate {format_bytes(forecast.bytes_per_batch)} a batch: {forecast.wanted:,} "
+        f"batches take {format_bytes(forecast.needed_bytes)} of the "
+        f"{format_bytes(forecast.free_bytes)} that are free."
+    )
+    if storage == "exact":
+        visual = forecast_launch(config, "visual", folder)
+        text += (
+            f" Visual storage would take {format_bytes(visual.bytes_per_batch)} a batch, "
+            f"{format_bytes(visual.needed_bytes)} in all."
+        )
+    return text, "" if forecast.fits else warn(forecast)
+
+
+def forecast_growth(
+    catalogue: Catalogue, metrics: Sequence[dict[str, Any]], wanted: int
+) -> Forecast | None:
+    """What a run will take that is training; None before there is enough to tell.
+
+    Args:
+        metrics: of the batches so far, of which each says how many seconds it took.
+        wanted: the batch that it is trained to.
+    """
+    each = recent_bytes(catalogue)
+    seconds = sum(entry.get("seconds", 0.0) for entry in metrics[-RECENT_BATCHES:])
+    if each is None or not seconds:
+        return None
+    pace = len(metrics[-RECENT_BATCHES:]) / seconds
+    free = free_bytes(catalogue.folder)
+    return Forecast(each, catalogue.batches[-1], wanted, free, pace)
+
+
+def describe_growth(forecast: Forecast) -> str:
+    """The live forecast in a sentence."""
+    if not forecast.fits and forecast.full_in_s is not None:
+        return (
+            f"At this pace the disk is full at batch {forecast.full_at:,}, "
+            f"in about {rough_duration(forecast.full_in_s)}."
+        )
+    return (
+        f"Room for all {forecast.wanted:,} batches: {format_bytes(forecast.needed_bytes)} more, "
+        f"of {format_bytes(forecast.free_bytes)} that are free."
+    )
+
+
+def warn(forecast: Forecast) -> str:
+    return (
+        f"The disk will be full at batch {forecast.full_at:,} of {forecast.wanted:,}: make room "
+        "before, or thin runs that are there (studio thin RUN --every 2)."
+    )
+
+
+def recent_bytes(catalogue: Catalogue) -> float | None:
+    """Bytes of a checkpoint, keys and all, over the newest segments; None before there are any."""
+    size_bytes = count = 0
+    for path in sorted(catalogue.descriptions, reverse=True):
+        records = catalogue.records_in(path)
+        size_bytes += sum(RECORD_HEAD_BYTES + record.payload_bytes for record in records)
+        count += sum(record.kind != HOP for record in records)
+        if count >= RECENT_CHECKPOINTS:
+            break
+    return size_bytes / count if count else None
+
+
+def free_bytes(folder: Path) -> int:
+    """Room on the disk of a folder, which need not be there yet."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def rough_duration(seconds: float) -> str:
+    """40 minutes, 5 hours, 3 days."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:,.0f} {unit}s"
+    return "a minute"
+
+
+def _shapes(config: TrainingConfig) -> list[tuple[int, ...]]:
+    """Of the generator's tensors; nothing is allocated for them."""
+    import torch
+
+    with torch.device("meta"):
+        G = config.generator_spec().build()
+    return [tuple(tensor.shape) for tensor in G.state_dict().values()]

@@ -1,0 +1,119 @@
+"""Which batches a person means."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from checkpoints_index.errors import name_some
+from studio.workspace.errors import StudioError
+
+MOST_GAPS_NAMED = 5
+Missing = Literal["refuse", "skip", "hold"]
+
+
+class Choice(NamedTuple):
+    """Frames along training: the batch that each is asked for, and the checkpoint it shows."""
+
+    numbers: list[int]
+    batches: list[int]
+
+
+def choose_batches(
+    kept: Sequence[int], text: str, run: str, skip_missing: bool = False
+) -> list[int]:
+    """The batches that a person means.
+
+    Args:
+        kept: ascending, those that have a checkpoint.
+        text: empty for all, `FROM:TO` or `FROM:TO:STEP` (half-open, as in Python), or `1,50,200`.
+            A range is cut to what lies between the first and the last checkpoint.
+        skip_missing: leave out those that have no checkpoint, rather than refuse.
+
+    Raises:
+        StudioError: it cannot be read, selects nothing, or some have no checkpoint.
+
+    Example:
+        >>> choose_batches([1, 2, 3, 4, 5], "0:5:2", "city")
+        [2, 4]
+    """
+    return choose_frames(kept, text, run, "skip" if skip_missing else "refuse").batches
+
+
+def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "refuse") -> Choice:
+    """The batches that a person means, and the checkpoint that stands for each.
+
+    Args:
+        kept, text: see `choose_batches`.
+        missing: what becomes of a batch without a checkpoint. `hold` shows the one before it.
+
+    Raises:
+        StudioError: see `choose_batches`.
+
+    Example:
+        >>> choose_frames([1, 2, 5], "1:6", "city", "hold")
+        Choice(numbers=[1, 2, 3, 4, 5], batches=[1, 2, 2, 2, 5])
+    """
+    last = last_batch(kept, run)
+    text = text.strip() or (":" if missing == "hold" else "")
+    wanted = _parse_batches(text, kept[0], last) if text else list(kept)
+    there = set(kept)
+    if missing == "refuse":
+        _refuse_gaps([batch for batch in wanted if batch not in there], run)
+    if missing == "hold":
+        numbers = [batch for batch in wanted if kept[0] <= batch <= last]
+    else:
+        numbers = [batch for batch in wanted if batch in there]
+    if not numbers:
+        raise StudioError(
+            f"No checkpoint of run '{run}' lies in '{text}': it has {kept[0]} to {last}."
+        )
+    return Choice(numbers, [kept[bisect_right(kept, batch) - 1] for batch in numbers])
+
+
+def last_batch(kept: Sequence[int], run: str) -> int:
+    """The newest batch that has a checkpoint."""
+    if not kept:
+        raise StudioError(f"Run '{run}' has no checkpoints yet. Train it first.")
+    return kept[-1]
+
+
+def nearest_batch(kept: Sequence[int], batch: float) -> int:
+    """The checkpoint that is nearest to a batch, which may lie between two."""
+    after = min(max(1, bisect_right(kept, batch)), len(kept) - 1)
+    return min(kept[max(0, after - 1) : after + 1], key=lambda there: abs(there - batch))
+
+
+def _refuse_gaps(gaps: Sequence[int], run: str) -> None:
+    if gaps:
+        named = name_some(list(map(str, gaps)), MOST_GAPS_NAMED)
+        raise StudioError(
+            f"Run '{run}' has no checkpoint {named}. Leave them out: --skip-missing. Show "
+            f"the one before: --hold-missing. See what there is: studio checkpoints {run}"
+        )
+
+
+def _parse_batches(text: str, first: int, last: int) -> list[int]:
+    """The numbers that a text names, cut to first..last; ranges are never laid out beyond."""
+    listed = ":" not in text
+    try:
+        numbers = [
+            int(part) if part.strip() else None for part in text.split("," if listed else ":")
+        ]
+    except ValueError:
+        raise StudioError(_batches_hint(text)) from None
+    if any(number is not None and number < 0 for number in numbers):
+        raise StudioError(_batches_hint(text))
+    if listed:
+        return sorted({number for number in numbers if number is not None})
+    if len(numbers) > 3 or numbers[2:] == [0]:
+        raise StudioError(_batches_hint(text))
+    start, stop, step = [*numbers, None][:3]
+    step = step or 1
+    start = first if start is None else start + max(0, -(-(first - start) // step)) * step
+    return list(range(start, last + 1 if stop is None else min(stop, last + 1), step))
+
+
+def _batches_hint(text: str) -> str:
+    return f"'{text}' is no choice of batches. Use FROM:TO, FROM:TO:STEP, or 1,50,200."

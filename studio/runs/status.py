@@ -1,0 +1,90 @@
+"""Runs: what there is, and how each one stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkpoints_index.storage.catalogue import Catalogue, list_runs, open_catalogue
+from studio.runs.config import TrainingConfig
+from studio.runs.events import is_paused
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import ACTIVE, Job, cancel_job, training_job
+from studio.workspace.paths import Workspace
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run at a glance.
+
+    `status` is training, paused, finished, stopped, failed, interrupted (its process is gone
+    without a word) or imported.
+    """
+
+    name: str
+    status: str
+    checkpoints: int
+    first_batch: int | None
+    last_batch: int | None
+    size_bytes: int
+    storage: str
+
+
+def summarise_runs(workspace: Workspace) -> list[RunSummary]:
+    """All runs by name. Reads neither weights nor torch."""
+    return [summarise_run(workspace, name) for name in list_runs(workspace.runs)]
+
+
+def summarise_run(workspace: Workspace, name: str) -> RunSummary:
+    """One run; an unknown name is an error that lists the known ones."""
+    return summarise(workspace, open_catalogue(workspace.runs, name))
+
+
+def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
+    """One run whose catalogue is open."""
+    batches = catalogue.batches
+    return RunSummary(
+        catalogue.run,
+        run_status(workspace, catalogue),
+        len(batches),
+        batches[0] if batches else None,
+        batches[-1] if batches else None,
+        catalogue.size_bytes,
+        catalogue.storage,
+    )
+
+
+def stop_run(workspace: Workspace, name: str) -> Job:
+    """Ask a training run to stop; it saves its state first.
+
+    Raises:
+        StudioError: there is no such run, or it is not training.
+    """
+    open_catalogue(workspace.runs, name)
+    job = training_job(workspace, name)
+    if job is None or job.status not in ACTIVE:
+        raise StudioError(f"Run '{name}' is not training, so there is nothing to stop.")
+    cancel_job(workspace, job)
+    return job
+
+
+def read_config(workspace: Workspace, name: str) -> TrainingConfig:
+    """How a run began to be trained; StudioError where it was not trained here."""
+    open_catalogue(workspace.runs, name)
+    if not workspace.run_config(name).exists():
+        raise StudioError(
+            f"Run '{name}' has no run.toml, so it cannot be trained on. Start one: studio train"
+        )
+    return TrainingConfig.read(workspace.run_config(name))
+
+
+def run_status(workspace: Workspace, catalogue: Catalogue) -> str:
+    """How a run stands, in the words of `RunSummary`."""
+    job = training_job(workspace, catalogue.run)
+    if job is not None and job.status in ACTIVE:
+        return "paused" if is_paused(workspace, catalogue.run) else "training"
+    config_path = workspace.run_config(catalogue.run)
+    if not config_path.exists():
+        return "imported"
+    if catalogue.batches and catalogue.batches[-1] >= TrainingConfig.read(config_path).batches:
+        return "finished"
+    return job.status if job is not None and job.status in ("failed", "interrupted") else "stopped"

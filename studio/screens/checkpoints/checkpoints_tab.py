@@ -1,0 +1,150 @@
+"""The tab Checkpoints: what is kept of a run, and what it looked like at any batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from latent.points import LatentPoint
+from renderers.pictures.sheets import grid_columns
+from studio.runs.pins import specimen_batches
+from studio.screens.checkpoints.checkpoint_panels import CheckpointPanel, JobNews, VerifyPanel
+from studio.screens.checkpoints.import_panel import ImportPanel
+from studio.screens.checkpoints.storage_view import pressed_batch, show_holdings
+from studio.screens.checkpoints.thin_panel import ThinPanel
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import (
+    QUIETLY,
+    Desk,
+    batch_slider,
+    nearest_batch,
+    nothing_yet,
+    telling,
+)
+from studio.specimens.points import FIXED, points_of
+
+STRIP = 10
+MOST_POINTS = 16  # of the fixed points on the page
+
+
+class CheckpointsScreen:
+    """Lays the tab out and answers what is done in it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with desk.tab("Checkpoints") as tab:
+            self._point, self._known, self._seen = gr.State(""), gr.State(), gr.State()
+            self._holdings = markup.pressable(nothing_yet(None), elem_id="holdings")
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=5, min_width=360):
+                    self._slider = gr.Slider(0, 1, 0, label="Batch", step=1, elem_id="batch")
+                    self._sheet = markup.pressable(elem_id="sheet")
+                with gr.Column(scale=8, min_width=460):
+                    self._strip = markup.pressable(elem_id="strip")
+                    with gr.Tabs(elem_id="housekeeping"):
+                        CheckpointPanel(desk, tab, self._seen)
+                        VerifyPanel(desk, tab)
+                        ThinPanel(desk, tab)
+                        ImportPanel(desk)
+                    JobNews(desk, tab)
+        self._connect(tab)
+
+    def _connect(self, tab: gr.Tab) -> None:
+        desk, run = self._desk, self._desk.run
+        pictures = [self._sheet, self._strip, self._seen]
+        outputs = [self._holdings, self._slider, *pictures, self._point, self._known]
+        desk.on_look(tab, self._look, [self._known], outputs, clock=True)
+        self._slider.change(
+            telling(self._look_at_batch),
+            [run, self._slider, self._point],
+            pictures,
+            trigger_mode="always_last",
+            **QUIETLY,
+        )
+        self._sheet.click(
+            telling(self._choose_point), [run, self._slider], [*pictures, self._point], **QUIETLY
+        )
+        self._strip.click(telling(self._choose_batch), None, self._slider, **QUIETLY)
+        self._holdings.click(telling(self._choose_place), run, self._slider, **QUIETLY)
+
+    def _look(self, run: str | None, known: list | None) -> tuple:
+        """Pictures are drawn anew only for another run; more checkpoints move nothing."""
+        batches = self._desk.batches(run)
+        if run is None or not batches:
+            return nothing_yet(run), batch_slider([]), "", "", None, "", None
+        inventory = self._desk.records.inventory(run)
+        specimens = specimen_batches(self._desk.workspace, run)
+        now = [run, len(batches), batches[-1], inventory.pinned, len(specimens)]
+        if known == now:
+            return (gr.skip(),) * 7
+        holdings = show_holdings(inventory, specimens)
+        if known is not None and known[0] == run:
+            return holdings, batch_slider(batches), *(gr.skip(),) * 4, now
+        pictures = self._look_at_batch(run, batches[-1], "")
+        return holdings, batch_slider(batches, batches[-1]), *pictures, "", now
+
+    def _look_at_batch(
+        self, run: str | None, position: float, point: str
+    ) -> tuple[str, str, tuple[str, int] | None]:
+        """The fixed points at the batch nearest to the slider, one of them over time, and it."""
+        batches = self._desk.batches(run)
+        if run is None or not batches:
+            return "", "", None
+        batch, points = nearest_batch(batches, position), self._points(run)
+        if not points:
+            return _NO_POINTS, "", (run, batch)
+        chosen = next((p for p in points if p.label == point), points[0])
+        sources = self._desk.pictures.show(run, batch, points)
+        shown = [
+            markup.Shown(source, p.label, p.label, chosen=p is chosen)
+            for source, p in zip(sources, points, strict=True)
+        ]
+        grid = markup.picture_grid(shown, columns=grid_columns(len(points)))
+        sheet = grid + markup.credit(self._desk.attribution(run))
+        title = f"The fixed points at batch {batch:,}"
+        strip = self._draw_strip(run, chosen, batches, batch)
+        return markup.card(title, sheet), strip, (run, batch)
+
+    def _draw_strip(
+        self, run: str, point: LatentPoint, batches: Sequence[int], current: int
+    ) -> str:
+        """One point at batches over the whole run; pressing one goes there."""
+        places = spread(batches, STRIP)
+        shown = [
+            markup.Shown(
+                self._desk.pictures.show(run, batch, [point])[0],
+                str(batch),
+                f"{batch:,}",
+                chosen=batch == current,
+            )
+            for batch in places
+        ]
+        grid = markup.picture_grid(shown, columns=min(len(shown), STRIP // 2))
+        hint = '<div class="small quiet">Press a picture to go to its batch, or one on the left '
+        hint += "to follow another city.</div>"
+        return markup.card(f"City {point.label}, growing", grid + hint)
+
+    def _points(self, run: str) -> list[LatentPoint]:
+        return points_of(self._desk.workspace, run, FIXED)[:MOST_POINTS]
+
+    def _choose_point(self, run: str, position: float, event: gr.EventData) -> tuple:
+        return *self._look_at_batch(run, position, event.label), event.label
+
+    def _choose_batch(self, event: gr.EventData) -> int:
+        return int(event.label)
+
+    def _choose_place(self, run: str | None, event: gr.EventData) -> int:
+        return nearest_batch(self._desk.batches(run), pressed_batch(event))
+
+
+def spread(batches: Sequence[int], count: int) -> list[int]:
+    """So many batches, or all there are, evenly from the first to the last."""
+    if len(batches) <= count:
+        return list(batches)
+    return [batches[round(i * (len(batches) - 1) / (count - 1))] for i in range(count)]
+
+
+_NO_POINTS = markup.empty(
+    "No fixed points", "Their places in latent space are lost. Make them anew: studio reindex"
+)

@@ -1,0 +1,208 @@
+"""The tab Compare: runs side by side, their films locked to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from checkpoints_index.storage.catalogue import list_runs
+from studio.runs.comparison import Progress, Setting, compare_settings, measure_progress
+from studio.screens.compare.players import CSS, PLAYERS, show_players
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.curves import Metrics, overlay_runs
+from studio.workspace.paths import Workspace
+
+COLOURS = ("--accent", "--water", "--green", "--ochre", "--plum", "--quiet")
+COMPARED = {
+    "g": "Loss of G",
+    "d_real": "Loss of D, real",
+    "d_fake": "Loss of D, fake",
+    "swd": "Distance to the data",
+    "earth_mover": "Earth mover's distance",
+    "diversity": "Diversity",
+    "change": "Change",
+    "g_grad_norm": "Gradient norm of G",
+    "d_grad_norm": "Gradient norm of D",
+    "d_accuracy": "What D tells apart",
+    "learning_rate_g": "Learning rate of G",
+    "learning_rate_d": "Learning rate of D",
+    "pictures_per_s": "Pictures a second",
+    "seconds": "Seconds a batch",
+}
+
+
+class CompareScreen:
+    """Lays the tab out and answers what is done in it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with desk.tab("Compare") as tab:
+            self._metric, self._log = gr.State("g"), gr.State(False)
+            with gr.Row(elem_id="compared"):
+                self._runs = gr.Dropdown(
+                    label="Runs to compare",
+                    choices=[],
+                    multiselect=True,
+                    max_choices=len(COLOURS),
+                    interactive=True,
+                    scale=4,
+                )
+                self._along = gr.Radio(
+                    [("the same batch", "batch"), ("the same time", "time")],
+                    value="batch",
+                    label="Side by side at",
+                    scale=2,
+                )
+            self._films = gr.HTML(
+                elem_id="players", js_on_load=PLAYERS, css_template=CSS, apply_default_css=False
+            )
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=6, min_width=420):
+                    self._curves = markup.pressable(elem_id="overlaid")
+                with gr.Column(scale=6, min_width=420):
+                    self._settings = markup.pressable(elem_id="differences")
+        self._connect(tab)
+
+    def _connect(self, tab: gr.Tab) -> None:
+        desk = self._desk
+        chosen = [self._runs, self._along, self._metric, self._log]
+        drawn = [self._curves, self._settings]
+        desk.on_look(tab, self._open, chosen, [self._runs, self._films, *drawn])
+        desk.on_look(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
+        gr.on(
+            [self._runs.input, self._along.input],
+            telling(lambda *chosen: (self._show_films(*chosen[:2]), *self._draw(*chosen))),
+            chosen,
+            [self._films, *drawn],
+            **QUIETLY,
+        )
+        self._curves.click(
+            telling(self._press), chosen, [self._metric, self._log, self._curves], **QUIETLY
+        )
+
+    def _open(self, run: str | None, chosen: list[str], *how: Any) -> tuple[Any, ...]:
+        """Offer the runs that were trained here; at first the one that is looked at and another."""
+        known = trained_runs(self._desk.workspace)
+        chosen = [name for name in chosen or [] if name in known] or first_pair(known, run)
+        offered = gr.Dropdown(choices=known, value=chosen)
+        return offered, self._show_films(chosen, how[0]), *self._draw(chosen, *how)
+
+    def _show_films(self, runs: list[str], along: str) -> str:
+        if len(runs) < 2:
+            return _TOO_FEW
+        colours = colours_of(runs)
+        metrics = {run: self._desk.records.metrics(run) for run in runs}
+        return show_players(self._desk.workspace, metrics, colours, along == "time")
+
+    def _draw(self, runs: list[str], along: str, metric: str, log: bool) -> tuple[str, str]:
+        if len(runs or []) < 2:
+            return "", ""
+        return self._draw_curves(runs, along, metric, log), self._draw_settings(runs)
+
+    def _draw_curves(self, runs: list[str], along: str, metric: str, log: bool) -> str:
+        metrics = {run: self._desk.records.metrics(run) for run in runs}
+        offered = known_metrics(list(metrics.values()))
+        metric = metric if metric in offered else next(iter(offered), metric)
+        choices = "".join(
+            markup.choice(COMPARED[name], "metric", name == metric, metric=name) for name in offered
+        )
+        curves = overlay_runs(metrics, colours_of(runs), metric, along == "time", log)
+        scale = markup.choice("log scale", "log", log)
+        return markup.card("Curves", f'<div class="choices">{choices}<i></i>{scale}</div>{curves}')
+
+    def _draw_settings(self, runs: list[str]) -> str:
+        workspace, records = self._desk.workspace, self._desk.records
+        progress = [measure_progress(workspace, run, records.metrics(run)) for run in runs]
+        settings = compare_settings(workspace, runs)
+        body = show_progress(progress) + show_settings(runs, settings)
+        return markup.card("Settings", body + markup.command(["compare", *runs]))
+
+    def _press(
+        self,
+        runs: list[str],
+        along: str,
+        metric: str,
+        log: bool,
+        event: gr.EventData,
+    ) -> tuple[str, bool, str]:
+        if event.action == "log":
+            log = not log
+        else:
+            metric = event.metric
+        return metric, log, self._draw_curves(runs, along, metric, log)
+
+
+def trained_runs(workspace: Workspace) -> list[str]:
+    """The runs that have settings to compare."""
+    return [name for name in list_runs(workspace.runs) if workspace.run_config(name).exists()]
+
+
+def first_pair(known: Sequence[str], run: str | None) -> list[str]:
+    """The run that is looked at, and the one listed after it; fewer if there are no two."""
+    if run not in known:
+        return list(known[:2])
+    turned = [*known[known.index(run) :], *known[: known.index(run)]]
+    return turned[:2]
+
+
+def colours_of(runs: Sequence[str]) -> dict[str, str]:
+    return dict(zip(runs, COLOURS, strict=False))
+
+
+def known_metrics(runs: Sequence[Metrics]) -> list[str]:
+    """Those of COMPARED that one of the runs wrote down."""
+    written = {name for metrics in runs for entry in metrics[-1000:] for name in entry}
+    return [name for name in COMPARED if name in written]
+
+
+def show_progress(runs: Sequence[Progress]) -> str:
+    """A line for each run: how far it came, and in what time."""
+    colours = colours_of([run.name for run in runs])
+    rows = "".join(
+        f"<tr><td>{run_name(run.name, colours)}</td><td>{markup.badge(run.status)}</td>"
+        f"<td>batch {run.batch:,}</td><td>{markup.duration(run.seconds)}</td></tr>"
+        for run in runs
+    )
+    return f'<table class="list"><tbody>{rows}</tbody></table>'
+
+
+def show_settings(runs: Sequence[str], settings: Sequence[Setting]) -> str:
+    """What differs, marked; what does not, folded away."""
+    different = [setting for setting in settings if setting.differs]
+    same = [setting for setting in settings if not setting.differs]
+    told = _table(runs, different)
+    if not different:
+        told = '<p class="quiet">They were trained with the same settings.</p>'
+    folded = f"<summary>The same in all: {len(same)} settings</summary>{_table(runs, same)}"
+    return f'{told}<details class="same">{folded}</details>'
+
+
+def run_name(run: str, colours: dict[str, str]) -> str:
+    return f'<span class="run" style="--colour:var({colours[run]})">{escape(run)}</span>'
+
+
+def _table(runs: Sequence[str], settings: Sequence[Setting]) -> str:
+    colours = colours_of(runs)
+    head = "".join(f"<th>{run_name(run, colours)}</th>" for run in runs)
+    rows = "".join(_row(setting, len(runs)) for setting in settings)
+    return (
+        f'<table class="list settings"><thead><tr><th>Setting</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(setting: Setting, count: int) -> str:
+    cells = "".join(f"<td>{escape(setting.text(index))}</td>" for index in range(count))
+    kind = ' class="differs"' if setting.differs else ""
+    return f"<tr{kind}><td>{setting.name}</td>{cells}</tr>"
+
+
+_TOO_FEW = markup.empty(
+    "Two runs to compare",
+    "Train a second run, or choose two or more above. Their settings, curves and films are laid "
+    "side by side.",
+)

@@ -1,0 +1,141 @@
+"""The atlas: a map of many cities of one checkpoint, to point at."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from latent.atlas import FEWEST_POINTS
+from latent.features import SPACES
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, nearest_batch, nothing_yet, telling
+from studio.screens.parts.jobs_view import progress_text
+from studio.specimens.atlases import MOST_POINTS, Atlas, list_atlases
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
+from studio.workspace.paths import Workspace
+
+
+class AtlasView:
+    """Draws atlases as jobs; pressing a place on one chooses the city that stands there."""
+
+    def __init__(self, desk: Desk, tab: gr.Tab, chosen: gr.State) -> None:
+        self._desk = desk
+        with gr.Tab("Atlas"):
+            known = gr.State()
+            with gr.Row(equal_height=True):
+                batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=90)
+                count = gr.Number(500, label="Cities", precision=0, min_width=80)
+                space = gr.Dropdown(list(SPACES), value=SPACES[0], label="Alike in", min_width=110)
+                draw = gr.Button("Draw an atlas", size="md", min_width=110, elem_id="draw-atlas")
+            status = gr.HTML()
+            choice = gr.Dropdown(
+                label="Atlas shown", choices=[], visible="hidden", interactive=True, elem_id="atlas"
+            )
+            sheet = markup.pressable(elem_id="atlas-sheet")
+            command = markup.pressable()
+        form: list[Any] = [batch, count, space]
+        outputs = [status, choice, known, sheet, batch]
+        desk.on_look(tab, self._look, [known], outputs, clock=True)
+        choice.change(telling(self._show), [desk.run, choice], sheet, **QUIETLY)
+        gr.on(
+            [desk.run.change, *[field.change for field in form]],
+            lambda run, *values: markup.command(atlas_words(run or "RUN", *values)),
+            [desk.run, *form],
+            command,
+            **QUIETLY,
+        )
+        draw.click(telling(self._draw), [desk.run, *form], status, **QUIETLY)
+        sheet.click(telling(self._choose), [desk.run, choice], chosen, **QUIETLY)
+
+    def _look(self, run: str | None, known: list | None) -> tuple:
+        """The sheet changes only when an atlas was drawn or another run chosen."""
+        atlases = list_atlases(self._desk.workspace, run) if run else []
+        now = [run, *[(atlas.path.parent.name, atlas.path.stat().st_mtime) for atlas in atlases]]
+        status = _status(self._desk.workspace, run)
+        if known is not None and repr(known) == repr(now):
+            return status, *(gr.skip(),) * 4
+        names = [(_title(atlas), atlas.path.parent.name) for atlas in atlases]
+        newest = max(atlases, key=lambda atlas: atlas.path.stat().st_mtime, default=None)
+        value = newest.path.parent.name if newest else None
+        dropdown = gr.Dropdown(choices=names, value=value, visible=len(names) > 1 or "hidden")
+        batches = self._desk.batches(run)
+        same_run = known is not None and known[0] == run
+        last = gr.skip() if same_run or not batches else batches[-1]
+        return status, dropdown, now, self._show(run, value), last
+
+    def _show(self, run: str | None, choice: str | None) -> str:
+        atlas = self._find(run, choice)
+        if run is None or not self._desk.batches(run):
+            return nothing_yet(run)
+        if atlas is None:
+            return markup.empty(
+                "No atlas yet",
+                "Draw one: cities that look alike come to lie near each other, so that one sees "
+                "at a glance what this generator can do.",
+            )
+        image = (
+            f'<img src="{markup.file_url(atlas.path)}" data-action="point" alt="{_title(atlas)}">'
+        )
+        kept, chance = atlas.neighbours_kept, atlas.neighbours_by_chance
+        honest = (
+            f"A flat map cannot keep everything: {kept:.0%} of each city's nearest neighbours in "
+            f"{escape(atlas.space)} are also among its nearest here; on a random map it would be "
+            f"{chance:.1%}. Press a city to see its true neighbours."
+        )
+        credit = markup.credit(self._desk.attribution(run))
+        body = f'<div class="atlas-sheet">{image}</div><p class="small quiet">{honest}</p>{credit}'
+        return markup.card(_title(atlas), body)
+
+    def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> str:
+        if run is None or not self._desk.batches(run):
+            raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
+        if not FEWEST_POINTS <= (count or 0) <= MOST_POINTS:
+            raise StudioError(
+                f"An atlas has {FEWEST_POINTS} to {MOST_POINTS:,} cities, not {count}."
+            )
+        if batch is not None:
+            batch = nearest_batch(self._desk.batches(run), batch)
+        submit_job(self._desk.workspace, atlas_words(run, batch, count, space), run)
+        return _status(self._desk.workspace, run)
+
+    def _choose(self, run: str, choice: str | None, event: gr.EventData) -> object:
+        atlas = self._find(run, choice)
+        if atlas is None:
+            return gr.skip()
+        with Image.open(atlas.path) as sheet:
+            width, height = sheet.size
+        label = atlas.specimen_at(int(event.x * width), int(event.y * height))
+        return (label, atlas.batch) if label else gr.skip()
+
+    def _find(self, run: str | None, choice: str | None) -> Atlas | None:
+        atlases = list_atlases(self._desk.workspace, run) if run else []
+        return next((atlas for atlas in atlases if atlas.path.parent.name == choice), None)
+
+
+def atlas_words(run: str, batch: float | None, count: float | None, space: str) -> list[str]:
+    """The command that draws an atlas; the last batch where none is said."""
+    at = ["--batch", str(int(batch))] if batch is not None else []
+    return ["atlas", run, *at, "--count", str(int(count or 0)), "--space", space]
+
+
+def _title(atlas: Atlas) -> str:
+    return f"Atlas of {atlas.count:,} cities at batch {atlas.batch:,}, alike in {atlas.space}"
+
+
+def _status(workspace: Workspace, run: str | None) -> str:
+    job = _newest_job(workspace, run)
+    if job is not None and job.status in ACTIVE:
+        text = escape(f"Drawing: {job.note or 'starting'} {progress_text(job)}")
+        return f'<div class="small quiet">{text}</div>{markup.bar(job.done, job.total)}'
+    if job is not None and job.status == "failed":
+        return f'<div class="small"><b>No atlas was drawn.</b> {escape(job.note)}</div>'
+    return ""
+
+
+def _newest_job(workspace: Workspace, run: str | None) -> Job | None:
+    jobs = list_jobs(workspace)
+    return next((job for job in jobs if job.run == run and job.command[0] == "atlas"), None)

@@ -1,0 +1,102 @@
+"""The chosen city, large, and the ones that are near it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import gradio as gr
+
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.feature_cache import FeatureMemory
+from studio.screens.parts.picture_cache import LARGE_PX
+from studio.specimens.nearness import find_near_specimens
+from studio.specimens.points import resolve_points
+from studio.specimens.specimens import list_specimens, star_specimen
+
+NEIGHBOURS = 8
+
+
+class NearView:
+    """Follows the chosen city; pressing a neighbour chooses that one."""
+
+    def __init__(
+        self, desk: Desk, chosen: gr.State, spaces: Sequence[str], metrics: Sequence[str]
+    ) -> None:
+        self._desk, self._features = desk, FeatureMemory()
+        view = markup.pressable(_NOTHING_CHOSEN, elem_id="near")
+        with gr.Row():
+            space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
+            metric = gr.Dropdown(list(metrics), value=metrics[0], label="Distance", min_width=100)
+        command = markup.pressable()
+        asked = [desk.run, chosen, space, metric]
+        gr.on(
+            [chosen.change, space.change, metric.change],
+            telling(self._show),
+            asked,
+            [view, command],
+            trigger_mode="always_last",
+            **QUIETLY,
+        )
+        view.click(telling(self._press), asked, [chosen, view], **QUIETLY)
+
+    def _show(
+        self, run: str | None, chosen: tuple[str, int] | None, space: str, metric: str
+    ) -> tuple[str, str]:
+        if run is None or chosen is None:
+            return _NOTHING_CHOSEN, ""
+        label, batch = chosen
+        words = ["near", run, label, "-k", str(NEIGHBOURS), "--space", space, "--metric", metric]
+        words += ["--at-batch", str(batch)]
+        return self._draw(run, label, batch, space, metric), markup.command(words)
+
+    def _draw(self, run: str, label: str, batch: int, space: str, metric: str) -> str:
+        workspace, pictures = self._desk.workspace, self._desk.pictures
+        describe = partial(self._features.describe, pictures.digest(run, batch))
+        found = find_near_specimens(
+            workspace, run, label, NEIGHBOURS, space, metric, batch, describe
+        )
+        labels = [near for near, _ in found.neighbours]
+        points = resolve_points(workspace, run, [label, *labels])
+        large = pictures.show(run, batch, points[:1], LARGE_PX)[0]
+        shown = [
+            markup.Shown(source, near, f"{near} · {distance:.3g}")
+            for source, (near, distance) in zip(
+                pictures.show(run, batch, points[1:]), found.neighbours, strict=True
+            )
+        ]
+        head = f'<div class="two"><img class="picture-large" src="{large}" alt="City {label}"><div>'
+        head += f'<div class="quiet small">batch {batch:,}</div>{self._star(run, label)}'
+        head += f'<p class="small quiet">Its nearest among the specimens of this run, by {metric} '
+        head += f"distance in {space}; the number is the distance.</p></div></div>"
+        grid = markup.picture_grid(shown, columns=4)
+        credit = markup.credit(self._desk.attribution(run))
+        return markup.card(f"City {label}", f'{head}<div style="height:12px"></div>{grid}{credit}')
+
+    def _star(self, run: str, label: str) -> str:
+        starred = any(
+            s.label == label and s.starred for s in list_specimens(self._desk.workspace, run)
+        )
+        text = "★ Starred" if starred else "☆ Star it"
+        return markup.button(text, "star", label=label, starred=int(starred))
+
+    def _press(
+        self,
+        run: str,
+        chosen: tuple[str, int] | None,
+        space: str,
+        metric: str,
+        event: gr.EventData,
+    ) -> tuple:
+        if chosen is None:
+            return gr.skip(), gr.skip()
+        if event.action == "look":
+            return (event.label, chosen[1]), gr.skip()
+        star_specimen(self._desk.workspace, run, event.label, event.starred == "0")
+        return gr.skip(), self._draw(run, *chosen, space, metric)
+
+
+_NOTHING_CHOSEN = markup.empty(
+    "No city chosen", "Press a city on the left: it shows here, with the ones that are near it."
+)

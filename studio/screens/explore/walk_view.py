@@ -1,0 +1,77 @@
+"""A walk from one city to another, as far as the slider says."""
+
+from __future__ import annotations
+
+import gradio as gr
+import torch
+
+from latent.interpolation import slerp
+from latent.points import LatentPoint
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.picture_cache import LARGE_PX
+from studio.specimens.points import resolve_points
+
+STEPS = 40
+
+
+class WalkView:
+    """The two cities that were chosen last are its ends."""
+
+    def __init__(self, desk: Desk, chosen: gr.State) -> None:
+        self._desk = desk
+        with gr.Tab("Walk between two"):
+            ends = gr.State([])
+            view = gr.HTML(_NO_ENDS, elem_id="walk")
+            slider = gr.Slider(0, STEPS, STEPS // 2, label="How far on the way", step=1)
+            command = markup.pressable()
+        chosen.change(_extend, [ends, chosen], ends, **QUIETLY)
+        asked = [desk.run, chosen, ends, slider]
+        gr.on(
+            [ends.change, slider.change],
+            telling(self._show),
+            asked,
+            [view, command],
+            trigger_mode="always_last",
+            **QUIETLY,
+        )
+
+    def _show(
+        self, run: str | None, chosen: tuple[str, int] | None, ends: list[str], step: float
+    ) -> tuple[str, str]:
+        if run is None or chosen is None or len(ends) < 2:
+            return _NO_ENDS, ""
+        batch = chosen[1]
+        a, b = resolve_points(self._desk.workspace, run, ends)
+        share = step / STEPS
+        between = LatentPoint("between", slerp(a.z, b.z, torch.tensor([share]))[0])
+        pictures = self._desk.pictures
+        start, end = pictures.show(run, batch, [a, b])
+        middle = pictures.show(run, batch, [between], LARGE_PX)[0]
+        figures = "".join(
+            f'<figure class="picture"><img src="{source}" alt="{text}"><figcaption>{text}'
+            "</figcaption></figure>"
+            for source, text in (
+                (start, a.label),
+                (middle, f"{share:.0%} of the way"),
+                (end, b.label),
+            )
+        )
+        words = ["render", "interpolation", run, "--points", ",".join(ends), "--batch", str(batch)]
+        body = f'<div class="walk">{figures}</div>{markup.credit(self._desk.attribution(run))}'
+        title = f"From {a.label} to {b.label} at batch {batch:,}"
+        return markup.card(title, body), markup.command(words)
+
+
+def _extend(ends: list[str], chosen: tuple[str, int] | None) -> list[str]:
+    """The last two cities that were chosen, the newest last; none for a new run."""
+    if chosen is None:
+        return []
+    return [*[label for label in ends if label != chosen[0]], chosen[0]][-2:]
+
+
+_NO_ENDS = markup.empty(
+    "Choose two cities",
+    "Press one city, then another, among the random ones or on the atlas: the walk goes from the "
+    "first to the second along a great circle.",
+)

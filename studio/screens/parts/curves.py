@@ -1,0 +1,228 @@
+"""What is drawn of a run: its metrics in views that answer one question each, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from studio.runs.events import Event
+from studio.screens.parts import markup
+from studio.screens.parts.chart import Curve, Mark, Span, draw_bands, draw_curves
+
+Metrics = Sequence[Mapping[str, Any]]
+
+RECENT_BATCHES = 100  # over which the share of waiting is told
+MOST_MARKS = 80
+WRONG = ("alarm", "failed", "rolled_back")
+MARKED = (*WRONG, "changed", "resumed", "paused")
+
+
+@dataclass(frozen=True)
+class View:
+    """Metrics that are looked at together.
+
+    Args:
+        series: (metric, what it is called, colour) each.
+        unit: of the values that stand beside the chart.
+        per: by how much they are divided.
+        smoothed: whether a mean over neighbours is drawn over the values.
+    """
+
+    title: str
+    series: tuple[tuple[str, str, str], ...]
+    unit: str = ""
+    per: float = 1.0
+    smoothed: bool = True
+
+
+VIEWS = {
+    "losses": View(
+        "Losses",
+        (
+            ("d_real", "D, real", "--water"),
+            ("d_fake", "D, fake", "--ochre"),
+            ("g", "G", "--accent"),
+        ),
+    ),
+    "gradients": View(
+        "Gradients",
+        (
+            ("d_grad_norm", "Gradient norm of D", "--water"),
+            ("g_grad_norm", "of G", "--accent"),
+            ("gradient_penalty", "Gradient penalty", "--ochre"),
+        ),
+    ),
+    "pictures": View(
+        "Pictures",
+        (
+            ("change", "Change from batch to batch", "--accent"),
+            ("diversity", "Diversity among the fixed points", "--green"),
+        ),
+        "rms of 255",
+    ),
+    "distance": View(
+        "Distance",
+        (
+            ("swd", "Sliced Wasserstein distance to the data", "--accent"),
+            ("earth_mover", "Earth mover's distance", "--water"),
+        ),
+    ),
+    "judgement": View(
+        "Judgement",
+        (
+            ("d_accuracy", "Share of pairs that D tells apart", "--water"),
+            ("augment_p", "Share of augmented pictures", "--ochre"),
+        ),
+    ),
+    "rates": View(
+        "Learning rates",
+        (("learning_rate_d", "D", "--water"), ("learning_rate_g", "G", "--accent")),
+        smoothed=False,
+    ),
+    "speed": View("Speed", (("pictures_per_s", "Pictures a second", "--accent"),)),
+    "time": View(
+        "Time",
+        (
+            ("data_s", "waiting for data", "--plum"),
+            ("d_s", "D", "--water"),
+            ("g_s", "G", "--accent"),
+            ("checkpoint_s", "checkpoints", "--ochre"),
+            ("frames_s", "frames", "--green"),
+            ("other_s", "else", "--line"),
+        ),
+    ),
+    "memory": View("Memory", (("memory_bytes", "Memory", "--accent"),), "MB", 1e6),
+}
+
+
+def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool) -> str:
+    """A view of a run as it stands, with marks where something happened.
+
+    Args:
+        view: a key of VIEWS.
+        events: in any order.
+    """
+    chosen = VIEWS[view]
+    if len(metrics) < 2:
+        return '<p class="quiet">The curves begin with the second batch.</p>'
+    drawn = (
+        _draw_time(metrics, events) if view == "time" else _draw_view(chosen, metrics, events, log)
+    )
+    if drawn:
+        return drawn
+    names = ", ".join(title.lower() for _, title, _ in chosen.series)
+    return (
+        f'<div class="plot unknown"><p class="quiet">Nothing is known yet about: '
+        f"{escape(names)}.</p></div>"
+    )
+
+
+def show_choices(view: str, log: bool) -> str:
+    """Buttons with which another view is chosen, and whether the scale is logarithmic."""
+    buttons = "".join(
+        markup.choice(known.title, "curves", name == view, view=name)
+        for name, known in VIEWS.items()
+    )
+    scale = "" if view == "time" else markup.choice("log scale", "log", log)
+    return f'<div class="choices" role="group" aria-label="Curves">{buttons}<i></i>{scale}</div>'
+
+
+def overlay_runs(
+    runs: Mapping[str, Metrics], colours: Mapping[str, str], metric: str, by_time: bool, log: bool
+) -> str:
+    """The same metric of several runs, over batches or over the time that they trained."""
+    known = {name: metrics for name, metrics in runs.items() if len(metrics) > 1}
+    curves = [
+        Curve(
+            name,
+            colours[name],
+            training_seconds(metrics) if by_time else values_of(metrics, "batch"),
+            values_of(metrics, metric),
+        )
+        for name, metrics in known.items()
+    ]
+    if not curves:
+        return '<p class="quiet">The curves begin with the second batch.</p>'
+    ends = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
+    span = Span.of_seconds(*ends) if by_time else Span.of_batches(*ends)
+    smooth = metric not in {name for name, _, _ in VIEWS["rates"].series}
+    drawn = draw_curves(
+        curves, span, f"{metric} of {', '.join(known)}", log=log, rough=not smooth, smoothed=smooth
+    )
+    return drawn or f'<p class="quiet">None of these runs wrote down {escape(metric)}.</p>'
+
+
+def values_of(metrics: Metrics, name: str) -> np.ndarray:
+    """float [N]: a metric of each batch; not a number where it was not written down."""
+    unknown = np.nan
+    return np.array([entry.get(name, unknown) for entry in metrics], float)
+
+
+def training_seconds(metrics: Metrics) -> np.ndarray:
+    """float [N]: seconds that the run had trained when a batch was done."""
+    return np.cumsum(np.nan_to_num(values_of(metrics, "seconds")))
+
+
+def waiting_share(metrics: Metrics) -> float | None:
+    """The share of time that training waited for data lately, 0..1; None if nobody knows."""
+    recent = metrics[-RECENT_BATCHES:]
+    waited, took = values_of(recent, "data_s"), values_of(recent, "seconds")
+    known = np.isfinite(waited) & np.isfinite(took)
+    return float(waited[known].sum() / took[known].sum()) if took[known].sum() > 0 else None
+
+
+def marks_of(events: Sequence[Event]) -> list[Mark]:
+    """What happened to a run along its curves; what shares a batch shares a mark."""
+    by_batch: dict[int, list[Event]] = {}
+    for event in sorted(events, key=lambda event: event.created_at):
+        if event.kind in MARKED and event.batch is not None:
+            by_batch.setdefault(event.batch, []).append(event)
+    newest = sorted(by_batch)[-MOST_MARKS:]
+    return [_mark(batch, by_batch[batch]) for batch in newest]
+
+
+def _mark(batch: int, events: Sequence[Event]) -> Mark:
+    kind = min((event.kind for event in events), key=MARKED.index)
+    said = "; ".join(event.text for event in events)
+    return Mark(batch, "wrong" if kind in WRONG else kind, f"Batch {batch:,}: {said}")
+
+
+def _draw_view(view: View, metrics: Metrics, events: Sequence[Event], log: bool) -> str:
+    batches = values_of(metrics, "batch")
+    curves = [
+        Curve(title, colour, batches, values_of(metrics, name) / view.per)
+        for name, title, colour in view.series
+    ]
+    if view.unit:
+        curves = [
+            Curve(f"{c.title} ({view.unit})", c.colour, c.x, c.y) if c is curves[-1] else c
+            for c in curves
+        ]
+    span = Span.of_batches(batches[0], batches[-1])
+    label = f"{view.title} over batches"
+    return draw_curves(curves, span, label, marks_of(events), log, smoothed=view.smoothed)
+
+
+def _draw_time(metrics: Metrics, events: Sequence[Event]) -> str:
+    """Where the time of a batch goes, and how much of it was spent waiting."""
+    share = waiting_share(metrics)
+    if share is None:
+        return ""
+    batches, seconds = values_of(metrics, "batch"), values_of(metrics, "seconds")
+    *phases, other = VIEWS["time"].series
+    parts = [values_of(metrics, name) for name, _, _ in phases]
+    parts.append(np.clip(seconds - np.sum(parts, axis=0), 0, None))
+    bands = [
+        Curve(title, colour, batches, part)
+        for (_, title, colour), part in zip((*phases, other), parts, strict=True)
+    ]
+    span = Span.of_batches(batches[0], batches[-1])
+    label = "Share of the time of a batch that each part takes"
+    return draw_bands(bands, span, label, marks_of(events)) + (
+        f'<div class="small quiet">Waiting for data: <b class="number">{share:.1%}</b> of the last '
+        f"{min(RECENT_BATCHES, len(metrics))} batches.</div>"
+    )

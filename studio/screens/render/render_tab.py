@@ -1,0 +1,208 @@
+"""The tab Render: forms of films and sheets on the left; what was made, and how, on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, nothing_yet, telling
+from studio.screens.parts.jobs_view import press_job, show_jobs
+from studio.screens.parts.theme import PRESSES
+from studio.screens.render.film_list import CSS, check_film, list_films, show_film
+from studio.screens.render.render_fields import (
+    OPTIONAL,
+    Fields,
+    lay_out_path,
+    lay_out_sheet,
+    lay_out_timelapse,
+    lay_out_walk,
+)
+from studio.screens.render.render_forms import (
+    Form,
+    PathForm,
+    SheetForm,
+    TimelapseForm,
+    WalkForm,
+    example_keys,
+    field_names,
+)
+from studio.specimens.specimens import list_specimens
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import list_jobs, submit_job
+from studio.workspace.paths import Workspace
+
+OFFERED = 200  # points to choose from
+STOPS = 3  # of a walk, to begin with
+JOBS = 8
+CHECKING = "Its frames are being counted…"
+
+
+class _LaidForm(NamedTuple):
+    """A form on the page; `make` takes the values of `inputs`."""
+
+    make: type[Any]
+    fields: Fields
+    start: gr.Button
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.fields[name] for name in field_names(self.make)]
+
+
+class RenderScreen:
+    """A form for each kind of picture; the player and the jobs beside them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with desk.tab("Render") as tab, gr.Row(equal_height=False):
+            with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
+                self._timelapse = self._lay_out("Time-lapse", TimelapseForm, lay_out_timelapse)
+                self._walk = self._lay_out("Walk", WalkForm, lay_out_walk)
+                self._path = self._lay_out("Path", PathForm, lay_out_path)
+                self._sheet = self._lay_out("Sheet", SheetForm, lay_out_sheet)
+            with gr.Column(scale=7, min_width=480):
+                self._player = gr.HTML(
+                    elem_id="player",
+                    js_on_load=PRESSES,
+                    css_template=CSS,
+                    apply_default_css=False,
+                )
+                self._jobs = markup.pressable(elem_id="jobs")
+            self._connect(tab)
+
+    def _lay_out(self, title: str, make: type[Any], lay_out: Callable[[], Fields]) -> _LaidForm:
+        """A tab with a form, the button that submits it, and its command."""
+        with gr.Tab(title):
+            fields = lay_out()
+            start = gr.Button(f"Render the {title.lower()}", variant="primary")
+            command = markup.pressable()
+        laid = _LaidForm(make, fields, start)
+        gr.on(
+            [self._desk.run.change, *[field.change for field in laid.inputs]],
+            lambda run, *values: markup.command(make(*values).words(run or "RUN")),
+            [self._desk.run, *laid.inputs],
+            command,
+            **QUIETLY,
+        )
+        return laid
+
+    def _connect(self, tab: gr.Tab) -> None:
+        desk, run = self._desk, self._desk.run
+        self._filled, open_log = gr.State(), gr.State()
+        film, verdict = gr.State(""), gr.State("")
+        seen, shown = [film, verdict], [self._player, self._jobs]
+        desk.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
+        filled = [*self._numbers, *self._fields_named(("points", "keys"))]
+        desk.on_look(tab, self._fill, [self._filled], [self._filled, *filled])
+        for laid in self._forms:
+            self._connect_start(laid, [film, self._jobs])
+        press = self._player.click(
+            telling(self._press_film), [run, *seen], [*seen, self._player], **QUIETLY
+        )
+        press.then(telling(self._check), [run, *seen], [verdict, self._player], **QUIETLY)
+        self._jobs.click(telling(self._press_job), open_log, [open_log, self._jobs], **QUIETLY)
+
+    def _connect_start(self, laid: _LaidForm, outputs: list[Any]) -> None:
+        def start(run: str | None, *values: Any) -> tuple[str, str]:
+            """The newest film shows from now on, so that this one will once it is there."""
+            self._submit(run, laid.make(*values))
+            return "", self._show_jobs(None)
+
+        laid.start.click(telling(start), [self._desk.run, *laid.inputs], outputs, **QUIETLY)
+
+    @property
+    def _forms(self) -> list[_LaidForm]:
+        return [self._timelapse, self._walk, self._path, self._sheet]
+
+    @property
+    def _numbers(self) -> list[Any]:
+        """Those that are empty to begin with."""
+        return self._fields_named(OPTIONAL)
+
+    def _fields_named(self, names: Sequence[str]) -> list[Any]:
+        return [laid.fields[n] for laid in self._forms for n in names if n in laid.fields]
+
+    def _fill(self, run: str | None, filled: str | None) -> Any:
+        """Offer the points of the run; only another run takes away what was written.
+
+        The first answer may come when a hasty person has written something already.
+        """
+        if run is None:
+            return gr.skip()
+        kept, labels = self._desk.batches(run), point_labels(self._desk.workspace, run)
+
+        def to_begin_with(value: Any) -> dict[str, Any]:
+            return {} if filled == run else {"value": value}
+
+        def anew(value: Any) -> dict[str, Any]:
+            return {} if filled in (None, run) else {"value": value}
+
+        updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._numbers)
+        for laid in (self._timelapse, self._sheet):
+            updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **anew([]))
+        stops = to_begin_with(self._desk.fixed_labels(run)[:STOPS])
+        updates[self._walk.fields["points"]] = gr.Dropdown(choices=labels, **stops)
+        example = f"such as {example_keys(kept, labels)}"
+        updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **anew(""))
+        last = to_begin_with(kept[-1] if kept else None)
+        updates[self._sheet.fields["batch"]] = gr.Number(**last)
+        return {**updates, self._filled: run if kept else None}
+
+    def _look(self, run: str | None, film: str, verdict: str, open_log: int | None) -> tuple:
+        return self._show_player(run, film, verdict), self._show_jobs(open_log)
+
+    def _show_player(self, run: str | None, film: str, verdict: str) -> str:
+        if run is None or not self._desk.batches(run):
+            return nothing_yet(run)
+        films = list_films(self._desk.workspace, run)
+        if not films:
+            return _NO_FILMS
+        chosen = next((other for other in films if other.key == film), films[0])
+        said = verdict if chosen.key == film else ""  # of another film, it stays unsaid
+        return show_film(chosen, films, said, self._desk.attribution(run))
+
+    def _show_jobs(self, open_log: int | None) -> str:
+        jobs = [job for job in list_jobs(self._desk.workspace) if job.command[0] == "render"]
+        return markup.card("Renders", show_jobs(self._desk.workspace, jobs[:JOBS], open_log))
+
+    def _submit(self, run: str | None, form: Form) -> None:
+        kept = self._desk.batches(run)
+        if run is None or not kept:
+            raise StudioError("There is no checkpoint to render. Train a run first.")
+        form.check(self._desk.workspace, run, kept)
+        submit_job(self._desk.workspace, form.words(run), run)
+
+    def _press_film(
+        self, run: str, film: str, verdict: str, event: gr.EventData
+    ) -> tuple[str, str, str]:
+        """Show another film, or begin to check the one that shows."""
+        verdict = CHECKING if event.action == "check" else ""
+        return event.film, verdict, self._show_player(run, event.film, verdict)
+
+    def _check(self, run: str, film: str, verdict: str) -> Any:
+        films = list_films(self._desk.workspace, run)
+        chosen = next((other for other in films if other.key == film), None)
+        if verdict != CHECKING or chosen is None:
+            return gr.skip()
+        said = check_film(self._desk.workspace, chosen)
+        return said, self._show_player(run, film, said)
+
+    def _press_job(self, open_log: int | None, event: gr.EventData) -> tuple[int | None, str]:
+        opened = press_job(self._desk.workspace, event, open_log)
+        return opened, self._show_jobs(opened)
+
+
+def point_labels(workspace: Workspace, run: str) -> list[str]:
+    """Labels to choose from: starred ones first, then fixed points, then what was sampled."""
+    specimens = list_specimens(workspace, run)
+    ordered = sorted(specimens, key=lambda s: (not s.starred, s.origin != "fixed"))
+    return [specimen.label for specimen in ordered[:OFFERED]]
+
+
+_NO_FILMS = markup.empty(
+    "No film yet",
+    "Render the time-lapse on the left: one frame for each checkpoint, all points in one pass.",
+)

@@ -1,0 +1,241 @@
+"""The tab Specimens: cities worth keeping, their JPEGs, and the way back from one."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from checkpoints_index.storage.catalogue import list_runs
+from latent.points import LatentPoint
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, nearest_batch, nothing_yet, telling
+from studio.screens.parts.picture_cache import LARGE_PX
+from studio.specimens.origins import read_origin
+from studio.specimens.points import resolve_points
+from studio.specimens.specimens import Specimen, export_specimens, list_specimens, star_specimen
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import submit_job
+
+PAGE = 40
+COLUMNS = 8
+KINDS = ("All", "Starred", "Fixed", "Sampled")
+
+
+class SpecimensScreen:
+    """The gallery on the left; drawing, exporting and finding back on the right."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with desk.tab("Specimens") as tab, gr.Row(equal_height=False):
+            self._chosen, self._page, self._known = gr.State([]), gr.State(0), gr.State()
+            with gr.Column(scale=8, min_width=520):
+                self._kind = gr.Radio(
+                    list(KINDS), value=KINDS[0], label="Specimens", show_label=False
+                )
+                self._gallery = markup.pressable(elem_id="specimens")
+            with gr.Column(scale=3, min_width=300):
+                self._lay_out_exports()
+                self._lay_out_sampling()
+                self._lay_out_way_back()
+        self._connect(tab)
+
+    def _lay_out_exports(self) -> None:
+        export = gr.Button("Export the chosen as JPEG", variant="primary", elem_id="export")
+        self._exports = markup.pressable(_EXPORT_HINT, elem_id="exports")
+        self._export_button = export
+
+    def _lay_out_sampling(self) -> None:
+        with gr.Group():
+            with gr.Row():
+                self._batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=80)
+                self._count = gr.Number(
+                    24, label="Cities", precision=0, minimum=1, maximum=10_000, min_width=80
+                )
+            self._sample_button = gr.Button("Draw new ones", size="md", elem_id="sample")
+        self._sample_command = markup.pressable()
+
+    def _lay_out_way_back(self) -> None:
+        self._dropped = gr.File(
+            label="Drop an exported JPEG to find its way back",
+            file_types=[".jpg", ".jpeg"],
+            height=130,
+            elem_id="way-back",
+        )
+        self._origin = gr.HTML(elem_id="origin")
+
+    def _connect(self, tab: gr.Tab) -> None:
+        run, view = self._desk.run, [self._kind, self._page, self._chosen]
+        outputs = [self._gallery, self._page, self._chosen, self._known, self._batch]
+        self._desk.on_look(tab, self._look, [*view, self._known], outputs, clock=True)
+        self._kind.change(telling(self._show_kind), [run, *view], outputs[:2], **QUIETLY)
+        self._gallery.click(telling(self._press), [run, *view], outputs[:3], **QUIETLY)
+        self._export_button.click(
+            telling(self._export), [run, self._chosen], self._exports, **QUIETLY
+        )
+        self._sample_button.click(
+            telling(self._sample), [run, self._batch, self._count], None, **QUIETLY
+        )
+        gr.on(
+            [run.change, self._batch.change, self._count.change],
+            lambda run, *form: markup.command(sample_words(run or "RUN", *form)),
+            [run, self._batch, self._count],
+            self._sample_command,
+            **QUIETLY,
+        )
+        self._dropped.upload(telling(self._find_back), self._dropped, self._origin, **QUIETLY)
+        self._dropped.clear(lambda: "", None, self._origin, **QUIETLY)
+
+    def _look(
+        self, run: str | None, kind: str, page: int, chosen: list[str], known: list | None
+    ) -> tuple:
+        """The gallery is drawn anew when specimens came or were starred, or the run changed."""
+        if run is None or not self._desk.batches(run):
+            return nothing_yet(run), 0, [], None, gr.skip()
+        specimens = list_specimens(self._desk.workspace, run)
+        starred = sum(specimen.starred for specimen in specimens)
+        now = [run, len(specimens), starred]
+        if known == now:
+            return (gr.skip(),) * 5
+        if known is None or known[0] != run:
+            page, chosen, last = 0, [], self._desk.batches(run)[-1]
+        else:
+            last = gr.skip()
+        return self._show(run, kind, page, chosen), page, chosen, now, last
+
+    def _show(self, run: str, kind: str, page: int, chosen: list[str]) -> str:
+        specimens = [s for s in list_specimens(self._desk.workspace, run) if _is_of(s, kind)]
+        if not specimens:
+            return markup.empty(
+                f"No {kind.lower()} specimens",
+                "Draw new ones on the right, or star some in Explore.",
+            )
+        pages = -(-len(specimens) // PAGE)
+        page = min(page, pages - 1)
+        on_page = specimens[page * PAGE : (page + 1) * PAGE]
+        sources = self._sources(run, on_page)
+        shown = [
+            markup.Shown(sources[s.label], s.label, s.label, s.starred, s.label in chosen)
+            for s in on_page
+        ]
+        grid = markup.picture_grid(shown, columns=COLUMNS)
+        credit = markup.credit(self._desk.attribution(run))
+        return (
+            f'<div class="card">{grid}{_pager(page, pages, len(specimens), chosen)}{credit}</div>'
+        )
+
+    def _sources(self, run: str, specimens: list[Specimen]) -> dict[str, str]:
+        """Pictures by label: each at its own batch, fixed points at the last one."""
+        batches = self._desk.batches(run)
+        kept = set(batches)
+        points = resolve_points(self._desk.workspace, run, [s.label for s in specimens])
+        by_batch: dict[int, list[LatentPoint]] = {}
+        for specimen, point in zip(specimens, points, strict=True):
+            batch = specimen.batch if specimen.batch in kept else batches[-1]
+            by_batch.setdefault(batch, []).append(point)
+        return {
+            point.label: source
+            for batch, there in by_batch.items()
+            for point, source in zip(
+                there, self._desk.pictures.show(run, batch, there), strict=True
+            )
+        }
+
+    def _show_kind(self, run: str | None, kind: str, page: int, chosen: list[str]) -> tuple:
+        if run is None or not self._desk.batches(run):
+            return gr.skip(), gr.skip()
+        return self._show(run, kind, 0, chosen), 0
+
+    def _press(
+        self, run: str, kind: str, page: int, chosen: list[str], event: gr.EventData
+    ) -> tuple[str, int, list[str]]:
+        """Choose a specimen or let it go, star it, or turn the page."""
+        if event.action == "page":
+            page = max(0, page + int(event.by))
+        elif event.action == "none":
+            chosen = []
+        elif event.action == "look":
+            rest = [label for label in chosen if label != event.label]
+            chosen = rest if len(rest) < len(chosen) else [*chosen, event.label]
+        elif event.action == "star":
+            specimens = list_specimens(self._desk.workspace, run)
+            starred = any(s.label == event.label and s.starred for s in specimens)
+            star_specimen(self._desk.workspace, run, event.label, not starred)
+        return self._show(run, kind, page, chosen), page, chosen
+
+    def _export(self, run: str | None, chosen: list[str]) -> str:
+        if run is None or not chosen:
+            raise StudioError("No specimen is chosen. Press pictures to choose them, then export.")
+        specimens = export_specimens(self._desk.workspace, run, chosen)
+        links = "".join(markup.download(specimen.path) for specimen in specimens if specimen.path)
+        folder = escape(str(self._desk.workspace.specimens(run)))
+        command = markup.command(["specimens", "export", run, *chosen])
+        return (
+            f'<div class="small">{len(specimens)} in {folder}</div>'
+            f'<div class="films">{links}</div>{command}'
+        )
+
+    def _sample(self, run: str | None, batch: float | None, count: float | None) -> None:
+        batches = self._desk.batches(run)
+        if run is None or not batches:
+            raise StudioError("There is no checkpoint to draw with. Train a run first.")
+        batch = nearest_batch(batches, batch)
+        submit_job(self._desk.workspace, sample_words(run, batch, count), run)
+        gr.Info(f"They appear as soon as they are drawn, at batch {batch:,}.", title="Drawing")
+
+    def _find_back(self, path: str) -> str:
+        origin = read_origin(Path(path))
+        where = f"City {origin.label} of run {origin.run}, seen at batch {origin.batch:,}"
+        workspace = self._desk.workspace
+        if origin.run not in list_runs(workspace.runs):
+            return markup.card(
+                "Found", f"<p>{escape(where)}. That run is not in this workspace.</p>"
+            )
+        batches = self._desk.batches(origin.run)
+        if origin.batch not in batches:
+            return markup.card(
+                "Found", f"<p>{escape(where)}. That checkpoint is no longer kept.</p>"
+            )
+        point = LatentPoint(origin.label, origin.z)
+        source = self._desk.pictures.show(origin.run, origin.batch, [point], LARGE_PX)[0]
+        image = f'<img class="picture-large" src="{source}" alt="{escape(where)}">'
+        credit = markup.credit(self._desk.attribution(origin.run))
+        text = f"<b>{escape(where)}.</b> <span class='quiet'>Drawn again from its numbers.</span>"
+        return f'<div class="card">{image}<p class="small">{text}</p>{credit}</div>'
+
+
+def sample_words(run: str, batch: float | None, count: float | None) -> list[str]:
+    """The command that draws new specimens."""
+    at = "BATCH" if batch is None else str(int(batch))
+    return ["specimens", "sample", run, "--batch", at, "--count", str(int(count or 24))]
+
+
+def _is_of(specimen: Specimen, kind: str) -> bool:
+    if kind == "Starred":
+        return specimen.starred
+    return kind == "All" or specimen.origin == kind.lower()
+
+
+def _pager(page: int, pages: int, count: int, chosen: list[str]) -> str:
+    parts: list[Any] = [f'<span class="quiet small number">{count:,} specimens</span>']
+    if chosen:
+        parts += [
+            f'<span class="small">{len(chosen)} chosen</span>',
+            markup.button("Choose none", "none", quiet=True),
+        ]
+    parts.append('<span class="push"></span>')
+    if pages > 1:
+        parts += [
+            markup.button("Earlier", "page", by=-1),
+            f'<span class="small quiet number">page {page + 1} of {pages}</span>',
+            markup.button("Later", "page", by=1),
+        ]
+    return f'<div class="line" style="margin-top:10px">{"".join(parts)}</div>'
+
+
+_EXPORT_HINT = (
+    '<div class="small quiet">Press pictures to choose them. Each JPEG knows its run, its batch '
+    "and its place in latent space.</div>"
+)

@@ -1,0 +1,102 @@
+"""Adding pictures to train on, from the tab Train."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from studio.datasets.listing import list_datasets, open_dataset
+from studio.screens.parts import markup
+from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.jobs_view import progress_text
+from studio.training.setup.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
+from studio.workspace.paths import Workspace
+
+SIZES = [32, 64, 128, 256, 512, 1024]
+CITY_WORDS = [
+    *("datasets", "add-cities", "--name", "helsinki", "--image-size", str(DEMO.image_size)),
+    *("--metres-per-pixel", f"{DEMO_METRES_PER_PIXEL:g}", "--count", str(DEMO_PICTURES)),
+]
+
+
+class DatasetsPanel:
+    """Real city maps at the press of a button, or any folder of pictures."""
+
+    def __init__(self, desk: Desk, tab: gr.Tab, dataset: gr.Dropdown) -> None:
+        self._desk = desk
+        self._status = markup.pressable(elem_id="datasets")
+        with gr.Accordion("Add pictures", open=not list_datasets(desk.workspace)):
+            cities = gr.Button("Draw the maps of Helsinki", size="md", elem_id="add-cities")
+            folder = gr.Textbox(
+                label="Or a folder of pictures", placeholder="its path on the studio's machine"
+            )
+            with gr.Row():
+                name = gr.Textbox(label="Call it", min_width=90)
+                size = gr.Dropdown(SIZES, value=64, label="Pixels", min_width=80)
+            add = gr.Button("Add the folder", size="md")
+            self._command = markup.pressable()
+        cities.click(telling(self._add_cities), None, self._status, **QUIETLY)
+        form: list[Any] = [folder, name, size]
+        gr.on([field.change for field in form], _show_command, form, self._command, **QUIETLY)
+        add.click(telling(self._add_folder), form, self._status, **QUIETLY)
+        known = gr.State([])
+        desk.on_look(tab, self._look, [dataset, known], [self._status, dataset, known], clock=True)
+
+    def _look(self, run: str | None, chosen: str | None, known: list[str]) -> tuple:
+        """The choice of datasets is touched only when there is something new to choose."""
+        names = list_datasets(self._desk.workspace)
+        value = chosen if chosen in names else names[0] if names else None
+        status = self._show_status(value)
+        if names == known:
+            return status, gr.skip(), gr.skip()
+        return status, gr.Dropdown(choices=names, value=value), names
+
+    def _show_status(self, chosen: str | None) -> str:
+        workspace = self._desk.workspace
+        job = _newest_job(workspace)
+        if job is not None and job.status in ACTIVE:
+            text = escape(f"Preparing pictures: {progress_text(job) or 'starting'}")
+            return f'<div class="small quiet">{text}</div>{markup.bar(job.done, job.total)}'
+        failed = ""
+        if job is not None and job.status == "failed":
+            failed = f'<div class="small"><b>Not added.</b> {escape(job.note)}</div>'
+        return failed + _describe(workspace, chosen)
+
+    def _add_cities(self) -> str:
+        if "helsinki" in list_datasets(self._desk.workspace):
+            raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
+        submit_job(self._desk.workspace, CITY_WORDS)
+        return self._show_status(None)
+
+    def _add_folder(self, folder: str, name: str, size: int) -> str:
+        if not folder.strip() or not name.strip():
+            raise StudioError("Write the path of a folder of pictures, and what to call it.")
+        submit_job(self._desk.workspace, folder_words(folder, name, size))
+        return self._show_status(None)
+
+
+def folder_words(folder: str, name: str, size: int) -> list[str]:
+    """The command that prepares a folder of pictures."""
+    said = [folder.strip() or "FOLDER", "--name", name.strip() or "NAME"]
+    return ["datasets", "add", *said, "--image-size", str(size)]
+
+
+def _show_command(*form: Any) -> str:
+    return markup.command(folder_words(*form))
+
+
+def _newest_job(workspace: Workspace) -> Job | None:
+    return next((job for job in list_jobs(workspace, 20) if job.command[0] == "datasets"), None)
+
+
+def _describe(workspace: Workspace, chosen: str | None) -> str:
+    if chosen is None or chosen not in list_datasets(workspace):
+        return '<div class="small quiet">No pictures yet: draw a city, or add your own.</div>'
+    manifest = open_dataset(workspace, chosen).manifest
+    size = f"{manifest.image_size} x {manifest.image_size}"
+    text = f"{manifest.pictures:,} pictures of {size} pixels. {manifest.attribution}"
+    return f'<div class="small quiet">{escape(text)}</div>'

@@ -1,0 +1,68 @@
+"""Which specimens of a run are near each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from checkpoints_index import CheckpointIndex
+from latent.features import compute_features
+from latent.neighbours import find_neighbours
+from studio.specimens.points import points_of, resolve_points
+from studio.specimens.specimens import seen_at
+from studio.workspace.devices import choose_device
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+
+Describe = Callable[[nn.Module, Tensor, str], Tensor]  # see `latent.features.compute_features`
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The specimens nearest to a point, nearest first, and how nearness was measured."""
+
+    point: str
+    batch: int
+    space: str
+    metric: str
+    neighbours: list[tuple[str, float]]  # label, distance
+
+
+def find_near_specimens(
+    workspace: Workspace,
+    run: str,
+    point: str,
+    k: int = 10,
+    space: str = "pictures",
+    metric: str = "euclidean",
+    at_batch: int | None = None,
+    describe: Describe = compute_features,
+) -> Neighbours:
+    """Compare a point with every other specimen of the run, at one checkpoint.
+
+    Args:
+        point: a label, `seed:123`, or an exported JPEG.
+        at_batch: the checkpoint whose pictures are compared; by default the one in the label,
+            and for points from before the first checkpoint the last one.
+        describe: how features are found, for callers that remember them.
+
+    Raises:
+        StudioError: unknown run, point, batch, space or metric, or no specimen to compare with.
+    """
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    query = resolve_points(workspace, run, [point])[0]
+    others = [other for other in points_of(workspace, run) if other.label != query.label]
+    if not others:
+        raise StudioError(
+            f"Run '{run}' has no other specimens to compare {query.label} with. "
+            f"Draw some: studio specimens sample {run} --batch BATCH --count 64"
+        )
+    batch = seen_at(checkpoints, query.label) if at_batch is None else at_batch
+    G = checkpoints.generator(batch, choose_device())
+    features = describe(G, torch.stack([p.z for p in (query, *others)]), space).numpy()
+    indices, distances = find_neighbours(features[1:], features[:1], k, metric)
+    found = [(others[i].label, float(d)) for i, d in zip(indices[0], distances[0], strict=True)]
+    return Neighbours(query.label, batch, space, metric, found)

@@ -1,0 +1,86 @@
+"""JPEGs that can find their own way back: where a picture comes from, in its EXIF."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from renderers.files import replacing
+from studio.workspace.errors import StudioError
+
+IMAGE_DESCRIPTION, SOFTWARE, COPYRIGHT = 0x010E, 0x0131, 0x8298
+EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+ASCII_PREFIX = b"ASCII\0\0\0"  # EXIF 2.3, section 4.6.5: how a comment is encoded
+FORMAT = "latent-city-studio/1"
+QUALITY = 95
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The run, the batch and the latent point of a picture; z float32 [z_dim]."""
+
+    run: str
+    label: str
+    batch: int
+    z: Tensor
+    weights_digest: str
+
+
+def save_specimen(frame: np.ndarray, path: Path, origin: Origin, attribution: str) -> Path:
+    """Write a picture, uint8 [H, W, 3], as a JPEG with its origin, whole or not at all.
+
+    Raises:
+        StudioError: the file cannot be written.
+    """
+    exif = Image.Exif()
+    exif[IMAGE_DESCRIPTION] = f"{origin.label} of run {origin.run} at batch {origin.batch}"
+    exif[SOFTWARE] = FORMAT
+    if attribution:
+        exif[COPYRIGHT] = attribution
+    document = {
+        "format": FORMAT,
+        "run": origin.run,
+        "label": origin.label,
+        "batch": origin.batch,
+        "z": base64.b64encode(origin.z.numpy().astype("<f4").tobytes()).decode(),
+        "weights": origin.weights_digest,
+    }
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + json.dumps(document).encode("ascii")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        image = Image.fromarray(frame)
+        image.save(temporary, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
+    return path
+
+
+def read_origin(path: Path) -> Origin:
+    """Where an exported JPEG comes from.
+
+    Raises:
+        StudioError: no picture, or one that was not exported here.
+    """
+    try:
+        with Image.open(path) as image:
+            comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
+        raw = comment if isinstance(comment, bytes) else str(comment).encode()
+        document = json.loads(raw.removeprefix(ASCII_PREFIX))
+        z = np.frombuffer(base64.b64decode(document["z"], validate=True), "<f4")
+        return Origin(
+            str(document["run"]),
+            str(document["label"]),
+            int(document["batch"]),
+            torch.from_numpy(z.astype(np.float32)),
+            str(document["weights"]),
+        )
+    except (OSError, UnidentifiedImageError, ValueError, KeyError, TypeError) as error:
+        raise StudioError(
+            f"'{path.name}' does not say which latent point it shows: it is no JPEG exported here, "
+            "or its metadata was stripped. Export it again: studio specimens export RUN LABEL"
+        ) from error

@@ -1,0 +1,211 @@
+"""Batches of real pictures, drawn from prepared pixels, two ahead of the training step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from studio.training.machine.processes import Processes
+from studio.workspace.errors import StudioError
+
+AHEAD = 2  # batches that are gathered while one is trained on
+
+
+class Batches(Iterator[Tensor]):
+    """Draws batches without end: float [N, 3, S, S] in -1..1 on the device, channels last.
+
+    What comes next depends on the draws of `rng` alone, whatever has been gathered ahead of its
+    use: saving `state` is saving the position in the data.
+
+    Args:
+        pixels: uint8 [count, S', S', 3], S' >= S, memory-mapped or not. Where S' > S, each batch
+            has random crops.
+        image_size: S.
+        batch_size: N, over all processes.
+        seed: of the draws.
+        random_flips: mirror half of the pictures, left to right.
+        device: where the batches go.
+        processes: all of them draw the same batch, and each gathers its own share of it.
+
+    Raises:
+        StudioError: the pixels are smaller than image_size or fewer than a batch, or a batch cannot
+            be shared equally.
+    """
+
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        image_size: int,
+        batch_size: int,
+        seed: int,
+        random_flips: bool,
+        device: torch.device,
+        processes: Processes | None = None,
+    ) -> None:
+        check_pixels(pixels, image_size, batch_size)
+        self.pixels = np.asarray(pixels)  # a plain view: slicing a memmap costs more than its copy
+        self.image_size, self.batch_size = image_size, batch_size
+        self.random_flips, self.device = random_flips, device
+        everything = torch.arange(batch_size)
+        self._share = (processes.share(everything) if processes else everything).numpy()
+        self._rng = np.random.default_rng(seed)
+        self._position = self.state_of_draws()
+        self._worker: ThreadPoolExecutor | None = None
+        self._ahead: deque[tuple[dict[str, Any], Future[Gathered]]] = deque()
+        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __next__(self) -> Tensor:
+        """The next batch; what went wrong while it was gathered is raised here."""
+        while len(self._ahead) <= AHEAD:
+            self._begin_another()
+        position, future = self._ahead[0]
+        gathered = future.result()
+        self._ahead.popleft()
+        self._position = position
+        return self._finish(gathered)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the draws stand after the batches that were taken, as JSON can hold it."""
+        return self._position
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.close()
+        self._rng.bit_generator.state = state
+        self._position = self.state_of_draws()
+
+    def state_of_draws(self) -> dict[str, Any]:
+        """Where the draws stand after those that are gathered ahead."""
+        return dict(self._rng.bit_generator.state)
+
+    def close(self) -> None:
+        """End the thread and forget what it gathered; taking another batch begins it anew."""
+        if self._worker is not None:
+            self._worker.shutdown(cancel_futures=True)
+        self._worker = None
+        self._ahead.clear()
+        self._rng.bit_generator.state = self._position
+
+    def _begin_another(self) -> None:
+        """Draw a batch here, in the order of use, and let the thread gather it."""
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, "batches")
+        draw = self._draw()
+        self._ahead.append((self.state_of_draws(), self._worker.submit(self._gather, draw)))
+
+    def _draw(self) -> Draw:
+        N, room = self.batch_size, self.pixels.shape[1] - self.image_size
+        pictures = self._rng.integers(len(self.pixels), size=N)
+        mirrored = self._rng.random(N) < 0.5
+        corners = self._rng.integers(room + 1, size=(N, 2)) if room else np.zeros((N, 2), int)
+        return Draw(pictures[self._share], mirrored[self._share], corners[self._share])
+
+    def _gather(self, draw: Draw) -> Gathered:
+        """Read the pictures, in the order in which they lie on the disk.
+
+        A GPU is sent them as they are. For a processor they are made ready here, in one pass over
+        them: torch's four would take the training step's cores for three times as long.
+        """
+        S, on_gpu = self.image_size, self._copies is not None
+        with torch.cuda.device(self.device) if on_gpu else nullcontext():
+            shape = (len(draw.pictures), S, S, 3)
+            host = torch.empty(shape, dtype=torch.uint8, pin_memory=on_gpu)
+        rows = host.numpy()
+        for n in np.argsort(draw.pictures):
+            top, left = draw.corners[n]
+            rows[n] = self.pixels[draw.pictures[n], top : top + S, left : left + S]
+        mirrored = torch.from_numpy(draw.mirrored & self.random_flips)
+        if self._copies is None:
+            ready = torch.empty(shape)
+            mirror_and_scale(rows, mirrored.numpy(), LEVELS.numpy(), ready.numpy())
+            return Gathered(ready, mirrored, None)
+        with torch.cuda.stream(self._copies):
+            pictures = host.to(self.device, non_blocking=True)
+            return Gathered(pictures, mirrored.to(self.device), self._copies.record_event())
+
+    def _finish(self, gathered: Gathered) -> Tensor:
+        """float [N, 3, S, S] in -1..1, on the device."""
+        pictures, mirrored, copied = gathered
+        if copied is not None:
+            current = torch.cuda.current_stream(self.device)
+            current.wait_event(copied)
+            pictures.record_stream(current)  # or its memory is reused by the next copy
+            mirrored.record_stream(current)
+            if self.random_flips:
+                pictures = torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(2), pictures)
+            pictures = scale(pictures)
+        return pictures.permute(0, 3, 1, 2)
+
+
+class Draw(NamedTuple):
+    """What a batch is made of, for one process.
+
+    Attributes:
+        pictures: int64 [N], positions in the dataset.
+        mirrored: bool [N].
+        corners: int64 [N, 2], top and left of each crop in px.
+    """
+
+    pictures: np.ndarray
+    mirrored: np.ndarray
+    corners: np.ndarray
+
+
+class Gathered(NamedTuple):
+    """Pictures on their way.
+
+    Attributes:
+        pictures: [N, S, S, 3]; uint8 as they lie on the disk, or, without `copied`, ready floats.
+        mirrored: bool [N], those that are to be.
+        copied: tells that they have arrived on a GPU.
+    """
+
+    pictures: Tensor
+    mirrored: Tensor
+    copied: torch.cuda.Event | None
+
+
+def scale(levels: Tensor) -> Tensor:
+    """0..255 -> float in -1..1."""
+    return levels.float().div_(127.5).sub_(1)
+
+
+LEVELS = scale(torch.arange(256))  # what each becomes
+
+
+@njit(nogil=True, cache=True)
+def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-untyped-def]
+    """uint8 [N, S, S, 3] -> float32 [N, S, S, 3], those that are to be mirrored left to right."""
+    last = pictures.shape[2] - 1
+    for n in range(len(pictures)):
+        for y in range(pictures.shape[1]):
+            for x in range(last + 1):
+                source = last - x if mirrored[n] else x
+                for colour in range(3):
+                    ready[n, y, x, colour] = levels[pictures[n, y, source, colour]]
+
+
+def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
+    """Refuse pixels that are not pictures of at least image_size, or are fewer than a batch."""
+    is_rgb = pixels.dtype == np.uint8 and pixels.ndim == 4 and pixels.shape[-1] == 3
+    is_square = is_rgb and pixels.shape[1] == pixels.shape[2]
+    if not is_square or pixels.shape[1] < image_size:
+        raise StudioError(
+            f"The dataset holds {pixels.dtype} {list(pixels.shape)}, but this run trains on "
+            f"uint8 [count, {image_size}, {image_size}, 3] or larger. Prepare the dataset with "
+            f"--image-size {image_size}, or set image_size."
+        )
+    if len(pixels) < batch_size:
+        raise StudioError(
+            f"The dataset holds {len(pixels):,} pictures, fewer than one batch of {batch_size:,}. "
+            f"Add pictures to it, or set batch_size to {len(pixels):,} or less."
+        )

@@ -1,0 +1,136 @@
+"""The film that grows while a run trains."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from renderers.files import make_folder
+from renderers.jobs.chunks import Cast, list_chunks, record_chunk, sweep_chunks, truncate_chunks
+from renderers.jobs.recording import Recording
+from studio.workspace.errors import StudioError
+
+CHUNK_FRAMES = 500  # after which a chunk is closed by itself
+MOST_FILMED = 16  # points with a video of their own, since each is an encoder; the grid has all
+
+log = logging.getLogger(__name__)
+
+
+class LiveFilm:
+    """Takes the frames of a run's fixed points and encodes them beside the training.
+
+    A film that cannot go on, since an encoder died or the disk is full, says so once and ends;
+    the training goes on without. What was closed by then stays.
+
+    The grid keeps the cells that it began with, so that its chunks can be joined: a point that is
+    dropped leaves its cell dark, one that is added takes a dark cell, or has a video of its own
+    alone where there is none.
+
+    Args:
+        folder: of this film alone; what a killed process left there is swept away.
+        labels: of the points.
+        fps: frames a second.
+        on_failure: told why the film ended.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        labels: Sequence[str],
+        fps: int = 60,
+        on_failure: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._folder, self._fps, self._on_failure = folder, fps, on_failure
+        self._chunk: Recording | None = None
+        self._frames = 0
+        self._is_over = False
+        self._labels = tuple(labels)
+        self._attempt(self._begin)
+
+    def add(self, batch: int, frames: np.ndarray) -> None:
+        """Append a frame of every point; waits where the encoders are behind.
+
+        Args:
+            batch: later than all before.
+            frames: uint8 [points, height, width, 3], not to be written to any more.
+        """
+        if len(frames) != len(self._labels):
+            raise ValueError(f"{len(frames)} pictures of {len(self._labels)} points")
+        self._attempt(lambda: self._put(batch, frames))
+
+    def change_points(self, labels: Sequence[str]) -> None:
+        """Go on with other points; films of those that are dropped end here."""
+        if tuple(labels) != self._labels:
+            self.close_chunk()
+            self._labels = tuple(labels)
+
+    def close_chunk(self) -> None:
+        """Return when all frames so far are safely on disk.
+
+        Call it before a training state is saved: what is lost by a kill is then later than the
+        state, and is made again.
+        """
+        self._attempt(self._close)
+
+    def truncate(self, batch: int) -> None:
+        """Drop all frames that are later than a batch, of a film that ended too."""
+        self.close_chunk()
+        self._attempt(lambda: truncate_chunks(self._folder, batch), although_over=True)
+
+    def close(self) -> None:
+        """Close the last chunk; nothing may come after."""
+        self.close_chunk()
+
+    def _begin(self) -> None:
+        make_folder(self._folder)
+        sweep_chunks(self._folder)
+
+    def _put(self, batch: int, frames: np.ndarray) -> None:
+        if self._chunk is None:
+            self._chunk, self._frames = Recording(self._recorder()), 0
+        self._chunk.put((batch, frames))
+        self._frames += 1
+        if self._frames == CHUNK_FRAMES:
+            self._close()
+
+    def _recorder(self) -> Callable:
+        before = list_chunks(self._folder)
+        cells = seat(before[-1].cells if before else self._labels, self._labels)
+        cast = Cast(self._labels, cells, min(MOST_FILMED, len(self._labels)))
+        return partial(record_chunk, folder=self._folder, cast=cast, fps=self._fps)
+
+    def _close(self) -> None:
+        if self._chunk is not None:
+            chunk, self._chunk = self._chunk, None
+            chunk.seal()
+            chunk.join()
+
+    def _attempt(self, step: Callable[[], None], although_over: bool = False) -> None:
+        """Take a step; one that fails ends the film and nothing else."""
+        if self._is_over and not although_over:
+            return
+        try:
+            step()
+        except (StudioError, OSError) as error:
+            self._chunk = None
+            if not self._is_over:
+                self._on_failure(
+                    f"The film that grows while training ended: {error} Training goes on, and "
+                    "checkpoints can be rendered later."
+                )
+            self._is_over = True
+
+
+def seat(cells: Sequence[str | None], labels: Sequence[str]) -> tuple[str | None, ...]:
+    """Who is in which cell of a grid: each stays in its place, new ones take those that are free.
+
+    Example:
+        >>> seat(("a", "b", "c"), ("a", "c", "d", "e"))
+        ('a', 'd', 'c')
+    """
+    new = iter([label for label in labels if label not in cells])
+    return tuple(cell if cell in labels else next(new, None) for cell in cells)

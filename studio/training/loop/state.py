@@ -1,0 +1,187 @@
+"""The training state on disk: everything needed to go on, the newest two, complete or absent."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import xxhash
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim import Optimizer
+
+from checkpoints_index.errors import DiskFullError
+from checkpoints_index.storage.files import create_whole, sync_folder
+from studio.runs.setting_differences import check_same_networks
+from studio.training.recipes import Recipe
+from studio.workspace.errors import StudioError
+
+KEPT = 2
+FOR_GOOD = "kept"  # the folder of those that somebody asked for
+
+
+class DamagedStateError(StudioError):
+    """A state is not what was saved, or is of another run."""
+
+
+class Data(Protocol):
+    """What draws the batches; its state is JSON."""
+
+    state: dict[str, Any]
+
+
+def save_state(folder: Path, recipe: Recipe, data: Data) -> Path:
+    """Write `folder/BATCH.safetensors`, whole or not at all, and drop all but the newest two.
+
+    Raises:
+        DiskFullError: there is no room; older states are untouched.
+        StudioError: the folder cannot be written.
+    """
+    path = folder / f"{recipe.batch}.safetensors"
+    tensors = dict(tensors_of(recipe))
+    facts = {
+        "batch": recipe.batch,
+        "digest": digest(tensors),
+        "data": data.state,
+        "numbers": recipe.numbers,
+        "config": asdict(recipe.config),
+        "param_groups": {n: o.state_dict()["param_groups"] for n, o in recipe.optimizers.items()},
+    }
+    content = save(tensors, {"training_state": json.dumps(facts)})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        create_whole(path, content)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (DiskFullError if full else StudioError)(
+            f"The training state at batch {recipe.batch} ({len(content):,} bytes) was not saved "
+            f"to {folder}: {error.strerror}. Put that right and resume from the one before."
+        ) from error
+    for outdated in list_states(folder)[:-KEPT]:
+        outdated.unlink()
+    return path
+
+
+def keep_state(path: Path) -> Path:
+    """Keep a state for good, beside the newest two; it shares their room on the disk."""
+    kept = path.parent / FOR_GOOD / path.name
+    kept.parent.mkdir(exist_ok=True)
+    kept.unlink(missing_ok=True)
+    kept.hardlink_to(path)
+    sync_folder(kept.parent)
+    return kept
+
+
+def load_state(path: Path, recipe: Recipe, data: Data) -> dict[str, Any]:
+    """Put a recipe and its data where they stood when the state was saved.
+
+    Returns:
+        The settings that were in force then; none in states of old.
+
+    Raises:
+        DamagedStateError: the file is damaged.
+        StudioError: it is of other networks.
+    """
+    facts, tensors = read_state(path)
+    settings = dict(facts.get("config", {}))
+    check_same_networks(settings, recipe.config)
+    try:
+        restore(recipe, tensors, facts["param_groups"])
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise _unusable(path, error) from error
+    recipe.batch = facts["batch"]
+    recipe.numbers.update(facts.get("numbers", {}))
+    data.state = facts["data"]
+    return settings
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts of a state, such as its batch and its settings, and its tensors by name.
+
+    Raises:
+        StudioError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["training_state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if facts.get("digest") not in (None, digest(tensors)):
+            raise ValueError("its checksum differs")
+        return facts, tensors
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> DamagedStateError:
+    return DamagedStateError(
+        f"The training state {path} does not fit this run or is damaged: {error}. "
+        "Delete it to go on from the one before."
+    )
+
+
+def find_state(folder: Path, batch: int) -> Path | None:
+    """The state at a batch, be it kept for good or one of the newest two."""
+    name = f"{batch}.safetensors"
+    return next((p for p in (folder / name, folder / FOR_GOOD / name) if p.exists()), None)
+
+
+def list_states(folder: Path) -> list[Path]:
+    """The newest states in a folder, oldest first."""
+    paths = (path for path in folder.glob("*.safetensors") if path.stem.isdigit())
+    return sorted(paths, key=lambda path: int(path.stem))
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """xxh3 of all tensors, by name."""
+    hashed = xxhash.xxh3_128()
+    for name in sorted(tensors):
+        hashed.update(name.encode())
+        hashed.update(tensors[name].detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
+
+
+def tensors_of(recipe: Recipe) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a recipe under names such as `G.stem.weight` and `optimizer_g.0.exp_avg`."""
+    for name, module in recipe.modules.items():
+        for key, tensor in module.state_dict().items():
+            yield f"{name}.{key}", tensor.contiguous()
+    for name, optimizer in recipe.optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            for key, tensor in slots.items():
+                yield f"{name}.{index}.{key}", tensor.contiguous()
+    yield "rng", recipe.rng.get_state()
+
+
+def restore(recipe: Recipe, tensors: dict[str, Tensor], param_groups: dict[str, Any]) -> None:
+    for name, module in recipe.modules.items():
+        module.load_state_dict(below(tensors, name))
+    for name, optimizer in recipe.optimizers.items():
+        restore_optimizer(optimizer, below(tensors, name), param_groups[name])
+    recipe.rng.set_state(tensors["rng"])
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], groups: Any) -> None:
+    """Load the slots of each parameter, laid out in memory as the parameter is.
+
+    Adam on another layout would round differently, and a resumed run would not be the same.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter).copy_(tensor)
+        state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,84 @@
+"""Alarms that the fixed points' pictures give."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from studio.runs.config import TrainingConfig
+from studio.training.monitor.alarms.alarm import Latch, Metrics, Recent
+from studio.training.monitor.observations import rms
+
+
+class ModeCollapse:
+    """The fixed points' pictures, once different, have become alike, or never came to differ.
+
+    The first pictures of a network are all the same grey, hence a patience at the beginning. The
+    differences of blurred pictures are no measure for those of sharp ones (young G draws bold
+    patches), hence a peak that is forgotten in the course of time.
+    """
+
+    name = "Mode collapse"
+    MEMORY = 20  # batches
+    FALLEN, RISEN = 0.35, 0.5  # of the peak; healthy runs stay above 0.7
+    FORGETS = 0.9998  # a batch: half of what is above today's is gone after 3,500
+    ALIKE, DIFFERENT = 1.0, 2.0  # rms of 255; below one level nobody sees a difference
+    PATIENCE = 300  # batches
+    GONE = 100  # batches, before it is told again
+
+    def __init__(self) -> None:
+        self._latch = Latch(self.GONE)
+        self._diversity = Recent(self.MEMORY)
+        self._peak = 0.0
+
+    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        if metrics.get("diversity") is None:
+            return None
+        now = self._diversity.take(metrics["diversity"])
+        self._peak = max(now, self.FORGETS * self._peak)
+        fallen = self._peak > self.DIFFERENT and now < self.FALLEN * self._peak
+        never = self._diversity.count > self.PATIENCE and now < self.ALIKE
+        if not self._latch.closes(
+            fallen or never, now > max(self.DIFFERENT, self.RISEN * self._peak)
+        ):
+            return None
+        return (
+            f"pictures of the fixed points differ by {now:.1f} of 255 now, and by "
+            f"{self._peak:.1f} at their best. Try minibatch_stddev, a gradient_penalty, "
+            "augmentation, or go on from an earlier batch with lower learning rates."
+        )
+
+
+class NoProgress:
+    """The pictures are those of long before, and of the time between.
+
+    Pictures are kept from every eighth of that time, so at most nine of them.
+    """
+
+    name = "No visible progress"
+    SAME, OTHER = 1.0, 2.0  # rms of 255 over 16 x 16 pixels; healthy runs move by 10 and more
+    KEPT = 8
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.batches = config.progress_batches
+        self._latch = Latch()
+        self._kept: deque[tuple[int, np.ndarray]] = deque(maxlen=self.KEPT + 1)
+
+    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        if small is None or (self._kept and (batch - self._kept[-1][0]) * self.KEPT < self.batches):
+            return None
+        if self._kept and self._kept[-1][1].shape != small.shape:
+            self._kept.clear()
+        self._kept.append((batch, small))
+        then, _ = self._kept[0]
+        if batch - then < self.batches:
+            return None
+        moved = max(rms(small - pictures) for _, pictures in self._kept)
+        if not self._latch.closes(moved < self.SAME, moved > self.OTHER):
+            return None
+        return (
+            f"since batch {then:,} the pictures have moved by no more than {moved:.2f} of 255. "
+            "Look whether D has won; try a higher learning_rate_g or a constant schedule, or end "
+            "the run."
+        )

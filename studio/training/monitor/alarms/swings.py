@@ -1,0 +1,100 @@
+"""Pictures that swing: better, then worse, then better."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio.training.monitor.alarms.alarm import Latch, Metrics
+from studio.training.monitor.observations import shrink
+
+SMALL_PX = 8
+
+
+class Flopping:
+    """Pictures come back to what they were one period before.
+
+    How far pictures are from those k batches before, on average, grows with k as long as training
+    goes anywhere, noise or not. Where they swing, it falls again, and is least at the period. A
+    single excursion makes no such dip.
+    """
+
+    name = "Flopping"
+    STRIDE = 2  # looks; every second one is enough for a period of 8
+    LAGS = (25, 50, 100, 160)  # in strides: short periods are found before long ones
+    SHORTEST = 4
+    COME_BACK, GONE_ON = 0.5, 0.7  # of the largest mean square distance; healthy runs: above 0.85
+    VISIBLE = 2.0  # rms of 255 at 8 x 8 pixels
+    EVERY = 8  # strides between judgements
+
+    def __init__(self) -> None:
+        self._latch = Latch()
+        self._looks = 0
+        self._distances = Distances(self.LAGS[-1])
+
+    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        if small is None:
+            return None
+        self._looks += 1
+        if self._looks % self.STRIDE:
+            return None
+        self._distances.take(batch, shrink(small, SMALL_PX).ravel())
+        if self._distances.count % self.EVERY:
+            return None
+        period = self._find_period(self.COME_BACK)
+        if not self._latch.closes(period is not None, self._find_period(self.GONE_ON) is None):
+            return None
+        assert period is not None
+        lag, swing = period
+        return (
+            f"pictures swing back and forth with a period of about "
+            f"{lag * self._distances.spacing:,} batches, by {swing:.0f} of 255. Try lower learning "
+            "rates, a gradient_penalty, or more of ema."
+        )
+
+    def _find_period(self, fallen: float) -> tuple[int, float] | None:
+        """The first lag at which distances are least after falling so far, and the largest rms."""
+        for longest in self.LAGS:
+            means = self._distances.means(longest)
+            if means is None:
+                return None
+            peaks = np.maximum.accumulate(means)
+            is_dip = (means < fallen * peaks) & (peaks > self.VISIBLE**2)
+            is_dip[: self.SHORTEST - 1] = False
+            if is_dip.any():
+                first = int(is_dip.argmax())
+                risen = np.flatnonzero(~is_dip[first:])
+                dip = means[first : first + risen[0]] if len(risen) else means[first:]
+                lag = first + int(dip.argmin()) + 1
+                if lag < longest:  # at the end it may still be falling: a longer look tells
+                    return lag, float(peaks[-1]) ** 0.5
+        return None
+
+
+class Distances:
+    """Mean square distances of each picture to those up to `longest` before it, lately."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.spacing = 0  # batches between the last two
+        self.count = self._batch = 0
+        self._pictures = np.zeros((longest, 0), np.float32)
+        self._rows = np.zeros((2 * longest, longest), np.float32)
+
+    def take(self, batch: int, picture: np.ndarray) -> None:
+        """Take in float32 [D]; another D begins anew."""
+        if picture.size != self._pictures.shape[1]:
+            self.count = 0
+            self._pictures = np.zeros((self.longest, picture.size), np.float32)
+        self.spacing, self._batch = batch - self._batch, batch
+        squares = ((self._pictures - picture) ** 2).mean(1)
+        lagged = (self.count - 1 - np.arange(self.longest)) % self.longest
+        self._rows[self.count % len(self._rows)] = squares[lagged]
+        self._pictures[self.count % self.longest] = picture
+        self.count += 1
+
+    def means(self, longest: int) -> np.ndarray | None:
+        """By lag 1 to longest, over twice as many pictures; None before there are as many."""
+        if self.count < 3 * longest:
+            return None
+        recent = (self.count - 1 - np.arange(2 * longest)) % len(self._rows)
+        return self._rows[recent, :longest].mean(0)

@@ -1,0 +1,201 @@
+"""How far the pictures of a checkpoint are from the data it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from checkpoints_index import CheckpointIndex
+from latent.points import sample_points
+from renderers.frames.frame_renderer import FrameRenderer
+from studio.datasets.listing import open_dataset
+from studio.runs.config import TrainingConfig
+from studio.runs.selection import last_batch
+from studio.training.monitor.distance import SlicedWasserstein, mean_distance
+from studio.workspace.devices import choose_device
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import OnProgress
+
+FEWEST, MOST = 16, 50_000
+CHUNK = 64
+KID_SUBSET = 1000  # pictures of a subset (Binkowski et al. 2018 take 100 subsets of as many)
+SEED = 0  # of the choice of real pictures and of latent points
+
+
+@dataclass
+class Score:
+    """Distances of one checkpoint's pictures to as many real ones; lower is better.
+
+    Attributes:
+        values: by metric: swd (times 1000, the mean of its levels), fid, kid.
+        swd_levels: swd by the size in px of the level.
+        unavailable: metrics that could not be had, each with the reason in a sentence.
+    """
+
+    run: str
+    batch: int
+    count: int
+    values: dict[str, float] = field(default_factory=dict)
+    swd_levels: dict[int, float] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+
+def score_checkpoint(
+    workspace: Workspace,
+    run: str,
+    batch: int | None,
+    metrics: Sequence[str],
+    count: int,
+    on_progress: OnProgress,
+) -> Score:
+    """Compare pictures of a checkpoint with pictures of its dataset.
+
+    The same latent points and real pictures are taken for every checkpoint, so that scores of one
+    count can be compared. What a metric needs and does not find is noted in the score, and the
+    others are measured all the same.
+
+    Args:
+        batch: the last one by default.
+        metrics: of METRICS.
+        count: pictures on either side; there have to be as many in the dataset.
+
+    Raises:
+        StudioError: unknown run, batch or metric, no dataset, or a count out of range.
+    """
+    check_metrics(metrics)
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    batch = last_batch(checkpoints.batches, run) if batch is None else batch
+    reals = choose_reals(workspace, run, checkpoints.spec.image_size, count)
+    G = checkpoints.generator(batch, choose_device())
+    fakes = draw_fakes(G, checkpoints.spec.z_dim, count, on_progress)
+    score = Score(run, batch, count)
+    for metric in metrics:
+        try:
+            METRICS[metric](score, reals, fakes)
+        except UnavailableError as reason:
+            score.unavailable[metric] = str(reason)
+    return score
+
+
+class UnavailableError(StudioError):
+    """A metric cannot be had on this machine."""
+
+
+def measure_swd(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+    """Sliced Wasserstein distance; see `studio.training.monitor.distance`."""
+    levels = SlicedWasserstein(reals)(fakes)
+    score.swd_levels = {level: round(distance, 3) for level, distance in levels.items()}
+    score.values["swd"] = round(mean_distance(levels), 3)
+
+
+def measure_fid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+    """Frechet inception distance (Heusel et al. 2017)."""
+    fid = build_metric("fid", lambda image: image.fid.FrechetInceptionDistance(feature=2048))
+    score.values["fid"] = round(float(compare(fid, reals, fakes)), 3)
+
+
+def measure_kid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+    """Kernel inception distance, which has no bias for few pictures (Binkowski et al. 2018)."""
+    subset = min(KID_SUBSET, len(reals))
+    kid = build_metric("kid", lambda image: image.kid.KernelInceptionDistance(subset_size=subset))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)  # the subsets are drawn from the global generator
+        mean, _ = compare(kid, reals, fakes)
+    score.values["kid"] = round(float(mean), 5)
+
+
+METRICS: dict[str, Callable[[Score, np.ndarray, np.ndarray], None]] = {
+    "swd": measure_swd,
+    "fid": measure_fid,
+    "kid": measure_kid,
+}
+
+
+def build_metric(name: str, build: Callable[[ModuleType], Any]) -> Any:
+    """A metric of torchmetrics with its Inception network.
+
+    Raises:
+        UnavailableError: packages are missing or do not work, or the weights cannot be had.
+    """
+    try:
+        import torchmetrics.image.fid
+        import torchmetrics.image.kid
+    except (ImportError, RuntimeError) as error:  # torchvision for another torch raises the latter
+        raise UnavailableError(
+            f"{name} needs packages that are missing or do not fit ({error}): "
+            "pip install 'latent-city-studio[scores]'"
+        ) from error
+    try:
+        return build(torchmetrics.image).to(choose_device())
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"{name} needs torch-fidelity: pip install 'latent-city-studio[scores]'"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UnavailableError(
+            f"{name} needs the weights of the Inception network, which could not be downloaded to "
+            f"{folder} ({error}). Connect this machine once, or copy that folder from one that "
+            "has them."
+        ) from error
+
+
+def compare(metric: Any, reals: np.ndarray, fakes: np.ndarray) -> Any:
+    """What a metric of torchmetrics says of uint8 pictures [N, S, S, 3]."""
+    for pictures, real in ((reals, True), (fakes, False)):
+        for start in range(0, len(pictures), CHUNK):
+            chunk = torch.from_numpy(pictures[start : start + CHUNK]).permute(0, 3, 1, 2)
+            metric.update(chunk.to(metric.device), real=real)
+    return metric.compute()
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    for metric in metrics:
+        if metric not in METRICS:
+            raise StudioError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
+
+
+def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) -> np.ndarray:
+    """Pictures of a run's dataset, cut to their middle where they are larger than the run's.
+
+    Returns:
+        uint8 [count, image_size, image_size, 3].
+
+    Raises:
+        StudioError: the run was not trained here, its dataset is gone, or has too few pictures.
+    """
+    if not workspace.run_config(run).exists():
+        raise StudioError(
+            f"Run '{run}' was not trained in this workspace, so there is no dataset to compare "
+            "with. Score a run that studio train made."
+        )
+    name = TrainingConfig.read(workspace.run_config(run)).dataset
+    pixels = open_dataset(workspace, name).pixels
+    most = min(MOST, len(pixels))
+    if not FEWEST <= count <= most:
+        raise StudioError(
+            f"Cannot compare {count:,} pictures with dataset '{name}': use a --count from "
+            f"{FEWEST} to {most:,}."
+        )
+    chosen = np.random.default_rng(SEED).choice(len(pixels), count, replace=False)
+    margin = (pixels.shape[1] - image_size) // 2
+    cut = slice(margin, margin + image_size)
+    return np.ascontiguousarray(pixels[np.sort(chosen)][:, cut, cut])
+
+
+def draw_fakes(G: nn.Module, z_dim: int, count: int, on_progress: OnProgress) -> np.ndarray:
+    """A generator's pictures of latent points that are the same each time: uint8 [N, S, S, 3]."""
+    renderer, drawn = FrameRenderer(), []
+    z = torch.stack([point.z for point in sample_points(0, range(count), z_dim, SEED)])
+    for chunk in z.split(CHUNK):
+        drawn.append(renderer.render(G, chunk))
+        on_progress(min(len(drawn) * CHUNK, count), count)
+    return np.concatenate(drawn)

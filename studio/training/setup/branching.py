@@ -1,0 +1,179 @@
+"""A run that begins where another one was: from its training state, or from a checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.catalogue import open_catalogue
+from checkpoints_index.storage.files import sync_folder
+from studio.runs.changes import list_changes, settings_at
+from studio.runs.config import TrainingConfig
+from studio.runs.setting_differences import check_same_networks
+from studio.runs.status import read_config
+from studio.training.loop.state import (
+    FOR_GOOD,
+    below,
+    find_state,
+    list_states,
+    read_state,
+    save_state,
+)
+from studio.training.machine.processes import Processes
+from studio.training.recipes import Recipe, build_recipe
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run begins: another run at a batch, written RUN@BATCH."""
+
+    run: str
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{self.run}@{self.batch}"
+
+    @classmethod
+    def parse(cls, workspace: Workspace, text: str) -> Origin:
+        """RUN@BATCH, or RUN for its last batch.
+
+        Raises:
+            StudioError: it is neither, there is no such run, or nothing is kept of that batch.
+        """
+        run, _, number = text.partition("@")
+        catalogue = open_catalogue(workspace.runs, run)
+        if not number:
+            if not catalogue.batches:
+                raise StudioError(f"Run '{run}' has no checkpoint to begin from.")
+            return cls(run, catalogue.batches[-1])
+        if not number.isdecimal():
+            raise StudioError(
+                f"'{text}' names no batch of a run. Write RUN@BATCH, such as city@7000."
+            )
+        origin = cls(run, int(number))
+        if origin.batch not in catalogue.records and origin.state(workspace) is None:
+            raise StudioError(
+                f"Run '{run}' has neither a checkpoint nor a training state of batch "
+                f"{origin.batch}. See what there is: studio checkpoints {run}"
+            )
+        return origin
+
+    def state(self, workspace: Workspace) -> Path | None:
+        """The training state of exactly this batch, if it is kept."""
+        return find_state(workspace.training_states(self.run), self.batch)
+
+    def settings(self, workspace: Workspace) -> dict[str, Any]:
+        """How the run was trained at this batch."""
+        config = read_config(workspace, self.run)
+        return asdict(settings_at(config, list_changes(workspace, self.run), self.batch))
+
+
+@dataclass(frozen=True)
+class FirstState:
+    """What a new run begins from, and what that was made of, in words."""
+
+    content: Path | Recipe
+    batch: int
+    words: str
+
+
+def branch_off(workspace: Workspace, origin: Origin, config: TrainingConfig) -> FirstState:
+    """Go on from a batch of another run, under other settings perhaps.
+
+    Its training state is taken where it is kept. Else G is that of the checkpoint, D that of the
+    nearest state, and the optimisers begin afresh.
+
+    Raises:
+        StudioError: the networks are others than those of the run.
+    """
+    path = origin.state(workspace)
+    if path is not None:
+        facts, _ = read_state(path)
+        check_same_networks(facts.get("config", {}), config)
+        return FirstState(path, origin.batch, f"branched off {origin} with its training state")
+    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    words = load_networks(workspace, origin, recipe)
+    recipe.batch = origin.batch
+    words = f"branched off {origin} with {words} and fresh optimisers"
+    return FirstState(recipe, origin.batch, words)
+
+
+def start_warm(workspace: Workspace, origin: Origin, config: TrainingConfig) -> FirstState:
+    """Begin at batch 0 with the networks of another run.
+
+    Raises:
+        StudioError: the networks are others than those of the run.
+    """
+    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    words = load_networks(workspace, origin, recipe)
+    return FirstState(recipe, 0, f"began with {words} of {origin}")
+
+
+def load_networks(workspace: Workspace, origin: Origin, recipe: Recipe) -> str:
+    """Put the networks of a run into a recipe; says which ones.
+
+    Raises:
+        StudioError: they are of another architecture.
+    """
+    exact = origin.state(workspace)
+    path = exact or _nearest_state(workspace, origin)
+    tensors = read_state(path)[1] if path is not None else {}
+    if exact is not None:
+        for name, module in recipe.modules.items():
+            _load(module, below(tensors, name), f"{name} of {origin}")
+        return "all networks"
+    weights = CheckpointIndex(workspace.runs)[origin.run].weights(origin.batch)
+    for name, module in recipe.modules.items():
+        if name != "D":
+            _load(module, weights, f"the checkpoint {origin}")
+    if path is None:
+        return "G of its checkpoint and a fresh D"
+    _load(recipe.modules["D"], below(tensors, "D"), f"D of {origin.run}")
+    return f"G of its checkpoint, D of batch {int(path.stem):,}"
+
+
+def plant(workspace: Workspace, run: str, first: FirstState) -> None:
+    """Write the first training state of a run."""
+    folder = workspace.training_states(run)
+    if isinstance(first.content, Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f"{first.content.stem}.part"
+        shutil.copyfile(first.content, beside)
+        beside.rename(folder / first.content.name)
+        sync_folder(folder)
+    else:
+        save_state(folder, first.content, _Beginning(first.content.config.seed))
+
+
+class _Beginning:
+    """Data of which nothing was drawn yet."""
+
+    def __init__(self, seed: int) -> None:
+        self.state: dict[str, Any] = dict(np.random.default_rng(seed).bit_generator.state)
+
+
+def _nearest_state(workspace: Workspace, origin: Origin) -> Path | None:
+    folder = workspace.training_states(origin.run)
+    paths = [*list_states(folder), *list_states(folder / FOR_GOOD)]
+    return min(paths, key=lambda path: abs(int(path.stem) - origin.batch), default=None)
+
+
+def _load(module: nn.Module, weights: Mapping[str, Tensor], whose: str) -> None:
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip().partition(": ")[0]  # the first is a heading
+        raise StudioError(
+            f"{whose} does not fit the networks of the new run ({reason}). Choose the generator, "
+            "its options and the discriminator as that run has them."
+        ) from error

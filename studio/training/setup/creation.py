@@ -1,0 +1,109 @@
+"""Making runs, and letting them go farther."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.files import create_whole
+from latent.points import sample_points
+from studio.datasets.listing import open_dataset
+from studio.runs.changes import forget_changes
+from studio.runs.config import TrainingConfig
+from studio.runs.events import record_event
+from studio.runs.notices import check_notices
+from studio.runs.pins import forget_pins
+from studio.runs.status import read_config
+from studio.specimens.points import FIXED, forget_points, keep_points
+from studio.training.discriminators import build_discriminator
+from studio.training.recipes import check_recipe
+from studio.training.setup.branching import FirstState, plant
+from studio.training.setup.networks import check_generator
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+
+
+def create_run(
+    workspace: Workspace,
+    name: str,
+    config: TrainingConfig,
+    storage: str,
+    first: FirstState | None = None,
+) -> None:
+    """Make a run: its configuration, its fixed latent points, and its place in the index.
+
+    It is there once all of it is.
+
+    Args:
+        first: a training state of another run, to begin from.
+
+    Raises:
+        StudioError: the run exists, a dataset does not or does not fit, the networks cannot be
+            built, or a quality is asked of exact storage.
+    """
+    index = CheckpointIndex(workspace.runs)
+    folder = workspace.run(name)
+    if name in index:
+        raise StudioError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
+    check_recipe(config)
+    check_quality(config, storage)
+    check_datasets(workspace, config)
+    check_notices(config.alarm_webhook, config.alarm_command)
+    check_generator(config.generator_spec().build(), config)
+    build_discriminator(config)
+    # From here on D stays as it is, whatever is changed about its loss.
+    config = dataclasses.replace(config, discriminator_norm=config.norm_of_d)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for forget in (forget_points, forget_pins, forget_changes):
+        forget(workspace, name)
+    shutil.rmtree(workspace.training_states(name), ignore_errors=True)
+    if first is not None:
+        plant(workspace, name, first)
+        record_event(workspace, name, first.batch, "started", first.words)
+    create_whole(workspace.run_config(name), config.to_toml().encode())
+    points = sample_points(0, range(config.fixed_points), config.z_dim)
+    keep_points(workspace, name, points, origin=FIXED)
+    promise = Promise.of_quality(config.quality)
+    index.create(name, config.generator_spec(), storage, promise).close()
+
+
+def check_quality(config: TrainingConfig, storage: str) -> None:
+    """Refuse a quality that would change nothing."""
+    if storage == "exact" and config.quality != TrainingConfig.quality:
+        raise StudioError(
+            f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
+            "bit. Leave --quality out, or --storage exact."
+        )
+
+
+def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
+    """Refuse pictures that are too few or too small.
+
+    Raises:
+        StudioError: it names the dataset, what it has, and what the run wants.
+    """
+    for name in filter(None, (config.dataset, config.null_pictures)):
+        manifest = open_dataset(workspace, name).manifest
+        if manifest.image_size < config.image_size:
+            raise StudioError(
+                f"Dataset '{name}' has pictures of {manifest.image_size} pixels, the run wants "
+                f"image_size {config.image_size}. Prepare the dataset at that size."
+            )
+        if manifest.pictures < config.batch_size:
+            raise StudioError(
+                f"Dataset '{name}' has {manifest.pictures} pictures, fewer than a batch of "
+                f"{config.batch_size}. Add pictures, or set batch_size."
+            )
+
+
+def extend_run(workspace: Workspace, name: str, batches: int) -> None:
+    """Let a run go on to a later batch, and remember it."""
+    config = read_config(workspace, name)
+    if batches != config.batches:
+        changed = dataclasses.replace(config, batches=batches)
+        create_whole(workspace.run_config(name), changed.to_toml().encode())
+        text = f"batches: {config.batches:,} -> {batches:,}"
+        record_event(workspace, name, None, "changed", text)

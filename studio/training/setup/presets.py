@@ -1,0 +1,129 @@
+"""Settings to begin from, by name; the demo's and the half hour's were tuned by looking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from studio.runs.config import TrainingConfig
+
+DEMO_METRES_PER_PIXEL = 3.0
+DEMO_PICTURES = 4096
+
+# Two CPU cores, four minutes: narrow networks see more pictures in that time, flat maps need no
+# wide ones, and without the fading blur streets take twice as long to appear.
+DEMO = TrainingConfig(
+    image_size=64,
+    generator_options={"width": 0.375, "full_resolution_block": True},
+    discriminator_width=0.25,
+    batches=1000,
+    batch_size=24,
+    learning_rate_g=1e-3,
+    learning_rate_d=5e-4,
+    blur_sigma_px=4.0,
+    blur_fade_batches=500,
+    ema=0.995,
+    preview_every=25,
+)
+
+# The demo's G, and a D that penalties hold back (R3GAN) rather than batch norm: a batch costs twice
+# as much, and after as many batches its pictures are half as far from the real ones.
+HALF_HOUR = replace(
+    DEMO,
+    discriminator_width=0.375,
+    discriminator_norm="none",
+    batches=5000,
+    learning_rate_g=5e-4,
+    learning_rate_d=5e-4,
+    betas=(0.0, 0.99),
+    schedule="cosine",
+    schedule_factor=0.1,
+    loss="relativistic",
+    gradient_penalty=1,
+    label_smoothing=0,
+    ema=0.998,
+)
+
+# What D is shown changes as much as it has to (ADA), so that it cannot learn pictures by heart.
+FEW_PICTURES = TrainingConfig(
+    generator_options={"width": 0.5, "full_resolution_block": True},
+    discriminator_width=0.5,
+    discriminator_norm="none",
+    batch_size=32,
+    betas=(0.0, 0.99),
+    loss="relativistic",
+    label_smoothing=0,
+    augmentation="color,translation,cutout",
+    augmentation_target=0.6,
+)
+
+# R3GAN (Huang et al. 2024), whose learning rate, penalty and width these are.
+BIG = TrainingConfig(
+    image_size=256,
+    generator="residual",
+    generator_options={"width": 1.5},
+    discriminator="residual",
+    discriminator_width=1.5,
+    discriminator_norm="none",
+    batches=200_000,
+    batch_size=256,
+    fit_memory=True,
+    precision="bf16",
+    betas=(0.0, 0.99),
+    schedule="cosine",
+    schedule_factor=0.25,
+    loss="relativistic",
+    label_smoothing=0,
+    ema=0.9995,
+)
+
+# Radford et al. 2016: transposed convolutions, hard labels, no average of G.
+PLAIN = TrainingConfig(
+    generator_options={"upsampling": "transposed"}, batch_size=128, label_smoothing=0, ema=0
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that go together.
+
+    Attributes:
+        name: what it is called on the command line and the screen.
+        description: one line, for a person who chooses.
+        config: all but the dataset; a dataset's own picture size goes before the config's.
+    """
+
+    name: str
+    description: str
+    config: TrainingConfig
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "small-and-quick",
+            "Four minutes on two CPU cores: see the whole way, from noise to a film.",
+            DEMO,
+        ),
+        Preset(
+            "half-an-hour",
+            "Half an hour on two CPU cores: straight streets and sharp edges at 64 pixels.",
+            HALF_HOUR,
+        ),
+        Preset(
+            "few-pictures",
+            "A few hundred to a few thousand pictures: they are changed at random as D sees them.",
+            FEW_PICTURES,
+        ),
+        Preset(
+            "big-and-patient",
+            "Residual networks for a GPU and days, to 1024 pixels: the best pictures.",
+            BIG,
+        ),
+        Preset(
+            "plain-dcgan",
+            "The DCGAN of 2016 with nothing added, to compare with.",
+            PLAIN,
+        ),
+    )
+}

@@ -1,0 +1,125 @@
+"""Saying how far something long has come: bars on a terminal, lines in a log, a row for a job."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.jobs import report_progress
+from studio.workspace.paths import Workspace
+
+FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
+ROW_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class OnProgress(Protocol):
+    """Called again and again with what is done, of how much, and perhaps a word beside it."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+Say = Callable[[str], None]  # told one line of news
+
+
+def say_nothing(line: str) -> None:
+    """Where nobody listens."""
+
+
+class Reporter:
+    """Tells a person on standard error, and the job's row if there is one."""
+
+    def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
+        self._workspace, self._job_id = workspace, job_id
+        self._console = Console(stderr=True)
+        self._row_due = 0.0
+
+    @contextmanager
+    def task(self, what: str) -> Iterator[OnProgress]:
+        """Report on one thing that takes a while."""
+        show = self._show_bar if self._console.is_terminal else self._show_lines
+        first_done: int | None = None  # a resumed run, say, does not begin at 0
+        with show(what) as display:
+
+            def on_progress(done: int, total: int, note: str = "") -> None:
+                nonlocal first_done
+                if first_done is None:
+                    first_done = done
+                display(done, total, note)
+                self._write_row(what, done, total, note, first_done)
+
+            yield on_progress
+
+    def say(self, text: str) -> None:
+        """One line of news."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def _show_bar(self, what: str) -> Iterator[OnProgress]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console, expand=True) as bars:
+            bar = bars.add_task(what, total=None, note="")
+
+            def display(done: int, total: int, note: str = "") -> None:
+                bars.update(bar, completed=done, total=total, note=note)
+
+            yield display
+
+    @contextmanager
+    def _show_lines(self, what: str) -> Iterator[OnProgress]:
+        due = time.monotonic() + FIRST_LINE_SECONDS
+        first: tuple[float, int] | None = None  # when, and what was done by then
+
+        def display(done: int, total: int, note: str = "") -> None:
+            nonlocal due, first
+            now = time.monotonic()
+            first = first or (now, done)
+            if now < due and done < total:
+                return
+            due = now + LINE_SECONDS if done < total else float("inf")
+            fresh = done - first[1]
+            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 else None
+            left = f", {_duration(left_s)} left" if left_s is not None else ""
+            self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
+
+        yield display
+
+    def _write_row(self, what: str, done: int, total: int, note: str, first_done: int) -> None:
+        now = time.monotonic()
+        if self._job_id is None or (now < self._row_due and done < total):
+            return
+        self._row_due = now + ROW_SECONDS
+        said = f"{what}: {note}" if note else what
+        try:
+            report_progress(self._workspace, self._job_id, done, total, said, first_done)
+        except EXPECTED_ERRORS as error:  # a full disk, say, which is no reason to give the work up
+            log.info("%s", error)
+
+
+def _duration(seconds: float) -> str:
+    """1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

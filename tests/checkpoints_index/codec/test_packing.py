@@ -1,0 +1,102 @@
+"""Blocks of integers, packed and unpacked."""
+
+import numpy as np
+import pytest
+
+from checkpoints_index.codec.packing import (
+    GAPS,
+    MAGNITUDES,
+    NIBBLES,
+    SPLIT,
+    TRITS,
+    ZERO,
+    BlockPacker,
+    BlockUnpacker,
+)
+
+SIZES = (1, 7, 1000, 131_072)
+
+
+def moved(base, share, reach, seed=0):
+    """The base with a share of its items moved by up to a reach."""
+    choose = np.random.default_rng(seed)
+    moves = choose.integers(1, reach + 1, base.size) * choose.choice([-1, 1], base.size)
+    return base + (moves * (choose.random(base.size) < share)).astype(base.dtype)
+
+
+def unpacked(block, base, exponent, sign=1):
+    items = base.copy()
+    BlockUnpacker().unpack(memoryview(block), items, exponent, sign)
+    return items
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+@pytest.mark.parametrize(
+    ("share", "reach", "form"),
+    [(0, 1, ZERO), (0.02, 3, GAPS), (0.4, 1, TRITS), (0.9, 6, NIBBLES), (1, 3000, SPLIT)],
+)
+def test_differences_of_a_lattice_lead_there_and_back(size, dtype, share, reach, form):
+    base = np.random.default_rng(1).integers(-9000, 9000, size).astype(dtype)
+    new = moved(base, share, reach)
+    block = BlockPacker().pack(new, base, None)
+    if size > 100:
+        assert block[0] == form
+    assert np.array_equal(unpacked(block, base, None), new)
+    assert np.array_equal(unpacked(block, new, None, sign=-1), base)
+
+
+def test_a_few_far_moves_and_long_gaps_do_not_change_the_form():
+    base = np.zeros(100_000, np.int16)
+    new = base.copy()
+    new[[0, 3, 50_000, 99_999]] = [1, -1, 9000, -300]
+    block = BlockPacker().pack(new, base, None)
+    assert block[0] == GAPS
+    assert len(block) < 150
+    assert np.array_equal(unpacked(block, base, None), new)
+    assert np.array_equal(unpacked(block, new, None, sign=-1), base)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_a_block_that_stands_alone_holds_any_integers(size, dtype):
+    limits = np.iinfo(dtype)
+    items = np.random.default_rng(2).integers(limits.min, limits.max, size, dtype, endpoint=True)
+    items[:1] = limits.min
+    block = BlockPacker().pack(items, None, (0, 0))
+    assert np.array_equal(unpacked(block, np.zeros_like(items), (0, 0)), items)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "exponent"),
+    [(np.int16, (10, 31)), (np.int16, (7, 255)), (np.int32, (23, 255)), (np.int64, (52, 2047))],
+)
+def test_bits_of_floats_lead_from_any_to_any(dtype, exponent):
+    limits, choose = np.iinfo(dtype), np.random.default_rng(3)
+    base, new = choose.integers(limits.min, limits.max, (2, 5000), dtype, endpoint=True)
+    new[:2000] = base[:2000] + choose.integers(-90, 90, 2000).astype(dtype)
+    base[0], new[0] = limits.min, limits.max
+    block = BlockPacker().pack(new, base, exponent)
+    assert block[0] == MAGNITUDES
+    assert np.array_equal(unpacked(block, base, exponent), new)
+    reversible = BlockPacker().pack(new, base, (0, 0))
+    assert np.array_equal(unpacked(reversible, new, (0, 0), sign=-1), base)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9, 1])
+def test_bytes_that_are_no_block_are_refused_not_walked_into(share):
+    base = np.zeros(5000, np.int16)
+    block = BlockPacker().pack(moved(base, share, 1 if share < 0.9 else 900), base, None)
+    with pytest.raises(ValueError, match="block"):
+        unpacked(block, np.zeros(40, np.int16), None)
+    with pytest.raises(ValueError, match="unknown form"):
+        unpacked(b"\x63" + block[1:], base, None)
+
+
+def test_entropy_of_small_moves_is_nearly_reached():
+    base = np.zeros(131_072, np.int16)
+    for share in (0.01, 0.05, 0.2, 0.6):
+        new = moved(base, share, 1)
+        symbols = np.unique(new, return_counts=True)[1] / new.size
+        entropy_bytes = -(symbols * np.log2(symbols)).sum() * new.size / 8
+        assert len(BlockPacker().pack(new, base, None)) < 1.15 * entropy_bytes

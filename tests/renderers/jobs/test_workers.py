@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from renderers.errors import RenderError
+from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
+from tests.renderers.tiny import GrowingSource
+
+DEVICES = ["cpu", "cpu"]
+
+
+def test_two_devices_give_the_frames_of_one(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    one = decoded(render(tmp_path / "one"))
+    told: list[tuple[int, int]] = []
+    videos = render(
+        tmp_path,
+        devices=DEVICES,
+        on_progress=lambda done, total, note="": told.append((done, total)),
+    )
+    assert_same(videos, one)
+    assert sorted(passes(tmp_path)) == ["0 20", "20 20", "40 20", "60 20", "80 20"]
+    assert told[0] == (0, 100)
+    assert told[-1] == (100, 100)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_part_of_a_process_that_dies_goes_to_another(tmp_path: Path) -> None:
+    source = GrowingSource(log=tmp_path / "passes.log", die_once=tmp_path / "died")
+    videos = render(tmp_path, source, devices=DEVICES)
+    assert (tmp_path / "died").exists()
+    assert len(passes(tmp_path)) == 6
+    (tmp_path / "one").mkdir()
+    assert_same(videos, decoded(render(tmp_path / "one")))
+    assert names(tmp_path / "render") == [".lock", "plan.json", "videos.json"]
+
+
+def test_an_error_in_a_process_is_raised_here_with_its_trace(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="is damaged") as caught:
+        render(tmp_path, GrowingSource(damaged=25), devices=DEVICES)
+    assert "in stream" in caught.value.__notes__[0]
+    assert not [name for name in names(tmp_path / "render" / "parts") if "tmp" in name]
+
+
+class _DeadlySource(GrowingSource):
+    def _die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_when_all_processes_die_the_person_is_told(tmp_path: Path) -> None:
+    source = _DeadlySource(die_once=tmp_path / "never")
+    with pytest.raises(RenderError, match="All render processes died"):
+        render(tmp_path, source, devices=DEVICES)

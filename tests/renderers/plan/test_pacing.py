@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from torch import nn
+
+from renderers.plan.pacing import measure_change, spread, spread_change
+from tests.renderers.tiny import GreySource, GrowingSource, two_points
+
+
+def test_frames_are_spread_evenly_from_the_first_to_the_last_checkpoint() -> None:
+    assert spread(5, 5).tolist() == [0, 1, 2, 3, 4]
+    assert spread(9, 3).tolist() == [0, 4, 8]
+    assert spread(3, 6).tolist() == [0, 0, 1, 1, 2, 2]
+    assert spread(1, 4).tolist() == [0, 0, 0, 0]
+
+
+def test_every_frame_shows_the_same_change() -> None:
+    change = np.concatenate(
+        [[0], np.full(100, 4.0), np.full(400, 1.0)]
+    )  # early batches change more
+    shown = spread_change(change, 201)
+    assert (shown[0], shown[-1], len(shown)) == (0, 500, 201)
+    assert (np.diff(shown) >= 0).all()
+    seen = np.cumsum(change)[shown]
+    assert np.abs(np.diff(seen) - 4).max() <= 4
+    assert (shown[:101] == np.arange(101)).all()
+
+
+def test_without_a_length_few_checkpoints_need_to_be_held() -> None:
+    change = np.concatenate([[0], np.linspace(10, 0.1, 999)])
+    shown = spread_change(change, None)
+    held = len(shown) - len(set(shown.tolist()))
+    assert 100 < len(shown) < 1000
+    assert held <= 0.06 * len(shown)
+
+
+def test_checkpoints_that_do_not_change_are_spread_evenly() -> None:
+    assert spread_change(np.zeros(5), 3).tolist() == [0, 2, 4]
+    assert spread_change(np.zeros(5), None).tolist() == [0, 1, 2, 3, 4]
+
+
+@dataclass(frozen=True)
+class _StandsStillSource:
+    """As another source, but batch 10 and all after it look like batch 10."""
+
+    source: GrowingSource
+
+    def build(self) -> nn.Module:
+        return self.source.build()
+
+    def stream(
+        self, batches: Sequence[int], device: str, into: Sequence[nn.Module] = ()
+    ) -> Iterator[tuple[int, nn.Module]]:
+        for batch in batches:
+            for _, G in self.source.stream([min(batch, 10)], device):
+                yield batch, G
+
+
+def test_change_is_measured_between_neighbouring_checkpoints() -> None:
+    told: list[tuple[int, int]] = []
+    source = _StandsStillSource(GrowingSource())
+    change = measure_change(source, two_points(), range(20), on_progress=lambda *n: told.append(n))
+    assert change.shape == (20,)
+    assert change[0] == 0
+    assert (change[1:11] > 0.5).all()
+    assert (change[11:] == 0).all()
+    assert told[-1] == (20, 20)
+
+
+def test_change_between_checkpoints_that_were_passed_over_goes_evenly(monkeypatch) -> None:
+    monkeypatch.setattr("renderers.plan.pacing.MOST_CHECKPOINTS", 5)
+    change = measure_change(GreySource(), two_points(), range(0, 9))
+    looked_at = measure_change(GreySource(), two_points(), range(0, 9, 2))
+    assert change[1] == pytest.approx(change[2])
+    assert change[1:3].sum() == pytest.approx(looked_at[1])
+    assert change.sum() == pytest.approx(looked_at.sum())

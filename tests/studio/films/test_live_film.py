@@ -1,0 +1,181 @@
+"""The film of a run as it stands, and events on films, from a real run."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import typer
+
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from latent.points import sample_points
+from renderers.frames.frame_renderer import render_frames
+from renderers.pictures.display_options import Look
+from renderers.plan.options import RenderOptions
+from renderers.plan.outputs import GRID
+from renderers.progress import say_nothing
+from renderers.video.video_writer import count_frames, read_frames
+from studio.command_line import film as film_command
+from studio.films.film_options import Rendering, Timelapse
+from studio.films.live import join_live_film, live_frames
+from studio.films.timelapse import film_timelapse
+from studio.main import begin
+from studio.runs.events import record_event
+from studio.specimens.points import FIXED, keep_points
+from studio.training.loop.live_film import LiveFilm
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.paths import Workspace
+
+SPEC = GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.03})
+POINTS = sample_points(0, range(2), 8)
+LABELS = [point.label for point in POINTS]
+BATCHES = range(1, 9)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """With the run `city`, whose exact checkpoints and live film are of the same weights."""
+    workspace = Workspace.open(tmp_path / "workspace")
+    G, z = SPEC.build().eval(), torch.stack([point.z for point in POINTS])
+    rng = torch.Generator().manual_seed(0)
+    keep_points(workspace, "city", POINTS, FIXED)
+    with CheckpointIndex(workspace.runs).create("city", SPEC, storage="exact") as checkpoints:
+        film = LiveFilm(workspace.live_film("city"), LABELS)
+        for batch in BATCHES:
+            with torch.no_grad():
+                for weight in G.parameters():
+                    weight += 0.1 * torch.randn(weight.shape, generator=rng)
+            checkpoints.append(batch, G.state_dict())
+            film.add(batch, render_frames(G, z))
+            if batch == 5:
+                film.close_chunk()
+        film.close()
+    return workspace
+
+
+@pytest.fixture
+def grow(workspace):
+    """Goes on with the live film of the run."""
+
+    def go_on(batches, labels=LABELS):
+        film = LiveFilm(workspace.live_film("city"), labels)
+        for batch in batches:
+            film.add(batch, np.full((len(labels), 32, 32, 3), 10 * batch, np.uint8))
+        film.close()
+
+    return go_on
+
+
+def frames(path):
+    return np.stack(list(read_frames(path))).astype(int)
+
+
+def timelapse(workspace, overlay=(), scale=None):
+    options = RenderOptions(grid=True, overlay=overlay, look=Look(scale=scale))
+    rendering = Rendering(options=options, devices=["cpu"])
+    return film_timelapse(workspace, "city", Timelapse(), rendering, say_nothing)
+
+
+def test_the_live_film_is_what_a_timelapse_of_exact_checkpoints_would_be(workspace):
+    live, rendered = join_live_film(workspace, "city"), timelapse(workspace, scale=4)
+    assert [video.label for video in live] == [video.label for video in rendered] == [*LABELS, GRID]
+    for own, other in zip(live, rendered, strict=True):
+        shown, expected = frames(own.path), frames(other.path)
+        assert shown.shape == expected.shape
+        assert own.frames == len(shown) == len(BATCHES)
+        assert np.abs(shown - expected).mean() < 1
+        assert np.abs(np.diff(expected, axis=0)).mean() > 5, "each frame is another picture"
+    assert live_frames(workspace, "city") == list(BATCHES)
+
+
+def test_a_film_is_joined_again_only_when_a_chunk_has_come_or_gone(workspace, grow):
+    def stamps():
+        return [video.path.stat().st_mtime_ns for video in join_live_film(workspace, "city")]
+
+    first = stamps()
+    assert stamps() == first
+    grow(range(9, 12))
+    assert all(now != before for now, before in zip(stamps(), first, strict=True))
+    assert {video.frames for video in join_live_film(workspace, "city")} == {11}
+    LiveFilm(workspace.live_film("city"), LABELS).truncate(7)
+    for video in join_live_film(workspace, "city"):
+        assert video.frames == count_frames(video.path) == 7
+    assert live_frames(workspace, "city") == list(range(1, 8))
+
+
+def test_the_film_of_a_point_is_what_there_is_of_it(workspace, grow):
+    grow(range(9, 12), labels=[LABELS[0], "9.9"])
+    films = {video.label: video for video in join_live_film(workspace, "city")}
+    assert {label: video.frames for label, video in films.items()} == {
+        **{LABELS[0]: 11, LABELS[1]: 8},
+        **{"9.9": 3, GRID: 11},
+    }
+    assert all(count_frames(video.path) == video.frames for video in films.values())
+
+
+def test_a_run_without_a_film_and_an_unknown_point_are_named(workspace):
+    CheckpointIndex(workspace.runs).create("town", SPEC).close()
+    with pytest.raises(EXPECTED_ERRORS, match="'town' has no film yet"):
+        join_live_film(workspace, "town")
+    with pytest.raises(EXPECTED_ERRORS, match="'town' has no film yet"):
+        live_frames(workspace, "town")
+    with pytest.raises(EXPECTED_ERRORS, match="Known: city, town"):
+        join_live_film(workspace, "cty")
+    with pytest.raises(EXPECTED_ERRORS, match=f"no point 7.7. It has {', '.join(LABELS)}"):
+        join_live_film(workspace, "city", labels=["7.7"])
+    with pytest.raises(EXPECTED_ERRORS, match=r"cannot become 'a\.gif'"):
+        join_live_film(workspace, "city", out=workspace.root / "a.gif")
+
+
+@pytest.fixture
+def command(workspace, capsys):
+    """Runs `studio film city ...` and gives the JSON that it prints."""
+    app = typer.Typer()
+    app.callback()(begin)
+    film_command.register(app)
+
+    def call(*words):
+        words = ["--workspace", str(workspace.root), "film", "city", *map(str, words), "--json"]
+        app(words, standalone_mode=False)
+        return json.loads(capsys.readouterr().out)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), [f"city-{LABELS[0]}.mp4", f"city-{LABELS[1]}.mp4", "city.mp4"]),
+        (("--grid",), ["city.mp4"]),
+        (("--point", LABELS[1]), ["city.mp4"]),
+    ],
+)
+def test_the_command_writes_all_films_or_the_one_that_is_asked_for(command, tmp_path, words, names):
+    told = command(*words, "--out", tmp_path / "city.mp4")
+    assert [video["path"] for video in told["videos"]] == [str(tmp_path / name) for name in names]
+    for video in told["videos"]:
+        assert video["frames"] == count_frames(video["path"]) == 8
+    assert told["seconds"] > 0
+
+
+def test_the_command_refuses_a_point_and_the_grid_at_once(command):
+    with pytest.raises(EXPECTED_ERRORS, match="leave one of them out"):
+        command("--grid", "--point", LABELS[0])
+
+
+def test_events_of_a_run_are_told_on_its_films(workspace):
+    record_event(workspace, "city", None, "started", "training began")
+    record_event(workspace, "city", 6, "changed", "learning_rate_g: 0.0002 -> 1e-05")
+    silent = [frames(video.path) for video in timelapse(workspace)]
+    told = [frames(video.path) for video in timelapse(workspace, overlay=("events",))]
+    for without, with_events in zip(silent, told, strict=True):
+        difference = np.abs(with_events - without).max(axis=(2, 3))  # [frames, rows]
+        assert (difference[:5] == 0).all()
+        assert (difference[5:, -40:].max(axis=1) > 100).all()
+
+
+def test_what_does_not_show_in_pictures_is_not_told(workspace):
+    record_event(workspace, "city", 3, "saved", "training state kept for good")
+    before = [frames(video.path) for video in timelapse(workspace, overlay=("batch",))]
+    after = [frames(video.path) for video in timelapse(workspace, overlay=("batch", "events"))]
+    assert all((own == other).all() for own, other in zip(before, after, strict=True))

@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import pytest
+
+from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig
+from studio.training.recipes.augmentation import AUGMENTATIONS
+from studio.workspace.errors import EXPECTED_ERRORS
+
+
+def test_what_is_written_as_toml_is_read_back_equal(tmp_path):
+    config = TrainingConfig(
+        generator_options={"width": 0.25, "upsampling": 'a "quoted" ünicode', "deep": True},
+        learning_rate_g=1e-5,
+        betas=(0.0, 0.99),
+        augmentation="color,cutout",
+        random_flips=False,
+        seed=2**63 - 1,
+    )
+    path = tmp_path / "run.toml"
+    path.write_text(config.to_toml(), encoding="utf-8")
+    assert TrainingConfig.read(path) == config
+
+
+def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("batch_size = 8\nema = 0\n")
+    assert TrainingConfig.read(path) == replace(TrainingConfig(), batch_size=8, ema=0.0)
+
+
+def test_an_unknown_key_is_refused_with_the_closest_known_one(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("learning_rate_q = 0.1\n")
+    with pytest.raises(
+        EXPECTED_ERRORS, match=r"'learning_rate_q'. Did you mean learning_rate_[gd]\?"
+    ):
+        TrainingConfig.read(path)
+
+
+def test_an_unknown_key_that_is_like_no_other_is_refused_with_all_known_ones():
+    with pytest.raises(EXPECTED_ERRORS, match=r"'xyzzy'. Known: dataset, null_pictures, recipe"):
+        TrainingConfig.from_dict({"xyzzy": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 1),
+        ("batch_size", 8.0),
+        ("batch_size", True),
+        ("learning_rate_g", -1e-4),
+        ("learning_rate_d", float("nan")),
+        ("learning_rate_d", "fast"),
+        ("betas", [0.5]),
+        ("betas", [0.5, 1.0]),
+        ("loss", "earth"),
+        ("discriminator_norm", 3),
+        ("augmentation", "color,blur"),
+        ("ema", 1.0),
+        ("random_flips", 1),
+        ("generator_options", {"width": [1, 2]}),
+        ("generator_options", {"z_dim": 50}),
+        ("generator_options", 3),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_name(name, value):
+    with pytest.raises(EXPECTED_ERRORS, match=name):
+        TrainingConfig.from_dict({name: value})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"batch_size = ", "not TOML"), (b"\xff\xfe", "not TOML")]
+)
+def test_a_file_that_is_not_toml_is_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "run.toml"
+    path.write_bytes(content)
+    with pytest.raises(EXPECTED_ERRORS, match=rf"run\.toml.*{message}"):
+        TrainingConfig.read(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(EXPECTED_ERRORS, match=r"no training config at .*absent\.toml"):
+        TrainingConfig.read(tmp_path / "absent.toml")
+
+
+def test_the_generator_spec_carries_the_sizes_beside_the_options():
+    config = TrainingConfig(z_dim=16, image_size=128, generator_options={"width": 0.5})
+    spec = config.generator_spec()
+    assert (spec.architecture, spec.z_dim, spec.image_size) == ("dcgan", 16, 128)
+    assert spec.options["width"] == 0.5
+
+
+def test_the_config_knows_all_augmentations_there_are():
+    assert set(AUGMENTATION_NAMES) == set(AUGMENTATIONS)
+
+
+def test_an_augmentation_that_adapts_needs_one_to_adapt():
+    with pytest.raises(EXPECTED_ERRORS, match="augmentation is empty"):
+        TrainingConfig(augmentation_target=0.6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "norm"),
+    [
+        ({}, "batch"),
+        ({"loss": "hinge"}, "batch"),
+        ({"loss": "wasserstein"}, "none"),
+        ({"loss": "relativistic"}, "none"),
+        ({"gradient_penalty": 1.0}, "none"),
+        ({"discriminator": "residual"}, "none"),
+        ({"loss": "wasserstein", "discriminator_norm": "spectral"}, "spectral"),
+    ],
+)
+def test_batch_norm_is_left_out_by_itself_where_it_would_mix_penalised_pictures(settings, norm):
+    assert TrainingConfig(**settings).norm_of_d == norm

@@ -1,0 +1,109 @@
+"""What was rendered is found, named, shown and checked."""
+
+import pytest
+
+from studio.screens.render.film_list import check_film, list_films, show_film, verify_words
+
+POINTS = ("--points", "0.0,0.1")
+
+
+@pytest.fixture
+def render(studio):
+    """render("timelapse", ...): the paths of what was made, in the workspace."""
+
+    def call(kind, *words):
+        outcome = studio("render", kind, "city", *words, "--json")
+        assert outcome.status == 0, outcome.err
+        return [video["path"] for video in outcome.json.get("videos", [outcome.json])]
+
+    return call
+
+
+def titles(workspace, run="city"):
+    return [film.title for film in list_films(workspace, run)]
+
+
+def card(workspace):
+    films = list_films(workspace, "city")
+    return show_film(films[0], films, "", "")
+
+
+def test_films_of_every_kind_are_found_newest_first_and_named(render, workspace):
+    short = ("--seconds", "0.2", "--fps", "10")
+    render("timelapse", *POINTS, "--both")
+    render("interpolation", *POINTS, "--batch", "3", *short)
+    render("interpolation", *POINTS, "--batches", "1:9", *short)
+    render("path", "2@0.0 -> 9@0.1", *short)
+    render("sheet", *POINTS)
+    assert titles(workspace) == [
+        "Sheet",
+        "Path",
+        "Walk along training",
+        "Walk at batch 3",
+        "Time-lapse of all points",
+        "Time-lapse of 0.0",
+        "Time-lapse of 0.1",
+    ]
+
+
+def test_films_of_a_run_with_a_longer_name_are_not_shown(render, workspace):
+    render("timelapse", *POINTS)
+    assert titles(workspace, "cit") == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "shown"),
+    [
+        ("mp4", "<video controls"),
+        ("webm", "<video controls"),
+        ("mov", "made for editing"),
+        ("mkv", "Browsers do not play .mkv"),
+        ("gif", ".gif?v="),
+        ("webp", ".webp?v="),
+    ],
+)
+def test_a_film_is_shown_as_the_browser_can(render, workspace, suffix, shown):
+    render("timelapse", *POINTS, "--grid", "--fps", "20", "--format", suffix, "--scale", "1")
+    assert shown in card(workspace)
+    assert f'download="city-timelapse.{suffix}"' in card(workspace)
+
+
+def test_numbered_pictures_are_shown_by_the_last_with_their_place_and_number(render, workspace):
+    (path,) = render("timelapse", "--points", "0.0", "--format", "png", "--scale", "1")
+    (film,) = list_films(workspace, "city")
+    assert (str(film.path), film.title, len(film.pictures)) == (path, "Time-lapse of 0.0", 12)
+    assert f'<span class="where">{film.path.parent}</span>' in card(workspace)
+    assert "12 pictures" in card(workspace)
+    assert "000011.png" in card(workspace)
+
+
+def test_a_sheet_is_shown_whole_and_has_nothing_to_check(render, workspace):
+    render("sheet", *POINTS)
+    assert '<div class="sheet"><img' in card(workspace)
+    assert 'data-action="check"' not in card(workspace)
+
+
+def test_a_check_counts_the_frames_as_its_command_does(render, workspace, studio):
+    render("timelapse", *POINTS, "--grid")
+    (film,) = list_films(workspace, "city")
+    assert check_film(workspace, film) == "Whole: 12 frames, as planned."
+    assert studio(*verify_words(film)).status == 0
+    with film.path.open("r+b") as file:
+        file.truncate(2000)
+    assert check_film(workspace, film).startswith("Not whole: ")
+    assert studio(*verify_words(film)).status == 1
+
+
+def test_a_film_without_a_plan_cannot_be_checked(render, workspace):
+    render("timelapse", *POINTS, "--grid")
+    (film,) = list_films(workspace, "city")
+    (film.path.parent / "videos.json").unlink()
+    assert "no plan to compare it with" in check_film(workspace, film)
+
+
+def test_a_file_whose_name_is_markup_stays_text(workspace):
+    folder = workspace.render("city-timelapse-0123ab")
+    folder.mkdir()
+    (folder / "city-timelapse-<b>.mp4").touch()
+    assert "<b>" not in card(workspace)
+    assert "&lt;b&gt;" in card(workspace)

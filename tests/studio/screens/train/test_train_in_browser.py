@@ -1,0 +1,47 @@
+"""A run steered on the tab Train, in a real browser."""
+
+import pytest
+
+from studio.runs.changes import list_changes
+
+pytestmark = pytest.mark.browser
+
+
+def test_enter_in_a_field_changes_the_run_as_its_command_would(page, served):
+    workspace, _ = served
+    page.get_by_role("button", name="Change it while it trains").click()
+    rate = page.locator("#controls").get_by_label("Learning rate of G")
+    page.wait_for_function("field => field.value === '0.0002'", arg=rate.element_handle())
+    rate.fill("1e-5")
+    page.get_by_text("studio set city learning_rate_g=1e-05").wait_for()
+    rate.press("Enter")
+    page.get_by_text("When it goes on: learning_rate_g 1e-05").wait_for()
+    (change,) = list_changes(workspace, "city")
+    assert (change.name, change.value) == ("learning_rate_g", 1e-5)
+
+
+def test_another_view_of_the_curves_is_chosen_with_the_keyboard(page):
+    page.locator("#live .chart").wait_for()
+    speed = page.locator("#live").get_by_role("button", name="Speed", exact=True)
+    speed.focus()
+    page.keyboard.press("Enter")
+    page.locator("#live svg[aria-label='Speed over batches']").wait_for()
+    assert speed.evaluate("button => button === document.activeElement")
+
+
+def test_a_chosen_preset_says_what_it_is_good_for_and_fills_the_form(page):
+    page.locator("#forecast", has_text="Four minutes on two CPU cores").wait_for()
+    page.get_by_label("Settings", exact=True).click()
+    page.get_by_role("option", name="none").click()
+    page.locator("#forecast", has_text="Every setting has its default").wait_for()
+    page.wait_for_function(
+        "field => field.value === '20000'",
+        arg=page.get_by_label("Batches", exact=True).first.element_handle(),
+    )
+
+
+def test_what_lies_folded_away_opens_and_shows_the_layers(page):
+    page.get_by_role("button", name="Weights and activations").click()
+    page.locator("#layers table, #layers .empty").first.wait_for()
+    tabs = [tab.inner_text() for tab in page.get_by_role("tab").all()]
+    assert len(set(tabs)) == len(tabs)

@@ -1,0 +1,60 @@
+import sys
+
+import pytest
+import torch
+
+from studio.training.monitor.scores import build_metric, check_metrics, score_checkpoint
+from studio.workspace.errors import EXPECTED_ERRORS
+
+
+def score(workspace, metrics=("swd",), count=16, run="city", batch=None):
+    told = []
+    scored = score_checkpoint(
+        workspace, run, batch, metrics, count, lambda done, total, note="": told.append(done)
+    )
+    assert told[-1] == count
+    return scored
+
+
+def test_a_checkpoint_has_the_same_distance_each_time(workspace):
+    scored = score(workspace)
+    assert (scored.batch, scored.count) == (12, 16)
+    assert list(scored.swd_levels) == [32, 16]
+    assert scored.values["swd"] > 0
+    assert score(workspace) == scored
+    assert score(workspace, batch=1).values != scored.values
+
+
+def test_what_a_metric_lacks_is_told_and_the_others_are_measured(workspace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    scored = score(workspace, ["fid", "swd"])
+    assert list(scored.values) == ["swd"]
+    assert "latent-city-studio[scores]" in scored.unavailable["fid"]
+
+
+def test_weights_that_cannot_be_downloaded_are_told(monkeypatch, tmp_path):
+    pytest.importorskip("torchmetrics")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+
+    def offline(image):
+        raise OSError("Name or service not known")
+
+    with pytest.raises(EXPECTED_ERRORS, match="weights of the Inception network"):
+        build_metric("fid", offline)
+
+
+def test_a_count_that_the_dataset_does_not_have_is_refused(workspace):
+    for count in (4, 10_000):
+        with pytest.raises(EXPECTED_ERRORS, match="use a --count from 16 to 24"):
+            score(workspace, count=count)
+
+
+def test_a_run_that_was_not_trained_here_has_nothing_to_compare_with(workspace):
+    workspace.run_config("city").unlink()
+    with pytest.raises(EXPECTED_ERRORS, match="was not trained in this workspace"):
+        score(workspace)
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(EXPECTED_ERRORS, match="Known: swd, fid, kid"):
+        check_metrics(["ppl"])

@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from checkpoints_index import CheckpointIndex
+from studio.training.loop.state import FOR_GOOD, list_states, read_state
+
+
+def weights(workspace, run, batch):
+    return CheckpointIndex(workspace.runs)[run].weights(batch)
+
+
+def same(one, other):
+    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+NETWORKS = ["--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125"]
+NETWORKS += ["--set", "z_dim=16", "--set", "batch_size=4"]
+
+
+@pytest.fixture
+def parent(studio):
+    """A run of 6 batches whose every bit is kept, with states at 3 and 6."""
+    words = ["--batches", "6", "--storage", "exact", "--set", "state_every=3", *NETWORKS]
+    assert studio("train", "streets", "--run", "parent", *words).status == 0
+
+
+def test_a_branch_off_a_training_state_goes_on_as_the_run_did(studio, workspace, parent):
+    studio("resume", "parent", "--batches", "9")
+    states = workspace.training_states("parent")
+    batch = int(list_states(states)[0].stem)
+    said = studio("train", "--from", f"parent@{batch}", "--run", "child", "--storage", "exact")
+    assert said.status == 0, said.err
+    child = CheckpointIndex(workspace.runs)["child"]
+    assert child.batches[0] == batch + 1
+    assert same(child.weights(9), weights(workspace, "parent", 9))
+    assert f'parent = "parent@{batch}"' in workspace.run_config("child").read_text()
+    assert "with its training state" in studio("events", "child").out
+
+
+def test_a_branch_off_a_checkpoint_takes_g_from_it_and_d_from_the_nearest_state(
+    studio, workspace, parent
+):
+    said = studio("train", "--from", "parent@2", "--run", "child", "--batches", "2", "--json")
+    assert said.json == {"run": "child", "status": "stopped", "batch": 0}
+    facts, tensors = read_state(list_states(workspace.training_states("child"))[0])
+    assert facts["batch"] == 2
+    kept = weights(workspace, "parent", 2)
+    assert all(torch.equal(tensors[f"G_ema.{name}"], tensor) for name, tensor in kept.items())
+    parent_state = read_state(list_states(workspace.training_states("parent"))[0])[1]
+    for name in (name for name in tensors if name.startswith("D.")):
+        assert torch.equal(tensors[name], parent_state[name])
+    assert "D of batch 3 and fresh optimisers" in " ".join(studio("events", "child").out.split())
+
+
+def test_a_branch_may_have_other_settings_and_says_which(studio, parent):
+    words = ["--set", "learning_rate_g=1e-5", "--batches", "8"]
+    studio("train", "--from", "parent@6", "--run", "child", *words)
+    said = " ".join(studio("events", "child").out.split())
+    assert "learning_rate_g: 0.0002 -> 1e-05" in said
+
+
+def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
+    words = ["--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
+    assert studio("train", "streets", "--run", "plain", *words).status == 0
+    assert studio("set", "plain", "gradient_penalty=5").status == 0
+    assert studio("resume", "plain", "--batches", "4").status == 0
+    said = studio("train", "--from", "plain@4", "--run", "child", "--batches", "5")
+    assert said.status == 0, said.err
+    assert 'discriminator_norm = "batch"' in workspace.run_config("child").read_text()
+
+
+def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace, parent):
+    studio(
+        "train", "streets", "--init-from", "parent", "--run", "warm", "--batches", "1", *NETWORKS
+    )
+    tensors = read_state(list_states(workspace.training_states("warm"))[0])[1]
+    parent = read_state(list_states(workspace.training_states("parent"))[-1])[1]
+    for name in (name for name in tensors if name.split(".")[0] in ("G", "D", "G_ema")):
+        assert torch.equal(tensors[name], parent[name])
+    assert CheckpointIndex(workspace.runs)["warm"].batches == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--from", "parent@99"], "neither a checkpoint nor a training state of batch 99"),
+        (["--from", "nobody@1"], "Run 'nobody' is not in the index"),
+        (["--from", "parent@x"], "Write RUN@BATCH"),
+        (["--from", "parent@2", "--init-from", "parent"], "give one"),
+        (["--from", "parent@2", "--set", "discriminator_width=0.5"], "D of parent does not fit"),
+        (
+            ["--from", "parent@6", "--set", "discriminator_width=0.5"],
+            "discriminator_width: 0.125 -> 0.5",
+        ),
+        ([], "There is nothing to train on"),
+    ],
+)
+def test_what_cannot_be_branched_is_refused_and_no_run_is_made(
+    studio, workspace, parent, words, sentence
+):
+    said = studio("train", "--run", "child", *words)
+    assert said.status == 1
+    assert sentence in said.err
+    assert "child" not in CheckpointIndex(workspace.runs)
+
+
+def test_states_that_were_kept_for_good_can_be_branched_off(studio, workspace, parent):
+    states = workspace.training_states("parent")
+    (states / FOR_GOOD).mkdir()
+    (states / "3.safetensors").rename(states / FOR_GOOD / "3.safetensors")
+    said = studio("train", "--from", "parent@3", "--run", "child", "--batches", "4")
+    assert said.status == 0, said.err
