@@ -37,8 +37,8 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
-from checkpoints_index.codec.calibration import Calibration, Difference
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.codec.calibration import Calibration, PictureDifference
+from checkpoints_index.storage.error_bound import ErrorBound
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "transposed"})
 BATCH_SIZE = 16
@@ -206,13 +206,13 @@ def measure_phase(
 
 def measure_errors(exact: CheckpointRun, visual: CheckpointRun) -> dict[str, Any]:
     """How pictures differ: at calibration points in every checkpoint, at unseen ones in some."""
-    calibration = Calibration(SPEC, Promise())
+    calibration = Calibration(SPEC, ErrorBound())
     unseen = torch.randn(UNSEEN, SPEC.z_dim, generator=torch.manual_seed(1))
     worst, rms = 0, []
     counts = np.zeros(256, np.int64)
     for position, batch in enumerate(exact.batches):
         a, b = exact.weights(batch), visual.weights(batch)
-        difference: Difference = calibration.compare(a, b)
+        difference: PictureDifference = calibration.compare(a, b)
         worst, rms = max(worst, difference.largest), [*rms, difference.rms]
         if position % UNSEEN_EVERY == 0:
             levels = (draw(a, unseen) - draw(b, unseen)).abs().flatten()

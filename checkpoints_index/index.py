@@ -16,7 +16,7 @@ from checkpoints_index.storage.catalogue import (
     open_catalogue,
     write_description,
 )
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 
 
 class CheckpointIndex:
@@ -32,7 +32,7 @@ class CheckpointIndex:
         name: str,
         spec: GeneratorSpec,
         storage: str = "visual",
-        promise: Promise | None = None,
+        promise: ErrorBound | None = None,
     ) -> CheckpointRun:
         """A new, empty run.
 
@@ -49,7 +49,7 @@ class CheckpointIndex:
         if (folder / DESCRIPTION).exists():
             raise CheckpointError(f"Run '{name}' exists already. Choose another name, or open it.")
         folder.mkdir(parents=True, exist_ok=True)
-        kept = None if storage == "exact" else promise or Promise()
+        kept = None if storage == "exact" else promise or ErrorBound()
         write_description(folder, spec, storage, kept)
         return CheckpointRun(open_catalogue(self.folder, name))
 

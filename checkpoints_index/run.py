@@ -13,21 +13,21 @@ import torch
 import xxhash
 from torch import Tensor, nn
 
-from checkpoints_index.codec.integers import Layout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.stream import stream
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import sync_folder, truncate
 from checkpoints_index.upkeep.export import export_weights
 from checkpoints_index.upkeep.rewriting import drop_all_but
 from checkpoints_index.upkeep.thinning import choose_for_budget
 from checkpoints_index.upkeep.verification import Finding, examine, verify
 from checkpoints_index.writing.appender import Appender
-from checkpoints_index.writing.encoder import Encoder
+from checkpoints_index.writing.encoder import CheckpointEncoder
 from checkpoints_index.writing.segment_writer import SegmentWriter
 
 ENCODING_THREADS = 4  # at most
@@ -58,7 +58,7 @@ class CheckpointRun:
         return self._catalogue.storage
 
     @property
-    def promise(self) -> Promise | None:
+    def promise(self) -> ErrorBound | None:
         """How far pictures may differ from those of the exact weights; None where no bit does."""
         return self._catalogue.promise
 
@@ -91,7 +91,7 @@ class CheckpointRun:
         self._settle()
         known = [held for held in self._catalogue.descriptions.values() if held is not None]
         if known:
-            return Layout.from_json(known[-1]).size_bytes
+            return TensorLayout.from_json(known[-1]).size_bytes
         return sum(tensor.nbytes for tensor in self.spec.expected_weights().values())
 
     @property
@@ -340,7 +340,7 @@ class CheckpointRun:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
             threads = min(ENCODING_THREADS, os.cpu_count() or 1)
-            encoder = Encoder(self.name, self.spec, self._catalogue.promise, threads)
+            encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.promise, threads)
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()
             batches = self._catalogue.batches

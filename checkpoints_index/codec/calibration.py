@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from checkpoints_index.codec.thread_pool import ALONE, Team
+from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 
 SMALLEST_ROUNDED_TENSOR = 1024  # biases, batch-norm and the like are kept to the bit
 CALIBRATION_SEED = 777
@@ -29,14 +29,14 @@ ATTEMPTS = 8  # at spending just the allowed error
 
 
 @dataclass(frozen=True)
-class Difference:
+class PictureDifference:
     """How far pictures are from those of the exact weights, in levels of 0..255."""
 
     rms: float
     largest: int  # once rounded to levels, as pictures are
     peak: float  # before they are
 
-    def keeps(self, promise: Promise, share: float = 1.0) -> bool:
+    def keeps(self, promise: ErrorBound, share: float = 1.0) -> bool:
         """Whether a promise is kept with room to spare: with a share of the peak it allows."""
         within = self.peak <= share * promise.largest
         return self.rms <= promise.rms and self.largest <= promise.largest and within
@@ -45,7 +45,7 @@ class Difference:
 class Calibration:
     """Chooses steps for one generator, and checks them by rendering."""
 
-    def __init__(self, spec: GeneratorSpec, promise: Promise, team: Team = ALONE) -> None:
+    def __init__(self, spec: GeneratorSpec, promise: ErrorBound, team: ThreadPool = SERIAL) -> None:
         self.promise, self._team = promise, team
         with torch.random.fork_rng(devices=[]):  # training draws the same numbers without us
             self._G = spec.build()
@@ -104,7 +104,7 @@ class Calibration:
         weights: Mapping[str, Tensor],
         rounded: Mapping[str, Tensor],
         pictures: int | None = None,
-    ) -> Difference:
+    ) -> PictureDifference:
         """Render some or all calibration points with both, and say how far they are apart."""
         return _compare(self._render(weights, pictures), self._render(rounded, pictures))
 
@@ -228,9 +228,9 @@ def may_be_rounded(tensor: Tensor) -> bool:
     )
 
 
-def _compare(exact: Tensor, other: Tensor) -> Difference:
+def _compare(exact: Tensor, other: Tensor) -> PictureDifference:
     largest = int((exact.round() - other.round()).abs().max())
-    return Difference(_rms(exact - other), largest, float((exact - other).abs().max()))
+    return PictureDifference(_rms(exact - other), largest, float((exact - other).abs().max()))
 
 
 def _rms(tensor: Tensor) -> float:

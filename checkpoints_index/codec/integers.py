@@ -92,7 +92,7 @@ class TensorEntry:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """Which tensors a segment holds, in which order, and how each became integers.
 
     `reversible` differences lead from either checkpoint to the other, and cost a little more where
@@ -105,7 +105,7 @@ class Layout:
     @classmethod
     def of(
         cls, weights: Mapping[str, Tensor], steps: Mapping[str, float], reversible: bool = False
-    ) -> Layout:
+    ) -> TensorLayout:
         """The layout of a state dict.
 
         Args:
@@ -131,7 +131,7 @@ class Layout:
         )
 
     @classmethod
-    def from_json(cls, description: dict[str, Any]) -> Layout:
+    def from_json(cls, description: dict[str, Any]) -> TensorLayout:
         entries = (TensorEntry(**{**e, "shape": tuple(e["shape"])}) for e in description["tensors"])
         return cls(tuple(entries), description["reversible"])
 

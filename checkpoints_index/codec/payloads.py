@@ -7,15 +7,19 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from checkpoints_index.codec.integers import Lanes, Layout
+from checkpoints_index.codec.integers import Lanes, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker
-from checkpoints_index.codec.thread_pool import ALONE, Team
+from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 
 Step = tuple[bytes, int]  # a payload, and its sign: 1 goes from the base to the packed, -1 back
 
 
 def pack(
-    layout: Layout, new: Lanes, base: Lanes | None, packers: Sequence[BlockPacker], team: Team
+    layout: TensorLayout,
+    new: Lanes,
+    base: Lanes | None,
+    packers: Sequence[BlockPacker],
+    team: ThreadPool,
 ) -> bytes:
     """The integers of a checkpoint, as their difference to `base` where there is one.
 
@@ -35,7 +39,9 @@ def pack(
     return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
 
 
-def unpack(layout: Layout, steps: Sequence[Step], lanes: Lanes, team: Team = ALONE) -> None:
+def unpack(
+    layout: TensorLayout, steps: Sequence[Step], lanes: Lanes, team: ThreadPool = SERIAL
+) -> None:
     """Walk along payloads, in place: from the integers of the first base to those of the last.
 
     All steps of one block come before the next block, so that it stays in the cache.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import Lanes, Layout
+from checkpoints_index.codec.integers import Lanes, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
-from checkpoints_index.codec.thread_pool import ALONE, Team
+from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.segments import Draft
+from checkpoints_index.storage.segments import PendingRecord
 
 KEY_INTERVAL = 32  # exact: records from one key to the next
 HOP_INTERVAL = 48  # visual: records from one hop to the next
@@ -19,7 +19,7 @@ class Chain:
     The integers of each are written to `spare`, which `draft` then puts in the place of `newest`.
     """
 
-    def __init__(self, layout: Layout, team: Team = ALONE) -> None:
+    def __init__(self, layout: TensorLayout, team: ThreadPool = SERIAL) -> None:
         self.layout = layout
         self.length = 0  # checkpoints drafted so far
         self.size_bytes, self.key_bytes = 0, 0  # of their records, of keys among them
@@ -33,19 +33,23 @@ class Chain:
         """Whether the next checkpoint depends on none before it, and could begin a segment."""
         return self.length == 0 or (not self.layout.reversible and self.length % KEY_INTERVAL == 0)
 
-    def draft(self, batch: int) -> list[Draft]:
+    def draft(self, batch: int) -> list[PendingRecord]:
         """The records of the checkpoint whose integers are in `spare`."""
         lanes = self.spare
         check = integers.checksum(lanes)
         if self.newest is None or self.is_key_due:
-            drafts = [Draft(segments.KEY, batch, batch, self._pack(lanes, None), check)]
+            drafts = [PendingRecord(segments.KEY, batch, batch, self._pack(lanes, None), check)]
         else:
             base, before = self.newest
-            drafts = [Draft(segments.DIFFERENCE, batch, base, self._pack(lanes, before), check)]
+            drafts = [
+                PendingRecord(segments.DIFFERENCE, batch, base, self._pack(lanes, before), check)
+            ]
         if self.layout.reversible and self.length % HOP_INTERVAL == 0:
             if self._hop is not None:
                 base, before = self._hop
-                drafts.append(Draft(segments.HOP, batch, base, self._pack(lanes, before), check))
+                drafts.append(
+                    PendingRecord(segments.HOP, batch, base, self._pack(lanes, before), check)
+                )
             self._hop = batch, integers.copy_lanes(lanes)
         self.spare = self.newest[1] if self.newest else self.layout.empty_lanes()
         self.newest = batch, lanes

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Call = tuple[Future, Callable[..., Any], tuple]
 
 
-class Team:
+class ThreadPool:
     """The calling thread and some more, between which blocks or pictures are divided.
 
     Beside a training step that keeps every core busy, work done by all cores at once delays the
@@ -91,4 +91,4 @@ def _settle(future: Future[T], work: Callable[..., T], arguments: tuple) -> None
         future.set_exception(error)
 
 
-ALONE = Team()
+SERIAL = ThreadPool()

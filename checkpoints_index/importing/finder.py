@@ -15,7 +15,7 @@ from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
 from checkpoints_index.importing.keras_files import KerasFinder
 from checkpoints_index.importing.loading import load_content
-from checkpoints_index.importing.parts import Part, Role, find_parts
+from checkpoints_index.importing.parts import FilePart, Role, find_parts
 from checkpoints_index.importing.recognition import choose_recogniser
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
@@ -87,7 +87,7 @@ def _with_counters(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**weights, **{name: torch.zeros((), dtype=torch.long) for name in missing}}
 
 
-def _say_choice(chosen: Part, parts: Sequence[Part]) -> tuple[str, ...]:
+def _say_choice(chosen: FilePart, parts: Sequence[FilePart]) -> tuple[str, ...]:
     """A line for files that hold more than one generator, such as G and G_ema."""
     others = [p.name for p in parts if p.role <= Role.GENERATOR and p.name != chosen.name]
     if not others:

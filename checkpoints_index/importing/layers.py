@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """A module with weights: its name, and the shapes of its tensors."""
 
     name: str
@@ -48,13 +48,13 @@ class Flow:
 class Step:
     """A layer in its place: what it is in torch.nn, the width it takes, what it gives."""
 
-    layer: Layer
+    layer: NetworkLayer
     kind: str
     taken: int
     given: Flow
 
 
-def read_layers(weights: Mapping[str, Tensor]) -> list[Layer]:
+def read_layers(weights: Mapping[str, Tensor]) -> list[NetworkLayer]:
     """The layers in the order of the file.
 
     Raises:
@@ -64,7 +64,7 @@ def read_layers(weights: Mapping[str, Tensor]) -> list[Layer]:
     for name, tensor in weights.items():
         module, _, kind = name.rpartition(".")
         shapes.setdefault(module, {})[kind] = tuple(tensor.shape)
-    layers = [Layer(name, inside) for name, inside in shapes.items()]
+    layers = [NetworkLayer(name, inside) for name, inside in shapes.items()]
     if len(layers) > MOST_LAYERS:
         raise UnusableFileError(f"has {len(layers)} layers, more than any plain generator")
     for layer in layers:
@@ -72,7 +72,7 @@ def read_layers(weights: Mapping[str, Tensor]) -> list[Layer]:
     return layers
 
 
-def order_layers(layers: Sequence[Layer]) -> list[Step]:
+def order_layers(layers: Sequence[NetworkLayer]) -> list[Step]:
     """All layers as they follow one another from a latent point to a picture.
 
     In the order of the file where that fits; else (safetensors sort their names) in the first that
@@ -97,7 +97,7 @@ def order_layers(layers: Sequence[Layer]) -> list[Step]:
 class Arrangement:
     """A search for the order of layers in which each takes what the one before gives."""
 
-    def __init__(self, layers: Sequence[Layer], in_order: bool = False) -> None:
+    def __init__(self, layers: Sequence[NetworkLayer], in_order: bool = False) -> None:
         self._layers, self._in_order = layers, in_order
         self._trials = 0
         self._earlier = {
@@ -109,7 +109,7 @@ class Arrangement:
         """The first order that takes all layers and ends in a picture."""
         return self._go_on(list(self._layers), None)
 
-    def _go_on(self, rest: list[Layer], last: Step | None) -> list[Step] | None:
+    def _go_on(self, rest: list[NetworkLayer], last: Step | None) -> list[Step] | None:
         self._trials += 1
         if self._trials > MOST_TRIALS:
             return None
@@ -122,7 +122,7 @@ class Arrangement:
                     return [step, *following]
         return None
 
-    def _candidates(self, rest: list[Layer], last: Step | None) -> list[Layer]:
+    def _candidates(self, rest: list[NetworkLayer], last: Step | None) -> list[NetworkLayer]:
         """Norms first where the last layer was none, since they stand behind their convolution."""
         if self._in_order:
             return rest[:1]
@@ -131,7 +131,7 @@ class Arrangement:
         wants_norm = last is not None and not last.layer.is_norm
         return sorted(possible, key=lambda layer: layer.is_norm != wants_norm)
 
-    def _readings(self, layer: Layer, flow: Flow | None) -> Iterator[Step]:
+    def _readings(self, layer: NetworkLayer, flow: Flow | None) -> Iterator[Step]:
         """What a layer may be behind what flows into it; a latent point, if None."""
         if layer.is_norm:
             yield from _read_norm(layer, flow)
@@ -145,7 +145,7 @@ class Arrangement:
                 if latent or (flow is not None and _fits_grid(flow, taken)):
                     yield Step(layer, kind, taken, Flow(True, given))
 
-    def _convolutions(self, layer: Layer) -> list[tuple[str, int, int]]:
+    def _convolutions(self, layer: NetworkLayer) -> list[tuple[str, int, int]]:
         """The weight of a transposed convolution is [in, out, k, k], of the other [out, in, k, k].
 
         Where both would fit: generators narrow on their way, and an even kernel doubles.
@@ -178,7 +178,7 @@ def _must_precede(name: str, other: str) -> bool:
     return False
 
 
-def _read_norm(layer: Layer, flow: Flow | None) -> Iterator[Step]:
+def _read_norm(layer: NetworkLayer, flow: Flow | None) -> Iterator[Step]:
     (width,) = layer.shapes["running_mean"]
     if flow == Flow(False, width):
         yield Step(layer, "BatchNorm1d", width, Flow(False, width))
@@ -209,7 +209,7 @@ def _is_picture(flow: Flow) -> bool:
     return picture_channels(flow.width) is not None
 
 
-def _check(layer: Layer) -> None:
+def _check(layer: NetworkLayer) -> None:
     known = {"weight", "bias"}
     if layer.is_norm and layer.shapes.keys() <= known | _NORM | {"num_batches_tracked"}:
         return
@@ -225,7 +225,7 @@ def _check(layer: Layer) -> None:
         raise UnusableFileError(f"'{layer.name}' ({inside}) is no layer of a plain generator")
 
 
-def _explain(in_file: Sequence[Layer], by_name: Sequence[Layer]) -> str:
+def _explain(in_file: Sequence[NetworkLayer], by_name: Sequence[NetworkLayer]) -> str:
     for first in (in_file[0], by_name[0]):
         if len(first.weight) == 4 and first.weight[1] <= 4:
             return (

@@ -38,7 +38,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """Some tensors of a file: where they were found, and what they may be."""
 
     name: str
@@ -46,7 +46,7 @@ class Part:
     weights: dict[str, Tensor]
 
 
-def find_parts(content: Mapping[Any, Any]) -> list[Part]:
+def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
     """The state dicts in a file that may be a generator, the most likely first.
 
     An average of the generator's weights (G_ema) comes before the generator itself. Prefixes of
@@ -73,7 +73,7 @@ def role_of(name: str) -> Role:
     return next((role for role, known in _WORDS.items() if words & known), Role.UNSAID)
 
 
-def _walk(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iterator[Part]:
+def _walk(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iterator[FilePart]:
     if {"state", "param_groups"} <= content.keys():
         role = Role.OPTIMIZER
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
@@ -85,7 +85,7 @@ def _walk(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iter
             yield from _walk(value, where, _both(role, key), depth - 1)
 
 
-def _split(tensors: dict[str, Tensor], name: str, role: Role) -> Iterator[Part]:
+def _split(tensors: dict[str, Tensor], name: str, role: Role) -> Iterator[FilePart]:
     """Weights of several networks under prefixes, such as `gen.` and `disc.`, one by one."""
     for depth in range(_PREFIX_DEPTH):
         prefixes = {".".join(key.split(".")[: depth + 1]) for key in tensors}
@@ -99,11 +99,11 @@ def _split(tensors: dict[str, Tensor], name: str, role: Role) -> Iterator[Part]:
         inside = {k[len(prefix) + 1 :]: t for k, t in tensors.items() if k.startswith(prefix + ".")}
         if inside:
             where = f"{name}.{prefix}" if name else prefix
-            yield Part(where, _both(role, prefix.split(".")[-1]), _without_wrappers(inside))
+            yield FilePart(where, _both(role, prefix.split(".")[-1]), _without_wrappers(inside))
     rest = {k: t for k, t in tensors.items() if not any(k.startswith(p + ".") for p in told)}
     if told and rest and any(tensor.ndim >= 2 for tensor in rest.values()):
-        yield Part(name, role, rest)
-    yield Part(name, max(role, Role.WHOLE) if told else role, tensors)
+        yield FilePart(name, role, rest)
+    yield FilePart(name, max(role, Role.WHOLE) if told else role, tensors)
 
 
 def _is_role(component: str) -> bool:

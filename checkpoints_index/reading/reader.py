@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import Lanes, Layout
-from checkpoints_index.codec.thread_pool import ALONE, Team
+from checkpoints_index.codec.integers import Lanes, TensorLayout
+from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
@@ -35,7 +35,7 @@ MOST_PASSED = 8
 NOTHING = -1  # the place that keys set out from
 
 
-class Leg(NamedTuple):
+class Edge(NamedTuple):
     """One record on the way to a checkpoint, walked forwards (1) or back (-1)."""
 
     record: Record
@@ -62,12 +62,12 @@ class CheckpointReader:
                 are cores, up to 8.
         """
         self._run, self._catalogue = catalogue.run, catalogue
-        self._layouts: dict[tuple[Path, bytes], Layout] = {}
+        self._layouts: dict[tuple[Path, bytes], TensorLayout] = {}
         self._damaged: set[Record] = set()
-        self._segment: Layout | None = None  # of what is decoded
+        self._segment: TensorLayout | None = None  # of what is decoded
         self._here: tuple[Record, Lanes] | None = None
         self._passed: dict[int, Lanes] = {}  # beside it in a segment that leads one way only
-        self._team = Team(min(MOST_THREADS, threads or os.cpu_count() or 1), "decode")
+        self._team = ThreadPool(min(MOST_THREADS, threads or os.cpu_count() or 1), "decode")
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
@@ -79,7 +79,7 @@ class CheckpointReader:
         layout, lanes = self.integers(batch)
         return layout.to_weights(lanes)
 
-    def integers(self, batch: int) -> tuple[Layout, Lanes]:
+    def integers(self, batch: int) -> tuple[TensorLayout, Lanes]:
         """The layout and the integers at a batch, which the next call changes in place."""
         record = self.find(batch)
         try:
@@ -98,14 +98,14 @@ class CheckpointReader:
             raise CheckpointError(self._describe_missing(batch))
         return record
 
-    def layout(self, record: Record) -> Layout:
+    def layout(self, record: Record) -> TensorLayout:
         """How the segment of a record holds its weights."""
         description = self._catalogue.descriptions.get(record.path)
         if description is None:
             raise self._damage(record, "the header of its segment has changed")
         key = record.path, description["id"]
         if key not in self._layouts:
-            self._layouts[key] = Layout.from_json(description)
+            self._layouts[key] = TensorLayout.from_json(description)
         return self._layouts[key]
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class CheckpointReader:
         self._here = record, lanes
         return lanes
 
-    def _find_way(self, record: Record, layout: Layout) -> list[Leg]:
+    def _find_way(self, record: Record, layout: TensorLayout) -> list[Edge]:
         """The legs that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
         here = self._here[0] if self._here else None
         short = self._find_short_way(here, record, layout)
@@ -136,8 +136,8 @@ class CheckpointReader:
         edges = self._collect_edges(record.path, layout)
         starts = [NOTHING, *self._passed] + ([here.batch] if here else [])
         order = count()
-        queue: list[tuple[int, int, int, Leg | None]] = [(0, next(order), s, None) for s in starts]
-        arrived: dict[int, Leg | None] = {}
+        queue: list[tuple[int, int, int, Edge | None]] = [(0, next(order), s, None) for s in starts]
+        arrived: dict[int, Edge | None] = {}
         while queue:
             cost, _, place, leg = heapq.heappop(queue)
             if place in arrived:
@@ -150,33 +150,35 @@ class CheckpointReader:
                 heapq.heappush(queue, (further, next(order), onward.target, onward))
         raise self._damage(record, self._describe_loss(record))
 
-    def _find_short_way(self, here: Record | None, record: Record, layout: Layout) -> Leg | None:
+    def _find_short_way(
+        self, here: Record | None, record: Record, layout: TensorLayout
+    ) -> Edge | None:
         """The one leg from what is decoded to the checkpoint after it, or before."""
         if here is None:
             return None
-        for leg in (Leg(record, 1), Leg(here, -1)):
+        for leg in (Edge(record, 1), Edge(here, -1)):
             walkable = leg.sign > 0 or layout.reversible
             known = leg.record.kind != segments.KEY and leg.record not in self._damaged
             if walkable and known and (leg.source, leg.target) == (here.batch, record.batch):
                 return leg
         return None
 
-    def _collect_edges(self, path: Path, layout: Layout) -> defaultdict[int, list[Leg]]:
-        edges: defaultdict[int, list[Leg]] = defaultdict(list)
+    def _collect_edges(self, path: Path, layout: TensorLayout) -> defaultdict[int, list[Edge]]:
+        edges: defaultdict[int, list[Edge]] = defaultdict(list)
         for record in self._catalogue.records_in(path):
             if record not in self._damaged:
-                legs = [Leg(record, 1)]
+                legs = [Edge(record, 1)]
                 if layout.reversible and record.kind != segments.KEY:
-                    legs.append(Leg(record, -1))
+                    legs.append(Edge(record, -1))
                 for leg in legs:
                     edges[leg.source].append(leg)
         return edges
 
-    def _walk(self, record: Record, legs: list[Leg], layout: Layout) -> Lanes | None:
+    def _walk(self, record: Record, legs: list[Edge], layout: TensorLayout) -> Lanes | None:
         """Take the integers along all legs to a record; None where one on the way is damaged."""
         lanes = self._set_out(legs[0].source if legs else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
-        team = ALONE if layout.reversible else self._team
+        team = SERIAL if layout.reversible else self._team
         room = 0 if layout.reversible else min(MOST_PASSED, PASSED_BYTES // layout.size_bytes)
         slow = min(room, len(legs) - 1) if len(legs) > 2 else 0  # legs behind which to remember
         groups = [*_group(legs[: len(legs) - slow]), *([leg] for leg in legs[len(legs) - slow :])]
@@ -193,7 +195,7 @@ class CheckpointReader:
                 self._remember(group[-1].target, lanes, room)
         return lanes
 
-    def _set_out(self, place: int, layout: Layout) -> Lanes:
+    def _set_out(self, place: int, layout: TensorLayout) -> Lanes:
         """The integers of a known place, free to be changed."""
         here, self._here = self._here, None
         if here is not None and here[0].batch == place:
@@ -230,18 +232,18 @@ class CheckpointReader:
         )
 
 
-def _trace(arrived: dict[int, Leg | None], place: int) -> list[Leg]:
+def _trace(arrived: dict[int, Edge | None], place: int) -> list[Edge]:
     """The legs that led to a place, in the order they are walked."""
-    legs: list[Leg] = []
+    legs: list[Edge] = []
     while (leg := arrived[place]) is not None:
         legs.append(leg)
         place = leg.source
     return legs[::-1]
 
 
-def _group(legs: list[Leg]) -> Iterator[list[Leg]]:
+def _group(legs: list[Edge]) -> Iterator[list[Edge]]:
     """Consecutive legs whose payloads may be held at a time."""
-    group: list[Leg] = []
+    group: list[Edge] = []
     for leg in legs:
         held = sum(other.record.payload_bytes for other in group)
         if group and held + leg.record.payload_bytes > WALK_BYTES:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from checkpoints_index.codec.integers import Lane, Lanes, Layout, copy_lanes, restore_bits
+from checkpoints_index.codec.integers import Lane, Lanes, TensorLayout, copy_lanes, restore_bits
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage.catalogue import Catalogue
 
@@ -36,7 +36,7 @@ def stream(
     weights = Weights(device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
-    feed = Feed(reader, in_differences=device.type != "cpu")
+    feed = WeightFeed(reader, in_differences=device.type != "cpu")
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
         coming: deque[Future[Decoded]] = deque()
         try:
@@ -57,17 +57,17 @@ def stream(
 class Decoded:
     """A checkpoint on its way to the device: its bits, or its lattices as differences."""
 
-    layout: Layout
+    layout: TensorLayout
     bits: Lanes
     in_differences: bool
 
 
-class Feed:
+class WeightFeed:
     """Decodes one checkpoint after another into memory that is used again."""
 
     def __init__(self, reader: CheckpointReader, in_differences: bool) -> None:
         self._reader, self._in_differences = reader, in_differences
-        self._layout: Layout | None = None
+        self._layout: TensorLayout | None = None
         self._slots: deque[Lanes] = deque()
         self._before: Lanes = {}
 

@@ -12,7 +12,7 @@ from typing import Any
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
 from checkpoints_index.storage.segments import Record, Segment
 
@@ -105,7 +105,7 @@ class Catalogue:
             self._batches = None
 
 
-def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, Promise | None]:
+def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorBound | None]:
     """The generator, the storage and the promise that a run was created with."""
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
@@ -118,7 +118,7 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, Promis
                 "wrote them, or train the run again."
             )
         promise = description["promise"]
-        return spec, description["storage"], Promise(**promise) if promise else None
+        return spec, description["storage"], ErrorBound(**promise) if promise else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"Run '{run}' cannot be opened: {DESCRIPTION} in its folder of checkpoints is "
@@ -127,7 +127,7 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, Promis
 
 
 def write_description(
-    folder: Path, spec: GeneratorSpec, storage: str, promise: Promise | None
+    folder: Path, spec: GeneratorSpec, storage: str, promise: ErrorBound | None
 ) -> None:
     """Make a folder of checkpoints a run."""
     description = {

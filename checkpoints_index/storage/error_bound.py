@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Promise:
+class ErrorBound:
     """The largest difference of pictures at calibration points, in levels of 0..255."""
 
     rms: float = 0.10
@@ -15,6 +15,6 @@ class Promise:
     pictures: int = 16  # number of latent points it is checked on
 
     @classmethod
-    def of_quality(cls, rms: float) -> Promise:
+    def of_quality(cls, rms: float) -> ErrorBound:
         """The promise of an allowed rms difference; single values may differ by ten times that."""
         return cls(rms=rms, largest=max(1, math.ceil(10 * rms)))

@@ -62,7 +62,7 @@ class Record(NamedTuple):
         return self.offset + RECORD_HEAD_BYTES + self.payload_bytes
 
 
-class Draft(NamedTuple):
+class PendingRecord(NamedTuple):
     """A record that has no place in a file yet."""
 
     kind: int
@@ -116,7 +116,7 @@ def pack_head(record: Record) -> bytes:
 def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int) -> bytes:
     """The table that finishes a segment, and its trailer."""
     payload = header + b"".join(_TABLE_ROW.pack(*record[1:]) for record in records)
-    table = Draft(TABLE, 0, 0, payload, 0).at(path, offset)
+    table = PendingRecord(TABLE, 0, 0, payload, 0).at(path, offset)
     trailer = _TRAILER.pack(TABLE_MAGIC, offset, xxhash.xxh3_64_intdigest(_CHECK.pack(offset)))
     return pack_head(table) + payload + trailer
 

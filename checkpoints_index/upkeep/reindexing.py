@@ -17,7 +17,7 @@ from checkpoints_index.storage.catalogue import (
     read_description,
     write_description,
 )
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.locks import WriterLock
 from checkpoints_index.upkeep.rewriting import remove_leftovers
 from checkpoints_index.upkeep.verification import verify
@@ -124,7 +124,7 @@ def _restore_description(run: str, folder: Path) -> bool:
         if header is None:
             raise
         spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
-        promise = Promise(**header["promise"]) if header["promise"] else None
+        promise = ErrorBound(**header["promise"]) if header["promise"] else None
         write_description(folder, spec, header["storage"], promise)
         return True
     return False

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import Layout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.record_chain import Chain
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
 from checkpoints_index.reading.reader import CheckpointReader
@@ -26,7 +26,7 @@ from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.files import sync_folder
 from checkpoints_index.storage.locks import WriterLock
-from checkpoints_index.storage.segments import Draft, Record
+from checkpoints_index.storage.segments import PendingRecord, Record
 from checkpoints_index.writing.segment_writer import cut_torn_tail
 
 
@@ -61,16 +61,16 @@ def remove_leftovers(folder: Path) -> list[Path]:
     return leftovers
 
 
-class Plan(NamedTuple):
+class RewritePlan(NamedTuple):
     """What becomes of the segments of a run; those that lose nothing are in neither."""
 
     emptied: list[Path]
     reduced: dict[Path, list[int]]  # to these batches
 
 
-def plan_segments(catalogue: Catalogue, keep: Collection[int]) -> Plan:
+def plan_segments(catalogue: Catalogue, keep: Collection[int]) -> RewritePlan:
     """Which segments lose all of their checkpoints, and which some."""
-    plan, kept = Plan([], {}), set(keep)
+    plan, kept = RewritePlan([], {}), set(keep)
     for path in catalogue.descriptions:
         batches = batches_in(catalogue, path)
         staying = [batch for batch in batches if batch in kept]
@@ -86,7 +86,7 @@ def batches_in(catalogue: Catalogue, path: Path) -> list[int]:
     return sorted({record.batch for record in catalogue.records_in(path)})
 
 
-def draft_anew(reader: CheckpointReader, batches: Iterable[int]) -> Iterator[Draft]:
+def draft_anew(reader: CheckpointReader, batches: Iterable[int]) -> Iterator[PendingRecord]:
     """The records of a segment that holds these of its checkpoints, ascending.
 
     Raises:
@@ -159,7 +159,7 @@ def _rewrite(
 
 
 def _write(
-    path: Path, header: bytes, drafts: Iterable[Draft], on_written: Callable[[], None]
+    path: Path, header: bytes, drafts: Iterable[PendingRecord], on_written: Callable[[], None]
 ) -> None:
     records: list[Record] = []
     with path.open("wb") as file:
@@ -196,7 +196,7 @@ def refuse_unless_readable(path: Path, expected: dict[int, int]) -> None:
 
 def _decodes(description: dict[str, Any], records: list[Record]) -> bool:
     """Whether each way, from difference to difference and from hop to hop, leads where it says."""
-    layout = Layout.from_json(description)
+    layout = TensorLayout.from_json(description)
     kinds = (segments.DIFFERENCE, segments.HOP) if layout.reversible else (segments.DIFFERENCE,)
     ways = {kind: layout.empty_lanes() for kind in kinds}
     for record in records:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.writing.encoder import Encoded, Encoder
+from checkpoints_index.writing.encoder import CheckpointEncoder, Encoded
 from checkpoints_index.writing.segment_writer import SegmentWriter
 
 QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
@@ -32,7 +32,9 @@ class Appender:
     stays in memory, with those behind it, and every later call tries to write it again.
     """
 
-    def __init__(self, run: str, spec: GeneratorSpec, encoder: Encoder, writer: SegmentWriter):
+    def __init__(
+        self, run: str, spec: GeneratorSpec, encoder: CheckpointEncoder, writer: SegmentWriter
+    ):
         self._run, self._spec, self._encoder, self._writer = run, spec, encoder, writer
         self._signature: Signature | None = None
         self._working = threading.Lock()  # held while the encoder and the writer are in use

@@ -19,14 +19,14 @@ from checkpoints_index.codec.calibration import (
     mean_changes,
     round_weights,
 )
-from checkpoints_index.codec.integers import Layout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.record_chain import HOP_INTERVAL, Chain
-from checkpoints_index.codec.thread_pool import Team
+from checkpoints_index.codec.thread_pool import ThreadPool
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.error_bound import Promise
-from checkpoints_index.storage.segments import Draft
+from checkpoints_index.storage.error_bound import ErrorBound
+from checkpoints_index.storage.segments import PendingRecord
 
 SEGMENT_RECORDS = 320
 SEGMENT_BYTES = 1 << 29  # a segment ends sooner where it is this large and a key is due anyway
@@ -46,14 +46,14 @@ class Encoded(NamedTuple):
 
     batch: int
     header: bytes | None  # of the segment that it begins
-    drafts: list[Draft]
+    drafts: list[PendingRecord]
 
 
-class Encoder:
+class CheckpointEncoder:
     """Holds the chain of the open segment, and decides when the next one begins."""
 
     def __init__(
-        self, run: str, spec: GeneratorSpec, promise: Promise | None, threads: int = 1
+        self, run: str, spec: GeneratorSpec, promise: ErrorBound | None, threads: int = 1
     ) -> None:
         """
         Args:
@@ -61,7 +61,7 @@ class Encoder:
             threads: that encode one checkpoint; the calling one is among them.
         """
         self._run, self._spec, self._promise = run, spec, promise
-        self._team = Team(threads, "encode")
+        self._team = ThreadPool(threads, "encode")
         self._calibration = Calibration(spec, promise, self._team) if promise else None
         self._chain: Chain | None = None  # of the open segment; None begins another
         self._share = LARGEST_SHARE
@@ -172,14 +172,14 @@ class Encoder:
             rounded = round_weights(weights, steps)
             few = self._calibration.compare(weights, rounded, CHECK_PICTURES)
             self._few_to_all = self._calibration.compare(weights, rounded).rms / max(few.rms, 1e-9)
-        layout = Layout.of(weights, steps, reversible=self._promise is not None)
+        layout = TensorLayout.of(weights, steps, reversible=self._promise is not None)
         chain = Chain(layout, self._team)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._share)]
         self._is_wasteful = False
         return chain, segments.pack_header(self._describe(chain.layout))
 
-    def _describe(self, layout: Layout) -> dict[str, Any]:
+    def _describe(self, layout: TensorLayout) -> dict[str, Any]:
         return {
             "format": segments.FORMAT,
             "id": secrets.token_hex(8),

@@ -12,7 +12,7 @@ from checkpoints_index.errors import CheckpointError, DiskFullError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.files import create_whole, truncate
 from checkpoints_index.storage.locks import WriterLock
-from checkpoints_index.storage.segments import Draft, Record
+from checkpoints_index.storage.segments import PendingRecord, Record
 
 SYNC_RECORDS, SYNC_SECONDS = 64, 0.5  # whichever is first: then what was written is synced
 
@@ -59,7 +59,7 @@ class SegmentWriter:
             raise self._failure(first_batch, len(header), error) from error
         self._path, self._header, self._size, self._records = path, header, len(header), []
 
-    def write(self, draft: Draft) -> None:
+    def write(self, draft: PendingRecord) -> None:
         """Write a record at the end of the open segment.
 
         Raises:

@@ -36,7 +36,7 @@ class SteadyPasses:
     def __init__(self, compiled: bool = False) -> None:
         self._compiled = torch.compile(frames_of, dynamic=False) if compiled else None
         self._records = True
-        self._recordings: dict[tuple[nn.Module, torch.Size, str], Recording | None] = {}
+        self._recordings: dict[tuple[nn.Module, torch.Size, str], GraphRecording | None] = {}
 
     def __call__(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
         """`frames_of`.
@@ -62,9 +62,9 @@ class SteadyPasses:
         with compiling("The generator", "Leave out --compile."):
             return self._compiled(G, z, precision)
 
-    def _record(self, G: nn.Module, z: Tensor, precision: str) -> Recording | None:
+    def _record(self, G: nn.Module, z: Tensor, precision: str) -> GraphRecording | None:
         try:
-            return Recording(lambda fixed: self._pass(G, fixed, precision), z)
+            return GraphRecording(lambda fixed: self._pass(G, fixed, precision), z)
         except RuntimeError as error:  # a generator that waits for the device, or too little memory
             log.info("No CUDA graphs, since one could not be recorded: %s", error)
             self._records = False
@@ -76,7 +76,7 @@ class SteadyPasses:
         self._recordings.clear()
 
 
-class Recording:
+class GraphRecording:
     """A pass as a CUDA graph, which reads and writes the same memory each time.
 
     Args:

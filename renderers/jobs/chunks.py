@@ -18,20 +18,22 @@ import numpy as np
 
 from renderers.errors import RenderError
 from renderers.files import read_json, replacing, write_json
-from renderers.pictures.display_options import Look, watchable_scale
+from renderers.pictures.display_options import DisplayOptions, watchable_scale
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.outputs import GRID
-from renderers.video.encoders import Encoder
+from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.video_writer import VideoWriter, count_packets, fast_start, run
 
-ENCODER = Encoder(threads=1)  # there is one for each video, beside something that wants the cores
+ENCODER = VideoEncoder(
+    threads=1
+)  # there is one for each video, beside something that wants the cores
 ENLARGED_PX = 128  # to which small pictures are; each time twice of it costs the cores three times
 Shot = tuple[int, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Cast:
+class ChunkLayout:
     """What is in the pictures of a chunk.
 
     Args:
@@ -63,7 +65,7 @@ class Chunk:
 
     Args:
         batches: that its frames show, ascending.
-        cells: see `Cast`.
+        cells: see `ChunkLayout`.
         files: the name of each video by its label.
     """
 
@@ -120,7 +122,7 @@ def list_chunks(folder: Path) -> list[Chunk]:
     return [chunk for chunk in found if chunk is not None]
 
 
-def record_chunk(shots: Iterator[Shot], folder: Path, cast: Cast, fps: int) -> None:
+def record_chunk(shots: Iterator[Shot], folder: Path, cast: ChunkLayout, fps: int) -> None:
     """Write shots until they end, then close the chunk; by an exception there is none.
 
     Args:
@@ -159,7 +161,7 @@ def sweep_chunks(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _record(shots: Iterator[Shot], paths: list[Path], cast: Cast, fps: int) -> list[int]:
+def _record(shots: Iterator[Shot], paths: list[Path], cast: ChunkLayout, fps: int) -> list[int]:
     """The batches of the frames that were written."""
     batches: list[int] = []
     writers: list[VideoWriter] = []
@@ -167,7 +169,7 @@ def _record(shots: Iterator[Shot], paths: list[Path], cast: Cast, fps: int) -> l
         for batch, pictures in shots:
             frames = cast.compose(pictures)
             if not writers:
-                look = Look(scale=watchable_scale(pictures.shape[1], ENLARGED_PX))
+                look = DisplayOptions(scale=watchable_scale(pictures.shape[1], ENLARGED_PX))
                 for path, frame in zip(paths, frames, strict=True):
                     writers.append(videos.enter_context(_open(path, frame, look, fps)))
             for writer, frame in zip(writers, frames, strict=True):
@@ -176,7 +178,7 @@ def _record(shots: Iterator[Shot], paths: list[Path], cast: Cast, fps: int) -> l
     return batches
 
 
-def _open(path: Path, frame: np.ndarray, look: Look, fps: int) -> VideoWriter:
+def _open(path: Path, frame: np.ndarray, look: DisplayOptions, fps: int) -> VideoWriter:
     height, width, _ = frame.shape
     fit = look.fit(width, height)
     filters = fit.filters(ENCODER.pixel_format)

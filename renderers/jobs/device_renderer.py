@@ -15,7 +15,7 @@ from renderers.frames.concurrency import in_order
 from renderers.frames.devices import lanes_of
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import CheckpointSource, stream_exactly
-from renderers.plan.render_plan import Part, Plan
+from renderers.plan.render_plan import Part, RenderPlan
 
 CHUNK = 16  # pictures in one forward pass where tracks move; few, since several chunks wait
 
@@ -27,7 +27,7 @@ class Shot(NamedTuple):
     pictures: np.ndarray
 
 
-class Visit(NamedTuple):
+class CheckpointSpan(NamedTuple):
     """Neighbouring frames of one checkpoint."""
 
     batch: int
@@ -35,10 +35,10 @@ class Visit(NamedTuple):
     end: int
 
 
-class Rig:
+class DeviceRenderer:
     """Modules on a device that take turns at holding checkpoints, and passes through them."""
 
-    def __init__(self, source: CheckpointSource, plan: Plan, device: str) -> None:
+    def __init__(self, source: CheckpointSource, plan: RenderPlan, device: str) -> None:
         self._source, self._plan, self._device = source, plan, device
         self._frames_at_once = 1 if plan.stays else max(1, CHUNK // len(plan.labels))
         # A module more than forward passes at a time, so that weights are swapped beside them.
@@ -64,7 +64,7 @@ class Rig:
             yield from chain.from_iterable(passes)
 
     def _passes(
-        self, visits: Sequence[Visit], stream: Iterator[tuple[int, nn.Module]]
+        self, visits: Sequence[CheckpointSpan], stream: Iterator[tuple[int, nn.Module]]
     ) -> Iterator[Callable[[], list[Shot]]]:
         """Forward passes that remain to be done, each of which makes neighbouring frames."""
         for visit, (_, G) in zip(visits, stream, strict=True):
@@ -75,7 +75,7 @@ class Rig:
                 end = min(first + self._frames_at_once, visit.end)
                 yield partial(self._shoot, G, first, end)
 
-    def _shoot_standing(self, G: nn.Module, visit: Visit) -> list[Shot]:
+    def _shoot_standing(self, G: nn.Module, visit: CheckpointSpan) -> list[Shot]:
         """All frames of a visit along tracks that stay, which show the same."""
         [shot] = self._shoot(G, visit.first, visit.first + 1)
         return [Shot(frame, shot.pictures) for frame in range(visit.first, visit.end)]
@@ -88,7 +88,7 @@ class Rig:
         return [Shot(first + offset, own) for offset, own in enumerate(shown)]
 
 
-def list_visits(part: Part) -> list[Visit]:
+def list_visits(part: Part) -> list[CheckpointSpan]:
     """The checkpoints that a part calls at, in order, and the frames that show each.
 
     Example:
@@ -98,6 +98,6 @@ def list_visits(part: Part) -> list[Visit]:
     visits, first = [], part.first
     for batch, frames in groupby(part.batches):
         end = first + sum(1 for _ in frames)
-        visits.append(Visit(batch, first, end))
+        visits.append(CheckpointSpan(batch, first, end))
         first = end
     return visits

@@ -11,7 +11,7 @@ from renderers.frames.source import CheckpointSource
 from renderers.jobs.parts import PartFolder
 from renderers.jobs.rendering import Engine, finish, join, keep_plan, render_missing
 from renderers.plan.outputs import Video, output_paths
-from renderers.plan.render_plan import Plan
+from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, say_nothing
 
 LOOK_S = 3.0  # between looks whether checkpoints have landed
@@ -19,7 +19,7 @@ LOOK_S = 3.0  # between looks whether checkpoints have landed
 
 def follow_film(
     source: CheckpointSource,
-    plan_now: Callable[[], tuple[Plan | None, bool]],
+    plan_now: Callable[[], tuple[RenderPlan | None, bool]],
     folder: Path | str,
     file: Path | str,
     engine: Engine,
@@ -56,7 +56,7 @@ def follow_film(
 
 def _extend(
     source: CheckpointSource,
-    plan: Plan,
+    plan: RenderPlan,
     folder: Path,
     file: Path,
     engine: Engine,

@@ -13,12 +13,12 @@ from typing import Any
 from renderers.errors import RenderError
 from renderers.files import read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
-from renderers.jobs.device_renderer import Rig, Shot
+from renderers.jobs.device_renderer import DeviceRenderer, Shot
 from renderers.jobs.recording import recording
 from renderers.pictures.overlay import Overlay
-from renderers.plan.outputs import View, views_of
-from renderers.plan.render_plan import Part, Plan
-from renderers.video.encoders import Encoder
+from renderers.plan.outputs import VideoView, views_of
+from renderers.plan.render_plan import Part, RenderPlan
+from renderers.video.encoders import VideoEncoder
 from renderers.video.film import film
 
 NAME_LENGTH = 24  # of a part: so much of its digest
@@ -36,7 +36,7 @@ class PartFolder:
     """
 
     folder: Path
-    plan: Plan
+    plan: RenderPlan
 
     def paths(self, part: Part) -> list[Path]:
         """One video for each view of the plan."""
@@ -115,7 +115,9 @@ class PartRenderer:
 
     source: CheckpointSource
     parts: PartFolder
-    rigs: dict[str, Rig] = field(default_factory=dict, init=False)  # what stays on each device
+    rigs: dict[str, DeviceRenderer] = field(
+        default_factory=dict, init=False
+    )  # what stays on each device
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
         """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
@@ -133,9 +135,9 @@ class PartRenderer:
                 on_frame(shot.frame - part.first + 1)
         self.parts.mark_whole(part)
 
-    def _rig(self, device: str) -> Rig:
+    def _rig(self, device: str) -> DeviceRenderer:
         if device not in self.rigs:
-            self.rigs[device] = Rig(self.source, self.parts.plan, device)
+            self.rigs[device] = DeviceRenderer(self.source, self.parts.plan, device)
         return self.rigs[device]
 
     def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
@@ -148,12 +150,14 @@ class PartRenderer:
         ]
 
 
-def _film_view(view: View, shots: Iterator[Shot], path: Path, plan: Plan, encoder: Encoder) -> None:
+def _film_view(
+    view: VideoView, shots: Iterator[Shot], path: Path, plan: RenderPlan, encoder: VideoEncoder
+) -> None:
     frames = ((frame, plan.number(frame), view.compose(pictures)) for frame, pictures in shots)
     film(frames, path, plan.options.fps, plan.options.look, overlay_of(view, plan), encoder)
 
 
-def overlay_of(view: View, plan: Plan) -> Overlay | None:
+def overlay_of(view: VideoView, plan: RenderPlan) -> Overlay | None:
     """What is written on a view's frames; None for nothing."""
     wanted, caption = plan.options.overlay, plan.caption
     if not wanted:

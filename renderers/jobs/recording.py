@@ -16,7 +16,7 @@ class _AbandonedError(Exception):
     """Raised in a recorder whose items will not come, so that it deletes what it wrote."""
 
 
-class Recording:
+class BackgroundStages:
     """Runs `recorder(items)` on a thread; what it raises comes out of the next `put` or `join`."""
 
     def __init__(self, recorder: Callable[[Iterator[Any]], None]) -> None:
@@ -78,14 +78,14 @@ def recording(
     Leaving the block waits for them. A failure, in the block or in one of them, stops all and
     is raised.
     """
-    started: list[Recording] = []
+    started: list[BackgroundStages] = []
 
     def put(item: Any) -> None:
         for one in started:
             one.put(item)
 
     try:
-        started.extend(Recording(recorder) for recorder in recorders)
+        started.extend(BackgroundStages(recorder) for recorder in recorders)
         yield put
         for one in started:
             one.seal()

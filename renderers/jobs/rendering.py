@@ -14,7 +14,7 @@ from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.outputs import Video, output_paths, views_of
-from renderers.plan.render_plan import Part, Plan
+from renderers.plan.render_plan import Part, RenderPlan
 from renderers.progress import OnFrames, OnProgress, say_nothing
 from renderers.video.film import join_parts, require_place
 
@@ -29,7 +29,7 @@ class Engine(Protocol):
 
 def render_film(
     source: CheckpointSource,
-    plan: Plan,
+    plan: RenderPlan,
     folder: Path | str,
     file: Path | str,
     engine: Engine,
@@ -60,7 +60,7 @@ def render_film(
 
 def finish(
     source: CheckpointSource,
-    plan: Plan,
+    plan: RenderPlan,
     folder: Path,
     file: Path | str,
     engine: Engine,
@@ -83,11 +83,11 @@ def finish(
     return videos
 
 
-def keep_plan(folder: Path, plan: Plan) -> Plan:
+def keep_plan(folder: Path, plan: RenderPlan) -> RenderPlan:
     """The plan that was begun here if it is the same one, else this one, written down."""
     begun = read_json(folder / "plan.json") or {}
     if begun.get("digest") == plan.digest:
-        return Plan.from_json(begun["plan"])
+        return RenderPlan.from_json(begun["plan"])
     (folder / "videos.json").unlink(missing_ok=True)
     write_json({"digest": plan.digest, "plan": plan.to_json()}, folder / "plan.json")
     return plan
@@ -143,7 +143,7 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
     return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
 
 
-def _record(folder: Path, plan: Plan, videos: Sequence[Video]) -> None:
+def _record(folder: Path, plan: RenderPlan, videos: Sequence[Video]) -> None:
     listed = [
         {
             "path": str(video.path.resolve()),
@@ -156,7 +156,7 @@ def _record(folder: Path, plan: Plan, videos: Sequence[Video]) -> None:
     write_json({"digest": plan.digest, "videos": listed}, folder / "videos.json")
 
 
-def _finished_videos(folder: Path, plan: Plan, paths: Sequence[Path]) -> list[Video] | None:
+def _finished_videos(folder: Path, plan: RenderPlan, paths: Sequence[Path]) -> list[Video] | None:
     """The videos of this plan under these paths, if all are there as they were finished."""
     record = read_json(folder / "videos.json") or {}
     if record.get("digest") != plan.digest:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from renderers.errors import RenderError
 from renderers.files import read_json
-from renderers.plan.render_plan import Plan
+from renderers.plan.render_plan import RenderPlan
 from renderers.video.video_writer import count_frames
 
 
@@ -44,9 +44,9 @@ def find_render(renders: Path, file: Path) -> Path:
     )
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> RenderPlan:
     """The plan of a render."""
-    return Plan.from_json(read_json(folder / "plan.json")["plan"])
+    return RenderPlan.from_json(read_json(folder / "plan.json")["plan"])
 
 
 def verify_video(folder: Path, file: Path) -> Verdict:

@@ -23,7 +23,7 @@ UNSHARED = {"yuv420p": "yuv444p", "yuv422p10le": "yuv444p10le", "bgr0": "gbrp"}
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplayOptions:
     """How the pictures of a generator are shown.
 
     Args:
@@ -75,7 +75,7 @@ class Look:
             )
         return pictures[..., y : y + height, x : x + width, :]
 
-    def fit(self, width_px: int, height_px: int, even: bool = True) -> Fit:
+    def fit(self, width_px: int, height_px: int, even: bool = True) -> FrameLayout:
         """Lay out frames of that size (already cut).
 
         Args:
@@ -87,7 +87,7 @@ class Look:
         picture = width_px, height_px
         if self.size:
             video = _rounded_up(self.size, even)
-            return Fit(picture, _fitted(picture, video), video, self.size, self.scaling)
+            return FrameLayout(picture, _fitted(picture, video), video, self.size, self.scaling)
         scale = self.scale or watchable_scale(height_px)
         shown = width_px * scale, height_px * scale
         if max(shown) > LARGEST_PX:
@@ -95,11 +95,11 @@ class Look:
                 f"The video would be {_text(shown)} px, more than {LARGEST_PX}: choose a smaller "
                 "scale or size, or fewer columns."
             )
-        return Fit(picture, shown, _rounded_up(shown, even), shown, self.scaling)
+        return FrameLayout(picture, shown, _rounded_up(shown, even), shown, self.scaling)
 
 
 @dataclass(frozen=True)
-class Fit:
+class FrameLayout:
     """Where a picture lies in a video.
 
     Args:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from renderers.pictures.display_options import TO_BT709, Fit
+from renderers.pictures.display_options import TO_BT709, FrameLayout
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -58,7 +58,7 @@ class Overlay:
         return " · ".join(name for name in (self.run, self.label) if name)
 
 
-class Plate:
+class OverlayBox:
     """A small shaded plate for the lower left corner of a video, drawn anew for each frame.
 
     Names and curve are drawn once; digits keep their places, so that nothing jumps while the
@@ -139,7 +139,7 @@ class Plate:
         return _levels(grey), _levels(opacity)
 
 
-class Canvas:
+class PackedFrame:
     """What goes to ffmpeg for a frame with an overlay: the picture in its own size, and below it
     the plate, whose grey is the red of its pixels and whose opacity is their green.
 
@@ -150,7 +150,7 @@ class Canvas:
         shape: height, width and 3.
     """
 
-    def __init__(self, fit: Fit, plate: Plate) -> None:
+    def __init__(self, fit: FrameLayout, plate: OverlayBox) -> None:
         self._fit, self._plate = fit, plate
         width, height = fit.picture
         rows, columns = plate.shape

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from renderers.errors import RenderError
-from renderers.pictures.display_options import Look
-from renderers.video.encoders import Encoder
+from renderers.pictures.display_options import DisplayOptions
+from renderers.video.encoders import VideoEncoder
 from renderers.video.formats import Format
 
 OVERLAYS = ("batch", "run", "label", "curve", "events")
@@ -39,7 +39,7 @@ class RenderOptions:
     """
 
     fps: int = 60
-    look: Look = field(default_factory=Look)
+    look: DisplayOptions = field(default_factory=DisplayOptions)
     overlay: tuple[str, ...] = ()
     points: bool = True
     grid: bool = False
@@ -62,7 +62,7 @@ class RenderOptions:
         _require_known("precision", [self.precision], PRECISIONS)
         self.encoder_of(1)
 
-    def encoder_of(self, videos: int) -> Encoder:
+    def encoder_of(self, videos: int) -> VideoEncoder:
         """The encoder when so many are written at once: threads by the plan, not the machine.
 
         The number of threads shows in the encoded bytes, and a render that goes on elsewhere
@@ -81,7 +81,7 @@ class RenderOptions:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RenderOptions:
-        look, form = Look(**document["look"]), Format(**document["format"])
+        look, form = DisplayOptions(**document["look"]), Format(**document["format"])
         options = cls(**{**document, "look": look, "format": form})
         return replace(options, overlay=tuple(options.overlay))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.options import RenderOptions
-from renderers.plan.render_plan import Plan
+from renderers.plan.render_plan import RenderPlan
 from renderers.video.formats import Format, format_of
 
 GRID = "grid"
@@ -33,7 +33,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class View:
+class VideoView:
     """What one video shows of the pictures of all points: one of them, or (None) a grid of all."""
 
     label: str
@@ -47,11 +47,11 @@ class View:
         return pictures[self.point]
 
 
-def views_of(plan: Plan) -> list[View]:
+def views_of(plan: RenderPlan) -> list[VideoView]:
     """The videos of a plan, in the order of `output_paths`."""
     options = plan.options
-    points = [View(label, i) for i, label in enumerate(plan.labels)] if options.points else []
-    return [*points, View(GRID, None, options.columns)] if options.grid else points
+    points = [VideoView(label, i) for i, label in enumerate(plan.labels)] if options.points else []
+    return [*points, VideoView(GRID, None, options.columns)] if options.grid else points
 
 
 def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:

@@ -73,7 +73,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RenderPlan:
     """A render, fixed. Equal digests give the same videos, frame by frame.
 
     Args:
@@ -107,7 +107,7 @@ class Plan:
             for first, end in zip(self.cuts, ends, strict=True)
         ]
 
-    def of_first(self, count: int) -> Plan:
+    def of_first(self, count: int) -> RenderPlan:
         """The film of the first parts alone; its parts are theirs."""
         frames = self.parts[count].first
         caption = replace(self.caption, numbers=self.caption.numbers[:frames])
@@ -195,7 +195,7 @@ class Plan:
         }
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Plan:
+    def from_json(cls, document: dict[str, Any]) -> RenderPlan:
         caption = {**document["caption"]}
         for name in ("numbers", "curve"):  # JSON knows no tuples
             caption[name] = tuple(caption[name])
@@ -220,7 +220,7 @@ def make_plan(
     weights: Sequence[str] = (),
     caption: Caption | None = None,
     borders: Iterable[int] = (),
-) -> Plan:
+) -> RenderPlan:
     """Plan a film.
 
     Args:
@@ -246,7 +246,7 @@ def make_plan(
     options.format.require_fit(len(batches), options.fps)
     if any(track.z.ndim == 2 and len(track.z) != len(batches) for track in tracks):
         raise ValueError("a track that moves needs a place for each frame")
-    return Plan(
+    return RenderPlan(
         tuple(batches),
         labels,
         tuple(track.z.detach().cpu().float().numpy().tobytes() for track in tracks),

@@ -51,7 +51,7 @@ SVT_LEVELS = 6  # the most parallelism that libsvtav1 has a word for
 
 
 @dataclass(frozen=True)
-class Encoder:
+class VideoEncoder:
     """How frames become a video stream.
 
     Args:
@@ -170,7 +170,7 @@ def choose_encoder(name: str | None, codec: str = "h264") -> str:
     if name == "auto":
         hardware = [name for name in HARDWARE if KINDS[name].codec == codec]
         return next(filter(_works, hardware), default_encoder(codec))
-    encoder = Encoder(name or default_encoder(codec))
+    encoder = VideoEncoder(name or default_encoder(codec))
     encoder.require_codec(codec)
     if encoder.name in HARDWARE:
         encoder.prove()
@@ -179,7 +179,7 @@ def choose_encoder(name: str | None, codec: str = "h264") -> str:
 
 def _works(name: str) -> bool:
     try:
-        Encoder(name).prove()
+        VideoEncoder(name).prove()
     except RenderError:
         return False
     return True

@@ -16,9 +16,9 @@ import numpy as np
 
 from renderers.errors import RenderError
 from renderers.files import make_folder, publish, replacing, unwritable
-from renderers.pictures.display_options import Look
-from renderers.pictures.overlay import Canvas, Overlay, Plate
-from renderers.video.encoders import Encoder
+from renderers.pictures.display_options import DisplayOptions
+from renderers.pictures.overlay import Overlay, OverlayBox, PackedFrame
+from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.formats import NUMBER, format_of
 from renderers.video.video_writer import (
@@ -39,9 +39,9 @@ def film(
     shots: Iterator[Shot],
     path: Path,
     fps: int,
-    look: Look,
+    look: DisplayOptions,
     overlay: Overlay | None,
-    encoder: Encoder,
+    encoder: VideoEncoder,
 ) -> None:
     """Write shots, which are of one size, until they end.
 
@@ -57,8 +57,8 @@ def film(
     first = next(shots)
     height, width, _ = first[2].shape
     fit = look.fit(width, height, encoder.even)
-    plate = Plate(overlay, *fit.video) if overlay else None
-    canvas = Canvas(fit, plate) if plate and plate.visible else None
+    plate = OverlayBox(overlay, *fit.video) if overlay else None
+    canvas = PackedFrame(fit, plate) if plate and plate.visible else None
     filters = (canvas or fit).filters(encoder.pixel_format)
     if canvas:
         height, width, _ = canvas.shape

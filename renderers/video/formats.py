@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from renderers.errors import RenderError
-from renderers.video.encoders import KINDS, Encoder, default_encoder
+from renderers.video.encoders import KINDS, VideoEncoder, default_encoder
 
 SHORT = 2_000  # frames of a GIF or animated WebP, which browsers hold in memory as a whole
 GIF_FPS = 50  # a GIF counts in hundredths of a second, and one of them is played as ten
@@ -52,13 +52,13 @@ class Format:
         preset: str | None = None,
         crf: int | None = None,
         threads: int = 0,
-    ) -> Encoder:
+    ) -> VideoEncoder:
         """The encoder of its parts: the usual one of its codec if name is None.
 
         Raises:
-            RenderError: the encoder is unknown or makes something else; see `Encoder`.
+            RenderError: the encoder is unknown or makes something else; see `VideoEncoder`.
         """
-        encoder = Encoder(name or default_encoder(self.part_codec), preset, crf, threads)
+        encoder = VideoEncoder(name or default_encoder(self.part_codec), preset, crf, threads)
         encoder.require_codec(self.part_codec)
         return encoder
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from renderers.errors import RenderError
 from renderers.files import make_folder, publish, temporary_sibling, unwritable
-from renderers.video.encoders import Encoder
+from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import ffmpeg_command, ffmpeg_complaint
 from renderers.video.formats import format_of
 
@@ -35,7 +35,7 @@ class VideoWriter:
         width_px, height_px: of the frames, as they are added.
         fps: frames per second.
         filters: an ffmpeg filter graph from those frames, rgb24, to what the encoder is fed with.
-        crisp: see `Encoder.arguments`.
+        crisp: see `VideoEncoder.arguments`.
 
     Raises:
         RenderError: the file cannot be written, or the encoder stops, with ffmpeg's reason.
@@ -48,7 +48,7 @@ class VideoWriter:
         height_px: int,
         fps: int,
         filters: str,
-        encoder: Encoder,
+        encoder: VideoEncoder,
         *,
         crisp: bool = False,
     ) -> None:

@@ -18,7 +18,12 @@ from studio.command_line.context import (
 )
 from studio.runs.forecast import describe_growth
 from studio.runs.metrics import read_metrics
-from studio.runs.storage_report import Inventory, describe_gaps, describe_promise, take_inventory
+from studio.runs.storage_report import (
+    StorageReport,
+    describe_gaps,
+    describe_promise,
+    report_storage,
+)
 from studio.workspace.quantities import format_bytes
 
 if TYPE_CHECKING:
@@ -37,7 +42,7 @@ def checkpoints(context: typer.Context, run: Run, as_json: AsJson = False) -> No
     """What is kept of a run: how much, how small, how faithful, and when the disk is full."""
     workspace = workspace_of(context)
     catalogue = open_catalogue(workspace.runs, run)
-    inventory = take_inventory(workspace, catalogue, read_metrics(workspace.metrics(run)))
+    inventory = report_storage(workspace, catalogue, read_metrics(workspace.metrics(run)))
     if as_json:
         print_json(inventory.to_json())
     else:
@@ -100,7 +105,7 @@ def verify(
     raise typer.Exit(LOST if lost else WEAKENED if damaged else 0)
 
 
-def _show(inventory: Inventory) -> None:
+def _show(inventory: StorageReport) -> None:
     batches, each = inventory.batches, inventory.bytes_per_checkpoint
     rows: list[tuple[str, Any]] = [
         ("checkpoints", len(batches)),

@@ -124,7 +124,7 @@ def read_rendering(
     Raises:
         StudioError: a value cannot be read, or is out of its range.
     """
-    from renderers.pictures.display_options import Look, parse_crop, parse_size
+    from renderers.pictures.display_options import DisplayOptions, parse_crop, parse_size
     from renderers.plan.options import RenderOptions
     from renderers.video.encoders import choose_encoder
     from renderers.video.formats import format_of
@@ -135,7 +135,7 @@ def read_rendering(
     show = ["batch"] * given["overlay"] + split(given["show"])
     options = RenderOptions(
         fps=given["fps"],
-        look=Look(
+        look=DisplayOptions(
             crop=parse_crop(crop) if crop else None,
             size=parse_size(size) if size else None,
             scale=given["scale"],

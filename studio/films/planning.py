@@ -18,7 +18,7 @@ from renderers.jobs.rendering import Engine
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import default_file
-from renderers.plan.render_plan import Caption, Plan, Track, make_plan
+from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
 from studio.films.film_options import Rendering
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
@@ -80,7 +80,7 @@ def plan_film(
     *,
     numbers: Sequence[int] = (),
     largest: int | None = None,
-) -> Plan:
+) -> RenderPlan:
     """The plan of a film of a run.
 
     Args:

@@ -19,7 +19,7 @@ from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.pacing import measure_change, spread, spread_change
-from renderers.plan.render_plan import Plan
+from renderers.plan.render_plan import RenderPlan
 from studio.films.film_options import Rendering, Timelapse
 from studio.films.planning import (
     choose_engine,
@@ -110,7 +110,7 @@ def follow_timelapse(
         status = run_status(workspace, open_catalogue(workspace.runs, run))
         return status not in ("training", "paused")
 
-    def plan_now() -> tuple[Plan | None, bool]:
+    def plan_now() -> tuple[RenderPlan | None, bool]:
         is_over = has_ended()
         kept = checkpoints.batches
         if not kept:

@@ -16,7 +16,7 @@ NETWORKS = (
 NEVER_TOLD = ("batches", "parent")  # going farther is no other way to train
 
 
-class Difference(NamedTuple):
+class SettingDifference(NamedTuple):
     """A setting that has another value."""
 
     name: str
@@ -27,13 +27,13 @@ class Difference(NamedTuple):
         return f"{self.name}: {self.before} -> {self.after}"
 
 
-def differences(settings: Mapping[str, Any], config: TrainingConfig) -> list[Difference]:
+def differences(settings: Mapping[str, Any], config: TrainingConfig) -> list[SettingDifference]:
     """Settings by name, as JSON keeps them, beside a config.
 
     Names that are new do not count, nor does what was left open and has been decided since.
     """
     return [
-        Difference(name, settings[name], value)
+        SettingDifference(name, settings[name], value)
         for name, value in asdict(config).items()
         if name in settings
         and name not in NEVER_TOLD

@@ -10,7 +10,7 @@ from typing import Any
 
 from checkpoints_index.errors import name_some
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from studio.runs.config import TrainingConfig
 from studio.runs.forecast import Forecast, forecast_growth
 from studio.runs.pins import list_pins
@@ -19,7 +19,7 @@ from studio.workspace.paths import Workspace
 
 
 @dataclass(frozen=True)
-class Inventory:
+class StorageReport:
     """The checkpoints of one run; numbers are None where there are none yet.
 
     `missing` are half-open ranges; `plain_bytes` is what one checkpoint takes as plain tensors;
@@ -32,7 +32,7 @@ class Inventory:
     size_bytes: int
     plain_bytes: int | None
     storage: str
-    promise: Promise | None
+    promise: ErrorBound | None
     pinned: list[int]
     forecast: Forecast | None
 
@@ -65,15 +65,15 @@ class Inventory:
         }
 
 
-def take_inventory(
+def report_storage(
     workspace: Workspace, catalogue: Catalogue, metrics: Sequence[dict[str, Any]]
-) -> Inventory:
+) -> StorageReport:
     """Look at what is kept of a run. Reads neither weights nor torch.
 
     Args:
         metrics: of its batches, for the pace.
     """
-    return Inventory(
+    return StorageReport(
         catalogue.run,
         list(catalogue.batches),
         catalogue.missing,
@@ -107,7 +107,7 @@ def count_plain_bytes(catalogue: Catalogue) -> int | None:
     )
 
 
-def describe_promise(promise: Promise | None) -> str:
+def describe_promise(promise: ErrorBound | None) -> str:
     """How faithful what is read back is, in words."""
     if promise is None:
         return "every bit"

@@ -17,9 +17,9 @@ from studio.runs.status import summarise_run
 from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
 from studio.screens.compare.compare_tab import CompareScreen
 from studio.screens.explore.explore_tab import ExploreScreen
-from studio.screens.parts.app_context import CLOCK_SECONDS, QUIETLY, Desk, telling
-from studio.screens.parts.picture_cache import Pictures
-from studio.screens.parts.run_cache import Records
+from studio.screens.parts.app_context import CLOCK_SECONDS, EVENT_DEFAULTS, AppContext, show_errors
+from studio.screens.parts.picture_cache import PictureCache
+from studio.screens.parts.run_cache import RunCache
 from studio.screens.parts.theme import CSS, studio_theme
 from studio.screens.render.render_tab import RenderScreen
 from studio.screens.specimens.specimens_tab import SpecimensScreen
@@ -56,8 +56,8 @@ def serve_app(
     """
     login = parse_auth(host, auth)
     port = choose_port(host, port)
-    app = build_app(workspace)
-    app.launch(
+    page = build_app(workspace)
+    page.launch(
         server_name=host,
         server_port=port,
         auth=login,
@@ -83,7 +83,7 @@ def serve_app(
     except (KeyboardInterrupt, SystemExit):
         print("The studio is closed. Jobs go on.", file=sys.stderr)
     finally:
-        app.close(verbose=False)
+        page.close(verbose=False)
     # A thread that still works for a page would be ended in the midst of torch's code by an
     # interpreter that shuts down, and that aborts the process.
     sys.stdout.flush()
@@ -93,22 +93,22 @@ def serve_app(
 
 def build_app(workspace: Workspace) -> gr.Blocks:
     """The app of a workspace, with one tab for each thing a person does."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="head"):
             gr.HTML(BRAND)
             run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
-        shared = Pictures(workspace), Records(workspace)
+        shared = PictureCache(workspace), RunCache(workspace)
         clocks = {name: gr.Timer(CLOCK_SECONDS, active=name == TABS[0]) for name in TABS}
         clock = gr.Timer(CLOCK_SECONDS)
-        desk = Desk(workspace, *shared, run, gr.State(TABS[0]), awaited, clock, clocks)
+        app = AppContext(workspace, *shared, run, gr.State(TABS[0]), awaited, clock, clocks)
         with gr.Tabs():
             for screen in SCREENS:
-                screen(desk)
-        _keep_runs_current(app, desk, known)
-        app.load(_hold_stream_open, concurrency_limit=None, **QUIETLY)
-    app.queue(default_concurrency_limit=AT_ONCE, max_size=256)
-    return app
+                screen(app)
+        _keep_runs_current(page, app, known)
+        page.load(_hold_stream_open, concurrency_limit=None, **EVENT_DEFAULTS)
+    page.queue(default_concurrency_limit=AT_ONCE, max_size=256)
+    return page
 
 
 async def _hold_stream_open() -> AsyncIterator[None]:
@@ -122,27 +122,27 @@ async def _hold_stream_open() -> AsyncIterator[None]:
         yield
 
 
-def _keep_runs_current(app: gr.Blocks, desk: Desk, known: gr.State) -> None:
+def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> None:
     """Let runs that come and go, from wherever, show in the choice of runs."""
 
     def update(run: str | None, known: list[str], awaited: str | None) -> tuple:
-        names = list_runs(desk.workspace.runs)
+        names = list_runs(app.workspace.runs)
         if awaited is not None and awaited not in names:
-            awaited = still_awaited(desk.workspace, awaited)
+            awaited = still_awaited(app.workspace, awaited)
             if awaited is None:
                 return gr.skip(), gr.skip(), None
         appeared = awaited is not None and awaited in names
         if names == known and not appeared and (run is None) == (not names):
             return gr.skip(), gr.skip(), gr.skip()
-        chosen = awaited if appeared else run if run in names else first_choice(desk.workspace)
+        chosen = awaited if appeared else run if run in names else first_choice(app.workspace)
         return gr.Dropdown(choices=names, value=chosen), names, None if appeared else awaited
 
     gr.on(
-        [app.load, desk.clock.tick],
-        telling(update),
-        [desk.run, known, desk.awaited],
-        [desk.run, known, desk.awaited],
-        **QUIETLY,
+        [page.load, app.clock.tick],
+        show_errors(update),
+        [app.run, known, app.awaited],
+        [app.run, known, app.awaited],
+        **EVENT_DEFAULTS,
     )
 
 

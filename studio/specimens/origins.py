@@ -23,7 +23,7 @@ QUALITY = 95
 
 
 @dataclass(frozen=True, eq=False)
-class Origin:
+class Passport:
     """The run, the batch and the latent point of a picture; z float32 [z_dim]."""
 
     run: str
@@ -33,7 +33,7 @@ class Origin:
     weights_digest: str
 
 
-def save_specimen(frame: np.ndarray, path: Path, origin: Origin, attribution: str) -> Path:
+def save_specimen(frame: np.ndarray, path: Path, origin: Passport, attribution: str) -> Path:
     """Write a picture, uint8 [H, W, 3], as a JPEG with its origin, whole or not at all.
 
     Raises:
@@ -60,7 +60,7 @@ def save_specimen(frame: np.ndarray, path: Path, origin: Origin, attribution: st
     return path
 
 
-def read_origin(path: Path) -> Origin:
+def read_passport(path: Path) -> Passport:
     """Where an exported JPEG comes from.
 
     Raises:
@@ -72,7 +72,7 @@ def read_origin(path: Path) -> Origin:
         raw = comment if isinstance(comment, bytes) else str(comment).encode()
         document = json.loads(raw.removeprefix(ASCII_PREFIX))
         z = np.frombuffer(base64.b64decode(document["z"], validate=True), "<f4")
-        return Origin(
+        return Passport(
             str(document["run"]),
             str(document["label"]),
             int(document["batch"]),

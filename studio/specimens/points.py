@@ -11,7 +11,7 @@ import torch
 
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint, parse_label, parse_seed, seeded_point
-from studio.specimens.origins import read_origin
+from studio.specimens.origins import read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -92,7 +92,7 @@ def _from_picture(path: Path, z_dim: int) -> LatentPoint:
             f"'{path}' is no latent point: use a label such as 16500.28, seed:123, or the path of "
             "a JPEG that was exported here."
         )
-    origin = read_origin(path)
+    origin = read_passport(path)
     if len(origin.z) != z_dim:
         raise StudioError(
             f"{path.name} holds a latent point of {len(origin.z)} numbers; this run's have {z_dim}."

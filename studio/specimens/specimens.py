@@ -13,7 +13,7 @@ from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint, parse_label, sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from studio.runs.attribution import attribution_of
-from studio.specimens.origins import Origin, save_specimen
+from studio.specimens.origins import Passport, save_specimen
 from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import choose_device
@@ -150,7 +150,7 @@ def _export(
     attribution: str,
 ) -> Path:
     path = picture_path(workspace, checkpoints.name, point.label, out)
-    origin = Origin(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
+    origin = Passport(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
     return save_specimen(frame, path, origin, attribution)
 
 

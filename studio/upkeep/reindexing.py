@@ -9,7 +9,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.upkeep.reindexing import Reindexed, reindex
 from latent.points import LatentPoint, parse_label, sample_points
 from studio.runs.config import TrainingConfig
-from studio.specimens.origins import Origin, read_origin
+from studio.specimens.origins import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, keep_points
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
@@ -46,11 +46,11 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> None:
     keep_points(workspace, run, exported, SAMPLED)
 
 
-def exported_origins(workspace: Workspace, run: str) -> Iterator[Origin]:
+def exported_origins(workspace: Workspace, run: str) -> Iterator[Passport]:
     """Where the exported pictures of a run come from, those that say so."""
     for path in workspace.specimens(run).glob("*.jpg"):
         try:
-            origin = read_origin(path)
+            origin = read_passport(path)
         except EXPECTED_ERRORS:  # somebody else's picture in the folder
             continue
         if origin.run == run:

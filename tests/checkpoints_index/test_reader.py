@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from checkpoints_index.reading.reader import CheckpointReader
-from checkpoints_index.reading.stream import Feed, Weights
+from checkpoints_index.reading.stream import WeightFeed, Weights
 from checkpoints_index.storage.catalogue import open_catalogue
 
 
@@ -54,7 +54,7 @@ def test_several_threads_decode_what_one_does(run):
 def test_differences_added_on_the_device_give_the_same_weights(run):
     """What a GPU does, done on the CPU."""
     reader = open_reader(run)
-    feed = Feed(open_reader(run), in_differences=True)
+    feed = WeightFeed(open_reader(run), in_differences=True)
     G = run.spec.build()
     weights = Weights(torch.device("cpu"))
     for batch in (0, 1, 2, 40, 41, 149):

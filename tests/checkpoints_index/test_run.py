@@ -7,7 +7,7 @@ from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.codec.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.writing import encoder
 
 
@@ -40,7 +40,7 @@ def test_visual_storage_changes_no_pixel_by_more_than_one_level(index, spec, his
             run.append(batch, weights)
         plain_bytes = len(history) * sum(t.nbytes for t in history[0].values())
         assert run.size_bytes < plain_bytes / 5
-        calibration = Calibration(spec, Promise())
+        calibration = Calibration(spec, ErrorBound())
         for batch in run.batches:
             difference = calibration.compare(history[batch - 1], run.weights(batch))
             assert difference.largest <= 1

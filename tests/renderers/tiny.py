@@ -20,7 +20,7 @@ from renderers.frames.devices import require_devices
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.rendering import render_film
 from renderers.jobs.workers import render_parts
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
 from renderers.plan.render_plan import make_plan
@@ -125,7 +125,7 @@ def two_points() -> list[LatentPoint]:
     return [seeded_point(1, Z_DIM), seeded_point(2, Z_DIM)]
 
 
-SHORT_PARTS = RenderOptions(fps=30, grid=True, part_frames=20, look=Look(scale=2))
+SHORT_PARTS = RenderOptions(fps=30, grid=True, part_frames=20, look=DisplayOptions(scale=2))
 
 
 def render_tiny(

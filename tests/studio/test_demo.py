@@ -7,7 +7,7 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex
 from renderers.video.video_writer import count_frames
-from studio.specimens.origins import read_origin
+from studio.specimens.origins import read_passport
 
 BATCHES = 12
 
@@ -31,7 +31,7 @@ def test_the_demo_makes_everything_and_a_second_call_reuses_it(
     with Image.open(next(path for path in paths if path.name == "atlas.png")) as atlas:
         assert atlas.width > 500
     specimens = [path for path in paths if path.suffix == ".jpg"]
-    assert len({read_origin(path).label for path in specimens}) == 6
+    assert len({read_passport(path).label for path in specimens}) == 6
 
     made_at = {path: path.stat().st_mtime_ns for path in paths}
     second = empty_studio(*words)

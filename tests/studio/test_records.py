@@ -7,7 +7,7 @@ from PIL import Image
 
 from studio.runs.metrics import MetricsHistory, MetricsLog, read_metrics
 from studio.runs.selection import choose_batches
-from studio.specimens.origins import Origin, read_origin, save_specimen
+from studio.specimens.origins import Passport, read_passport, save_specimen
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
@@ -72,13 +72,13 @@ def test_metrics_of_another_run_of_the_same_name_are_read_anew(tmp_path):
 @pytest.fixture
 def origin():
     z = torch.randn(100, generator=torch.Generator().manual_seed(0))
-    return Origin("city", "16500.28", 16500, z, "abc")
+    return Passport("city", "16500.28", 16500, z, "abc")
 
 
 def test_a_jpeg_keeps_its_origin_to_the_bit(tmp_path, origin):
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     path = save_specimen(frame, tmp_path / "a.jpg", origin, "© OpenStreetMap contributors, ODbL")
-    found = read_origin(path)
+    found = read_passport(path)
     assert torch.equal(found.z, origin.z)
     assert (found.run, found.label, found.batch) == ("city", "16500.28", 16500)
     with Image.open(path) as image:
@@ -92,7 +92,7 @@ def test_a_picture_from_elsewhere_is_refused(tmp_path):
     (tmp_path / "text.jpg").write_text("hello")
     for name in ("plain.jpg", "text.jpg", "missing.jpg"):
         with pytest.raises(EXPECTED_ERRORS, match="does not say which latent point"):
-            read_origin(tmp_path / name)
+            read_passport(tmp_path / name)
 
 
 def test_batches_are_chosen_as_python_slices_them():

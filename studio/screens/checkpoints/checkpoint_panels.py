@@ -8,7 +8,7 @@ import gradio as gr
 
 from studio.runs.pins import list_pins, pin_batch, unpin_batch
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import newest_job, submit_job
@@ -23,18 +23,18 @@ Seen = tuple[str, int] | None  # the run and the batch that are looked at
 class CheckpointPanel:
     """Keeps the checkpoint that is looked at for good, or makes it a file."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab, seen: gr.State) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab, seen: gr.State) -> None:
+        self._app = app
         with gr.Tab("This checkpoint"):
             with gr.Row(equal_height=True):
                 pin = gr.Button("Pin this batch", size="md", elem_id="pin")
                 export = gr.Button("Export this checkpoint", size="md", elem_id="export-checkpoint")
             commands, files = markup.pressable(), markup.pressable(elem_id="files")
         shown = [pin, commands]
-        desk.on_look(tab, self._look, [seen], [*shown, files], clock=True)
-        seen.change(telling(self._show), seen, shown, **QUIETLY)
-        pin.click(telling(self._pin), seen, shown, **QUIETLY)
-        export.click(telling(self._export), seen, None, **QUIETLY)
+        app.on_look(tab, self._look, [seen], [*shown, files], clock=True)
+        seen.change(show_errors(self._show), seen, shown, **EVENT_DEFAULTS)
+        pin.click(show_errors(self._pin), seen, shown, **EVENT_DEFAULTS)
+        export.click(show_errors(self._export), seen, None, **EVENT_DEFAULTS)
 
     def _look(self, run: str | None, seen: Seen) -> tuple[Any, str, str]:
         return *self._show(seen), self._list_files(run)
@@ -43,35 +43,35 @@ class CheckpointPanel:
         if seen is None:
             return gr.Button("Pin this batch", interactive=False), ""
         run, batch = seen
-        pinned = batch in list_pins(self._desk.workspace, run)
+        pinned = batch in list_pins(self._app.workspace, run)
         commands = pin_words(run, batch, pinned), export_words(run, batch)
         label = f"{'Unpin' if pinned else 'Pin'} batch {batch:,}"
         return gr.Button(label, interactive=True), "".join(map(markup.command, commands))
 
     def _list_files(self, run: str | None) -> str:
-        folder = self._desk.workspace.specimens(run) if run else None
+        folder = self._app.workspace.specimens(run) if run else None
         files = sorted(folder.glob("*.safetensors"), key=_age)[:FILES] if folder else []
         links = "".join(markup.download(path) for path in files)
         return f'<div class="films">{links}</div>' if links else ""
 
     def _pin(self, seen: Seen) -> tuple[Any, str]:
         run, batch = _known(seen)
-        pinned = batch in list_pins(self._desk.workspace, run)
+        pinned = batch in list_pins(self._app.workspace, run)
         change = unpin_batch if pinned else pin_batch
-        change(self._desk.workspace, run, batch)
+        change(self._app.workspace, run, batch)
         return self._show(seen)
 
     def _export(self, seen: Seen) -> None:
         run, batch = _known(seen)
-        submit_job(self._desk.workspace, export_words(run, batch), run)
+        submit_job(self._app.workspace, export_words(run, batch), run)
         gr.Info("The file can be downloaded as soon as it is whole.", title="Exporting")
 
 
 class VerifyPanel:
     """Reads checkpoints back."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab) -> None:
+        self._app = app
         with gr.Tab("Verify"):
             with gr.Row(equal_height=True):
                 verify = gr.Button("Verify the checkpoints", size="md", elem_id="verify")
@@ -81,35 +81,35 @@ class VerifyPanel:
                 deep = gr.Checkbox(label="Decode each of them, too (slower)")
             command = markup.pressable()
         form: list[Any] = [deep, share]
-        desk.on_look(tab, _show_verify, form, [command])
-        gr.on([f.change for f in form], _show_verify, [desk.run, *form], command, **QUIETLY)
-        verify.click(telling(self._verify), [desk.run, *form], None, **QUIETLY)
+        app.on_look(tab, _show_verify, form, [command])
+        gr.on([f.change for f in form], _show_verify, [app.run, *form], command, **EVENT_DEFAULTS)
+        verify.click(show_errors(self._verify), [app.run, *form], None, **EVENT_DEFAULTS)
 
     def _verify(self, run: str | None, deep: bool, share: str) -> None:
         if run is None:
             raise StudioError("There is no run to verify. Train one first, or import one.")
-        submit_job(self._desk.workspace, verify_words(run, deep, share), run)
+        submit_job(self._app.workspace, verify_words(run, deep, share), run)
         gr.Info("What it finds shows below.", title=f"Verifying {run}")
 
 
 class JobNews:
     """The newest of the jobs that these panels submit for a run, or the newest import."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab) -> None:
+        self._app = app
         place = markup.pressable(elem_id="housekeeping-job")
-        desk.on_look(tab, self._show, [], [place], clock=True)
-        place.click(telling(self._press), desk.run, place, **QUIETLY)
+        app.on_look(tab, self._show, [], [place], clock=True)
+        place.click(show_errors(self._press), app.run, place, **EVENT_DEFAULTS)
 
     def _show(self, run: str | None) -> str:
-        workspace = self._desk.workspace
+        workspace = self._app.workspace
         found = [newest_job(workspace, "import")]
         found += [newest_job(workspace, *OF_ONE_RUN, run=run)] if run else []
         newest = max((job for job in found if job), key=lambda job: job.id, default=None)
         return show_jobs(workspace, [newest], newest.id, foldable=False) if newest else ""
 
     def _press(self, run: str | None, event: gr.EventData) -> str:
-        press_job(self._desk.workspace, event, None)
+        press_job(self._app.workspace, event, None)
         return self._show(run)
 
 

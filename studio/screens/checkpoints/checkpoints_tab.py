@@ -15,12 +15,12 @@ from studio.screens.checkpoints.storage_view import pressed_batch, show_holdings
 from studio.screens.checkpoints.thin_panel import ThinPanel
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
-    QUIETLY,
-    Desk,
+    EVENT_DEFAULTS,
+    AppContext,
     batch_slider,
     nearest_batch,
     nothing_yet,
-    telling,
+    show_errors,
 )
 from studio.specimens.points import FIXED, points_of
 
@@ -31,9 +31,9 @@ MOST_POINTS = 16  # of the fixed points on the page
 class CheckpointsScreen:
     """Lays the tab out and answers what is done in it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Checkpoints") as tab:
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Checkpoints") as tab:
             self._point, self._known, self._seen = gr.State(""), gr.State(), gr.State()
             self._holdings = markup.pressable(nothing_yet(None), elem_id="holdings")
             with gr.Row(equal_height=False):
@@ -43,42 +43,45 @@ class CheckpointsScreen:
                 with gr.Column(scale=8, min_width=460):
                     self._strip = markup.pressable(elem_id="strip")
                     with gr.Tabs(elem_id="housekeeping"):
-                        CheckpointPanel(desk, tab, self._seen)
-                        VerifyPanel(desk, tab)
-                        ThinPanel(desk, tab)
-                        ImportPanel(desk)
-                    JobNews(desk, tab)
+                        CheckpointPanel(app, tab, self._seen)
+                        VerifyPanel(app, tab)
+                        ThinPanel(app, tab)
+                        ImportPanel(app)
+                    JobNews(app, tab)
         self._connect(tab)
 
     def _connect(self, tab: gr.Tab) -> None:
-        desk, run = self._desk, self._desk.run
+        app, run = self._app, self._app.run
         pictures = [self._sheet, self._strip, self._seen]
         outputs = [self._holdings, self._slider, *pictures, self._point, self._known]
-        desk.on_look(tab, self._look, [self._known], outputs, clock=True)
+        app.on_look(tab, self._look, [self._known], outputs, clock=True)
         self._slider.change(
-            telling(self._look_at_batch),
+            show_errors(self._look_at_batch),
             [run, self._slider, self._point],
             pictures,
             trigger_mode="always_last",
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         self._sheet.click(
-            telling(self._choose_point), [run, self._slider], [*pictures, self._point], **QUIETLY
+            show_errors(self._choose_point),
+            [run, self._slider],
+            [*pictures, self._point],
+            **EVENT_DEFAULTS,
         )
-        self._strip.click(telling(self._choose_batch), None, self._slider, **QUIETLY)
-        self._holdings.click(telling(self._choose_place), run, self._slider, **QUIETLY)
+        self._strip.click(show_errors(self._choose_batch), None, self._slider, **EVENT_DEFAULTS)
+        self._holdings.click(show_errors(self._choose_place), run, self._slider, **EVENT_DEFAULTS)
 
     def _look(self, run: str | None, known: list | None) -> tuple:
         """Pictures are drawn anew only for another run; more checkpoints move nothing."""
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         if run is None or not batches:
             return nothing_yet(run), batch_slider([]), "", "", None, "", None
-        inventory = self._desk.records.inventory(run)
-        specimens = specimen_batches(self._desk.workspace, run)
-        now = [run, len(batches), batches[-1], inventory.pinned, len(specimens)]
+        report = self._app.run_cache.storage_report(run)
+        specimens = specimen_batches(self._app.workspace, run)
+        now = [run, len(batches), batches[-1], report.pinned, len(specimens)]
         if known == now:
             return (gr.skip(),) * 7
-        holdings = show_holdings(inventory, specimens)
+        holdings = show_holdings(report, specimens)
         if known is not None and known[0] == run:
             return holdings, batch_slider(batches), *(gr.skip(),) * 4, now
         pictures = self._look_at_batch(run, batches[-1], "")
@@ -88,20 +91,20 @@ class CheckpointsScreen:
         self, run: str | None, position: float, point: str
     ) -> tuple[str, str, tuple[str, int] | None]:
         """The fixed points at the batch nearest to the slider, one of them over time, and it."""
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         if run is None or not batches:
             return "", "", None
         batch, points = nearest_batch(batches, position), self._points(run)
         if not points:
             return _NO_POINTS, "", (run, batch)
         chosen = next((p for p in points if p.label == point), points[0])
-        sources = self._desk.pictures.show(run, batch, points)
+        sources = self._app.picture_cache.show(run, batch, points)
         shown = [
             markup.Shown(source, p.label, p.label, chosen=p is chosen)
             for source, p in zip(sources, points, strict=True)
         ]
         grid = markup.picture_grid(shown, columns=grid_columns(len(points)))
-        sheet = grid + markup.credit(self._desk.attribution(run))
+        sheet = grid + markup.credit(self._app.attribution(run))
         title = f"The fixed points at batch {batch:,}"
         strip = self._draw_strip(run, chosen, batches, batch)
         return markup.card(title, sheet), strip, (run, batch)
@@ -113,7 +116,7 @@ class CheckpointsScreen:
         places = spread(batches, STRIP)
         shown = [
             markup.Shown(
-                self._desk.pictures.show(run, batch, [point])[0],
+                self._app.picture_cache.show(run, batch, [point])[0],
                 str(batch),
                 f"{batch:,}",
                 chosen=batch == current,
@@ -126,7 +129,7 @@ class CheckpointsScreen:
         return markup.card(f"City {point.label}, growing", grid + hint)
 
     def _points(self, run: str) -> list[LatentPoint]:
-        return points_of(self._desk.workspace, run, FIXED)[:MOST_POINTS]
+        return points_of(self._app.workspace, run, FIXED)[:MOST_POINTS]
 
     def _choose_point(self, run: str, position: float, event: gr.EventData) -> tuple:
         return *self._look_at_batch(run, position, event.label), event.label
@@ -135,7 +138,7 @@ class CheckpointsScreen:
         return int(event.label)
 
     def _choose_place(self, run: str | None, event: gr.EventData) -> int:
-        return nearest_batch(self._desk.batches(run), pressed_batch(event))
+        return nearest_batch(self._app.batches(run), pressed_batch(event))
 
 
 def spread(batches: Sequence[int], count: int) -> list[int]:

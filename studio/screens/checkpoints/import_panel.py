@@ -8,7 +8,7 @@ import gradio as gr
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import submit_job
 
@@ -16,8 +16,8 @@ from studio.workspace.jobs import submit_job
 class ImportPanel:
     """A folder, a name, and what cannot be recognised by itself."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
         with gr.Tab("Import"):
             with gr.Row():
                 folder = gr.Textbox(
@@ -34,8 +34,8 @@ class ImportPanel:
             start = gr.Button("Import the folder", size="md", elem_id="import")
             command = markup.pressable(markup.command(import_words("", "", "", "")))
         form: list[Any] = [folder, name, generator, pattern]
-        gr.on([field.change for field in form], _show_command, form, command, **QUIETLY)
-        start.click(telling(self._import), form, desk.awaited, **QUIETLY)
+        gr.on([field.change for field in form], _show_command, form, command, **EVENT_DEFAULTS)
+        start.click(show_errors(self._import), form, app.awaited, **EVENT_DEFAULTS)
 
     def _import(self, folder: str, name: str, generator: str, pattern: str) -> Any:
         """Refuse at once what can be seen from here, then hand it over."""
@@ -44,9 +44,9 @@ class ImportPanel:
                 "Write the path of a folder of checkpoints, and what to call the run."
             )
         run = name.strip()
-        self._desk.workspace.run(run)
-        there = run in list_runs(self._desk.workspace.runs)
-        submit_job(self._desk.workspace, import_words(folder, name, generator, pattern), run)
+        self._app.workspace.run(run)
+        there = run in list_runs(self._app.workspace.runs)
+        submit_job(self._app.workspace, import_words(folder, name, generator, pattern), run)
         gr.Info("What is recognised and left out shows below.", title=f"Importing {run}")
         return gr.skip() if there else run
 

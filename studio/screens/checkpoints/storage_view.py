@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from studio.runs.forecast import describe_growth
-from studio.runs.storage_report import Inventory, describe_gaps, describe_promise
+from studio.runs.storage_report import StorageReport, describe_gaps, describe_promise
 from studio.screens.parts import markup
 from studio.workspace.quantities import format_bytes
 
@@ -18,7 +18,7 @@ BINS = 300
 WIDTH, TOP, HEIGHT, BOTTOM = 1000, 12, 22, 10  # of the picture, in its own units
 
 
-def show_holdings(inventory: Inventory, specimens: Collection[int]) -> str:
+def show_holdings(inventory: StorageReport, specimens: Collection[int]) -> str:
     """Everything about a run that has checkpoints; its picture and its pins can be pressed.
 
     Args:
@@ -39,7 +39,7 @@ def show_holdings(inventory: Inventory, specimens: Collection[int]) -> str:
     )
 
 
-def list_facts(inventory: Inventory) -> list[tuple[str, str]]:
+def list_facts(inventory: StorageReport) -> list[tuple[str, str]]:
     """(name, value) of what is kept, the sizes in words."""
     batches, each, ratio = inventory.batches, inventory.bytes_per_checkpoint, inventory.ratio
     return [

@@ -10,7 +10,7 @@ import gradio as gr
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.upkeep.thinning import ThinPlan, ThinRequest, plan_thinning
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import submit_job
@@ -22,8 +22,8 @@ EVERY, BUDGET, PINNED = "every so many batches", "to a size", "only what is refe
 class ThinPanel:
     """A form, what it would do, and a second press that does it."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab) -> None:
+        self._app = app
         with gr.Tab("Thin"):
             mode = gr.Radio([EVERY, BUDGET, PINNED], value=EVERY, label="Keep checkpoints")
             with gr.Row() as stride:
@@ -35,29 +35,29 @@ class ThinPanel:
             command, self._preview = markup.pressable(), markup.pressable(elem_id="preview")
         self._planned = gr.State()  # what the preview shows: the run, and the form
         form: list[Any] = [mode, every, start, end, size]
-        asked, run = [desk.run, *form], desk.run
+        asked, run = [app.run, *form], app.run
         mode.change(
             lambda mode: (gr.Row(visible=mode == EVERY), gr.Textbox(visible=mode == BUDGET)),
             mode,
             [stride, size],
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
-        desk.on_look(tab, _show_command, form, [command])
+        app.on_look(tab, _show_command, form, [command])
         gr.on(
             [run.change, *[field.change for field in form]],
             _follow_form,
             [self._planned, *asked],
             [command, self._preview],
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         outputs = [self._preview, self._planned]
-        look.click(telling(self._look), asked, outputs, **QUIETLY)
-        self._preview.click(telling(self._press), self._planned, outputs, **QUIETLY)
+        look.click(show_errors(self._look), asked, outputs, **EVENT_DEFAULTS)
+        self._preview.click(show_errors(self._press), self._planned, outputs, **EVENT_DEFAULTS)
 
     def _look(self, run: str | None, *form: Any) -> tuple[str, list[Any]]:
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to thin out. Train a run first.")
-        workspace = self._desk.workspace
+        workspace = self._app.workspace
         plan = plan_thinning(workspace, run, thin_request(*form))
         strip = draw_kept(plan.kept, list_pins(workspace, run), specimen_batches(workspace, run))
         return markup.card("What would stay", strip + _describe(plan)), [run, *form]
@@ -67,7 +67,7 @@ class ThinPanel:
         if event.action == "place":
             return gr.skip(), gr.skip()
         if event.action == "thin":
-            submit_job(self._desk.workspace, thin_words(*planned), planned[0])
+            submit_job(self._app.workspace, thin_words(*planned), planned[0])
             gr.Info("How far it is shows below.", title=f"Thinning {planned[0]}")
         return "", None
 

@@ -12,7 +12,7 @@ from checkpoints_index.storage.catalogue import list_runs
 from studio.runs.comparison import Progress, Setting, compare_settings, measure_progress
 from studio.screens.compare.players import CSS, PLAYERS, show_players
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.curves import Metrics, overlay_runs
 from studio.workspace.paths import Workspace
 
@@ -38,9 +38,9 @@ COMPARED = {
 class CompareScreen:
     """Lays the tab out and answers what is done in it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Compare") as tab:
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Compare") as tab:
             self._metric, self._log = gr.State("g"), gr.State(False)
             with gr.Row(elem_id="compared"):
                 self._runs = gr.Dropdown(
@@ -68,25 +68,28 @@ class CompareScreen:
         self._connect(tab)
 
     def _connect(self, tab: gr.Tab) -> None:
-        desk = self._desk
+        app = self._app
         chosen = [self._runs, self._along, self._metric, self._log]
         drawn = [self._curves, self._settings]
-        desk.on_look(tab, self._open, chosen, [self._runs, self._films, *drawn])
-        desk.on_look(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
+        app.on_look(tab, self._open, chosen, [self._runs, self._films, *drawn])
+        app.on_look(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
         gr.on(
             [self._runs.input, self._along.input],
-            telling(lambda *chosen: (self._show_films(*chosen[:2]), *self._draw(*chosen))),
+            show_errors(lambda *chosen: (self._show_films(*chosen[:2]), *self._draw(*chosen))),
             chosen,
             [self._films, *drawn],
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         self._curves.click(
-            telling(self._press), chosen, [self._metric, self._log, self._curves], **QUIETLY
+            show_errors(self._press),
+            chosen,
+            [self._metric, self._log, self._curves],
+            **EVENT_DEFAULTS,
         )
 
     def _open(self, run: str | None, chosen: list[str], *how: Any) -> tuple[Any, ...]:
         """Offer the runs that were trained here; at first the one that is looked at and another."""
-        known = trained_runs(self._desk.workspace)
+        known = trained_runs(self._app.workspace)
         chosen = [name for name in chosen or [] if name in known] or first_pair(known, run)
         offered = gr.Dropdown(choices=known, value=chosen)
         return offered, self._show_films(chosen, how[0]), *self._draw(chosen, *how)
@@ -95,8 +98,8 @@ class CompareScreen:
         if len(runs) < 2:
             return _TOO_FEW
         colours = colours_of(runs)
-        metrics = {run: self._desk.records.metrics(run) for run in runs}
-        return show_players(self._desk.workspace, metrics, colours, along == "time")
+        metrics = {run: self._app.run_cache.metrics(run) for run in runs}
+        return show_players(self._app.workspace, metrics, colours, along == "time")
 
     def _draw(self, runs: list[str], along: str, metric: str, log: bool) -> tuple[str, str]:
         if len(runs or []) < 2:
@@ -104,7 +107,7 @@ class CompareScreen:
         return self._draw_curves(runs, along, metric, log), self._draw_settings(runs)
 
     def _draw_curves(self, runs: list[str], along: str, metric: str, log: bool) -> str:
-        metrics = {run: self._desk.records.metrics(run) for run in runs}
+        metrics = {run: self._app.run_cache.metrics(run) for run in runs}
         offered = known_metrics(list(metrics.values()))
         metric = metric if metric in offered else next(iter(offered), metric)
         choices = "".join(
@@ -115,7 +118,7 @@ class CompareScreen:
         return markup.card("Curves", f'<div class="choices">{choices}<i></i>{scale}</div>{curves}')
 
     def _draw_settings(self, runs: list[str]) -> str:
-        workspace, records = self._desk.workspace, self._desk.records
+        workspace, records = self._app.workspace, self._app.run_cache
         progress = [measure_progress(workspace, run, records.metrics(run)) for run in runs]
         settings = compare_settings(workspace, runs)
         body = show_progress(progress) + show_settings(runs, settings)

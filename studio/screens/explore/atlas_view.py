@@ -11,7 +11,13 @@ from PIL import Image
 from latent.atlas import FEWEST_POINTS
 from latent.features import SPACES
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, nearest_batch, nothing_yet, telling
+from studio.screens.parts.app_context import (
+    EVENT_DEFAULTS,
+    AppContext,
+    nearest_batch,
+    nothing_yet,
+    show_errors,
+)
 from studio.screens.parts.jobs_view import progress_text
 from studio.specimens.atlases import MOST_POINTS, Atlas, list_atlases
 from studio.workspace.errors import StudioError
@@ -22,8 +28,8 @@ from studio.workspace.paths import Workspace
 class AtlasView:
     """Draws atlases as jobs; pressing a place on one chooses the city that stands there."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab, chosen: gr.State) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab, chosen: gr.State) -> None:
+        self._app = app
         with gr.Tab("Atlas"):
             known = gr.State()
             with gr.Row(equal_height=True):
@@ -39,37 +45,37 @@ class AtlasView:
             command = markup.pressable()
         form: list[Any] = [batch, count, space]
         outputs = [status, choice, known, sheet, batch]
-        desk.on_look(tab, self._look, [known], outputs, clock=True)
-        choice.change(telling(self._show), [desk.run, choice], sheet, **QUIETLY)
+        app.on_look(tab, self._look, [known], outputs, clock=True)
+        choice.change(show_errors(self._show), [app.run, choice], sheet, **EVENT_DEFAULTS)
         gr.on(
-            [desk.run.change, *[field.change for field in form]],
+            [app.run.change, *[field.change for field in form]],
             lambda run, *values: markup.command(atlas_words(run or "RUN", *values)),
-            [desk.run, *form],
+            [app.run, *form],
             command,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
-        draw.click(telling(self._draw), [desk.run, *form], status, **QUIETLY)
-        sheet.click(telling(self._choose), [desk.run, choice], chosen, **QUIETLY)
+        draw.click(show_errors(self._draw), [app.run, *form], status, **EVENT_DEFAULTS)
+        sheet.click(show_errors(self._choose), [app.run, choice], chosen, **EVENT_DEFAULTS)
 
     def _look(self, run: str | None, known: list | None) -> tuple:
         """The sheet changes only when an atlas was drawn or another run chosen."""
-        atlases = list_atlases(self._desk.workspace, run) if run else []
+        atlases = list_atlases(self._app.workspace, run) if run else []
         now = [run, *[(atlas.path.parent.name, atlas.path.stat().st_mtime) for atlas in atlases]]
-        status = _status(self._desk.workspace, run)
+        status = _status(self._app.workspace, run)
         if known is not None and repr(known) == repr(now):
             return status, *(gr.skip(),) * 4
         names = [(_title(atlas), atlas.path.parent.name) for atlas in atlases]
         newest = max(atlases, key=lambda atlas: atlas.path.stat().st_mtime, default=None)
         value = newest.path.parent.name if newest else None
         dropdown = gr.Dropdown(choices=names, value=value, visible=len(names) > 1 or "hidden")
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         same_run = known is not None and known[0] == run
         last = gr.skip() if same_run or not batches else batches[-1]
         return status, dropdown, now, self._show(run, value), last
 
     def _show(self, run: str | None, choice: str | None) -> str:
         atlas = self._find(run, choice)
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             return nothing_yet(run)
         if atlas is None:
             return markup.empty(
@@ -86,21 +92,21 @@ class AtlasView:
             f"{escape(atlas.space)} are also among its nearest here; on a random map it would be "
             f"{chance:.1%}. Press a city to see its true neighbours."
         )
-        credit = markup.credit(self._desk.attribution(run))
+        credit = markup.credit(self._app.attribution(run))
         body = f'<div class="atlas-sheet">{image}</div><p class="small quiet">{honest}</p>{credit}'
         return markup.card(_title(atlas), body)
 
     def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> str:
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
         if not FEWEST_POINTS <= (count or 0) <= MOST_POINTS:
             raise StudioError(
                 f"An atlas has {FEWEST_POINTS} to {MOST_POINTS:,} cities, not {count}."
             )
         if batch is not None:
-            batch = nearest_batch(self._desk.batches(run), batch)
-        submit_job(self._desk.workspace, atlas_words(run, batch, count, space), run)
-        return _status(self._desk.workspace, run)
+            batch = nearest_batch(self._app.batches(run), batch)
+        submit_job(self._app.workspace, atlas_words(run, batch, count, space), run)
+        return _status(self._app.workspace, run)
 
     def _choose(self, run: str, choice: str | None, event: gr.EventData) -> object:
         atlas = self._find(run, choice)
@@ -112,7 +118,7 @@ class AtlasView:
         return (label, atlas.batch) if label else gr.skip()
 
     def _find(self, run: str | None, choice: str | None) -> Atlas | None:
-        atlases = list_atlases(self._desk.workspace, run) if run else []
+        atlases = list_atlases(self._app.workspace, run) if run else []
         return next((atlas for atlas in atlases if atlas.path.parent.name == choice), None)
 
 

@@ -11,12 +11,12 @@ from studio.screens.explore.near_view import NearView
 from studio.screens.explore.walk_view import WalkView
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
-    QUIETLY,
-    Desk,
+    EVENT_DEFAULTS,
+    AppContext,
     batch_slider,
     nearest_batch,
     nothing_yet,
-    telling,
+    show_errors,
 )
 from studio.specimens.points import SAMPLED, keep_points
 
@@ -29,17 +29,17 @@ class ExploreScreen:
     The chosen city is a state (label, batch) that every place sets and every view follows.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Explore") as tab, gr.Row(equal_height=False):
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Explore") as tab, gr.Row(equal_height=False):
             self._first, self._known, self._chosen = gr.State(0), gr.State(), gr.State()
             with gr.Column(scale=7, min_width=500), gr.Tabs(elem_id="places"):
                 with gr.Tab("Random cities"):
                     self._lay_out_gallery()
-                AtlasView(desk, tab, self._chosen)
-                WalkView(desk, self._chosen)
+                AtlasView(app, tab, self._chosen)
+                WalkView(app, self._chosen)
             with gr.Column(scale=4, min_width=340):
-                NearView(desk, self._chosen, list(SPACES), list(METRICS))
+                NearView(app, self._chosen, list(SPACES), list(METRICS))
         self._connect(tab)
 
     def _lay_out_gallery(self) -> None:
@@ -50,23 +50,26 @@ class ExploreScreen:
         self._gallery = markup.pressable(elem_id="gallery")
 
     def _connect(self, tab: gr.Tab) -> None:
-        run, view = self._desk.run, [self._slider, self._count, self._first]
+        run, view = self._app.run, [self._slider, self._count, self._first]
         outputs = [self._slider, self._gallery, self._chosen, self._known]
-        self._desk.on_look(
+        self._app.on_look(
             tab, self._look, [self._count, self._first, self._known], outputs, clock=True
         )
         gr.on(
             [self._slider.change, self._count.change],
-            telling(self._show_gallery),
+            show_errors(self._show_gallery),
             [run, *view],
             self._gallery,
             trigger_mode="always_last",
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         self._others.click(
-            telling(self._show_others), [run, *view], [self._gallery, self._first], **QUIETLY
+            show_errors(self._show_others),
+            [run, *view],
+            [self._gallery, self._first],
+            **EVENT_DEFAULTS,
         )
-        self._gallery.click(telling(self._choose), [run, *view], self._chosen, **QUIETLY)
+        self._gallery.click(show_errors(self._choose), [run, *view], self._chosen, **EVENT_DEFAULTS)
 
     def _look(
         self,
@@ -76,7 +79,7 @@ class ExploreScreen:
         known: tuple[str, int] | None,
     ) -> tuple:
         """Another run begins anew; more checkpoints only lengthen the slider."""
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         if run is None or not batches:
             return batch_slider([]), nothing_yet(run), None, None
         now = (run, batches[-1])
@@ -91,21 +94,21 @@ class ExploreScreen:
         self, run: str, position: float, count: int, first: int
     ) -> tuple[int, list[LatentPoint]]:
         """The batch and the cities that the gallery shows there."""
-        batch = nearest_batch(self._desk.batches(run), position)
+        batch = nearest_batch(self._app.batches(run), position)
         numbers = range(first, first + int(count))
-        return batch, sample_points(batch, numbers, self._desk.pictures.z_dim(run))
+        return batch, sample_points(batch, numbers, self._app.picture_cache.z_dim(run))
 
     def _show_gallery(self, run: str | None, position: float, count: int, first: int) -> str:
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             return nothing_yet(run)
         batch, points = self._points(run, position, count, first)
-        sources = self._desk.pictures.show(run, batch, points)
+        sources = self._app.picture_cache.show(run, batch, points)
         shown = [
             markup.Shown(source, point.label, point.label)
             for source, point in zip(sources, points, strict=True)
         ]
         hint = '<div class="small quiet">Press a city to see which ones are near it.</div>'
-        credit = markup.credit(self._desk.attribution(run))
+        credit = markup.credit(self._app.attribution(run))
         grid = markup.picture_grid(shown, columns=8 if count > 12 else 6)
         return f'<div class="card">{grid}{hint}{credit}</div>'
 
@@ -120,5 +123,5 @@ class ExploreScreen:
     ) -> tuple[str, int]:
         """Keep the cities on the page as specimens, so that the neighbours are among them."""
         batch, points = self._points(run, position, count, first)
-        keep_points(self._desk.workspace, run, points, SAMPLED)
+        keep_points(self._app.workspace, run, points, SAMPLED)
         return event.label, batch

@@ -8,7 +8,7 @@ from functools import partial
 import gradio as gr
 
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.feature_cache import FeatureMemory
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.nearness import find_near_specimens
@@ -22,24 +22,24 @@ class NearView:
     """Follows the chosen city; pressing a neighbour chooses that one."""
 
     def __init__(
-        self, desk: Desk, chosen: gr.State, spaces: Sequence[str], metrics: Sequence[str]
+        self, app: AppContext, chosen: gr.State, spaces: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        self._desk, self._features = desk, FeatureMemory()
+        self._app, self._features = app, FeatureMemory()
         view = markup.pressable(_NOTHING_CHOSEN, elem_id="near")
         with gr.Row():
             space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
             metric = gr.Dropdown(list(metrics), value=metrics[0], label="Distance", min_width=100)
         command = markup.pressable()
-        asked = [desk.run, chosen, space, metric]
+        asked = [app.run, chosen, space, metric]
         gr.on(
             [chosen.change, space.change, metric.change],
-            telling(self._show),
+            show_errors(self._show),
             asked,
             [view, command],
             trigger_mode="always_last",
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
-        view.click(telling(self._press), asked, [chosen, view], **QUIETLY)
+        view.click(show_errors(self._press), asked, [chosen, view], **EVENT_DEFAULTS)
 
     def _show(
         self, run: str | None, chosen: tuple[str, int] | None, space: str, metric: str
@@ -52,7 +52,7 @@ class NearView:
         return self._draw(run, label, batch, space, metric), markup.command(words)
 
     def _draw(self, run: str, label: str, batch: int, space: str, metric: str) -> str:
-        workspace, pictures = self._desk.workspace, self._desk.pictures
+        workspace, pictures = self._app.workspace, self._app.picture_cache
         describe = partial(self._features.describe, pictures.digest(run, batch))
         found = find_near_specimens(
             workspace, run, label, NEIGHBOURS, space, metric, batch, describe
@@ -71,12 +71,12 @@ class NearView:
         head += f'<p class="small quiet">Its nearest among the specimens of this run, by {metric} '
         head += f"distance in {space}; the number is the distance.</p></div></div>"
         grid = markup.picture_grid(shown, columns=4)
-        credit = markup.credit(self._desk.attribution(run))
+        credit = markup.credit(self._app.attribution(run))
         return markup.card(f"City {label}", f'{head}<div style="height:12px"></div>{grid}{credit}')
 
     def _star(self, run: str, label: str) -> str:
         starred = any(
-            s.label == label and s.starred for s in list_specimens(self._desk.workspace, run)
+            s.label == label and s.starred for s in list_specimens(self._app.workspace, run)
         )
         text = "★ Starred" if starred else "☆ Star it"
         return markup.button(text, "star", label=label, starred=int(starred))
@@ -93,7 +93,7 @@ class NearView:
             return gr.skip(), gr.skip()
         if event.action == "look":
             return (event.label, chosen[1]), gr.skip()
-        star_specimen(self._desk.workspace, run, event.label, event.starred == "0")
+        star_specimen(self._app.workspace, run, event.label, event.starred == "0")
         return gr.skip(), self._draw(run, *chosen, space, metric)
 
 

@@ -8,7 +8,7 @@ import torch
 from latent.interpolation import slerp
 from latent.points import LatentPoint
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.points import resolve_points
 
@@ -18,22 +18,22 @@ STEPS = 40
 class WalkView:
     """The two cities that were chosen last are its ends."""
 
-    def __init__(self, desk: Desk, chosen: gr.State) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, chosen: gr.State) -> None:
+        self._app = app
         with gr.Tab("Walk between two"):
             ends = gr.State([])
             view = gr.HTML(_NO_ENDS, elem_id="walk")
             slider = gr.Slider(0, STEPS, STEPS // 2, label="How far on the way", step=1)
             command = markup.pressable()
-        chosen.change(_extend, [ends, chosen], ends, **QUIETLY)
-        asked = [desk.run, chosen, ends, slider]
+        chosen.change(_extend, [ends, chosen], ends, **EVENT_DEFAULTS)
+        asked = [app.run, chosen, ends, slider]
         gr.on(
             [ends.change, slider.change],
-            telling(self._show),
+            show_errors(self._show),
             asked,
             [view, command],
             trigger_mode="always_last",
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
 
     def _show(
@@ -42,10 +42,10 @@ class WalkView:
         if run is None or chosen is None or len(ends) < 2:
             return _NO_ENDS, ""
         batch = chosen[1]
-        a, b = resolve_points(self._desk.workspace, run, ends)
+        a, b = resolve_points(self._app.workspace, run, ends)
         share = step / STEPS
         between = LatentPoint("between", slerp(a.z, b.z, torch.tensor([share]))[0])
-        pictures = self._desk.pictures
+        pictures = self._app.picture_cache
         start, end = pictures.show(run, batch, [a, b])
         middle = pictures.show(run, batch, [between], LARGE_PX)[0]
         figures = "".join(
@@ -58,7 +58,7 @@ class WalkView:
             )
         )
         words = ["render", "interpolation", run, "--points", ",".join(ends), "--batch", str(batch)]
-        body = f'<div class="walk">{figures}</div>{markup.credit(self._desk.attribution(run))}'
+        body = f'<div class="walk">{figures}</div>{markup.credit(self._app.attribution(run))}'
         title = f"From {a.label} to {b.label} at batch {batch:,}"
         return markup.card(title, body), markup.command(words)
 

@@ -13,8 +13,8 @@ from gradio.components import Component
 
 from studio.runs.attribution import attribution_of
 from studio.screens.parts.markup import empty
-from studio.screens.parts.picture_cache import Pictures
-from studio.screens.parts.run_cache import Records
+from studio.screens.parts.picture_cache import PictureCache
+from studio.screens.parts.run_cache import RunCache
 from studio.specimens.points import FIXED, points_of
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
@@ -23,7 +23,7 @@ Inputs = Sequence[Component]  # and outputs
 CLOCK_SECONDS = 2.0
 # How events are declared: the page tells every output that shows progress how far each later event
 # is, and with hundreds of outputs it had no time left for a click.
-QUIETLY: dict[str, Any] = {
+EVENT_DEFAULTS: dict[str, Any] = {
     "show_progress": "hidden",
     "show_progress_on": [],
     "api_visibility": "private",
@@ -31,12 +31,12 @@ QUIETLY: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Desk:
+class AppContext:
     """Handed to every tab. Whatever belongs to one person is in components, never here."""
 
     workspace: Workspace
-    pictures: Pictures
-    records: Records
+    picture_cache: PictureCache
+    run_cache: RunCache
     run: gr.Dropdown
     open_tab: gr.State
     awaited: gr.State  # name of a run that was started and is to be chosen once it is there
@@ -53,7 +53,7 @@ class Desk:
             return name, *(gr.Timer(active=name == other) for other in self.clocks)
 
         tab = gr.Tab(name)
-        tab.select(opened, None, [self.open_tab, *self.clocks.values()], **QUIETLY)
+        tab.select(opened, None, [self.open_tab, *self.clocks.values()], **EVENT_DEFAULTS)
         return tab
 
     def on_look(
@@ -74,8 +74,8 @@ class Desk:
         def look_if_open(*values: Any) -> Any:
             return look(*values[1:]) if values[0] == name else gr.skip()
 
-        told_look, told_look_if_open = telling(look), telling(look_if_open)
-        tab.select(told_look, [self.run, *inputs], outputs, **QUIETLY)
+        told_look, told_look_if_open = show_errors(look), show_errors(look_if_open)
+        tab.select(told_look, [self.run, *inputs], outputs, **EVENT_DEFAULTS)
         signals = [self.run.change, *([self.clocks[name].tick] if clock else [])]
         gr.on(
             signals,
@@ -83,7 +83,7 @@ class Desk:
             [self.open_tab, self.run, *inputs],
             outputs,
             trigger_mode="always_last",
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
 
     def attribution(self, run: str) -> str:
@@ -94,10 +94,10 @@ class Desk:
 
     def batches(self, run: str | None) -> list[int]:
         """The batches of the chosen run that have a checkpoint; none without a run."""
-        return self.pictures.batches(run) if run else []
+        return self.picture_cache.batches(run) if run else []
 
 
-def telling(work: Callable[..., Any]) -> Callable[..., Any]:
+def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a StudioError into a notice in the browser, and leave everything as it is."""
 
     @functools.wraps(work)
@@ -117,8 +117,8 @@ def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.Sta
     What lies in it need not be looked up while nobody sees it.
     """
     panel, is_open = gr.Accordion(title, open=False, elem_id=elem_id), gr.State(False)
-    panel.expand(lambda: True, None, is_open, **QUIETLY)
-    panel.collapse(lambda: False, None, is_open, **QUIETLY)
+    panel.expand(lambda: True, None, is_open, **EVENT_DEFAULTS)
+    panel.collapse(lambda: False, None, is_open, **EVENT_DEFAULTS)
     return panel, is_open
 
 

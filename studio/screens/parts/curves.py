@@ -22,7 +22,7 @@ MARKED = (*WRONG, "changed", "resumed", "paused")
 
 
 @dataclass(frozen=True)
-class View:
+class CurveView:
     """Metrics that are looked at together.
 
     Args:
@@ -40,7 +40,7 @@ class View:
 
 
 VIEWS = {
-    "losses": View(
+    "losses": CurveView(
         "Losses",
         (
             ("d_real", "D, real", "--water"),
@@ -48,7 +48,7 @@ VIEWS = {
             ("g", "G", "--accent"),
         ),
     ),
-    "gradients": View(
+    "gradients": CurveView(
         "Gradients",
         (
             ("d_grad_norm", "Gradient norm of D", "--water"),
@@ -56,7 +56,7 @@ VIEWS = {
             ("gradient_penalty", "Gradient penalty", "--ochre"),
         ),
     ),
-    "pictures": View(
+    "pictures": CurveView(
         "Pictures",
         (
             ("change", "Change from batch to batch", "--accent"),
@@ -64,27 +64,27 @@ VIEWS = {
         ),
         "rms of 255",
     ),
-    "distance": View(
+    "distance": CurveView(
         "Distance",
         (
             ("swd", "Sliced Wasserstein distance to the data", "--accent"),
             ("earth_mover", "Earth mover's distance", "--water"),
         ),
     ),
-    "judgement": View(
+    "judgement": CurveView(
         "Judgement",
         (
             ("d_accuracy", "Share of pairs that D tells apart", "--water"),
             ("augment_p", "Share of augmented pictures", "--ochre"),
         ),
     ),
-    "rates": View(
+    "rates": CurveView(
         "Learning rates",
         (("learning_rate_d", "D", "--water"), ("learning_rate_g", "G", "--accent")),
         smoothed=False,
     ),
-    "speed": View("Speed", (("pictures_per_s", "Pictures a second", "--accent"),)),
-    "time": View(
+    "speed": CurveView("Speed", (("pictures_per_s", "Pictures a second", "--accent"),)),
+    "time": CurveView(
         "Time",
         (
             ("data_s", "waiting for data", "--plum"),
@@ -95,7 +95,7 @@ VIEWS = {
             ("other_s", "else", "--line"),
         ),
     ),
-    "memory": View("Memory", (("memory_bytes", "Memory", "--accent"),), "MB", 1e6),
+    "memory": CurveView("Memory", (("memory_bytes", "Memory", "--accent"),), "MB", 1e6),
 }
 
 
@@ -191,7 +191,7 @@ def _mark(batch: int, events: Sequence[Event]) -> Mark:
     return Mark(batch, "wrong" if kind in WRONG else kind, f"Batch {batch:,}: {said}")
 
 
-def _draw_view(view: View, metrics: Metrics, events: Sequence[Event], log: bool) -> str:
+def _draw_view(view: CurveView, metrics: Metrics, events: Sequence[Event], log: bool) -> str:
     batches = values_of(metrics, "batch")
     curves = [
         Curve(title, colour, batches, values_of(metrics, name) / view.per)

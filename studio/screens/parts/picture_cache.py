@@ -35,7 +35,7 @@ class _OpenRun:
     digest: str = ""
 
 
-class Pictures:
+class PictureCache:
     """Renders pictures of runs; shared by all browsers, which take turns."""
 
     def __init__(self, workspace: Workspace) -> None:

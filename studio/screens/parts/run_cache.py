@@ -14,11 +14,11 @@ from checkpoints_index.storage.catalogue import (
 from studio.runs.forecast import Forecast
 from studio.runs.metrics import MetricsHistory
 from studio.runs.status import RunSummary, summarise
-from studio.runs.storage_report import Inventory, forecast_training, take_inventory
+from studio.runs.storage_report import StorageReport, forecast_training, report_storage
 from studio.workspace.paths import Workspace
 
 
-class Records:
+class RunCache:
     """Shared by all browsers, which take turns."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -49,11 +49,11 @@ class Records:
         with self._turn:
             return forecast_training(self.workspace, self._catalogue(run), self.metrics(run))
 
-    def inventory(self, run: str) -> Inventory:
-        """What is kept of a run; see `take_inventory`."""
+    def storage_report(self, run: str) -> StorageReport:
+        """What is kept of a run; see `report_storage`."""
         with self._turn:
             catalogue, metrics = self._catalogue(run), self.metrics(run)
-            return take_inventory(self.workspace, catalogue, metrics)
+            return report_storage(self.workspace, catalogue, metrics)
 
     def _catalogue(self, run: str) -> Catalogue:
         """Opened once, and anew if another run has taken the name."""

@@ -39,7 +39,7 @@ CSS = """
 
 
 @dataclass(frozen=True)
-class Film:
+class FinishedFilm:
     """A file that was rendered, or a folder of numbered pictures.
 
     Args:
@@ -65,13 +65,13 @@ class Film:
         return sorted(self.path.parent.glob(f"*{self.path.suffix}"))
 
 
-def list_films(workspace: Workspace, run: str) -> list[Film]:
+def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
     """The finished films and sheets of a run, newest first, and in a render the grid first."""
     named = re.compile(
         rf"({re.escape(run)}-(?:timelapse|interpolation(?:-\d+)?|path|sheet))-[0-9a-f]{{6}}"
     )
     found = [
-        Film(str(path.relative_to(workspace.renders)), path, film_title(run, name), made_at)
+        FinishedFilm(str(path.relative_to(workspace.renders)), path, film_title(run, name), made_at)
         for folder in workspace.renders.iterdir()
         if (match := named.fullmatch(folder.name))
         for path, name, made_at in _films_in(folder, match[1])
@@ -93,7 +93,7 @@ def film_title(run: str, name: str) -> str:
     return kind.capitalize()
 
 
-def check_film(workspace: Workspace, film: Film) -> str:
+def check_film(workspace: Workspace, film: FinishedFilm) -> str:
     """Count the frames by decoding, and say whether they are those of the plan."""
     try:
         verdict = verify_video(find_render(workspace.renders, film.path), film.path)
@@ -104,12 +104,14 @@ def check_film(workspace: Workspace, film: Film) -> str:
     return f"Not whole: {verdict.reason}. Render it again."
 
 
-def verify_words(film: Film) -> list[str]:
+def verify_words(film: FinishedFilm) -> list[str]:
     """The command that checks a film."""
     return ["render", "verify", str(film.path)]
 
 
-def show_film(film: Film, films: Sequence[Film], verdict: str, attribution: str) -> str:
+def show_film(
+    film: FinishedFilm, films: Sequence[FinishedFilm], verdict: str, attribution: str
+) -> str:
     """A card with one film, what can be done with it, and the others to choose from."""
     choices = "".join(_choice(other, other == film) for other in films)
     body = (
@@ -119,7 +121,7 @@ def show_film(film: Film, films: Sequence[Film], verdict: str, attribution: str)
     return markup.card(film.title, body)
 
 
-def _stage(film: Film) -> str:
+def _stage(film: FinishedFilm) -> str:
     title, suffix = escape(film.title), film.path.suffix
     pictures = film.pictures
     shown = pictures[-1] if pictures else film.path
@@ -137,7 +139,7 @@ def _stage(film: Film) -> str:
     )
 
 
-def _line(film: Film) -> str:
+def _line(film: FinishedFilm) -> str:
     """Where it is, how large, and the button that checks it."""
     pictures = film.pictures
     if pictures:
@@ -153,14 +155,14 @@ def _line(film: Film) -> str:
     )
 
 
-def _verdict(film: Film, verdict: str) -> str:
+def _verdict(film: FinishedFilm, verdict: str) -> str:
     if not verdict:
         return ""
     said = f'<p class="small" role="status">{escape(verdict)}</p>'
     return f'<div class="verdict">{said}{markup.command(verify_words(film))}</div>'
 
 
-def _choice(film: Film, chosen: bool) -> str:
+def _choice(film: FinishedFilm, chosen: bool) -> str:
     suffix = film.path.suffix.removeprefix(".")
     kind = "" if film.is_sheet or suffix == "mp4" else f" · {suffix}"
     text = f"{film.title} · {markup.moment(film.made_at)}{kind}"

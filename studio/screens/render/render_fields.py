@@ -9,7 +9,7 @@ import gradio as gr
 from latent.easing import EASINGS
 from renderers.frames.devices import known_devices
 from studio.films.interpolation import CIRCLE, DEFAULT_SECONDS, NOISE
-from studio.screens.parts.app_context import QUIETLY
+from studio.screens.parts.app_context import EVENT_DEFAULTS
 from studio.screens.render.render_forms import FPS
 
 Fields = dict[str, Any]  # name of the form's value -> component
@@ -147,7 +147,7 @@ def _follow_where(laid: Fields, along: list[str]) -> None:
         ]
 
     fields = [laid[name] for name in ("batch", *along)]
-    laid["where"].change(show, laid["where"], fields, **QUIETLY)
+    laid["where"].change(show, laid["where"], fields, **EVENT_DEFAULTS)
 
 
 def _points(label: str, info: str | None) -> gr.Dropdown:

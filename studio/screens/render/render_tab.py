@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, nothing_yet, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
 from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.screens.parts.theme import PRESSES
 from studio.screens.render.film_list import CSS, check_film, list_films, show_film
@@ -55,9 +55,9 @@ class _LaidForm(NamedTuple):
 class RenderScreen:
     """A form for each kind of picture; the player and the jobs beside them."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Render") as tab, gr.Row(equal_height=False):
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Render") as tab, gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
                 self._timelapse = self._lay_out("Time-lapse", TimelapseForm, lay_out_timelapse)
                 self._walk = self._lay_out("Walk", WalkForm, lay_out_walk)
@@ -81,29 +81,33 @@ class RenderScreen:
             command = markup.pressable()
         laid = _LaidForm(make, fields, start)
         gr.on(
-            [self._desk.run.change, *[field.change for field in laid.inputs]],
+            [self._app.run.change, *[field.change for field in laid.inputs]],
             lambda run, *values: markup.command(make(*values).words(run or "RUN")),
-            [self._desk.run, *laid.inputs],
+            [self._app.run, *laid.inputs],
             command,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         return laid
 
     def _connect(self, tab: gr.Tab) -> None:
-        desk, run = self._desk, self._desk.run
+        app, run = self._app, self._app.run
         self._filled, open_log = gr.State(), gr.State()
         film, verdict = gr.State(""), gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
-        desk.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
+        app.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
         filled = [*self._numbers, *self._fields_named(("points", "keys"))]
-        desk.on_look(tab, self._fill, [self._filled], [self._filled, *filled])
+        app.on_look(tab, self._fill, [self._filled], [self._filled, *filled])
         for laid in self._forms:
             self._connect_start(laid, [film, self._jobs])
         press = self._player.click(
-            telling(self._press_film), [run, *seen], [*seen, self._player], **QUIETLY
+            show_errors(self._press_film), [run, *seen], [*seen, self._player], **EVENT_DEFAULTS
         )
-        press.then(telling(self._check), [run, *seen], [verdict, self._player], **QUIETLY)
-        self._jobs.click(telling(self._press_job), open_log, [open_log, self._jobs], **QUIETLY)
+        press.then(
+            show_errors(self._check), [run, *seen], [verdict, self._player], **EVENT_DEFAULTS
+        )
+        self._jobs.click(
+            show_errors(self._press_job), open_log, [open_log, self._jobs], **EVENT_DEFAULTS
+        )
 
     def _connect_start(self, laid: _LaidForm, outputs: list[Any]) -> None:
         def start(run: str | None, *values: Any) -> tuple[str, str]:
@@ -111,7 +115,9 @@ class RenderScreen:
             self._submit(run, laid.make(*values))
             return "", self._show_jobs(None)
 
-        laid.start.click(telling(start), [self._desk.run, *laid.inputs], outputs, **QUIETLY)
+        laid.start.click(
+            show_errors(start), [self._app.run, *laid.inputs], outputs, **EVENT_DEFAULTS
+        )
 
     @property
     def _forms(self) -> list[_LaidForm]:
@@ -132,7 +138,7 @@ class RenderScreen:
         """
         if run is None:
             return gr.skip()
-        kept, labels = self._desk.batches(run), point_labels(self._desk.workspace, run)
+        kept, labels = self._app.batches(run), point_labels(self._app.workspace, run)
 
         def to_begin_with(value: Any) -> dict[str, Any]:
             return {} if filled == run else {"value": value}
@@ -143,7 +149,7 @@ class RenderScreen:
         updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._numbers)
         for laid in (self._timelapse, self._sheet):
             updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **anew([]))
-        stops = to_begin_with(self._desk.fixed_labels(run)[:STOPS])
+        stops = to_begin_with(self._app.fixed_labels(run)[:STOPS])
         updates[self._walk.fields["points"]] = gr.Dropdown(choices=labels, **stops)
         example = f"such as {example_keys(kept, labels)}"
         updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **anew(""))
@@ -155,25 +161,25 @@ class RenderScreen:
         return self._show_player(run, film, verdict), self._show_jobs(open_log)
 
     def _show_player(self, run: str | None, film: str, verdict: str) -> str:
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             return nothing_yet(run)
-        films = list_films(self._desk.workspace, run)
+        films = list_films(self._app.workspace, run)
         if not films:
             return _NO_FILMS
         chosen = next((other for other in films if other.key == film), films[0])
         said = verdict if chosen.key == film else ""  # of another film, it stays unsaid
-        return show_film(chosen, films, said, self._desk.attribution(run))
+        return show_film(chosen, films, said, self._app.attribution(run))
 
     def _show_jobs(self, open_log: int | None) -> str:
-        jobs = [job for job in list_jobs(self._desk.workspace) if job.command[0] == "render"]
-        return markup.card("Renders", show_jobs(self._desk.workspace, jobs[:JOBS], open_log))
+        jobs = [job for job in list_jobs(self._app.workspace) if job.command[0] == "render"]
+        return markup.card("Renders", show_jobs(self._app.workspace, jobs[:JOBS], open_log))
 
     def _submit(self, run: str | None, form: Form) -> None:
-        kept = self._desk.batches(run)
+        kept = self._app.batches(run)
         if run is None or not kept:
             raise StudioError("There is no checkpoint to render. Train a run first.")
-        form.check(self._desk.workspace, run, kept)
-        submit_job(self._desk.workspace, form.words(run), run)
+        form.check(self._app.workspace, run, kept)
+        submit_job(self._app.workspace, form.words(run), run)
 
     def _press_film(
         self, run: str, film: str, verdict: str, event: gr.EventData
@@ -183,15 +189,15 @@ class RenderScreen:
         return event.film, verdict, self._show_player(run, event.film, verdict)
 
     def _check(self, run: str, film: str, verdict: str) -> Any:
-        films = list_films(self._desk.workspace, run)
+        films = list_films(self._app.workspace, run)
         chosen = next((other for other in films if other.key == film), None)
         if verdict != CHECKING or chosen is None:
             return gr.skip()
-        said = check_film(self._desk.workspace, chosen)
+        said = check_film(self._app.workspace, chosen)
         return said, self._show_player(run, film, said)
 
     def _press_job(self, open_log: int | None, event: gr.EventData) -> tuple[int | None, str]:
-        opened = press_job(self._desk.workspace, event, open_log)
+        opened = press_job(self._app.workspace, event, open_log)
         return opened, self._show_jobs(opened)
 
 

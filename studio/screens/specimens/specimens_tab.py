@@ -11,9 +11,15 @@ import gradio as gr
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, nearest_batch, nothing_yet, telling
+from studio.screens.parts.app_context import (
+    EVENT_DEFAULTS,
+    AppContext,
+    nearest_batch,
+    nothing_yet,
+    show_errors,
+)
 from studio.screens.parts.picture_cache import LARGE_PX
-from studio.specimens.origins import read_origin
+from studio.specimens.origins import read_passport
 from studio.specimens.points import resolve_points
 from studio.specimens.specimens import Specimen, export_specimens, list_specimens, star_specimen
 from studio.workspace.errors import StudioError
@@ -27,9 +33,9 @@ KINDS = ("All", "Starred", "Fixed", "Sampled")
 class SpecimensScreen:
     """The gallery on the left; drawing, exporting and finding back on the right."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Specimens") as tab, gr.Row(equal_height=False):
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Specimens") as tab, gr.Row(equal_height=False):
             self._chosen, self._page, self._known = gr.State([]), gr.State(0), gr.State()
             with gr.Column(scale=8, min_width=520):
                 self._kind = gr.Radio(
@@ -67,46 +73,48 @@ class SpecimensScreen:
         self._origin = gr.HTML(elem_id="origin")
 
     def _connect(self, tab: gr.Tab) -> None:
-        run, view = self._desk.run, [self._kind, self._page, self._chosen]
+        run, view = self._app.run, [self._kind, self._page, self._chosen]
         outputs = [self._gallery, self._page, self._chosen, self._known, self._batch]
-        self._desk.on_look(tab, self._look, [*view, self._known], outputs, clock=True)
-        self._kind.change(telling(self._show_kind), [run, *view], outputs[:2], **QUIETLY)
-        self._gallery.click(telling(self._press), [run, *view], outputs[:3], **QUIETLY)
+        self._app.on_look(tab, self._look, [*view, self._known], outputs, clock=True)
+        self._kind.change(show_errors(self._show_kind), [run, *view], outputs[:2], **EVENT_DEFAULTS)
+        self._gallery.click(show_errors(self._press), [run, *view], outputs[:3], **EVENT_DEFAULTS)
         self._export_button.click(
-            telling(self._export), [run, self._chosen], self._exports, **QUIETLY
+            show_errors(self._export), [run, self._chosen], self._exports, **EVENT_DEFAULTS
         )
         self._sample_button.click(
-            telling(self._sample), [run, self._batch, self._count], None, **QUIETLY
+            show_errors(self._sample), [run, self._batch, self._count], None, **EVENT_DEFAULTS
         )
         gr.on(
             [run.change, self._batch.change, self._count.change],
             lambda run, *form: markup.command(sample_words(run or "RUN", *form)),
             [run, self._batch, self._count],
             self._sample_command,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
-        self._dropped.upload(telling(self._find_back), self._dropped, self._origin, **QUIETLY)
-        self._dropped.clear(lambda: "", None, self._origin, **QUIETLY)
+        self._dropped.upload(
+            show_errors(self._find_back), self._dropped, self._origin, **EVENT_DEFAULTS
+        )
+        self._dropped.clear(lambda: "", None, self._origin, **EVENT_DEFAULTS)
 
     def _look(
         self, run: str | None, kind: str, page: int, chosen: list[str], known: list | None
     ) -> tuple:
         """The gallery is drawn anew when specimens came or were starred, or the run changed."""
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             return nothing_yet(run), 0, [], None, gr.skip()
-        specimens = list_specimens(self._desk.workspace, run)
+        specimens = list_specimens(self._app.workspace, run)
         starred = sum(specimen.starred for specimen in specimens)
         now = [run, len(specimens), starred]
         if known == now:
             return (gr.skip(),) * 5
         if known is None or known[0] != run:
-            page, chosen, last = 0, [], self._desk.batches(run)[-1]
+            page, chosen, last = 0, [], self._app.batches(run)[-1]
         else:
             last = gr.skip()
         return self._show(run, kind, page, chosen), page, chosen, now, last
 
     def _show(self, run: str, kind: str, page: int, chosen: list[str]) -> str:
-        specimens = [s for s in list_specimens(self._desk.workspace, run) if _is_of(s, kind)]
+        specimens = [s for s in list_specimens(self._app.workspace, run) if _is_of(s, kind)]
         if not specimens:
             return markup.empty(
                 f"No {kind.lower()} specimens",
@@ -121,16 +129,16 @@ class SpecimensScreen:
             for s in on_page
         ]
         grid = markup.picture_grid(shown, columns=COLUMNS)
-        credit = markup.credit(self._desk.attribution(run))
+        credit = markup.credit(self._app.attribution(run))
         return (
             f'<div class="card">{grid}{_pager(page, pages, len(specimens), chosen)}{credit}</div>'
         )
 
     def _sources(self, run: str, specimens: list[Specimen]) -> dict[str, str]:
         """Pictures by label: each at its own batch, fixed points at the last one."""
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         kept = set(batches)
-        points = resolve_points(self._desk.workspace, run, [s.label for s in specimens])
+        points = resolve_points(self._app.workspace, run, [s.label for s in specimens])
         by_batch: dict[int, list[LatentPoint]] = {}
         for specimen, point in zip(specimens, points, strict=True):
             batch = specimen.batch if specimen.batch in kept else batches[-1]
@@ -139,12 +147,12 @@ class SpecimensScreen:
             point.label: source
             for batch, there in by_batch.items()
             for point, source in zip(
-                there, self._desk.pictures.show(run, batch, there), strict=True
+                there, self._app.picture_cache.show(run, batch, there), strict=True
             )
         }
 
     def _show_kind(self, run: str | None, kind: str, page: int, chosen: list[str]) -> tuple:
-        if run is None or not self._desk.batches(run):
+        if run is None or not self._app.batches(run):
             return gr.skip(), gr.skip()
         return self._show(run, kind, 0, chosen), 0
 
@@ -160,17 +168,17 @@ class SpecimensScreen:
             rest = [label for label in chosen if label != event.label]
             chosen = rest if len(rest) < len(chosen) else [*chosen, event.label]
         elif event.action == "star":
-            specimens = list_specimens(self._desk.workspace, run)
+            specimens = list_specimens(self._app.workspace, run)
             starred = any(s.label == event.label and s.starred for s in specimens)
-            star_specimen(self._desk.workspace, run, event.label, not starred)
+            star_specimen(self._app.workspace, run, event.label, not starred)
         return self._show(run, kind, page, chosen), page, chosen
 
     def _export(self, run: str | None, chosen: list[str]) -> str:
         if run is None or not chosen:
             raise StudioError("No specimen is chosen. Press pictures to choose them, then export.")
-        specimens = export_specimens(self._desk.workspace, run, chosen)
+        specimens = export_specimens(self._app.workspace, run, chosen)
         links = "".join(markup.download(specimen.path) for specimen in specimens if specimen.path)
-        folder = escape(str(self._desk.workspace.specimens(run)))
+        folder = escape(str(self._app.workspace.specimens(run)))
         command = markup.command(["specimens", "export", run, *chosen])
         return (
             f'<div class="small">{len(specimens)} in {folder}</div>'
@@ -178,30 +186,30 @@ class SpecimensScreen:
         )
 
     def _sample(self, run: str | None, batch: float | None, count: float | None) -> None:
-        batches = self._desk.batches(run)
+        batches = self._app.batches(run)
         if run is None or not batches:
             raise StudioError("There is no checkpoint to draw with. Train a run first.")
         batch = nearest_batch(batches, batch)
-        submit_job(self._desk.workspace, sample_words(run, batch, count), run)
+        submit_job(self._app.workspace, sample_words(run, batch, count), run)
         gr.Info(f"They appear as soon as they are drawn, at batch {batch:,}.", title="Drawing")
 
     def _find_back(self, path: str) -> str:
-        origin = read_origin(Path(path))
+        origin = read_passport(Path(path))
         where = f"City {origin.label} of run {origin.run}, seen at batch {origin.batch:,}"
-        workspace = self._desk.workspace
+        workspace = self._app.workspace
         if origin.run not in list_runs(workspace.runs):
             return markup.card(
                 "Found", f"<p>{escape(where)}. That run is not in this workspace.</p>"
             )
-        batches = self._desk.batches(origin.run)
+        batches = self._app.batches(origin.run)
         if origin.batch not in batches:
             return markup.card(
                 "Found", f"<p>{escape(where)}. That checkpoint is no longer kept.</p>"
             )
         point = LatentPoint(origin.label, origin.z)
-        source = self._desk.pictures.show(origin.run, origin.batch, [point], LARGE_PX)[0]
+        source = self._app.picture_cache.show(origin.run, origin.batch, [point], LARGE_PX)[0]
         image = f'<img class="picture-large" src="{source}" alt="{escape(where)}">'
-        credit = markup.credit(self._desk.attribution(origin.run))
+        credit = markup.credit(self._app.attribution(origin.run))
         text = f"<b>{escape(where)}.</b> <span class='quiet'>Drawn again from its numbers.</span>"
         return f'<div class="card">{image}<p class="small">{text}</p>{credit}</div>'
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import progress_text
 from studio.training.setup.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
 from studio.workspace.errors import StudioError
@@ -26,10 +26,10 @@ CITY_WORDS = [
 class DatasetsPanel:
     """Real city maps at the press of a button, or any folder of pictures."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab, dataset: gr.Dropdown) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab, dataset: gr.Dropdown) -> None:
+        self._app = app
         self._status = markup.pressable(elem_id="datasets")
-        with gr.Accordion("Add pictures", open=not list_datasets(desk.workspace)):
+        with gr.Accordion("Add pictures", open=not list_datasets(app.workspace)):
             cities = gr.Button("Draw the maps of Helsinki", size="md", elem_id="add-cities")
             folder = gr.Textbox(
                 label="Or a folder of pictures", placeholder="its path on the studio's machine"
@@ -39,16 +39,18 @@ class DatasetsPanel:
                 size = gr.Dropdown(SIZES, value=64, label="Pixels", min_width=80)
             add = gr.Button("Add the folder", size="md")
             self._command = markup.pressable()
-        cities.click(telling(self._add_cities), None, self._status, **QUIETLY)
+        cities.click(show_errors(self._add_cities), None, self._status, **EVENT_DEFAULTS)
         form: list[Any] = [folder, name, size]
-        gr.on([field.change for field in form], _show_command, form, self._command, **QUIETLY)
-        add.click(telling(self._add_folder), form, self._status, **QUIETLY)
+        gr.on(
+            [field.change for field in form], _show_command, form, self._command, **EVENT_DEFAULTS
+        )
+        add.click(show_errors(self._add_folder), form, self._status, **EVENT_DEFAULTS)
         known = gr.State([])
-        desk.on_look(tab, self._look, [dataset, known], [self._status, dataset, known], clock=True)
+        app.on_look(tab, self._look, [dataset, known], [self._status, dataset, known], clock=True)
 
     def _look(self, run: str | None, chosen: str | None, known: list[str]) -> tuple:
         """The choice of datasets is touched only when there is something new to choose."""
-        names = list_datasets(self._desk.workspace)
+        names = list_datasets(self._app.workspace)
         value = chosen if chosen in names else names[0] if names else None
         status = self._show_status(value)
         if names == known:
@@ -56,7 +58,7 @@ class DatasetsPanel:
         return status, gr.Dropdown(choices=names, value=value), names
 
     def _show_status(self, chosen: str | None) -> str:
-        workspace = self._desk.workspace
+        workspace = self._app.workspace
         job = _newest_job(workspace)
         if job is not None and job.status in ACTIVE:
             text = escape(f"Preparing pictures: {progress_text(job) or 'starting'}")
@@ -67,15 +69,15 @@ class DatasetsPanel:
         return failed + _describe(workspace, chosen)
 
     def _add_cities(self) -> str:
-        if "helsinki" in list_datasets(self._desk.workspace):
+        if "helsinki" in list_datasets(self._app.workspace):
             raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
-        submit_job(self._desk.workspace, CITY_WORDS)
+        submit_job(self._app.workspace, CITY_WORDS)
         return self._show_status(None)
 
     def _add_folder(self, folder: str, name: str, size: int) -> str:
         if not folder.strip() or not name.strip():
             raise StudioError("Write the path of a folder of pictures, and what to call it.")
-        submit_job(self._desk.workspace, folder_words(folder, name, size))
+        submit_job(self._app.workspace, folder_words(folder, name, size))
         return self._show_status(None)
 
 

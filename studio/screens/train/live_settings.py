@@ -12,12 +12,12 @@ from studio.runs.changes import REQUESTS, Change, change_settings, list_changes,
 from studio.runs.config import TrainingConfig
 from studio.runs.status import read_config
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, folded, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
 from studio.screens.train.run_view import AT_WORK
 from studio.workspace.paths import Workspace
 
 
-class Dial(NamedTuple):
+class LiveSetting(NamedTuple):
     """A setting as it stands on the page; `step` is what an arrow key adds, None for a text."""
 
     name: str
@@ -26,17 +26,17 @@ class Dial(NamedTuple):
 
 
 DIALS = (
-    Dial("learning_rate_g", "Learning rate of G", 1e-5),
-    Dial("learning_rate_d", "Learning rate of D", 1e-5),
-    Dial("g_updates", "Updates of G", 1),
-    Dial("d_updates", "to updates of D", 1),
-    Dial("label_smoothing", "Label smoothing", 0.05),
-    Dial("label_noise", "Label noise", 0.05),
-    Dial("label_flips", "Label flips", 0.01),
-    Dial("ema", "EMA", 0.0005),
-    Dial("checkpoint_every", "Checkpoint every", 1),
-    Dial("fixed_points", "Fixed points", 1),
-    Dial("augmentation", "Augmentation", None),
+    LiveSetting("learning_rate_g", "Learning rate of G", 1e-5),
+    LiveSetting("learning_rate_d", "Learning rate of D", 1e-5),
+    LiveSetting("g_updates", "Updates of G", 1),
+    LiveSetting("d_updates", "to updates of D", 1),
+    LiveSetting("label_smoothing", "Label smoothing", 0.05),
+    LiveSetting("label_noise", "Label noise", 0.05),
+    LiveSetting("label_flips", "Label flips", 0.01),
+    LiveSetting("ema", "EMA", 0.0005),
+    LiveSetting("checkpoint_every", "Checkpoint every", 1),
+    LiveSetting("fixed_points", "Fixed points", 1),
+    LiveSetting("augmentation", "Augmentation", None),
 )
 A_ROW = 4
 
@@ -44,8 +44,8 @@ A_ROW = 4
 class ControlsPanel:
     """Enter in a field, or Apply, changes the chosen run, at once or when it goes on."""
 
-    def __init__(self, desk: Desk, tab: gr.Tab) -> None:
-        self._desk = desk
+    def __init__(self, app: AppContext, tab: gr.Tab) -> None:
+        self._app = app
         panel, is_open = folded("Change it while it trains", "controls")
         with panel:
             self._fields = self._lay_out_fields()
@@ -54,22 +54,22 @@ class ControlsPanel:
             self._requests = markup.pressable(elem_id="requests")
         self._shown = gr.State()
         seen, outputs = [is_open, self._shown], [self._requests, self._shown, *self._fields]
-        desk.on_look(tab, self._look, seen, outputs, clock=True)
-        is_open.change(telling(self._look), [desk.run, *seen], outputs, **QUIETLY)
-        typed = [desk.run, *self._fields]
+        app.on_look(tab, self._look, seen, outputs, clock=True)
+        is_open.change(show_errors(self._look), [app.run, *seen], outputs, **EVENT_DEFAULTS)
+        typed = [app.run, *self._fields]
         gr.on(
             [field.change for field in self._fields],
             self._show_asked,
             typed,
             self._asked,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         gr.on(
             [apply.click, *[field.submit for field in self._fields]],
-            telling(self._apply),
+            show_errors(self._apply),
             typed,
             self._asked,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
 
     def _lay_out_fields(self) -> list[Any]:
@@ -81,7 +81,7 @@ class ControlsPanel:
 
     def _look(self, run: str | None, is_open: bool, shown: list[Any] | None) -> Any:
         """Only what is in force anew moves a field, so that nobody's typing is lost."""
-        workspace = self._desk.workspace
+        workspace = self._app.workspace
         if not is_open:
             return [gr.skip()] * (len(DIALS) + 2)
         if run is None or not workspace.run_config(run).exists():
@@ -93,20 +93,20 @@ class ControlsPanel:
             gr.skip() if value == was else gr.update(value=value)
             for value, was in zip(now[1:], before[1:], strict=True)
         ]
-        training = self._desk.records.summary(run).status in AT_WORK
+        training = self._app.run_cache.summary(run).status in AT_WORK
         return show_requests(run, waiting, training), now, *fields
 
     def _show_asked(self, run: str | None, *typed: Any) -> str:
-        if run is None or not self._desk.workspace.run_config(run).exists():
+        if run is None or not self._app.workspace.run_config(run).exists():
             return ""
-        return show_asked(self._desk.workspace, run, typed)
+        return show_asked(self._app.workspace, run, typed)
 
     def _apply(self, run: str, *typed: Any) -> str:
-        values = asked_values(settings_now(self._desk.workspace, run)[0], typed)
+        values = asked_values(settings_now(self._app.workspace, run)[0], typed)
         if not values:
             gr.Info("Every field has the value that is in force.", title="Nothing to change")
             return ""
-        said = change_settings(self._desk.workspace, run, values)
+        said = change_settings(self._app.workspace, run, values)
         gr.Info(escape(" ".join(said)), title=f"Changing {escape(run)}")
         return self._show_asked(run, *typed)
 
@@ -156,7 +156,7 @@ def show_requests(run: str, waiting: list[Change], training: bool) -> str:
     return f'{said}<div class="commands">{commands}</div>'
 
 
-def _lay_out(dial: Dial) -> Any:
+def _lay_out(dial: LiveSetting) -> Any:
     if dial.step is None:
         return gr.Textbox(
             label=dial.label, placeholder="such as color,translation,cutout", min_width=120

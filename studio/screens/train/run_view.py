@@ -13,7 +13,7 @@ from studio.runs.status import RunSummary, read_config
 from studio.screens.parts import markup
 from studio.screens.parts.curves import show_choices, show_curves
 from studio.screens.parts.jobs_view import progress_text
-from studio.screens.parts.run_cache import Records
+from studio.screens.parts.run_cache import RunCache
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import MAKERS, Job, newest_job, training_job
 from studio.workspace.paths import Workspace
@@ -24,7 +24,7 @@ MARKED_EVENTS = 1000  # the newest, on the curves
 LISTED_EVENTS = 60  # and in the list
 
 
-def show_live(records: Records, run: str | None, view: str, log: bool) -> str:
+def show_live(records: RunCache, run: str | None, view: str, log: bool) -> str:
     """Everything about one run that changes while it trains.
 
     Args:
@@ -47,7 +47,7 @@ def show_live(records: Records, run: str | None, view: str, log: bool) -> str:
     )
 
 
-def show_runs(records: Records, chosen: str | None) -> str:
+def show_runs(records: RunCache, chosen: str | None) -> str:
     """All runs as a table, with what is wrong with one; pressing a name chooses it."""
     names = list_runs(records.workspace.runs)
     refused = _refused(records.workspace, names)
@@ -80,7 +80,7 @@ def _refused(workspace: Workspace, names: Sequence[str]) -> str:
     )
 
 
-def _row(records: Records, name: str, current: bool) -> str:
+def _row(records: RunCache, name: str, current: bool) -> str:
     label = escape(name)
     try:
         rest = _cells(records.summary(name))

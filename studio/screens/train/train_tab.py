@@ -14,7 +14,7 @@ from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig
 from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import QUIETLY, Desk, folded, telling
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
 from studio.screens.train.dataset_panel import DatasetsPanel
 from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import ControlsPanel
@@ -43,16 +43,16 @@ ASKED = {  # what is told when a run is asked for something
 class TrainScreen:
     """Lays the tab out and answers what is done in it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        with desk.tab("Train") as tab, gr.Row(equal_height=False):
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        with app.tab("Train") as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form()
-                self._datasets = DatasetsPanel(desk, tab, self._fields["dataset"])
+                self._datasets = DatasetsPanel(app, tab, self._fields["dataset"])
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live")
-                ControlsPanel(desk, tab)
+                ControlsPanel(app, tab)
                 layers, self._layers_open = folded("Weights and activations")
                 with layers:
                     self._layers = markup.pressable(elem_id="layers")
@@ -61,24 +61,24 @@ class TrainScreen:
         self._connect(tab)
 
     def _connect(self, tab: gr.Tab) -> None:
-        desk, curves = self._desk, [self._view, self._log]
+        app, curves = self._app, [self._view, self._log]
         seen = [self._live, self._runs]
-        desk.on_look(tab, self._look, curves, seen, clock=True)
+        app.on_look(tab, self._look, curves, seen, clock=True)
         looked = [self._layers_open, self._layers_batch]
-        desk.on_look(tab, self._show_layers, looked, [self._layers], clock=True)
+        app.on_look(tab, self._show_layers, looked, [self._layers], clock=True)
         gr.on(
             [state.change for state in looked],
             self._show_layers,
-            [desk.run, *looked],
+            [app.run, *looked],
             self._layers,
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
-        self._layers.click(_pressed_batch, None, self._layers_batch, **QUIETLY)
-        desk.on_look(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
+        self._layers.click(_pressed_batch, None, self._layers_batch, **EVENT_DEFAULTS)
+        app.on_look(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
         self._live.click(
-            telling(self._press), [desk.run, *curves], [*curves, self._live], **QUIETLY
+            show_errors(self._press), [app.run, *curves], [*curves, self._live], **EVENT_DEFAULTS
         )
-        self._runs.click(self._choose_run, None, desk.run, **QUIETLY)
+        self._runs.click(self._choose_run, None, app.run, **EVENT_DEFAULTS)
 
     def _lay_out_form(self) -> None:
         presets = [*PRESETS, NO_PRESET]
@@ -99,21 +99,21 @@ class TrainScreen:
         laid = self._fields
         gr.on(
             [laid["preset"].change, laid["begin_from"].blur, laid["begin_from"].submit],
-            telling(self._fill_settings),
+            show_errors(self._fill_settings),
             self._form,
             [laid[name] for name in SETTINGS],
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         laid["storage"].change(
             lambda storage: gr.Number(visible=storage == "visual"),
             laid["storage"],
             laid["quality"],
-            **QUIETLY,
+            **EVENT_DEFAULTS,
         )
         changes = [field.change for field in self._form]
-        gr.on(changes, self._show_plan, self._form, self._plan, **QUIETLY)
-        outputs = [self._desk.awaited, laid["name"]]
-        start.click(telling(self._start), self._form, outputs, **QUIETLY)
+        gr.on(changes, self._show_plan, self._form, self._plan, **EVENT_DEFAULTS)
+        outputs = [self._app.awaited, laid["name"]]
+        start.click(show_errors(self._start), self._form, outputs, **EVENT_DEFAULTS)
 
     def _lay_out_first(self, presets: list[str]) -> dict[str, Any]:
         """What everyone chooses."""
@@ -145,7 +145,7 @@ class TrainScreen:
 
     def _fill_settings(self, *values: Any) -> list[Any]:
         """Show the settings of the chosen preset, or of the run to go on from."""
-        base = TrainForm(*values).base(self._desk.workspace)
+        base = TrainForm(*values).base(self._app.workspace)
         return [gr.update(value=value) for value in shown_values(base).values()]
 
     def _show_plan(self, *values: Any) -> tuple[str, str]:
@@ -154,10 +154,10 @@ class TrainScreen:
         said = "" if form.origin else describe_preset(form.preset)
         forecast = warning = ""
         try:
-            base = form.base(self._desk.workspace)
+            base = form.base(self._app.workspace)
             if form.dataset:
-                config = form.config(self._desk.workspace)
-                forecast, warning = describe_launch(config, form.storage, self._desk.workspace.runs)
+                config = form.config(self._app.workspace)
+                forecast, warning = describe_launch(config, form.storage, self._app.workspace.runs)
         except EXPECTED_ERRORS as error:
             base, warning = preset_config(form.preset), str(error)
         return markup.command(train_words(form, base)), (
@@ -173,23 +173,23 @@ class TrainScreen:
         name = form.name.strip()
         if not name:
             raise StudioError("The new run needs a name. Write one, such as city.")
-        self._desk.workspace.run(name)
-        if name in list_runs(self._desk.workspace.runs):
+        self._app.workspace.run(name)
+        if name in list_runs(self._app.workspace.runs):
             raise StudioError(f"Run '{name}' exists already. Choose another name, or resume it.")
-        form.check(self._desk.workspace)
-        words = train_words(form, form.base(self._desk.workspace))
-        submit_job(self._desk.workspace, words, name)
+        form.check(self._app.workspace)
+        words = train_words(form, form.base(self._app.workspace))
+        submit_job(self._app.workspace, words, name)
         gr.Info(f"Run {name} is being made; its first pictures show in a moment.", title="Started")
         return name, ""
 
     def _look(self, run: str | None, view: str, log: bool) -> tuple[str, str]:
-        records = self._desk.records
+        records = self._app.run_cache
         return show_live(records, run, view, log), show_runs(records, run)
 
     def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:
             return gr.skip()
-        return show_layers(self._desk.workspace.histograms(run), batch)
+        return show_layers(self._app.workspace.histograms(run), batch)
 
     def _press(self, run: str, view: str, log: bool, event: gr.EventData) -> tuple[str, bool, str]:
         """Look at other curves, or ask the chosen run for something."""
@@ -199,24 +199,24 @@ class TrainScreen:
             log = not log
         else:
             self._steer(run, event)
-        return view, log, show_live(self._desk.records, run, view, log)
+        return view, log, show_live(self._app.run_cache, run, view, log)
 
     def _steer(self, run: str, event: gr.EventData) -> None:
         if event.action == "stop":
-            stop_run(self._desk.workspace, run)
+            stop_run(self._app.workspace, run)
             gr.Info("The state of the training is saved first.", title=f"Stopping {run}")
         elif event.action == "resume":
-            submit_job(self._desk.workspace, resume_words(run, event.batches), run)
+            submit_job(self._app.workspace, resume_words(run, event.batches), run)
             gr.Info("It goes on from its newest state.", title=f"Resuming {run}")
         elif event.action in ASKED:
-            ask(self._desk.workspace, run, event.action)
+            ask(self._app.workspace, run, event.action)
             title, text = ASKED[event.action]
             gr.Info(text, title=f"{title} {run}")
 
     def _choose_run(self, event: gr.EventData) -> Any:
         """Choose a run from the list, or have the list made anew."""
         if event.action == "reindex":
-            submit_job(self._desk.workspace, ["reindex"])
+            submit_job(self._app.workspace, ["reindex"])
             gr.Info("Runs are looked for by their checkpoints.", title="Reindexing")
         return event.label if event.action == "choose" else gr.skip()
 

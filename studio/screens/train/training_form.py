@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig, augmentation_names
 from studio.runs.settings import parse_settings
-from studio.training.setup.branching import Origin
+from studio.training.setup.branching import BranchOrigin
 from studio.training.setup.choice import choose_config
 from studio.training.setup.presets import PRESETS
 from studio.workspace.errors import StudioError
@@ -80,7 +80,7 @@ class TrainForm:
         """
         if not self.origin:
             return preset_config(self.preset)
-        inherited = Origin.parse(workspace, self.origin).settings(workspace)
+        inherited = BranchOrigin.parse(workspace, self.origin).settings(workspace)
         return TrainingConfig.from_dict(inherited)
 
     def settings(self, base: TrainingConfig) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class TrainForm:
         if self.origin and self.warm_origin:
             raise StudioError("'Go on from' and 'Networks of' exclude each other.")
         if self.warm_origin:
-            Origin.parse(workspace, self.warm_origin)
+            BranchOrigin.parse(workspace, self.warm_origin)
         if self.time_box.strip():
             parse_duration(self.time_box)
 

@@ -76,7 +76,7 @@ Tell = Callable[[int, str, str], None]  # a batch, the kind of an event, and its
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class TrainingContext:
     """What belongs to the one process that keeps and tells.
 
     Args:
@@ -122,7 +122,7 @@ class Training:
         states: Path,
         watch: Stopwatch,
         processes: Processes,
-        around: Surroundings | None,
+        around: TrainingContext | None,
         should_stop: Callable[[], bool] = lambda: False,
         stop_at: float = float("inf"),
     ) -> None:
@@ -210,7 +210,7 @@ class Training:
         for difference in differences(self._saved_settings, self._recipe.config):
             self._tell("changed", f"{difference}, in run.toml")
 
-    def _begin_anew(self, around: Surroundings) -> None:
+    def _begin_anew(self, around: TrainingContext) -> None:
         if around.checkpoints.last_batch is not None:
             raise StudioError(
                 f"This run has checkpoints up to batch {around.checkpoints.last_batch}, but no "
@@ -270,7 +270,7 @@ class Training:
             self._is_paused = False
             self._tell("continued", "going on")
 
-    def _keep(self, around: Surroundings, numbers: dict[str, float], last: bool) -> None:
+    def _keep(self, around: TrainingContext, numbers: dict[str, float], last: bool) -> None:
         """Append the checkpoint, render the frames, tell the numbers, save the state."""
         recipe, config = self._recipe, self._recipe.config
         batch = recipe.batch
@@ -309,7 +309,7 @@ class Training:
             "memory_bytes": memory,
         }
 
-    def _save(self, around: Surroundings, again: bool = False) -> Path:
+    def _save(self, around: TrainingContext, again: bool = False) -> Path:
         """Save the training state, once everything before it is safely on disk."""
         path = self._states / f"{self._recipe.batch}.safetensors"
         if self._saved_batch == self._recipe.batch and not again and path.exists():
@@ -341,7 +341,7 @@ class Training:
             trouble.batch,
         )
 
-    def _choose_points(self, around: Surroundings) -> None:
+    def _choose_points(self, around: TrainingContext) -> None:
         points = around.choose_points(self._recipe.config.fixed_points)
         self._fixed_z = points.to(self._processes.device)
 

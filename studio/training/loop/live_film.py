@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from renderers.files import make_folder
-from renderers.jobs.chunks import Cast, list_chunks, record_chunk, sweep_chunks, truncate_chunks
-from renderers.jobs.recording import Recording
+from renderers.jobs.chunks import (
+    ChunkLayout,
+    list_chunks,
+    record_chunk,
+    sweep_chunks,
+    truncate_chunks,
+)
+from renderers.jobs.recording import BackgroundStages
 from studio.workspace.errors import StudioError
 
 CHUNK_FRAMES = 500  # after which a chunk is closed by itself
@@ -45,7 +51,7 @@ class LiveFilm:
         on_failure: Callable[[str], None] = log.warning,
     ) -> None:
         self._folder, self._fps, self._on_failure = folder, fps, on_failure
-        self._chunk: Recording | None = None
+        self._chunk: BackgroundStages | None = None
         self._frames = 0
         self._is_over = False
         self._labels = tuple(labels)
@@ -91,7 +97,7 @@ class LiveFilm:
 
     def _put(self, batch: int, frames: np.ndarray) -> None:
         if self._chunk is None:
-            self._chunk, self._frames = Recording(self._recorder()), 0
+            self._chunk, self._frames = BackgroundStages(self._recorder()), 0
         self._chunk.put((batch, frames))
         self._frames += 1
         if self._frames == CHUNK_FRAMES:
@@ -100,7 +106,7 @@ class LiveFilm:
     def _recorder(self) -> Callable:
         before = list_chunks(self._folder)
         cells = seat(before[-1].cells if before else self._labels, self._labels)
-        cast = Cast(self._labels, cells, min(MOST_FILMED, len(self._labels)))
+        cast = ChunkLayout(self._labels, cells, min(MOST_FILMED, len(self._labels)))
         return partial(record_chunk, folder=self._folder, cast=cast, fps=self._fps)
 
     def _close(self) -> None:

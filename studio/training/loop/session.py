@@ -19,7 +19,7 @@ from studio.runs.status import read_config
 from studio.specimens.points import FIXED, keep_points, points_of
 from studio.training.loop.batches import Batches
 from studio.training.loop.control import Control
-from studio.training.loop.engine import Surroundings, Training
+from studio.training.loop.engine import Training, TrainingContext
 from studio.training.loop.live_film import LiveFilm
 from studio.training.machine.memory import keep_freed_memory
 from studio.training.machine.processes import Processes
@@ -127,7 +127,7 @@ def surroundings(
     config: TrainingConfig,
     on_progress: OnProgress,
     say: Say,
-) -> Iterator[Surroundings]:
+) -> Iterator[TrainingContext]:
     """Everything that a run writes, open; how the sitting ends is recorded."""
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
@@ -155,7 +155,7 @@ def surroundings(
 
         control = Control(workspace, name, config)
         try:
-            yield Surroundings(
+            yield TrainingContext(
                 checkpoints, film, control, choose_points, watcher.look, watcher.settle, tell
             )
         except EXPECTED_ERRORS as error:

@@ -25,7 +25,7 @@ Metrics = dict[str, Tensor]
 
 
 @dataclass
-class Material:
+class UpdateInputs:
     """What an update learns from, all chance included: it can be cut into passes, and repeated.
 
     Attributes:
@@ -47,7 +47,7 @@ class Material:
     def __len__(self) -> int:
         return len(self.z)
 
-    def split(self, size: int) -> Iterator[Material]:
+    def split(self, size: int) -> Iterator[UpdateInputs]:
         """Itself, where it fits into one pass; else parts of so many, without any fakes."""
         if size >= len(self):
             yield self
@@ -55,7 +55,7 @@ class Material:
         self.fakes = None  # the memory is needed
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
-            yield Material(
+            yield UpdateInputs(
                 None if self.reals is None else self.reals[rows],
                 self.z[rows],
                 self.chances[rows],
@@ -63,11 +63,11 @@ class Material:
             )
 
 
-LossesOf = Callable[[Material], tuple[Tensor, Metrics]]  # the loss, and what it is made of
+LossesOf = Callable[[UpdateInputs], tuple[Tensor, Metrics]]  # the loss, and what it is made of
 
 
 @dataclass
-class Descent:
+class Updater:
     """Updates networks by gradient descent, over all processes together.
 
     The gradient of a batch is the mean over its passes and processes (Goyal et al. 2017). It is
@@ -91,7 +91,7 @@ class Descent:
         name: str,
         network: nn.Module,
         optimizer: Optimizer,
-        material: Material,
+        material: UpdateInputs,
         losses_of: LossesOf,
         config: TrainingConfig,
     ) -> Metrics:
@@ -120,7 +120,7 @@ class Descent:
         return dict(zip(metrics, means, strict=True)) | {"norm": norm}
 
     def _accumulate(
-        self, optimizer: Optimizer, material: Material, losses_of: LossesOf, fit_memory: bool
+        self, optimizer: Optimizer, material: UpdateInputs, losses_of: LossesOf, fit_memory: bool
     ) -> Metrics:
         """Gradients of all of the material, in passes that are halved until they fit."""
         while True:
@@ -136,7 +136,7 @@ class Descent:
                 return metrics
             self._halve_passes(material)  # here, where nothing of the failed pass is held any more
 
-    def _run_passes(self, material: Material, losses_of: LossesOf) -> Metrics:
+    def _run_passes(self, material: UpdateInputs, losses_of: LossesOf) -> Metrics:
         sums: Metrics = {}
         for part in material.split(self._pass_size(material)):
             share = len(part) / len(material)
@@ -146,10 +146,10 @@ class Descent:
                 sums[name] = sums.get(name, 0.0) + value.detach() * share
         return sums
 
-    def _pass_size(self, material: Material) -> int:
+    def _pass_size(self, material: UpdateInputs) -> int:
         return min(len(material), int(self.numbers.get(MICRO_BATCH, len(material))))
 
-    def _halve_passes(self, material: Material) -> None:
+    def _halve_passes(self, material: UpdateInputs) -> None:
         before = self._pass_size(material)
         self.numbers[MICRO_BATCH] = -(-before // 2)
         torch.cuda.empty_cache()
@@ -179,7 +179,7 @@ class Descent:
                 "take it out of the network."
             )
 
-    def _explain(self, name: str, material: Material, config: TrainingConfig) -> str:
+    def _explain(self, name: str, material: UpdateInputs, config: TrainingConfig) -> str:
         advice = (
             "Train narrower networks or smaller pictures."
             if config.fit_memory

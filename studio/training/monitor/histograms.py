@@ -35,7 +35,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerHistograms:
     """One layer's histograms.
 
     Attributes:
@@ -55,7 +55,7 @@ class Layer:
 
 
 @torch.no_grad()
-def measure_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
+def measure_layers(network: nn.Module, inputs: Tensor) -> list[LayerHistograms]:
     """Look into a network while it works on one batch, and leave it as it was.
 
     Batch norm's statistics and spectral norm's vectors stay, since the network is in eval mode
@@ -72,7 +72,9 @@ def measure_layers(network: nn.Module, inputs: Tensor) -> list[Layer]:
     return looking.layers
 
 
-def append_histograms(path: Path, batch: int, networks: Mapping[str, Sequence[Layer]]) -> None:
+def append_histograms(
+    path: Path, batch: int, networks: Mapping[str, Sequence[LayerHistograms]]
+) -> None:
     """Add a line to a run's histograms.jsonl: {"batch", "networks": {"G": [...], "D": [...]}}."""
     layers = {name: [asdict(layer) for layer in found] for name, found in networks.items()}
     line: dict[str, Any] = {"networks": layers}
@@ -113,7 +115,7 @@ class _Looking(TorchFunctionMode):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.layers: list[Layer] = []
+        self.layers: list[LayerHistograms] = []
         self._network = network
         self._within: list[str] = []
 
@@ -144,13 +146,15 @@ class _Looking(TorchFunctionMode):
         if isinstance(weight, Tensor) and isinstance(output, Tensor):
             bias = getattr(module, "bias", None)
             biases = histogram_of(bias) if isinstance(bias, Tensor) else None
-            self.layers.append(Layer(name, histogram_of(weight), biases, histogram_of(output)))
+            self.layers.append(
+                LayerHistograms(name, histogram_of(weight), biases, histogram_of(output))
+            )
 
-    def _rectified(self, kind: str, output: Tensor) -> Layer:
+    def _rectified(self, kind: str, output: Tensor) -> LayerHistograms:
         units = output.transpose(0, 1).flatten(1).amax(1)  # [C]
         dead = int((units <= 0).sum())
         name = self._free_name(kind)
-        return Layer(name, None, None, histogram_of(output), len(units), dead)
+        return LayerHistograms(name, None, None, histogram_of(output), len(units), dead)
 
     def _free_name(self, kind: str) -> str:
         """The rectifier itself, or the module that calls it as a function, and which call it is."""

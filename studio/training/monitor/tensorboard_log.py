@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import Summary
 
-from studio.training.monitor.histograms import Histogram, Layer
+from studio.training.monitor.histograms import Histogram, LayerHistograms
 
 GROUPS = {
     "loss": ("d_real", "d_fake", "g", "gradient_penalty", "earth_mover"),
@@ -47,7 +47,7 @@ class TensorBoardLog:
         """The fixed points' pictures: uint8 [height, width, 3]."""
         self._writer.add_image("fixed points", grid, batch, dataformats="HWC")
 
-    def add_histograms(self, batch: int, networks: Mapping[str, Sequence[Layer]]) -> None:
+    def add_histograms(self, batch: int, networks: Mapping[str, Sequence[LayerHistograms]]) -> None:
         """See `histograms.measure_layers`."""
         for network, layers in networks.items():
             for layer in layers:
@@ -63,7 +63,7 @@ class TensorBoardLog:
     def close(self) -> None:
         self._writer.close()
 
-    def _add_histogram(self, batch: int, tag: str, layer: Layer, part: str) -> None:
+    def _add_histogram(self, batch: int, tag: str, layer: LayerHistograms, part: str) -> None:
         found: Histogram | None = getattr(layer, part)
         if found is None or not found.counts:
             return

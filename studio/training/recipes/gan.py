@@ -15,7 +15,7 @@ from studio.training.discriminators import build_discriminator
 from studio.training.machine.precision import LossScale, autocast
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.machine.updater import Descent, LossesOf, Material, Metrics
+from studio.training.machine.updater import LossesOf, Metrics, UpdateInputs, Updater
 from studio.training.recipes.augmentation import AUGMENT_CHANCES, adapt, augment
 from studio.training.recipes.blur import blur, fading_sigma
 from studio.training.recipes.labels import LABEL_CHANCES, draw_labels
@@ -65,7 +65,7 @@ class GAN:
             "optimizer_d": self.optimizer_d,
         }
         scale = LossScale(device, config.precision, self.numbers)
-        self.descent = Descent(processes, self.numbers, scale)
+        self.descent = Updater(processes, self.numbers, scale)
         self.configure(config)
 
     @property
@@ -95,15 +95,15 @@ class GAN:
             material = self.gather(reals, watch)
             material.for_g = update == due - 1
             with watch("D"):
-                metrics = self.teach_d(material)
+                metrics = self.update_d(material)
 
         # G learns to make pictures that D takes for real.
         if due == 0:
             material = self.gather(reals if self.loss.pairs else None, watch)
         with watch("G"):
-            metrics |= self.teach_g(material)
+            metrics |= self.update_g(material)
             self.batch += 1
-            self.follow_with_average()
+            self.update_ema()
         return self.adapt_augmentation(metrics, due)
 
     def warm_up(self, reals: Iterator[Tensor], watch: Stopwatch) -> Metrics:
@@ -111,7 +111,7 @@ class GAN:
         self.set_rates()
         material = self.gather(reals, watch)
         with watch("D"):
-            return self.adapt_augmentation(self.teach_d(material), 1)
+            return self.adapt_augmentation(self.update_d(material), 1)
 
     def set_rates(self) -> None:
         """What the next updates learn at; G's rate and D's may differ (Heusel et al. 2017)."""
@@ -123,7 +123,7 @@ class GAN:
             for group in optimizer.param_groups:
                 group.update(lr=rate * factor, weight_decay=config.weight_decay)
 
-    def gather(self, reals: Iterator[Tensor] | None, watch: Stopwatch) -> Material:
+    def gather(self, reals: Iterator[Tensor] | None, watch: Stopwatch) -> UpdateInputs:
         """The pictures of an update, and all that it leaves to chance."""
         with watch("data"):
             pictures = None if reals is None else next(reals)
@@ -133,7 +133,7 @@ class GAN:
             generator=self.rng,
             device=self.processes.device,
         )
-        return Material(pictures, self.processes.share(z), self.draw_chances(), nulls)
+        return UpdateInputs(pictures, self.processes.share(z), self.draw_chances(), nulls)
 
     def draw_chances(self) -> Tensor:
         """This process's share of [N, K], uniform in 0..1."""
@@ -141,7 +141,7 @@ class GAN:
         chances = torch.rand(shape, generator=self.rng, device=self.processes.device)
         return self.processes.share(chances)
 
-    def teach_d(self, material: Material) -> Metrics:
+    def update_d(self, material: UpdateInputs) -> Metrics:
         """One update of D; with a mixed phase, a second one on both kinds of pictures together."""
         self.D.requires_grad_(True)
         metrics = self.descend("D", material, self.losses_of_d)
@@ -150,17 +150,17 @@ class GAN:
         metrics["d_grad_norm"] = metrics.pop("norm")
         return metrics
 
-    def mix(self, material: Material) -> Material:
+    def mix(self, material: UpdateInputs) -> UpdateInputs:
         """Half of the real pictures and half of the generated ones, with chance of their own."""
         half, chances = max(1, len(material) // 2), self.draw_chances()
-        return Material(
+        return UpdateInputs(
             None if material.reals is None else material.reals[:half],
             material.z[-half:],
             chances[:half],
             fakes=None if material.fakes is None else material.fakes[-half:],
         )
 
-    def losses_of_d(self, material: Material, mixed: bool = False) -> tuple[Tensor, Metrics]:
+    def losses_of_d(self, material: UpdateInputs, mixed: bool = False) -> tuple[Tensor, Metrics]:
         """What D is to make small, and its parts."""
         for_labels, mixing, for_reals, for_fakes, for_nulls = material.chances.split(CHANCES, dim=1)
         labels, penalty = draw_labels(self.config, for_labels), self.penalty
@@ -196,14 +196,14 @@ class GAN:
             metrics["earth_mover"] = (real_logits - fake_logits).mean()
         return metrics
 
-    def teach_g(self, material: Material) -> Metrics:
+    def update_g(self, material: UpdateInputs) -> Metrics:
         """One update of G, by pictures that are augmented anew."""
         self.D.requires_grad_(False)
         material.chances = self.draw_chances()
         metrics = self.descend("G", material, self.losses_of_g)
         return {"g": metrics["g"], "g_grad_norm": metrics["norm"]}
 
-    def losses_of_g(self, material: Material) -> tuple[Tensor, Metrics]:
+    def losses_of_g(self, material: UpdateInputs) -> tuple[Tensor, Metrics]:
         """What G is to make small."""
         _, _, for_reals, for_fakes, _ = material.chances.split(CHANCES, dim=1)
         real_logits = None
@@ -214,7 +214,7 @@ class GAN:
         g = self.loss.g(self.judge(fakes), real_logits)
         return g, {"g": g}
 
-    def generate(self, material: Material, learn: bool) -> Tensor:
+    def generate(self, material: UpdateInputs, learn: bool) -> Tensor:
         """G's pictures of the material, made once; with their graph where G is to learn."""
         if material.fakes is None:
             with torch.set_grad_enabled(learn), autocast(material.z.device, self.config.precision):
@@ -231,7 +231,7 @@ class GAN:
         self.numbers[AUGMENT_P] = p = adapt(before, float(surety), target, seen)
         return metrics | {AUGMENT_P: torch.full_like(surety, p)}
 
-    def descend(self, name: str, material: Material, losses_of: LossesOf) -> Metrics:
+    def descend(self, name: str, material: UpdateInputs, losses_of: LossesOf) -> Metrics:
         """One update of the network of that name."""
         network, optimizer = self.modules[name], self.optimizers[f"optimizer_{name.lower()}"]
         return self.descent.update(name, network, optimizer, material, losses_of, self.config)
@@ -257,7 +257,7 @@ class GAN:
             return (self.D if steep else self.fast_D)(pictures).float()
 
     @torch.no_grad()
-    def follow_with_average(self) -> None:
+    def update_ema(self) -> None:
         """Move G_ema, batch norm's statistics included, towards G (Karras et al. 2018).
 
         The average is over fewer batches at first, so that it does not remember the noise it

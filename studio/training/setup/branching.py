@@ -34,7 +34,7 @@ from studio.workspace.paths import Workspace
 
 
 @dataclass(frozen=True)
-class Origin:
+class BranchOrigin:
     """Where a run begins: another run at a batch, written RUN@BATCH."""
 
     run: str
@@ -44,7 +44,7 @@ class Origin:
         return f"{self.run}@{self.batch}"
 
     @classmethod
-    def parse(cls, workspace: Workspace, text: str) -> Origin:
+    def parse(cls, workspace: Workspace, text: str) -> BranchOrigin:
         """RUN@BATCH, or RUN for its last batch.
 
         Raises:
@@ -87,7 +87,7 @@ class FirstState:
     words: str
 
 
-def branch_off(workspace: Workspace, origin: Origin, config: TrainingConfig) -> FirstState:
+def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
     """Go on from a batch of another run, under other settings perhaps.
 
     Its training state is taken where it is kept. Else G is that of the checkpoint, D that of the
@@ -108,7 +108,7 @@ def branch_off(workspace: Workspace, origin: Origin, config: TrainingConfig) -> 
     return FirstState(recipe, origin.batch, words)
 
 
-def start_warm(workspace: Workspace, origin: Origin, config: TrainingConfig) -> FirstState:
+def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
     """Begin at batch 0 with the networks of another run.
 
     Raises:
@@ -119,7 +119,7 @@ def start_warm(workspace: Workspace, origin: Origin, config: TrainingConfig) -> 
     return FirstState(recipe, 0, f"began with {words} of {origin}")
 
 
-def load_networks(workspace: Workspace, origin: Origin, recipe: Recipe) -> str:
+def load_networks(workspace: Workspace, origin: BranchOrigin, recipe: Recipe) -> str:
     """Put the networks of a run into a recipe; says which ones.
 
     Raises:
@@ -162,7 +162,7 @@ class _Beginning:
         self.state: dict[str, Any] = dict(np.random.default_rng(seed).bit_generator.state)
 
 
-def _nearest_state(workspace: Workspace, origin: Origin) -> Path | None:
+def _nearest_state(workspace: Workspace, origin: BranchOrigin) -> Path | None:
     folder = workspace.training_states(origin.run)
     paths = [*list_states(folder), *list_states(folder / FOR_GOOD)]
     return min(paths, key=lambda path: abs(int(path.stem) - origin.batch), default=None)

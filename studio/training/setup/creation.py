@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
 from latent.points import sample_points
 from studio.datasets.listing import open_dataset
@@ -66,7 +66,7 @@ def create_run(
     create_whole(workspace.run_config(name), config.to_toml().encode())
     points = sample_points(0, range(config.fixed_points), config.z_dim)
     keep_points(workspace, name, points, origin=FIXED)
-    promise = Promise.of_quality(config.quality)
+    promise = ErrorBound.of_quality(config.quality)
     index.create(name, config.generator_spec(), storage, promise).close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.runs.config import TrainingConfig
-from studio.training.setup.branching import FirstState, Origin, branch_off, start_warm
+from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -44,7 +44,7 @@ def propose(workspace: Workspace, wanted: Proposal) -> tuple[TrainingConfig, Fir
     if wanted.branch and wanted.init_from:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")
     text = wanted.branch or wanted.init_from
-    origin = Origin.parse(workspace, text) if text else None
+    origin = BranchOrigin.parse(workspace, text) if text else None
     inherited: dict[str, Any] = {}
     if origin is not None and wanted.branch:
         inherited = origin.settings(workspace)

@@ -3,12 +3,12 @@ import threading
 
 import pytest
 
-from checkpoints_index.codec.thread_pool import Team
+from checkpoints_index.codec.thread_pool import ThreadPool
 
 
 @pytest.fixture(params=[1, 3])
 def team(request):
-    team = Team(request.param)
+    team = ThreadPool(request.param)
     yield team
     team.close()
 
@@ -41,7 +41,7 @@ def test_what_another_thread_raises_is_raised_too():
         if number == 2:
             raise ValueError("another one fails")
 
-    team = Team(2)
+    team = ThreadPool(2)
     with pytest.raises(ValueError, match="another one fails"):
         team.map(work, range(3))
     team.close()
@@ -52,7 +52,7 @@ def threads_named(name):
 
 
 def test_threads_begin_when_they_are_needed_and_a_closed_team_leaves_none():
-    team = Team(4, "closed")
+    team = ThreadPool(4, "closed")
     assert threads_named("closed") == []
     for _ in range(2):
         assert team.map(abs, [-1, -2, -3]) == [1, 2, 3]
@@ -65,7 +65,7 @@ def test_threads_begin_when_they_are_needed_and_a_closed_team_leaves_none():
 
 
 def test_a_forgotten_team_leaves_no_thread():
-    team = Team(3, "forgotten")
+    team = ThreadPool(3, "forgotten")
     assert team.map(abs, [-1, -2, -3]) == [1, 2, 3]
     threads = threads_named("forgotten")
     assert len(threads) == 2

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from checkpoints_index.codec.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 
 OPTIONS = {"z_dim": 7, "image_size": 32, "width": 0.125}
 
@@ -90,7 +90,7 @@ def test_visual_storage_changes_no_pixel_by_more_than_one_level(index):
         for batch, weights in enumerate(states, 1):
             run.append(batch, weights)
         run.flush()
-        calibration = Calibration(spec, Promise())
+        calibration = Calibration(spec, ErrorBound())
         differences = [calibration.compare(states[b - 1], run.weights(b)) for b in run.batches]
         assert max(difference.largest for difference in differences) <= 1
         assert run.size_bytes < sum(t.nbytes for state in states for t in state.values())

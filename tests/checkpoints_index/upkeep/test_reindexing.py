@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.error_bound import Promise
+from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.upkeep.reindexing import reindex
 
 
@@ -21,7 +21,7 @@ def flip(path, position):
 @pytest.fixture(params=["exact", "visual"])
 def full(request, index, spec, history):
     """A closed run of two sessions, and what it decodes to."""
-    promise = Promise(rms=0.2) if request.param == "visual" else None
+    promise = ErrorBound(rms=0.2) if request.param == "visual" else None
     run = index.create("city", spec, storage=request.param, promise=promise)
     for batch, weights in enumerate(history, 1):
         run.append(batch, weights)

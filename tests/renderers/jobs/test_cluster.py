@@ -16,7 +16,7 @@ from renderers.errors import RenderError
 from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
-from renderers.plan.render_plan import Plan, make_plan
+from renderers.plan.render_plan import RenderPlan, make_plan
 from renderers.video.video_writer import read_frames
 from tests.renderers.tiny import SHORT_PARTS, GrowingSource, two_points
 
@@ -57,11 +57,11 @@ def cluster(ray_environment) -> Iterator:
 
 
 @pytest.fixture
-def plan() -> Plan:
+def plan() -> RenderPlan:
     return make_plan(two_points(), range(FRAMES), SHORT_PARTS)
 
 
-def renderer_in(folder: Path, plan: Plan, **source) -> PartRenderer:
+def renderer_in(folder: Path, plan: RenderPlan, **source) -> PartRenderer:
     source = {"log": folder / "passes.log", **source}
     return PartRenderer(GrowingSource(**source), PartFolder(folder / "parts", plan))
 

@@ -8,7 +8,7 @@ import pytest
 
 from renderers.jobs.following import follow_film
 from renderers.jobs.workers import render_parts
-from renderers.plan.render_plan import Caption, Plan, make_plan
+from renderers.plan.render_plan import Caption, RenderPlan, make_plan
 from renderers.video.video_writer import count_frames
 from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
 from tests.renderers.tiny import SHORT_PARTS, GrowingSource, two_points
@@ -23,7 +23,7 @@ class Training:
         self._file, self._counts = root / "film.mp4", list(counts)
         self.seen: list[int] = []
 
-    def plan_now(self) -> tuple[Plan | None, bool]:
+    def plan_now(self) -> tuple[RenderPlan | None, bool]:
         self.seen.append(count_frames(self._file) if self._file.exists() else 0)
         count, is_over = self._counts.pop(0), not self._counts
         caption = Caption(largest=99)

@@ -16,7 +16,7 @@ import pytest
 from renderers.errors import RenderError
 from renderers.jobs.parts import PartFolder
 from renderers.jobs.verification import read_plan
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
 from renderers.video.video_writer import count_frames, read_frames
@@ -266,7 +266,10 @@ def test_an_encoder_that_stops_is_told_and_leaves_no_video(tmp_path) -> None:
 
 
 def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> None:
-    small, options = tmp_path / "small", replace(SHORT_PARTS, crf=1, look=Look(size=(512, 512)))
+    small, options = (
+        tmp_path / "small",
+        replace(SHORT_PARTS, crf=1, look=DisplayOptions(size=(512, 512))),
+    )
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(small)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
@@ -302,7 +305,7 @@ def test_an_encoder_that_dies_is_told_and_the_next_call_goes_on(tmp_path, undist
 
 
 def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
-    options = RenderOptions(look=Look(scale=3), overlay=("batch",), grid=True, columns=1)
+    options = RenderOptions(look=DisplayOptions(scale=3), overlay=("batch",), grid=True, columns=1)
     videos = render(tmp_path, GreySource(33, 35), range(4), options=options)
     point, _, grid = decoded(videos)
     assert point.shape == (4, 100, 106, 3)
@@ -312,7 +315,7 @@ def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
 
 
 def test_batch_0_alone_has_its_number_too(tmp_path) -> None:
-    options = RenderOptions(look=Look(scale=6), overlay=("batch",))
+    options = RenderOptions(look=DisplayOptions(scale=6), overlay=("batch",))
     point, _ = decoded(render(tmp_path, GreySource(), [0], options=options))
     assert point.shape == (1, 96, 96, 3)
     assert point[0, 76:, :50].max() > 150

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.pictures.overlay import Overlay
 from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.film import film, join_parts
@@ -26,15 +26,15 @@ FILMS = [
     ("film/%06d.jpg", "jpeg"),
 ]
 LOOKS = {
-    "native": Look(scale=1),
-    "enlarged": Look(scale=4),
-    "odd": Look(scale=3),
-    "smooth": Look(size=(90, 66), scaling="lanczos"),
+    "native": DisplayOptions(scale=1),
+    "enlarged": DisplayOptions(scale=4),
+    "odd": DisplayOptions(scale=3),
+    "smooth": DisplayOptions(size=(90, 66), scaling="lanczos"),
 }
 
 
 def write_flat_film(
-    folder: Path, name: str, codec: str, look: Look, overlay: Overlay | None = None
+    folder: Path, name: str, codec: str, look: DisplayOptions, overlay: Overlay | None = None
 ) -> Path:
     path = folder / name
     form = format_of(path, codec)
@@ -55,7 +55,7 @@ def test_pure_colours_survive_within_three_levels(tmp_path, name, codec, look) -
 
 @pytest.mark.parametrize(("name", "codec"), FILMS)
 def test_colours_beside_an_overlay_survive_too(tmp_path, name, codec) -> None:
-    path = write_flat_film(tmp_path, name, codec, Look(scale=4), Overlay(largest=9))
+    path = write_flat_film(tmp_path, name, codec, DisplayOptions(scale=4), Overlay(largest=9))
     for colour, frame in zip(COLOURS, read_frames(path), strict=True):
         assert abs(frame[:32].astype(int) - colour).max() <= 3
 
@@ -73,7 +73,7 @@ def test_colours_beside_an_overlay_survive_too(tmp_path, name, codec) -> None:
 def test_the_file_says_that_it_is_bt709_and_limited_range(
     tmp_path, name, codec, pixels, overlay
 ) -> None:
-    path = write_flat_film(tmp_path, name, codec, Look(scale=2), overlay)
+    path = write_flat_film(tmp_path, name, codec, DisplayOptions(scale=2), overlay)
     command = ffmpeg_command("-v", "info", "-i", str(path))
     said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
     assert f"{pixels}(tv, bt709, progressive)" in said

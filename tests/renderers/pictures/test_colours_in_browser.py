@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.video.film import film
 from renderers.video.formats import format_of
 
@@ -54,7 +54,9 @@ def as_url(path: Path) -> str:
     return f"data:video/{path.suffix[1:]};base64,{content}"
 
 
-@pytest.mark.parametrize("look", [Look(scale=1), Look(scale=3)], ids=["native", "enlarged"])
+@pytest.mark.parametrize(
+    "look", [DisplayOptions(scale=1), DisplayOptions(scale=3)], ids=["native", "enlarged"]
+)
 @pytest.mark.parametrize(
     ("name", "codec"), [("film.mp4", "h264"), ("film.webm", "vp9"), ("film.webm", "av1")]
 )

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from renderers.errors import RenderError
-from renderers.pictures.display_options import Look, parse_crop, parse_size, watchable_scale
+from renderers.pictures.display_options import (
+    DisplayOptions,
+    parse_crop,
+    parse_size,
+    watchable_scale,
+)
 from renderers.video.film import film
 from renderers.video.formats import format_of
 from renderers.video.video_writer import read_frames
 
 
-def shown(folder, look: Look, picture: np.ndarray, name: str = "film.mkv") -> np.ndarray:
+def shown(folder, look: DisplayOptions, picture: np.ndarray, name: str = "film.mkv") -> np.ndarray:
     """A picture as it is seen in a video, uint8 [height, width, 3]."""
     path = folder / name
     film(iter([(0, 0, look.cut(picture))]), path, 24, look, None, format_of(path).encoder())
@@ -30,15 +35,15 @@ def mosaic(height: int = 16, width: int = 16) -> np.ndarray:
 )
 def test_small_pictures_are_enlarged_by_an_even_factor(height, scale) -> None:
     assert watchable_scale(height) == scale
-    assert Look().fit(height, height).video == (height * scale, height * scale)
+    assert DisplayOptions().fit(height, height).video == (height * scale, height * scale)
 
 
 def test_nearest_repeats_pixels_and_lanczos_blends_them(tmp_path) -> None:
     step = np.zeros((8, 8, 3), np.uint8)
     step[:, 4:] = 255
-    crisp = shown(tmp_path, Look(scale=8), step)
+    crisp = shown(tmp_path, DisplayOptions(scale=8), step)
     np.testing.assert_array_equal(crisp, step.repeat(8, 0).repeat(8, 1))
-    smooth = shown(tmp_path, Look(scale=8, scaling="lanczos"), step)
+    smooth = shown(tmp_path, DisplayOptions(scale=8, scaling="lanczos"), step)
     assert smooth.shape == crisp.shape
     assert 100 < smooth[32, 31:33].mean() < 155
     assert len(np.unique(smooth)) > 8
@@ -48,7 +53,7 @@ def test_nearest_repeats_pixels_and_lanczos_blends_them(tmp_path) -> None:
 def test_a_smaller_size_averages_pixels(tmp_path, scaling) -> None:
     board = np.indices((64, 64)).sum(0) % 2 * 255
     picture = np.repeat(board[..., None], 3, 2).astype(np.uint8)
-    small = shown(tmp_path, Look(size=(16, 16), scaling=scaling), picture)
+    small = shown(tmp_path, DisplayOptions(size=(16, 16), scaling=scaling), picture)
     assert small.shape == (16, 16, 3)
     assert abs(small[2:-2, 2:-2].astype(int) - 127).max() <= 3
 
@@ -56,7 +61,7 @@ def test_a_smaller_size_averages_pixels(tmp_path, scaling) -> None:
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv"])
 def test_a_picture_of_another_shape_gets_dark_bars(tmp_path, name) -> None:
     white = np.full((32, 32, 3), 255, np.uint8)
-    frame = shown(tmp_path, Look(size=(128, 64)), white, name).astype(int)
+    frame = shown(tmp_path, DisplayOptions(size=(128, 64)), white, name).astype(int)
     assert frame.shape == (64, 128, 3)
     assert abs(frame[:, 34:94] - 255).max() <= 3
     assert abs(frame[:, [*range(30), *range(98, 128)]] - (17, 18, 20)).max() <= 4
@@ -64,24 +69,24 @@ def test_a_picture_of_another_shape_gets_dark_bars(tmp_path, name) -> None:
 
 def test_the_crop_shows_that_part_of_every_picture(tmp_path) -> None:
     picture = mosaic()
-    look = Look(crop=(2, 3, 6, 5), scale=1)
+    look = DisplayOptions(crop=(2, 3, 6, 5), scale=1)
     np.testing.assert_array_equal(shown(tmp_path, look, picture), picture[3:8, 2:8])
     assert look.cut(np.stack([picture] * 4)).shape == (4, 5, 6, 3)
 
 
 def test_a_crop_that_leaves_the_picture_is_told_with_its_size() -> None:
     with pytest.raises(RenderError, match=r"Crop 10x10\+8\+0 reaches out .* has 16x12 px"):
-        Look(crop=(8, 0, 10, 10)).cut(mosaic(12, 16))
+        DisplayOptions(crop=(8, 0, 10, 10)).cut(mosaic(12, 16))
 
 
 @pytest.mark.parametrize(
     ("name", "look", "size"),
     [
-        ("film.mp4", Look(scale=3), (100, 106)),
-        ("film.mov", Look(scale=3), (100, 106)),
-        ("film.mkv", Look(scale=3), (99, 105)),
-        ("film.mp4", Look(size=(71, 51)), (52, 72)),
-        ("film.mkv", Look(size=(71, 51)), (51, 71)),
+        ("film.mp4", DisplayOptions(scale=3), (100, 106)),
+        ("film.mov", DisplayOptions(scale=3), (100, 106)),
+        ("film.mkv", DisplayOptions(scale=3), (99, 105)),
+        ("film.mp4", DisplayOptions(size=(71, 51)), (52, 72)),
+        ("film.mkv", DisplayOptions(size=(71, 51)), (51, 71)),
     ],
 )
 def test_odd_sizes_become_even_where_the_format_needs_it_and_it_is_said(
@@ -100,15 +105,15 @@ def test_odd_sizes_become_even_where_the_format_needs_it_and_it_is_said(
 def test_the_row_and_column_that_are_added_repeat_the_last(tmp_path) -> None:
     picture = np.full((5, 5, 3), 40, np.uint8)
     picture[-1], picture[:, -1] = 180, 180
-    frame = shown(tmp_path, Look(scale=3), picture, "film.mp4").astype(int)
+    frame = shown(tmp_path, DisplayOptions(scale=3), picture, "film.mp4").astype(int)
     assert frame.shape == (16, 16, 3)
     assert abs(frame[-2:] - 180).max() <= 12
     assert abs(frame[:, -2:] - 180).max() <= 12
 
 
 def test_json_brings_the_same_look_back() -> None:
-    look = Look(crop=(1, 2, 3, 4), size=(640, 480), scaling="lanczos")
-    assert Look(**json.loads(json.dumps(asdict(look)))) == look
+    look = DisplayOptions(crop=(1, 2, 3, 4), size=(640, 480), scaling="lanczos")
+    assert DisplayOptions(**json.loads(json.dumps(asdict(look)))) == look
 
 
 def test_sizes_and_crops_are_read_as_people_write_them() -> None:
@@ -138,9 +143,9 @@ def test_sizes_and_crops_are_read_as_people_write_them() -> None:
 )
 def test_impossible_looks_are_refused(values, sentence) -> None:
     with pytest.raises(RenderError, match=sentence):
-        Look(**values)
+        DisplayOptions(**values)
 
 
 def test_a_video_larger_than_any_format_is_refused() -> None:
     with pytest.raises(RenderError, match="would be 65536x65536 px, more than 16383"):
-        Look(scale=64).fit(1024, 1024)
+        DisplayOptions(scale=64).fit(1024, 1024)

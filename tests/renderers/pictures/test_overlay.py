@@ -6,8 +6,8 @@ from math import nan
 import numpy as np
 import pytest
 
-from renderers.pictures.display_options import Look
-from renderers.pictures.overlay import Overlay, Plate
+from renderers.pictures.display_options import DisplayOptions
+from renderers.pictures.overlay import Overlay, OverlayBox
 from renderers.video.film import film
 from renderers.video.formats import format_of
 from renderers.video.video_writer import read_frames
@@ -18,7 +18,7 @@ ALL = Overlay("city", "16500.28", True, 19_000, tuple(np.linspace(2, 0, 100)))
 
 def drawn(frame: np.ndarray, overlay: Overlay, position: int = 0, number: int = 0) -> np.ndarray:
     """The frame with the plate on it, float [height, width, 3]."""
-    plate = Plate(overlay, frame.shape[1], frame.shape[0])
+    plate = OverlayBox(overlay, frame.shape[1], frame.shape[0])
     result = frame.astype(float)
     grey, opacity = plate.draw(position, number)
     (x, y), (rows, columns) = plate.place, plate.shape
@@ -41,7 +41,7 @@ def corner(frame: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), [(512, 512), (1080, 1920)])
 def test_the_number_can_be_read_on_any_picture(level, height, width) -> None:
     frame = drawn(flat(level, height, width), NUMBER, number=16_500)
-    plate = Plate(NUMBER, width, height)
+    plate = OverlayBox(NUMBER, width, height)
     (x, y), (rows, _) = plate.place, plate.shape
     ground = frame[y + rows // 2, x + 3].max()  # left of the digits
     assert corner(frame).max() >= 254
@@ -67,36 +67,36 @@ def test_digits_keep_their_places_while_numbers_grow() -> None:
 
 
 def test_each_number_looks_different() -> None:
-    plate = Plate(Overlay(largest=99), 256, 256)
+    plate = OverlayBox(Overlay(largest=99), 256, 256)
     assert len({plate.draw(0, number)[0].tobytes() for number in range(100)}) == 100
 
 
 def test_run_and_label_stand_beside_the_number_and_stay() -> None:
-    plate = Plate(Overlay("city", "16500.28", True, 19_000), 512, 512)
+    plate = OverlayBox(Overlay("city", "16500.28", True, 19_000), 512, 512)
     first, last = plate.draw(0, 1)[0], plate.draw(99, 19_000)[0]
     middle = plate.shape[1] // 2
     np.testing.assert_array_equal(first[:, :middle], last[:, :middle])
     assert (first[:, :middle] > 150).sum() > 50
     assert (first[:, middle:] != last[:, middle:]).any()
-    other = Plate(Overlay("town", "16500.28", True, 19_000), 512, 512)
+    other = OverlayBox(Overlay("town", "16500.28", True, 19_000), 512, 512)
     assert other.draw(0, 1)[0].tobytes() != first.tobytes()
 
 
 def test_a_long_name_is_cut_and_leaves_the_number_its_room() -> None:
-    plate = Plate(Overlay("name " * 40, None, True, 19_000), 512, 512)
+    plate = OverlayBox(Overlay("name " * 40, None, True, 19_000), 512, 512)
     assert plate.place[0] + plate.shape[1] <= 512
     right = plate.draw(0, 19_000)[0][:, -60:]
     assert (right != plate.draw(0, 11_111)[0][:, -60:]).any()
 
 
-def cursor(plate: Plate, position: int) -> np.ndarray:
+def cursor(plate: OverlayBox, position: int) -> np.ndarray:
     """The columns of the plate with a bright line from far above to far below."""
     grey = plate.draw(position, 0)[0]
     return np.flatnonzero((grey > 150).sum(0) > 0.4 * plate.shape[0])
 
 
 def test_the_cursor_moves_from_the_left_to_the_right_end_of_the_curve() -> None:
-    plate = Plate(ALL, 512, 512)
+    plate = OverlayBox(ALL, 512, 512)
     places = [cursor(plate, position).mean() for position in (0, 25, 50, 75, 99)]
     assert places[0] < plate.shape[1] * 0.1
     assert places[-1] > plate.shape[1] * 0.9
@@ -104,7 +104,7 @@ def test_the_cursor_moves_from_the_left_to_the_right_end_of_the_curve() -> None:
 
 
 def test_a_falling_curve_falls_and_what_was_played_is_brighter() -> None:
-    plate = Plate(Overlay(numbers=False, curve=ALL.curve), 512, 512)
+    plate = OverlayBox(Overlay(numbers=False, curve=ALL.curve), 512, 512)
     grey = plate.draw(50, 0)[0].astype(int)
     early, late = grey[:, plate.shape[1] // 5], grey[:, -plate.shape[1] // 5]
     assert early.argmax() < late.argmax()
@@ -113,7 +113,7 @@ def test_a_falling_curve_falls_and_what_was_played_is_brighter() -> None:
 
 @pytest.mark.parametrize("curve", [(nan,) * 10, (1.0,), (2.0,) * 10, (nan, 1.0, nan, 2.0, 3.0)])
 def test_curves_with_gaps_or_without_change_can_be_drawn(curve) -> None:
-    plate = Plate(Overlay(curve=curve, numbers=False), 512, 512)
+    plate = OverlayBox(Overlay(curve=curve, numbers=False), 512, 512)
     grey, opacity = plate.draw(len(curve) - 1, 0)
     assert grey.shape == opacity.shape == plate.shape
     assert len(cursor(plate, 0)) >= 1
@@ -124,7 +124,7 @@ def test_one_spike_does_not_flatten_the_curve() -> None:
     spiked = wave.copy()
     spiked[1000] = 1e6
     a, b = (
-        Plate(Overlay(curve=tuple(v), numbers=False), 512, 512).draw(0, 0)[0]
+        OverlayBox(Overlay(curve=tuple(v), numbers=False), 512, 512).draw(0, 0)[0]
         for v in (wave, spiked)
     )
     assert (a == b).mean() > 0.9
@@ -140,7 +140,7 @@ def test_an_event_is_told_from_its_frame_on_for_a_while_and_changes_nothing_else
     for position in (10, 29, 50, 69):
         told, untold = (drawn(flat(128), overlay, position) for overlay in (TOLD, silent))
         changed = np.argwhere((told != untold).any(2))
-        above = 512 - Plate(silent, 512, 512).shape[0] - Plate(silent, 512, 512).place[0]
+        above = 512 - OverlayBox(silent, 512, 512).shape[0] - OverlayBox(silent, 512, 512).place[0]
         assert changed[:, 0].min() < above - 10
         assert changed[:, 0].max() >= above, "the marks on the curve"
     for position in (9, 30, 49, 70):
@@ -156,7 +156,7 @@ def test_a_newer_event_takes_the_place_of_the_one_before() -> None:
 
 def test_a_long_event_is_cut_to_fit_the_picture() -> None:
     long = replace(TOLD, curve=(), moments=((0, "Mode collapse " * 99),))
-    plate = Plate(long, 512, 512)
+    plate = OverlayBox(long, 512, 512)
     assert plate.place[0] + plate.shape[1] <= 512
     assert (drawn(flat(128), long, 0)[:, -10:] == 128).all()
     assert (drawn(flat(128), long, 0)[:, 400:] != 128).any()
@@ -167,7 +167,7 @@ def test_each_event_has_a_mark_on_the_curve() -> None:
     marked = replace(flat_line, moments=((25, "a"), (75, "b")), moment_frames=1)
     told, untold = (drawn(flat(0), overlay, 99) for overlay in (marked, flat_line))
     columns = np.flatnonzero((told != untold).any(2).any(0))
-    strip = Plate(flat_line, 512, 512).shape[1]
+    strip = OverlayBox(flat_line, 512, 512).shape[1]
     np.testing.assert_allclose(
         [columns.min() / strip, columns.max() / strip], [0.28, 0.73], atol=0.05
     )
@@ -179,7 +179,7 @@ def test_each_event_has_a_mark_on_the_curve() -> None:
 def test_a_tiny_film_shows_what_fits(tmp_path, size, name) -> None:
     path = tmp_path / name
     shots = iter([(0, 19_000, flat(200, size, size))])
-    film(shots, path, 24, Look(scale=1), ALL, format_of(path).encoder())
+    film(shots, path, 24, DisplayOptions(scale=1), ALL, format_of(path).encoder())
     (frame,) = read_frames(path)
     assert size <= frame.shape[0] <= size + 1
     assert (abs(frame.astype(int) - 200) > 20).any()
@@ -189,12 +189,21 @@ def test_an_overlay_with_nothing_to_write_leaves_the_picture_alone(tmp_path) -> 
     path = tmp_path / "film.mkv"
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     nothing = Overlay(numbers=False)
-    film(iter([(0, 0, picture)]), path, 24, Look(scale=1), nothing, format_of(path).encoder())
+    film(
+        iter([(0, 0, picture)]),
+        path,
+        24,
+        DisplayOptions(scale=1),
+        nothing,
+        format_of(path).encoder(),
+    )
     np.testing.assert_array_equal(next(read_frames(path)), picture)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm", "film.mov", "film.mkv"])
-@pytest.mark.parametrize("look", [Look(), Look(size=(640, 360), scaling="lanczos")])
+@pytest.mark.parametrize(
+    "look", [DisplayOptions(), DisplayOptions(size=(640, 360), scaling="lanczos")]
+)
 def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, look) -> None:
     path = tmp_path / name
     shots = [(i, 150 * i, flat(level, 64, 64)) for i, level in enumerate((30, 128, 220))]
@@ -202,7 +211,7 @@ def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, look) -> None
     for (position, number, picture), frame in zip(shots, read_frames(path), strict=True):
         height, width, _ = frame.shape
         beside = frame.astype(float)
-        plate = Plate(ALL, width, height)
+        plate = OverlayBox(ALL, width, height)
         (x, y), (rows, columns) = plate.place, plate.shape
         beside[y : y + rows, x : x + columns] = 17 if look.size else picture[0, 0]
         difference = abs(frame - drawn(beside.round().astype(np.uint8), ALL, position, number))

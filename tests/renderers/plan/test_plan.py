@@ -9,7 +9,7 @@ import torch
 from latent.points import LatentPoint
 from renderers.errors import RenderError
 from renderers.plan.options import RenderOptions
-from renderers.plan.render_plan import Caption, Plan, Track, cut_parts, make_plan
+from renderers.plan.render_plan import Caption, RenderPlan, Track, cut_parts, make_plan
 from tests.renderers.tiny import two_points
 
 OPTIONS = RenderOptions(part_frames=4)
@@ -17,7 +17,7 @@ OPTIONS = RenderOptions(part_frames=4)
 
 def test_a_plan_comes_back_from_json_as_it_was() -> None:
     plan = make_plan(two_points(), range(0, 50, 5), OPTIONS, weights=weights(10), borders=[10, 30])
-    again = Plan.from_json(json.loads(json.dumps(plan.to_json())))
+    again = RenderPlan.from_json(json.loads(json.dumps(plan.to_json())))
     assert again == plan
     assert again.digest == plan.digest
     torch.testing.assert_close(again.z(3, 4)[0], torch.stack([p.z for p in two_points()]))
@@ -63,7 +63,7 @@ def test_the_parts_of_a_growing_film_stay_what_they_are() -> None:
     ]
 
 
-def with_events(*events, numbers=range(100, 112), **caption) -> Plan:
+def with_events(*events, numbers=range(100, 112), **caption) -> RenderPlan:
     told = Caption(numbers=tuple(numbers), events=events, **caption)
     options = replace(OPTIONS, fps=2, overlay=("events",))
     return make_plan(two_points(), range(12), options, weights=weights(12), caption=told)
@@ -75,7 +75,7 @@ def test_an_event_is_told_with_the_first_frame_that_is_as_far() -> None:
     plan = with_events(*events, numbers=every_fifth)
     assert plan.moments == ((0, "first"), (3, "between"), (11, "last"))
     assert with_events(*events, numbers=[*every_fifth][::-1]).moments == ()
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert RenderPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
 def test_an_event_changes_the_digests_of_the_parts_that_tell_it_alone() -> None:

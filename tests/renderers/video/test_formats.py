@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from renderers.errors import RenderError
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.film import film, join_parts, require_place
 from renderers.video.formats import format_of
@@ -41,7 +41,7 @@ def write_parts(folder: Path, file: Path, codec: str) -> list[Path]:
     for first, end in SPANS:
         shots = ((first + i, 0, frame) for i, frame in enumerate(pictures(first, end)))
         parts.append(folder / f"{first}{form.part_suffix}")
-        film(shots, parts[-1], FPS, Look(scale=2), None, encoder)
+        film(shots, parts[-1], FPS, DisplayOptions(scale=2), None, encoder)
     return parts
 
 
@@ -83,7 +83,7 @@ def test_lossless_formats_keep_every_level(tmp_path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (2, 33, 35, 3), np.uint8)
     part = tmp_path / "part.mkv"
     form = format_of("film.mkv")
-    film(enumerate_shots(noise), part, FPS, Look(scale=1), None, form.encoder())
+    film(enumerate_shots(noise), part, FPS, DisplayOptions(scale=1), None, form.encoder())
     join_parts([part], tmp_path / "city" / "%02d.png", 2, FPS)
     for path in (part, tmp_path / "city" / "%02d.png"):
         np.testing.assert_array_equal(np.stack(list(read_frames(path))), noise)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from renderers.errors import RenderError
-from renderers.pictures.display_options import Look
-from renderers.video.encoders import Encoder, choose_encoder
+from renderers.pictures.display_options import DisplayOptions
+from renderers.video.encoders import VideoEncoder, choose_encoder
 from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.film import film, join_parts
 from renderers.video.video_writer import VideoWriter, count_frames, read_frames
@@ -19,9 +19,11 @@ from renderers.video.video_writer import VideoWriter, count_frames, read_frames
 PLAIN = "format=yuv420p"
 
 
-def write_film(path: Path, frames, look: Look | None = None, encoder=None, fps: int = 24) -> Path:
+def write_film(
+    path: Path, frames, look: DisplayOptions | None = None, encoder=None, fps: int = 24
+) -> Path:
     shots = ((i, i, frame) for i, frame in enumerate(frames))
-    film(shots, path, fps, look or Look(scale=1), None, encoder or Encoder())
+    film(shots, path, fps, look or DisplayOptions(scale=1), None, encoder or VideoEncoder())
     return path
 
 
@@ -49,7 +51,7 @@ def test_an_odd_size_gets_one_more_row_and_column_like_the_last(tmp_path) -> Non
 
 def test_enlarged_pixels_keep_their_edges_and_colours(tmp_path) -> None:
     mosaic = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    path = write_film(tmp_path / "m.mp4", [mosaic], Look(scale=8), Encoder(crf=4))
+    path = write_film(tmp_path / "m.mp4", [mosaic], DisplayOptions(scale=8), VideoEncoder(crf=4))
     (decoded,) = read_frames(path)
     assert abs(decoded[4::8, 4::8].astype(int) - mosaic).max() <= 8
 
@@ -87,7 +89,7 @@ def test_joining_refuses_to_finish_with_another_number_of_frames(tmp_path) -> No
 
 def test_an_exception_leaves_nothing_behind(tmp_path) -> None:
     def fail() -> None:
-        with VideoWriter(tmp_path / "film.mp4", 32, 32, 24, PLAIN, Encoder()) as video:
+        with VideoWriter(tmp_path / "film.mp4", 32, 32, 24, PLAIN, VideoEncoder()) as video:
             video.add(np.zeros((32, 32, 3), np.uint8))
             raise KeyError("mine")
 
@@ -98,7 +100,7 @@ def test_an_exception_leaves_nothing_behind(tmp_path) -> None:
 
 def test_a_video_that_was_there_stays_until_the_new_one_is_complete(tmp_path) -> None:
     path = write_film(tmp_path / "film.mp4", greys(3))
-    with VideoWriter(path, 32, 32, 24, PLAIN, Encoder()) as video:
+    with VideoWriter(path, 32, 32, 24, PLAIN, VideoEncoder()) as video:
         video.add(np.zeros((32, 32, 3), np.uint8))
         assert count_frames(path) == 3
     assert count_frames(path) == 1
@@ -107,7 +109,7 @@ def test_a_video_that_was_there_stays_until_the_new_one_is_complete(tmp_path) ->
 @pytest.mark.parametrize(("name", "encoder"), [("film.mp4", "libx264"), ("film.webm", "libsvtav1")])
 def test_an_encoder_that_refuses_is_told_with_its_own_words(tmp_path, name, encoder) -> None:
     with pytest.raises(RenderError, match=r"film\.\w+ stopped .*hasty"):
-        write_film(tmp_path / name, greys(250), encoder=Encoder(encoder, "hasty"))
+        write_film(tmp_path / name, greys(250), encoder=VideoEncoder(encoder, "hasty"))
     assert not any(tmp_path.iterdir())
 
 
@@ -115,7 +117,7 @@ def test_an_encoder_that_is_killed_is_told_and_leaves_nothing(tmp_path) -> None:
     frame = np.zeros((256, 256, 3), np.uint8)
 
     def lose_the_encoder() -> None:
-        with VideoWriter(tmp_path / "film.mp4", 256, 256, 24, PLAIN, Encoder()) as video:
+        with VideoWriter(tmp_path / "film.mp4", 256, 256, 24, PLAIN, VideoEncoder()) as video:
             video.add(frame)
             os.kill(video.process_id, signal.SIGKILL)
             for _ in range(100):
@@ -135,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path) -> None:
 def test_a_frame_of_another_size_is_our_mistake(tmp_path) -> None:
     with (
         pytest.raises(ValueError, match=r"expected uint8 \(32, 32, 3\)"),
-        VideoWriter(tmp_path / "film.mp4", 32, 32, 24, PLAIN, Encoder()) as video,
+        VideoWriter(tmp_path / "film.mp4", 32, 32, 24, PLAIN, VideoEncoder()) as video,
     ):
         video.add(np.zeros((32, 33, 3), np.uint8))
 
@@ -151,7 +153,7 @@ def test_a_damaged_video_cannot_be_counted(tmp_path) -> None:
 
 
 def test_a_hardware_encoder_is_refused_where_it_cannot_encode_a_frame() -> None:
-    Encoder().prove()
+    VideoEncoder().prove()
     if not os.path.exists("/dev/dri"):  # noqa: PTH110
         with pytest.raises(RenderError, match="'h264_qsv' does not work on this machine"):
             choose_encoder("h264_qsv")
@@ -160,20 +162,20 @@ def test_a_hardware_encoder_is_refused_where_it_cannot_encode_a_frame() -> None:
 def test_the_chosen_encoder_works_and_makes_the_codec() -> None:
     assert choose_encoder(None, "av1") == "libsvtav1"
     assert choose_encoder("auto", "vp9") == "libvpx-vp9"
-    chosen = Encoder(choose_encoder("auto"))
+    chosen = VideoEncoder(choose_encoder("auto"))
     assert chosen.kind.codec == "h264"
     chosen.prove()
 
 
 def test_unknown_encoders_presets_and_qualities_are_refused() -> None:
     with pytest.raises(RenderError, match=r"no encoder 'h264'\. Known: libx264"):
-        Encoder("h264")
+        VideoEncoder("h264")
     with pytest.raises(RenderError, match="99 is out of range: use 0 \\(best\\) to 51"):
-        Encoder(crf=99)
+        VideoEncoder(crf=99)
     with pytest.raises(RenderError, match="ffv1 has no quality"):
-        Encoder("ffv1", crf=18)
+        VideoEncoder("ffv1", crf=18)
     with pytest.raises(RenderError, match="prores_ks has no presets: leave 'fast' out"):
-        Encoder("prores_ks", "fast")
+        VideoEncoder("prores_ks", "fast")
     with pytest.raises(RenderError, match=r"libx264 does not make vp9\. Use libvpx-vp9"):
         choose_encoder("libx264", "vp9")
 
@@ -182,7 +184,7 @@ def test_unknown_encoders_presets_and_qualities_are_refused() -> None:
 def test_the_same_number_of_threads_gives_the_same_frames(tmp_path, name) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 128, 128, 3), np.uint8)
     suffix = ".mp4" if name == "libx264" else ".webm"
-    encoder = Encoder(name, threads=3)
+    encoder = VideoEncoder(name, threads=3)
     one, other = (write_film(tmp_path / f"{i}{suffix}", noise, encoder=encoder) for i in range(2))
     for frame, same in zip(read_frames(one), read_frames(other), strict=True):
         np.testing.assert_array_equal(frame, same)

@@ -10,7 +10,7 @@ import typer
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
 from renderers.frames.frame_renderer import render_frames
-from renderers.pictures.display_options import Look
+from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID
 from renderers.progress import say_nothing
@@ -71,7 +71,7 @@ def frames(path):
 
 
 def timelapse(workspace, overlay=(), scale=None):
-    options = RenderOptions(grid=True, overlay=overlay, look=Look(scale=scale))
+    options = RenderOptions(grid=True, overlay=overlay, look=DisplayOptions(scale=scale))
     rendering = Rendering(options=options, devices=["cpu"])
     return film_timelapse(workspace, "city", Timelapse(), rendering, say_nothing)
 

@@ -10,7 +10,7 @@ from renderers.video.video_writer import count_frames
 from studio.runs.pins import list_pins
 from studio.screens.render.film_list import list_films
 from studio.specimens.atlases import list_atlases
-from studio.specimens.origins import read_origin
+from studio.specimens.origins import read_passport
 from studio.specimens.specimens import list_specimens
 from studio.upkeep.reindexing import restore_points
 from tests.studio.conftest import BATCHES
@@ -179,7 +179,7 @@ def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_pat
         page.locator("#exports a").click()
     picture = tmp_path / "found.jpg"
     download.value.save_as(picture)
-    origin = read_origin(picture)
+    origin = read_passport(picture)
     page.locator("#way-back input[type=file]").set_input_files(picture)
     where = f"City {origin.label} of run city, seen at batch {origin.batch}"
     page.locator("#origin", has_text=where).wait_for()

@@ -7,7 +7,7 @@ import pytest
 
 from app import name_command
 from studio.screens import server
-from studio.screens.parts.run_cache import Records
+from studio.screens.parts.run_cache import RunCache
 from studio.screens.server import (
     build_app,
     choose_port,
@@ -106,7 +106,7 @@ def test_a_damaged_run_is_shown_as_such_and_hides_no_other(workspace):
     description.parent.mkdir(parents=True)
     description.write_text("{")
     assert first_choice(workspace) == "city"
-    table = show_runs(Records(workspace), "city")
+    table = show_runs(RunCache(workspace), "city")
     assert 'class="badge damaged"' in table
     assert "generator.json" in table
     assert 'data-label="city"' in table
@@ -118,7 +118,7 @@ def test_a_run_that_could_not_be_made_is_listed_with_the_reason(empty_workspace)
     while find_job(empty_workspace, job.id).status == "queued":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    table = show_runs(Records(empty_workspace), None)
+    table = show_runs(RunCache(empty_workspace), None)
     assert 'class="badge failed"' in table
     assert "no-such" in table
     assert still_awaited(empty_workspace, "new") is None

@@ -9,7 +9,7 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex
 from renderers.frames.frame_renderer import render_frames
-from studio.screens.parts.picture_cache import Pictures
+from studio.screens.parts.picture_cache import PictureCache
 from studio.specimens.points import FIXED, points_of
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES, TINY
@@ -26,7 +26,7 @@ def points(workspace):
 
 def test_a_small_picture_is_the_rendered_one_to_the_pixel(workspace, points):
     run = CheckpointIndex(workspace.runs)["city"]
-    pictures = Pictures(workspace)
+    pictures = PictureCache(workspace)
     for batch in (3, 1, BATCHES):
         frames = render_frames(run.generator(batch), torch.stack([p.z for p in points]))
         for source, frame in zip(pictures.show("city", batch, points), frames, strict=True):
@@ -34,12 +34,12 @@ def test_a_small_picture_is_the_rendered_one_to_the_pixel(workspace, points):
 
 
 def test_a_picture_is_no_larger_than_asked_for(workspace, points):
-    (source,) = Pictures(workspace).show("city", 3, points[:1], limit_px=20)
+    (source,) = PictureCache(workspace).show("city", 3, points[:1], limit_px=20)
     assert decode(source).shape == (20, 20, 3)
 
 
 def test_another_run_of_the_same_name_is_seen_as_it_is(workspace, points, studio):
-    pictures = Pictures(workspace)
+    pictures = PictureCache(workspace)
     pictures.show("city", BATCHES, points)
     shutil.rmtree(workspace.run("city"))
     studio("train", "streets", "--run", "city", "--batches", "2", *TINY)

@@ -13,7 +13,7 @@ from studio.runs.events import list_events, record_event
 from studio.training.loop import engine
 from studio.training.loop.batches import Batches
 from studio.training.loop.control import Control
-from studio.training.loop.engine import Surroundings, Training
+from studio.training.loop.engine import Training, TrainingContext
 from studio.training.loop.state import list_states
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
@@ -83,7 +83,7 @@ def start(workspace, config, pixels):
             observe(batch, numbers, frames)
 
         with index[name] as checkpoints:
-            around = Surroundings(
+            around = TrainingContext(
                 checkpoints,
                 sitting.film,
                 Control(workspace, name, config),

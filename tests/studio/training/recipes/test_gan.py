@@ -138,9 +138,9 @@ def test_the_discriminator_learns_nothing_from_the_generators_turn(build):
     recipe = build()
     material = recipe.gather(reals(), Stopwatch())
     material.for_g = True
-    recipe.teach_d(material)
+    recipe.update_d(material)
     d, judged = weights(recipe, "D"), [p.grad.clone() for p in recipe.D.parameters()]
-    recipe.teach_g(material)
+    recipe.update_g(material)
     assert all(map(torch.equal, d, recipe.D.parameters()))
     assert all(torch.equal(p.grad, j) for p, j in zip(recipe.D.parameters(), judged, strict=True))
 
