@@ -167,7 +167,7 @@ def test_a_wrong_token_is_told(tmp_path, cluster) -> None:
     result = subprocess.run(
         [*command, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert "latent.errors.RenderError: Cannot join the Ray cluster" in result.stderr
+    assert "renderers.errors.RenderError: Cannot join the Ray cluster" in result.stderr
 
 
 def test_without_ray_the_extra_is_named(tmp_path, plan, monkeypatch) -> None:

@@ -48,8 +48,8 @@ def test_a_newer_database_is_refused(tmp_path):
 
 WRITER = """
 import sys
-from studio.events import record_event
-from studio.workspace import Workspace
+from studio.runs.events import record_event
+from studio.workspace.paths import Workspace
 for number in range(25):
     record_event(Workspace.open(sys.argv[1]), "city", number, "x", sys.argv[2])
 """

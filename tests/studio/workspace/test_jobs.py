@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import (
     cancel_job,
     find_job,
@@ -59,9 +59,9 @@ def test_a_job_reports_how_far_it_is(workspace):
 
 SLEEPER = """
 import sys, time
-from studio.jobs import working_as_job
-from studio.stopping import exit_on_sigterm
-from studio.workspace import Workspace
+from studio.workspace.jobs import working_as_job
+from studio.workspace.stopping import exit_on_sigterm
+from studio.workspace.paths import Workspace
 exit_on_sigterm()
 with working_as_job(Workspace.open(sys.argv[1]), ["atlas", "city"], "city"):
     print("working", flush=True)
@@ -109,7 +109,7 @@ def test_a_job_is_run_again_by_the_same_command(workspace):
 
 def test_training_is_run_again_as_a_resume(workspace):
     with pytest.raises(EXPECTED_ERRORS), working_as_job(workspace, ["train", "streets"], "city"):
-        raise EXPECTED_ERRORS("the disk is full")
+        raise StudioError("the disk is full")
     (job, *_) = list_jobs(workspace)
     assert job.note == "the disk is full"
     again = retry_job(workspace, job)

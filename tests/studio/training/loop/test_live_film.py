@@ -23,7 +23,7 @@ FILM_ON = """
 import sys, time
 from pathlib import Path
 from tests.studio.training.loop.test_live_film import LABELS, pictures
-from studio.training.live_film import LiveFilm
+from studio.training.loop.live_film import LiveFilm
 film = LiveFilm(Path(sys.argv[1]), LABELS)
 for batch in range(1, 10_000):
     film.add(batch, pictures(batch))

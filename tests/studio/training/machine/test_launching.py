@@ -11,7 +11,7 @@ from studio.training.machine.launching import launch
 
 LAUNCH = """
 import sys
-from studio.training.launching import launch
+from studio.training.machine.launching import launch
 sys.exit(launch([sys.executable, *sys.argv[1:]], 2))
 """
 SLEEPERS = """
@@ -21,7 +21,7 @@ time.sleep(60)
 """
 UNTIL_ASKED = """
 import os, pathlib, sys, time
-from studio.stopping import stop_requests
+from studio.workspace.stopping import stop_requests
 with stop_requests() as asked:
     file = pathlib.Path(sys.argv[1], os.environ["RANK"])
     file.touch()

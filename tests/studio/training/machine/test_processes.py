@@ -16,8 +16,8 @@ LEFT_ALONE = """
 import os, sys
 import torch
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.stopping import stop_requests
-from studio.training.processes import Processes
+from studio.workspace.stopping import stop_requests
+from studio.training.machine.processes import Processes
 with stop_requests():  # the launcher asks the one that is left to end
     processes = Processes.join()
     if not processes.is_main:
