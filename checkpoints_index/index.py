@@ -32,13 +32,13 @@ class CheckpointIndex:
         name: str,
         spec: GeneratorSpec,
         storage: str = "visual",
-        promise: ErrorBound | None = None,
+        error_bound: ErrorBound | None = None,
     ) -> CheckpointRun:
         """A new, empty run.
 
         Args:
             storage: "exact" gives back every bit; "visual" keeps what can be seen, far smaller.
-            promise: how far pictures may differ under "visual"; the usual one by default.
+            error_bound: how far pictures may differ under "visual"; the usual one by default.
 
         Raises:
             CheckpointError: there is such a run already, or the name or storage cannot be.
@@ -49,7 +49,7 @@ class CheckpointIndex:
         if (folder / DESCRIPTION).exists():
             raise CheckpointError(f"Run '{name}' exists already. Choose another name, or open it.")
         folder.mkdir(parents=True, exist_ok=True)
-        kept = None if storage == "exact" else promise or ErrorBound()
+        kept = None if storage == "exact" else error_bound or ErrorBound()
         write_description(folder, spec, storage, kept)
         return CheckpointRun(open_catalogue(self.folder, name))
 

@@ -58,9 +58,9 @@ class CheckpointRun:
         return self._catalogue.storage
 
     @property
-    def promise(self) -> ErrorBound | None:
+    def error_bound(self) -> ErrorBound | None:
         """How far pictures may differ from those of the exact weights; None where no bit does."""
-        return self._catalogue.promise
+        return self._catalogue.error_bound
 
     @property
     def batches(self) -> list[int]:
@@ -100,7 +100,7 @@ class CheckpointRun:
         self._settle()
         catalogue = self._catalogue
         ways = (record for path in catalogue.descriptions for record in catalogue.records_in(path))
-        return sorted({way.batch for way in ways if way.kind != segments.DIFFERENCE})
+        return sorted({way.batch for way in ways if way.kind != segments.DELTA})
 
     def digest(self, batches: Iterable[int]) -> str:
         """Stands for the weights at these batches: it changes when one of them does."""
@@ -304,7 +304,7 @@ class CheckpointRun:
             "architecture": self.spec.architecture,
             "options": json.dumps(self.spec.options),
             "storage": self.storage,
-            "promise": json.dumps(asdict(self.promise) if self.promise else None),
+            "promise": json.dumps(asdict(self.error_bound) if self.error_bound else None),
         }
         export_weights(lambda: self.weights(batch), facts, path, overwrite)
 
@@ -340,7 +340,7 @@ class CheckpointRun:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
             threads = min(ENCODING_THREADS, os.cpu_count() or 1)
-            encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.promise, threads)
+            encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.error_bound, threads)
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()
             batches = self._catalogue.batches

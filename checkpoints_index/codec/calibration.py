@@ -36,21 +36,25 @@ class PictureDifference:
     largest: int  # once rounded to levels, as pictures are
     peak: float  # before they are
 
-    def keeps(self, promise: ErrorBound, share: float = 1.0) -> bool:
-        """Whether a promise is kept with room to spare: with a share of the peak it allows."""
-        within = self.peak <= share * promise.largest
-        return self.rms <= promise.rms and self.largest <= promise.largest and within
+    def keeps(self, error_bound: ErrorBound, share: float = 1.0) -> bool:
+        """Whether an error bound is kept with room to spare: with a share of the peak it allows."""
+        within = self.peak <= share * error_bound.largest
+        return self.rms <= error_bound.rms and self.largest <= error_bound.largest and within
 
 
 class Calibration:
     """Chooses steps for one generator, and checks them by rendering."""
 
-    def __init__(self, spec: GeneratorSpec, promise: ErrorBound, team: ThreadPool = SERIAL) -> None:
-        self.promise, self._team = promise, team
+    def __init__(
+        self, spec: GeneratorSpec, error_bound: ErrorBound, team: ThreadPool = SERIAL
+    ) -> None:
+        self.error_bound, self._team = error_bound, team
         with torch.random.fork_rng(devices=[]):  # training draws the same numbers without us
             self._G = spec.build()
         generator = torch.Generator().manual_seed(CALIBRATION_SEED)
-        count = promise.pictures if spec.image_size <= 256 else max(1, promise.pictures // 4)
+        count = (
+            error_bound.pictures if spec.image_size <= 256 else max(1, error_bound.pictures // 4)
+        )
         self._z = torch.randn(count, spec.z_dim, generator=generator)
 
     def move(self, device: str | torch.device) -> None:
@@ -63,7 +67,7 @@ class Calibration:
         changes: Mapping[str, float] | None = None,
         share: float = 1.0,
     ) -> dict[str, float]:
-        """A step for each tensor that may be rounded, such that the promise holds.
+        """A step for each tensor that may be rounded, such that the error bound holds.
 
         Args:
             weights: the state dict at which the steps are chosen.
@@ -84,12 +88,12 @@ class Calibration:
             for name, sensitivity in self._measure_sensitivities(weights).items()
         ]
         exact = self._render(weights)
-        wanted_rms = share * self.promise.rms
+        wanted_rms = share * self.error_bound.rms
         allowed, best = wanted_rms**2, dict[str, float]()
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
             difference = _compare(exact, self._render(round_weights(weights, steps)))
-            kept = difference.rms <= wanted_rms and difference.keeps(self.promise, PEAK_SHARE)
+            kept = difference.rms <= wanted_rms and difference.keeps(self.error_bound, PEAK_SHARE)
             if kept:
                 best = steps
             capped = all(_next_step(steps[t.name]) > t.largest_step for t in tensors)

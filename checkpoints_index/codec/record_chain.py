@@ -10,7 +10,7 @@ from checkpoints_index.storage import segments
 from checkpoints_index.storage.segments import PendingRecord
 
 KEY_INTERVAL = 32  # exact: records from one key to the next
-HOP_INTERVAL = 48  # visual: records from one hop to the next
+SKIP_INTERVAL = 48  # visual: records from one hop to the next
 
 
 class Chain:
@@ -41,14 +41,14 @@ class Chain:
             drafts = [PendingRecord(segments.KEY, batch, batch, self._pack(lanes, None), check)]
         else:
             base, before = self.newest
-            drafts = [
-                PendingRecord(segments.DIFFERENCE, batch, base, self._pack(lanes, before), check)
-            ]
-        if self.layout.reversible and self.length % HOP_INTERVAL == 0:
+            drafts = [PendingRecord(segments.DELTA, batch, base, self._pack(lanes, before), check)]
+        if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
             if self._hop is not None:
                 base, before = self._hop
                 drafts.append(
-                    PendingRecord(segments.HOP, batch, base, self._pack(lanes, before), check)
+                    PendingRecord(
+                        segments.SKIP_DELTA, batch, base, self._pack(lanes, before), check
+                    )
                 )
             self._hop = batch, integers.copy_lanes(lanes)
         self.spare = self.newest[1] if self.newest else self.layout.empty_lanes()

@@ -31,7 +31,7 @@ class Catalogue:
             CheckpointError: the folder holds no run, or its description is damaged.
         """
         self.run, self.folder = run, folder
-        self.spec, self.storage, self.promise = read_description(run, folder)
+        self.spec, self.storage, self.error_bound = read_description(run, folder)
         self.records: dict[int, Record] = {}
         self.descriptions: dict[Path, dict[str, Any] | None] = {}
         self._segments: dict[Path, Segment] = {}
@@ -97,7 +97,7 @@ class Catalogue:
         self._records_in.setdefault(segment.path, []).extend(segment.records)
         before = len(self.records)
         for record in segment.records:
-            if record.kind == segments.HOP:
+            if record.kind == segments.SKIP_DELTA:
                 self.records.setdefault(record.batch, record)
             else:
                 self.records[record.batch] = record
@@ -106,7 +106,7 @@ class Catalogue:
 
 
 def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorBound | None]:
-    """The generator, the storage and the promise that a run was created with."""
+    """The generator, the storage and the error bound that a run was created with."""
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
         generator = description["generator"]
@@ -117,8 +117,8 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
                 f"this version reads format {segments.FORMAT}. Read them with the version that "
                 "wrote them, or train the run again."
             )
-        promise = description["promise"]
-        return spec, description["storage"], ErrorBound(**promise) if promise else None
+        error_bound = description["promise"]
+        return spec, description["storage"], ErrorBound(**error_bound) if error_bound else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"Run '{run}' cannot be opened: {DESCRIPTION} in its folder of checkpoints is "
@@ -127,14 +127,14 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
 
 
 def write_description(
-    folder: Path, spec: GeneratorSpec, storage: str, promise: ErrorBound | None
+    folder: Path, spec: GeneratorSpec, storage: str, error_bound: ErrorBound | None
 ) -> None:
     """Make a folder of checkpoints a run."""
     description = {
         "format": segments.FORMAT,
         "generator": asdict(spec),
         "storage": storage,
-        "promise": asdict(promise) if promise else None,
+        "promise": asdict(error_bound) if error_bound else None,
     }
     create_whole(folder / DESCRIPTION, json.dumps(description, indent=1).encode())
 

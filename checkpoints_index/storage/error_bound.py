@@ -16,5 +16,5 @@ class ErrorBound:
 
     @classmethod
     def of_quality(cls, rms: float) -> ErrorBound:
-        """The promise of an allowed rms difference; single values may differ by ten times that."""
+        """The bound of an allowed rms difference; single values may differ by ten times that."""
         return cls(rms=rms, largest=max(1, math.ceil(10 * rms)))

@@ -8,11 +8,12 @@ is a fixed head and a payload:
 `kind` says what the payload holds:
 
 - `KEY`:        the integers of a checkpoint, whole;
-- `DIFFERENCE`: what leads there from those of batch `base`, the checkpoint before;
-- `HOP`:        the same from a base further back: a second way to a checkpoint that has a record;
-- `TABLE`:      the header once more, and the heads of all records with their offsets; the last
-                record of a finished segment, which can so be listed with one read, and outlives
-                a damaged header. A trailer says where it begins.
+- `DELTA`:      their difference to those of batch `base`, the checkpoint before;
+- `SKIP_DELTA`: their difference to those of a base further back. The checkpoint has another record
+                as well; this one is a second, shorter path to it;
+- `TABLE`:      the header once more, and the heads of all records with their offsets. It is the
+                last record of a finished segment, so that the segment is listed with one read and
+                outlives a damaged header. A trailer behind it says where it begins.
 
 Everything is little-endian. A torn tail is where no whole record follows any more.
 """
@@ -34,7 +35,7 @@ SUFFIX = ".segment"
 SEGMENT_MAGIC = b"CITYSEG2"
 RECORD_MAGIC = b"CKPT"
 TABLE_MAGIC = b"CITYTAB2"
-KEY, DIFFERENCE, HOP, TABLE = range(4)
+KEY, DELTA, SKIP_DELTA, TABLE = range(4)
 
 _SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON, xxh3(JSON)
 _RECORD_HEAD = struct.Struct("<4sB3xQQQQQ")

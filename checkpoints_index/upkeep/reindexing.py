@@ -124,8 +124,8 @@ def _restore_description(run: str, folder: Path) -> bool:
         if header is None:
             raise
         spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
-        promise = ErrorBound(**header["promise"]) if header["promise"] else None
-        write_description(folder, spec, header["storage"], promise)
+        error_bound = ErrorBound(**header["promise"]) if header["promise"] else None
+        write_description(folder, spec, header["storage"], error_bound)
         return True
     return False
 

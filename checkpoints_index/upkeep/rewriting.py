@@ -168,7 +168,7 @@ def _write(
             record = draft.at(path, file.tell())
             file.write(segments.pack_head(record) + draft.payload)
             records.append(record)
-            if draft.kind != segments.HOP:
+            if draft.kind != segments.SKIP_DELTA:
                 on_written()
         file.write(segments.pack_table(header, records, path, file.tell()))
         file.flush()
@@ -197,7 +197,7 @@ def refuse_unless_readable(path: Path, expected: dict[int, int]) -> None:
 def _decodes(description: dict[str, Any], records: list[Record]) -> bool:
     """Whether each way, from difference to difference and from hop to hop, leads where it says."""
     layout = TensorLayout.from_json(description)
-    kinds = (segments.DIFFERENCE, segments.HOP) if layout.reversible else (segments.DIFFERENCE,)
+    kinds = (segments.DELTA, segments.SKIP_DELTA) if layout.reversible else (segments.DELTA,)
     ways = {kind: layout.empty_lanes() for kind in kinds}
     for record in records:
         payload = segments.read_payload(record)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from checkpoints_index.codec.record_chain import HOP_INTERVAL, KEY_INTERVAL
+from checkpoints_index.codec.record_chain import KEY_INTERVAL, SKIP_INTERVAL
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
@@ -163,7 +163,7 @@ def _accumulate_variances(batches: list[int], records: list[Record], weights: in
     variances = {
         record.batch: 4 ** min(64, 8 * record.payload_bytes / weights) - 1
         for record in records
-        if record.kind == segments.DIFFERENCE
+        if record.kind == segments.DELTA
     }
     usual = sum(variances.values()) / max(1, len(variances))  # at keys, which do not say
     return list(accumulate(variances.get(batch, usual) for batch in batches))
@@ -172,7 +172,7 @@ def _accumulate_variances(batches: list[int], records: list[Record], weights: in
 def _lay_out(batches: list[int], reversible: bool) -> tuple[int, list[tuple[int, int]]]:
     """Number of keys, and the differences and hops, that a segment of these checkpoints has."""
     if reversible:
-        return 1, [*pairwise(batches), *pairwise(batches[::HOP_INTERVAL])]
+        return 1, [*pairwise(batches), *pairwise(batches[::SKIP_INTERVAL])]
     steps = enumerate(pairwise(batches), 1)
     return -(-len(batches) // KEY_INTERVAL), [step for n, step in steps if n % KEY_INTERVAL]
 

@@ -82,7 +82,7 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
         readable = catalogue.descriptions.get(path) is not None
         yield Finding(first, path, "the header of its segment has changed", readable)
     for record in known:
-        if record.kind == segments.HOP and segments.read_payload(record) is None:
+        if record.kind == segments.SKIP_DELTA and segments.read_payload(record) is None:
             yield Finding(record.batch, path, "the bytes of its hop have changed")
     for offset in segment.lost:
         batch = max((r.batch for r in known if r.offset <= offset), default=first)

@@ -20,7 +20,7 @@ from checkpoints_index.codec.calibration import (
     round_weights,
 )
 from checkpoints_index.codec.integers import TensorLayout
-from checkpoints_index.codec.record_chain import HOP_INTERVAL, Chain
+from checkpoints_index.codec.record_chain import SKIP_INTERVAL, Chain
 from checkpoints_index.codec.thread_pool import ThreadPool
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
@@ -31,7 +31,7 @@ from checkpoints_index.storage.segments import PendingRecord
 SEGMENT_RECORDS = 320
 SEGMENT_BYTES = 1 << 29  # a segment ends sooner where it is this large and a key is due anyway
 SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.92  # of the allowed rms, spent when a segment begins
-CHECK_INTERVAL = 16  # the most records from one rendered check of the promise to the next
+CHECK_INTERVAL = 16  # the most records from one rendered check of the error bound to the next
 BASELINE = 16  # records over which its growth is measured, no fewer than lie between checks
 SWING = 0.007  # growth for each record that is reckoned with, however steady the error was
 WASTEFUL_SHARE = 0.5  # of the largest share; with less spent, larger steps are worth a new segment
@@ -53,16 +53,16 @@ class CheckpointEncoder:
     """Holds the chain of the open segment, and decides when the next one begins."""
 
     def __init__(
-        self, run: str, spec: GeneratorSpec, promise: ErrorBound | None, threads: int = 1
+        self, run: str, spec: GeneratorSpec, error_bound: ErrorBound | None, threads: int = 1
     ) -> None:
         """
         Args:
-            promise: how far pictures may differ (storage "visual"); None keeps every bit.
+            error_bound: how far pictures may differ (storage "visual"); None keeps every bit.
             threads: that encode one checkpoint; the calling one is among them.
         """
-        self._run, self._spec, self._promise = run, spec, promise
+        self._run, self._spec, self._error_bound = run, spec, error_bound
         self._team = ThreadPool(threads, "encode")
-        self._calibration = Calibration(spec, promise, self._team) if promise else None
+        self._calibration = Calibration(spec, error_bound, self._team) if error_bound else None
         self._chain: Chain | None = None  # of the open segment; None begins another
         self._share = LARGEST_SHARE
         self._next_check = 1  # counted in records of the open segment
@@ -81,7 +81,7 @@ class CheckpointEncoder:
     @property
     def wants_to_see_next(self) -> bool:
         """Whether it would choose better steps if it knew how far the weights move."""
-        return self._promise is not None and self._chain is None
+        return self._error_bound is not None and self._chain is None
 
     def encode(
         self,
@@ -100,7 +100,7 @@ class CheckpointEncoder:
         Raises:
             CheckpointError: a weight is not finite (storage "visual").
         """
-        if self._promise is not None:
+        if self._error_bound is not None:
             exact = {name: t for name, t in weights.items() if not may_be_rounded(t)}
             self._refuse_if_not_finite(batch, exact)
         chain, header = self._chain, None
@@ -119,23 +119,23 @@ class CheckpointEncoder:
         except OverflowError as overflow:
             log.info("%s: a new segment at batch %d, since %s", self._run, batch, overflow)
             return False
-        checked = self._promise is None or chain.length < self._next_check
-        return checked or self._keeps_promise(chain, weights)
+        checked = self._error_bound is None or chain.length < self._next_check
+        return checked or self._is_within_bound(chain, weights)
 
-    def _keeps_promise(self, chain: Chain, weights: Mapping[str, Tensor]) -> bool:
+    def _is_within_bound(self, chain: Chain, weights: Mapping[str, Tensor]) -> bool:
         assert self._calibration is not None
         kept = chain.layout.to_weights(chain.spare)
-        promise = self._calibration.promise
+        error_bound = self._calibration.error_bound
         difference = self._calibration.compare(weights, kept, CHECK_PICTURES)
         difference = replace(difference, rms=difference.rms * self._few_to_all)
-        if not difference.keeps(promise, PEAK_SHARE):
+        if not difference.keeps(error_bound, PEAK_SHARE):
             difference = self._calibration.compare(weights, kept)
-        self._plan_next_check(chain.length, difference.rms / promise.rms)
-        spent = max(difference.rms / promise.rms, difference.peak / promise.largest)
+        self._plan_next_check(chain.length, difference.rms / error_bound.rms)
+        spent = max(difference.rms / error_bound.rms, difference.peak / error_bound.largest)
         self._is_wasteful = spent < WASTEFUL_SHARE * LARGEST_SHARE
-        if self._is_wasteful and chain.length >= HOP_INTERVAL:
+        if self._is_wasteful and chain.length >= SKIP_INTERVAL:
             return False  # larger steps soon make up for another key
-        return difference.keeps(promise, CHECKED_PEAK_SHARE)
+        return difference.keeps(error_bound, CHECKED_PEAK_SHARE)
 
     def _plan_next_check(self, length: int, spent: float) -> None:
         """Look again before the error, growing as it did, has used up what is allowed.
@@ -159,7 +159,7 @@ class CheckpointEncoder:
         next_weights: Mapping[str, Tensor] | None,
     ) -> tuple[Chain, bytes]:
         """Choose steps anew; the spare integers of a new chain become those of these weights."""
-        if self._promise is not None:
+        if self._error_bound is not None:
             self._refuse_if_not_finite(batch, weights)
         changes = self._measure_changes(weights)
         if changes is None and next_weights is not None:
@@ -172,7 +172,7 @@ class CheckpointEncoder:
             rounded = round_weights(weights, steps)
             few = self._calibration.compare(weights, rounded, CHECK_PICTURES)
             self._few_to_all = self._calibration.compare(weights, rounded).rms / max(few.rms, 1e-9)
-        layout = TensorLayout.of(weights, steps, reversible=self._promise is not None)
+        layout = TensorLayout.of(weights, steps, reversible=self._error_bound is not None)
         chain = Chain(layout, self._team)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._share)]
@@ -185,8 +185,8 @@ class CheckpointEncoder:
             "id": secrets.token_hex(8),
             "run": self._run,
             "generator": asdict(self._spec),
-            "storage": "visual" if self._promise else "exact",
-            "promise": asdict(self._promise) if self._promise else None,
+            "storage": "visual" if self._error_bound else "exact",
+            "promise": asdict(self._error_bound) if self._error_bound else None,
             **layout.to_json(),
         }
 

@@ -89,7 +89,7 @@ def verify(
             for seen, found in enumerate(opened.verify(deep, share), 1):
                 damaged += [found] if found.reason is not None else []
                 on_progress(min(seen, total), total)
-    checked, promise = min(seen, total), describe_promise(opened.promise)
+    checked, promise = min(seen, total), describe_promise(opened.error_bound)
     if as_json:
         print_json(
             {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.storage.segments import HOP, RECORD_HEAD_BYTES
+from checkpoints_index.storage.segments import RECORD_HEAD_BYTES, SKIP_DELTA
 from studio.workspace.quantities import format_bytes
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def recent_bytes(catalogue: Catalogue) -> float | None:
     for path in sorted(catalogue.descriptions, reverse=True):
         records = catalogue.records_in(path)
         size_bytes += sum(RECORD_HEAD_BYTES + record.payload_bytes for record in records)
-        count += sum(record.kind != HOP for record in records)
+        count += sum(record.kind != SKIP_DELTA for record in records)
         if count >= RECENT_CHECKPOINTS:
             break
     return size_bytes / count if count else None

@@ -80,7 +80,7 @@ def report_storage(
         catalogue.size_bytes,
         count_plain_bytes(catalogue),
         catalogue.storage,
-        catalogue.promise,
+        catalogue.error_bound,
         list_pins(workspace, catalogue.run),
         forecast_training(workspace, catalogue, metrics),
     )

@@ -31,8 +31,8 @@ def test_safetensors_load_back_into_the_generator_they_describe(run, tmp_path):
     with safe_open(path, framework="pt") as file:
         facts = file.metadata()
     assert (facts["run"], facts["batch"], facts["storage"]) == ("city", "2", run.storage)
-    promise = json.loads(facts["promise"])
-    assert promise == (vars(run.promise) if run.promise else None)
+    error_bound = json.loads(facts["promise"])
+    assert error_bound == (vars(run.error_bound) if run.error_bound else None)
     G = GeneratorSpec(facts["architecture"], json.loads(facts["options"])).build()
     G.load_state_dict(load_file(path))
     assert same_pictures(run, 2, G)

@@ -21,8 +21,8 @@ def flip(path, position):
 @pytest.fixture(params=["exact", "visual"])
 def full(request, index, spec, history):
     """A closed run of two sessions, and what it decodes to."""
-    promise = ErrorBound(rms=0.2) if request.param == "visual" else None
-    run = index.create("city", spec, storage=request.param, promise=promise)
+    error_bound = ErrorBound(rms=0.2) if request.param == "visual" else None
+    run = index.create("city", spec, storage=request.param, error_bound=error_bound)
     for batch, weights in enumerate(history, 1):
         run.append(batch, weights)
         if batch in (15, 40):
@@ -51,7 +51,7 @@ def test_a_missing_or_damaged_description_is_made_anew_from_the_segments(index, 
     (found,) = reindex(index.folder)
     assert found == ("city", 40, 0, ["made generator.json anew"])
     assert json.loads(path.read_bytes()) == described
-    assert index["city"].promise == run.promise
+    assert index["city"].error_bound == run.error_bound
     assert reads_back(index, decoded)
 
 

@@ -102,7 +102,7 @@ def test_what_is_kept_reads_back_bit_for_bit_and_the_rest_is_gone(full):
 
 def test_rewritten_segments_have_the_keys_and_hops_of_any_other(full, monkeypatch):
     run, _ = full
-    monkeypatch.setattr(chain, "HOP_INTERVAL", 4)
+    monkeypatch.setattr(chain, "SKIP_INTERVAL", 4)
     run.thin(keep_every(run.batches, 2))
     catalogue, hops = Catalogue(run.name, run.folder), 0
     for path in catalogue.descriptions:
@@ -111,11 +111,11 @@ def test_rewritten_segments_have_the_keys_and_hops_of_any_other(full, monkeypatc
         length = len({record.batch for record in records})
         if run.storage == "exact":
             assert kinds.count(segments.KEY) == math.ceil(length / chain.KEY_INTERVAL)
-            assert segments.HOP not in kinds
+            assert segments.SKIP_DELTA not in kinds
         else:
             assert kinds.count(segments.KEY) == 1
-            assert kinds.count(segments.HOP) == (length - 1) // chain.HOP_INTERVAL
-            hops += kinds.count(segments.HOP)
+            assert kinds.count(segments.SKIP_DELTA) == (length - 1) // chain.SKIP_INTERVAL
+            hops += kinds.count(segments.SKIP_DELTA)
         assert segments.read_segment(path).finished
     assert hops or run.storage == "exact"
 

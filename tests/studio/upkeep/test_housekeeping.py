@@ -42,7 +42,7 @@ def test_checkpoints_say_how_small_and_how_faithful(studio, workspace):
 def test_a_quality_is_the_promise_of_a_run(studio, workspace):
     studio("train", "streets", "--run", "rough", "--batches", 2, "--quality", 0.25, *TINY)
     assert "quality = 0.25" in workspace.run_config("rough").read_text()
-    promise = CheckpointIndex(workspace.runs)["rough"].promise
+    promise = CheckpointIndex(workspace.runs)["rough"].error_bound
     assert (promise.rms, promise.largest) == (0.25, 3)
     assert (
         "at most 3 of 255 and 0.25 rms" in studio("checkpoints", "rough", "--json").json["promise"]
