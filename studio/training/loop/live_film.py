@@ -18,7 +18,7 @@ from renderers.jobs.chunks import (
     truncate_chunks,
 )
 from renderers.jobs.recording import BackgroundStages
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import EXPECTED_ERRORS
 
 CHUNK_FRAMES = 500  # after which a chunk is closed by itself
 MOST_FILMED = 16  # points with a video of their own, since each is an encoder; the grid has all
@@ -121,7 +121,7 @@ class LiveFilm:
             return
         try:
             step()
-        except (StudioError, OSError) as error:
+        except (*EXPECTED_ERRORS, OSError) as error:
             self._chunk = None
             if not self._is_over:
                 self._on_failure(

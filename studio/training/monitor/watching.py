@@ -21,7 +21,7 @@ from studio.training.monitor.histograms import append_histograms, measure_layers
 from studio.training.monitor.observations import Observer
 from studio.training.monitor.tensorboard_log import TensorBoardLog
 from studio.training.recipes import Recipe
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import OnProgress
 
@@ -174,7 +174,7 @@ class Watcher:
         """Do something for those who watch; where it fails, the training goes on."""
         try:
             step()
-        except (StudioError, OSError) as error:
+        except (*EXPECTED_ERRORS, OSError) as error:
             log.warning("%s: %s", self._run, error)
 
     @staticmethod
