@@ -1,4 +1,4 @@
-"""Pictures of every tab of a running studio: python docs/take_screenshots.py URL OUTDIR"""
+"""Pictures of every tab of a running studio: python docs/scripts/take_screenshots.py URL OUTDIR"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABS = ("Train", "Checkpoints", "Explore", "Render", "Specimens", "Compare")
 
 def main() -> None:
     if len(sys.argv) != 3:
-        sys.exit("Usage: python docs/take_screenshots.py URL OUTDIR")
+        sys.exit("Usage: python docs/scripts/take_screenshots.py URL OUTDIR")
     url, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""Draw the README's picture of cities growing: python docs/draw_growth.py RUN OUT.png"""
+"""Draw the README's picture of cities growing: python docs/scripts/draw_growth.py RUN OUT.png"""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,172 @@
+"""The documentation is true where it can be proved: links, pictures, tables of bytes, the site."""
+
+import importlib.util
+import json
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+
+REPOSITORY = Path(__file__).parents[1]
+DOCS = REPOSITORY / "docs"
+PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def load_script(name):
+    """A module of docs/scripts/, which is no package."""
+    sys.path.insert(0, str(DOCS / "scripts"))
+    try:
+        spec = importlib.util.spec_from_file_location(name, DOCS / "scripts" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up there
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def anchors_of(page):
+    """The anchors of a page's headings, as forges and the site make them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    plain = (re.sub(r"[^\w\- ]", "", heading).strip() for heading in headings)
+    return {heading.lower().replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_and_picture_of_a_page_is_there(page):
+    targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]
+    missing = []
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors_of(file)):
+            missing.append(target)
+    assert missing == []
+
+
+def test_every_picture_is_shown_on_a_page():
+    shown = {Path(t).name for page in PAGES for t in LINK.findall(page.read_text())}
+    assert {path.name for path in (DOCS / "pictures").iterdir()} - shown == set()
+
+
+# The tables of bytes.
+
+
+def fields_of(section):
+    """The table of a section of segment.md: (offset, struct code) of each field with a size."""
+    text = (DOCS / "segment.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in text.splitlines() if "|" in line]
+    codes = {"u8": "B", "u32": "I", "u64": "Q", "zero": "{}x", "bytes": "{}s"}
+    return [
+        (int(row[0]), codes[row[2]].format(row[1]))
+        for row in rows
+        if row[0].isdecimal() and row[1].isdecimal() and row[2] in codes
+    ]
+
+
+def read_fields(section, content, start):
+    """The values of a section's fields, and how many bytes they take."""
+    fields = fields_of(section)
+    pattern = struct.Struct("<" + "".join(code for _, code in fields))
+    ends = [struct.calcsize("<" + "".join(c for _, c in fields[:i])) for i in range(len(fields))]
+    assert ends == [offset for offset, _ in fields]  # each field begins where the one before ends
+    return pattern.unpack_from(content, start), pattern.size
+
+
+@pytest.fixture(scope="module")
+def segment_bytes(tmp_path_factory):
+    """A finished segment with three checkpoints, in the storage "visual"."""
+    spec = GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.125})
+    run = CheckpointIndex(tmp_path_factory.mktemp("runs")).create("city", spec, storage="visual")
+    weights = spec.build().state_dict()
+    for batch in (3, 4, 6):
+        moved = {k: t + 1e-4 if t.is_floating_point() else t for k, t in weights.items()}
+        run.append(batch, moved)
+        weights = moved
+    run.close()
+    (path,) = run_folder(run).rglob("*.segment")
+    assert path.name == "000000000003.segment"
+    return path.read_bytes()
+
+
+def run_folder(run):
+    return Path(run.folder)
+
+
+def read_header(content, start):
+    (magic, length, check), size = read_fields("Header", content, start)
+    text = content[start + size : start + size + length]
+    assert (magic, xxhash.xxh3_64_intdigest(text)) == (b"CITYSEG2", check)
+    return json.loads(text), start + size + length
+
+
+def test_a_real_segment_is_read_by_the_tables_of_bytes(segment_bytes):
+    content = segment_bytes
+    description, at = read_header(content, 0)
+    documented = re.findall(r"(?m)^\| `(\w+)` \|", (DOCS / "segment.md").read_text())
+    assert sorted(description) == sorted(documented)
+
+    records = []
+    while not content.startswith(b"CITYTAB2", at):
+        (magic, kind, *numbers, check), size = read_fields("Record", content, at)
+        batch, base, payload_bytes, payload_check, integers_check = numbers
+        payload = content[at + size : at + size + payload_bytes]
+        assert magic == b"CKPT"
+        assert check == xxhash.xxh3_64_intdigest(content[at : at + size - 8])
+        assert payload_check == xxhash.xxh3_64_intdigest(payload)
+        records.append((at, kind, batch, base, payload_bytes, payload_check, integers_check))
+        at += size + payload_bytes
+    *checkpoints, table = records
+    assert [record[1:4] for record in checkpoints] == [(0, 3, 3), (1, 4, 3), (1, 6, 4)]
+
+    (_, table_offset, check), size = read_fields("Trailer", content, at)
+    assert at + size == len(content)
+    assert (table_offset, table[1]) == (table[0], 3)
+    assert check == xxhash.xxh3_64_intdigest(struct.pack("<Q", table_offset))
+
+    again, row_at = read_header(content, table_offset + read_fields("Record", content, 0)[1])
+    rows = []
+    while row_at < at:
+        row, size = read_fields("Table", content, row_at)
+        rows.append(row)
+        row_at += size
+    assert (again, rows) == (description, checkpoints)
+
+
+def test_a_payload_begins_with_the_lengths_of_its_blocks(segment_bytes):
+    _, at = read_header(segment_bytes, 0)
+    (_, _, _, _, payload_bytes, *_), size = read_fields("Record", segment_bytes, at)
+    payload = segment_bytes[at + size : at + size + payload_bytes]
+    total, blocks = 0, 0
+    while total + 4 * blocks < payload_bytes:
+        total += struct.unpack_from("<I", payload, 4 * blocks)[0]
+        blocks += 1
+    assert total + 4 * blocks == payload_bytes
+    assert payload[4 * blocks] in range(6)  # the form of the first block
+
+
+def test_the_picture_of_a_segment_is_what_its_script_draws():
+    drawn = load_script("draw_segment").draw_segment()
+    assert (DOCS / "pictures" / "segment.svg").read_text() == drawn
+
+
+# The site.
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_asks_nobody_for_anything(tmp_path):
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert {"index.html", "house.html", "glossary.html"} <= {page.name for page in pages}
+    fetched = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//[^ >]+")
+    assert [found for page in pages for found in fetched.findall(page.read_text())] == []
