@@ -32,7 +32,7 @@ from renderers.jobs.rendering import render_film
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
 from renderers.plan.render_plan import make_plan
-from renderers.video.video_writer import read_frames
+from renderers.video.video_reader import read_frames
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 16, "image_size": 32, "width": 0.25})
 CHECKPOINTS, POINTS = 600, 3

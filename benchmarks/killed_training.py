@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.store import report
 from checkpoints_index import CheckpointIndex
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.films.live import join_live_film
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics

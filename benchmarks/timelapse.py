@@ -42,16 +42,16 @@ from torch import Tensor
 from benchmarks.store import SPEC, Training, report
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
 from latent.points import LatentPoint, seeded_point
-from renderers.frames.concurrency import in_order
-from renderers.frames.devices import beside_encoders, lanes_of
+from renderers.frames.concurrency import run_in_order
+from renderers.frames.devices import concurrency_of, sharing_cores
 from renderers.frames.frame_renderer import FrameRenderer
-from renderers.jobs.recording import recording
 from renderers.jobs.rendering import render_film
+from renderers.jobs.stages import feeding
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
 from renderers.plan.render_plan import make_plan
 from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.film import film
+from renderers.video.frame_encoding import NumberedFrame, encode_frames
 
 LARGE = GeneratorSpec("skyline", {"z_dim": 100, "image_size": 1024})
 BATCH_SIZE = 2  # of training, which only has to move the weights as training does
@@ -130,9 +130,9 @@ def save_jpeg(G: torch.nn.Module, z: Tensor, path: Path) -> None:
 def forward_alone(G: torch.nn.Module, z: Tensor, count: int, device: str) -> int:
     """The forward passes of so many checkpoints, with one checkpoint's weights, on all cores."""
     frames = FrameRenderer()
-    with beside_encoders():
+    with sharing_cores():
         passes = repeat(partial(frames.render, G, z), count)
-        return sum(len(pictures) for pictures in in_order(passes, lanes_of(device)))
+        return sum(len(pictures) for pictures in run_in_order(passes, concurrency_of(device)))
 
 
 def encode_alone(pictures: np.ndarray, folder: Path) -> int:
@@ -140,11 +140,11 @@ def encode_alone(pictures: np.ndarray, folder: Path) -> int:
     points = pictures.shape[1]
 
     def record(items: Iterator[Any], number: int) -> None:
-        shots = ((frame, frame, own[number]) for frame, own in items)
+        frames = (NumberedFrame(frame, frame, own[number]) for frame, own in items)
         path = folder / f"{number}.mp4"
-        film(shots, path, OPTIONS.fps, OPTIONS.look, None, OPTIONS.encoder_of(points))
+        encode_frames(frames, path, OPTIONS.fps, OPTIONS.display, None, OPTIONS.encoder_for(points))
 
-    with recording([partial(record, number=number) for number in range(points)]) as put:
+    with feeding([partial(record, number=number) for number in range(points)]) as put:
         for item in enumerate(pictures):
             put(item)
     return len(pictures) * points

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from latent.errors import LatentError
 from latent.neighbours import find_neighbours
 
-FEWEST_POINTS = 10
+MIN_POINTS = 10
 NEIGHBOURS = 15
 PCA_DIMENSIONS = 50
 
@@ -40,9 +40,9 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
     Raises:
         LatentError: too few points.
     """
-    if len(features) < FEWEST_POINTS:
+    if len(features) < MIN_POINTS:
         raise LatentError(
-            f"An atlas of {len(features)} points says nothing: use {FEWEST_POINTS} or more."
+            f"An atlas of {len(features)} points says nothing: use {MIN_POINTS} or more."
         )
     import umap  # imported here: it compiles for seconds, and only an atlas needs it
 

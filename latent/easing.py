@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latent.errors import LatentError
+from latent.errors import LatentError, TooFewFramesError
 
 EASINGS = ("linear", "smooth", "ends")
 
@@ -15,11 +15,11 @@ def time_frames(
 ) -> Tensor:
     """Where each frame is among the stops: 0 at the first, 1 at the second, halfway 0.5.
 
-    Every leg from stop to stop takes the same time. An open route begins and ends with a frame
+    Every segment from stop to stop takes the same time. An open route begins and ends with a frame
     at a stop; a loop ends a frame before it would come back to the first.
 
     Args:
-        num_points: stops; those of a loop are joined by as many legs, others by one less.
+        num_points: stops; those of a loop are joined by as many segments, others by one less.
         num_frames: of the whole route.
         easing: `linear` at one pace, `smooth` slowing down at every stop, `ends` only at the
             first and the last.
@@ -33,26 +33,26 @@ def time_frames(
     if num_points < 2:
         raise LatentError(f"A route needs at least two latent points, not {num_points}.")
     if num_frames < num_points:
-        raise LatentError(
-            f"{num_frames} frames are too few to visit {num_points} points: raise the seconds."
+        raise TooFewFramesError(
+            f"{num_frames} frames are too few to visit {num_points} points: use more."
         )
     if easing not in EASINGS:
         raise LatentError(f"There is no easing '{easing}'. Known: {', '.join(EASINGS)}.")
-    legs, steps = (num_points, num_frames) if loop else (num_points - 1, num_frames - 1)
-    position = torch.arange(num_frames, dtype=torch.float64) * legs / steps
+    segments, steps = (num_points, num_frames) if loop else (num_points - 1, num_frames - 1)
+    position = torch.arange(num_frames, dtype=torch.float64) * segments / steps
     if easing == "smooth":
         return position.floor() + _smoothstep(position.frac())
-    return position if easing == "linear" else legs * _smoothstep(position / legs)
+    return position if easing == "linear" else segments * _smoothstep(position / segments)
 
 
-def count_frames(num_points: int, frames_per_leg: int, loop: bool = False) -> int:
+def count_frames(num_points: int, frames_per_segment: int, loop: bool = False) -> int:
     """The frames of a route on which each stop has one of its own, so many frames after another.
 
     Example:
         >>> count_frames(3, 60), count_frames(3, 60, loop=True)
         (121, 180)
     """
-    return num_points * frames_per_leg if loop else (num_points - 1) * frames_per_leg + 1
+    return num_points * frames_per_segment if loop else (num_points - 1) * frames_per_segment + 1
 
 
 def _smoothstep(t: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def route(
     loop: bool = False,
     easing: str = "linear",
 ) -> Tensor:
-    """Visit points in order, each leg in the same number of frames (give or take one).
+    """Visit points in order, each segment in the same number of frames (give or take one).
 
     Args:
         points: two or more, each float32 [z_dim].
@@ -53,10 +53,10 @@ def route(
 def _follow_legs(
     blend: Callable[[Tensor, Tensor, Tensor], Tensor], stops: Tensor, position: Tensor
 ) -> Tensor:
-    legs = len(stops) - 1
-    leg = position.long().clamp(max=legs - 1)
-    t = (position - leg).float()
-    return torch.cat([blend(stops[i], stops[i + 1], t[leg == i]) for i in range(legs)])
+    segments = len(stops) - 1
+    segment = position.long().clamp(max=segments - 1)
+    t = (position - segment).float()
+    return torch.cat([blend(stops[i], stops[i + 1], t[segment == i]) for i in range(segments)])
 
 
 def _follow_spline(stops: Tensor, position: Tensor, loop: bool) -> Tensor:

@@ -1,4 +1,8 @@
-"""Files that are either whole or absent, and a folder that one render at a time works in."""
+"""Write files that are either whole or absent, and lock a folder for one render at a time.
+
+Nothing is written in place: a file is written under a hidden name beside its own, synced to disk
+and renamed. This is the one module of `renderers` that does so.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import glob
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +20,89 @@ from typing import Any
 from renderers.errors import RenderError
 
 
-def temporary_sibling(path: Path) -> Path:
-    """A fresh hidden name beside path, with the same suffix; `remove_leftovers` knows it again."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+class PendingFile:
+    """A file that is being written beside its final name.
+
+    Args:
+        path: the final name; its folder is made.
+
+    Attributes:
+        temporary: where to write, a hidden name with the suffix of path.
+
+    Raises:
+        RenderError: the folder cannot be created or written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        make_folder(path.parent)
+        self._path = path
+        self.temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+
+    def publish(self) -> None:
+        """Make what was written durable and give it its name, replacing what is there.
+
+        Raises:
+            RenderError: the file system refuses: no space, no permission.
+        """
+        try:
+            _publish(self.temporary, self._path)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def discard(self) -> None:
+        """Delete what was written; nothing happens after `publish`."""
+        self.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Hand out a temporary path, published as path when the block ends well, else deleted.
+
+    Raises:
+        RenderError: the file system refuses: no permission, no space.
+    """
+    pending = PendingFile(path)
+    try:
+        yield pending.temporary
+        pending.publish()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        pending.discard()
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Hand out a fresh folder, which takes the place of folder when the block ends well.
+
+    Raises:
+        RenderError: the file system refuses: no permission, no space.
+    """
+    make_folder(folder.parent)
+    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.????????.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh, former = (folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp") for _ in "12")
+    try:
+        fresh.mkdir()
+        yield fresh
+        for file in fresh.iterdir():
+            _sync(file)
+        if folder.exists():
+            folder.rename(former)
+        _publish(fresh, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        for leftover in (fresh, former):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path, stem: str | None = None) -> None:
-    """Delete what killed processes left in folder under temporary names, of one file or of all."""
+    """Delete the temporary files that killed processes left in folder.
+
+    Args:
+        stem: only those of the files with this name (without suffix); all if None.
+    """
     for leftover in folder.glob(f".{glob.escape(stem) if stem else '*'}.????????.tmp.*"):
         leftover.unlink(missing_ok=True)
 
@@ -41,53 +122,24 @@ def make_folder(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> RenderError:
-    """What to tell a person about an OSError met while writing path."""
+    """The error that tells of an OSError met while writing path."""
     return RenderError(
         f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder."
     )
 
 
-def publish(temporary: Path, path: Path) -> None:
-    """Make temporary durable and give it its final name, replacing what is there."""
-    _sync(temporary)
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Hand out a temporary sibling, published as path when the block ends well, else deleted.
+def write_json(document: Any, path: Path) -> None:
+    """Write one JSON document as path, whole or not at all.
 
     Raises:
-        RenderError: the file system refuses: no permission, no space.
+        RenderError: it cannot be written.
     """
-    make_folder(path.parent)
-    temporary = temporary_sibling(path)
-    try:
-        yield temporary
-        publish(temporary, path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(document: Any, path: Path) -> None:
-    """Write one JSON document as path, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """The JSON document in path; None where there is none, or none that can be read."""
+    """The JSON document in path; None where there is no file, or one that is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -100,6 +152,9 @@ def locked(folder: Path) -> Iterator[None]:
 
     The file `.lock` stays behind, because deleting a lock that another process waits for
     would let two in.
+
+    Raises:
+        RenderError: folder cannot be created or written to.
     """
     make_folder(folder)
     try:
@@ -109,3 +164,17 @@ def locked(folder: Path) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,25 +1,29 @@
-"""What `torch.compile` says when it fails, in a sentence."""
+"""Turn the failures of `torch.compile` into one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from renderers.errors import RenderError
+from renderers.errors import CompilationError
 
 
 @contextmanager
-def compiling(network: str, advice: str) -> Iterator[None]:
-    """Compiled passes of a network, the first of which compiles it.
+def compiling(network: str, advice: str = "") -> Iterator[None]:
+    """Put this around the passes of a compiled network, the first of which compiles it.
+
+    Args:
+        network: begins the sentence of the error, such as `The generator`.
+        advice: a sentence that ends it.
 
     Raises:
-        RenderError: it cannot be compiled here, and why; it ends with the advice.
+        CompilationError: the network cannot be compiled here, and why.
     """
-    from torch._dynamo.exc import TorchDynamoException  # takes a second
+    from torch._dynamo.exc import TorchDynamoException  # This import takes a second.
 
     try:
         yield
     except TorchDynamoException as error:
-        cause = getattr(error, "inner_exception", error)  # what the compiler itself raised
+        cause = getattr(error, "inner_exception", error)  # What the compiler itself raised.
         reason = str(cause).strip().partition("\n")[0].rstrip(".")
-        raise RenderError(f"{network} cannot be compiled here: {reason}. {advice}") from error
+        raise CompilationError(network, reason, advice) from error

@@ -1,4 +1,4 @@
-"""Work that is done beside other work of its kind, its results in order."""
+"""Run tasks concurrently and yield their results in order."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def in_order(works: Iterable[Callable[[], Result]], lanes: int) -> Generator[Result, None, None]:
-    """Yield what each of works returns, in their order, with so many at work at a time.
+def run_in_order(
+    tasks: Iterable[Callable[[], Result]], concurrency: int
+) -> Generator[Result, None, None]:
+    """Run tasks on threads and yield what each of them returns, in their order.
 
-    The first one is done alone, since others may build on what it finds out. A work is taken from
-    works when all but `lanes` of those before it have ended. Close the generator to stop early.
+    The first task runs alone, since later ones may build on what it finds out. A task is taken
+    from tasks when all but `concurrency` of those before it have ended. What a task raises is
+    raised in its place. Close the generator to stop early.
+
+    Args:
+        concurrency: the most tasks that run at a time.
     """
     pending: deque[Future[Result]] = deque()
     room = 0
-    with ThreadPoolExecutor(lanes) as pool:
+    with ThreadPoolExecutor(concurrency) as pool:
         try:
-            for work in works:
-                pending.append(pool.submit(work))
+            for task in tasks:
+                pending.append(pool.submit(task))
                 while len(pending) > room:
                     yield pending.popleft().result()
-                    room = lanes
+                    room = concurrency
             while pending:
                 yield pending.popleft().result()
         finally:

@@ -1,4 +1,4 @@
-"""A generator and latent points -> frames."""
+"""Render the pictures of latent points with a generator, in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from renderers.frames.passes import SteadyPasses, frames_of
+from renderers.frames.passes import FixedShapePasses, forward_frames
 
 log = logging.getLogger(__name__)
 
-# Pictures' pixels in one forward pass. A processor gains nothing from large batches and pays in
-# memory (a 1024x1024 generator holds hundreds of MB a picture); an accelerator wants them.
-CPU_PIXELS = 1 << 20
-ACCELERATOR_PIXELS = 1 << 26
+# The most output pixels in one forward pass. A CPU gains nothing from large batches and pays in
+# memory (a 1024x1024 generator holds hundreds of MB a picture); a GPU is fast only with them.
+MAX_CPU_PIXELS = 1 << 20
+MAX_ACCELERATOR_PIXELS = 1 << 26
 
 
 class FrameRenderer:
     """Renders frames of one architecture, in batches that fit into memory.
 
-    Args:
-        max_batch: pictures in one forward pass; chosen from the picture's size if None.
-        precision: `float32`, or `bf16`.
-        steady: how many pictures are asked for at most, where all come from modules that stay and
-            whose weights change in place alone. Passes are filled up to so many if that lets
-            them be compiled, or recorded on a GPU.
-        compile: passes by `torch.compile`, if they are steady.
+    `bf16` and compiled passes round differently from plain float32. They are used in a part if
+    its first pictures differ from plain ones by no more than one level of 255.
 
-    What rounds otherwise than plain float32 does, `bf16` or compiled passes, is used in a part if
-    its first pictures differ by no more than a level.
+    Args:
+        max_batch: the most pictures in one forward pass; chosen from the picture's size if None.
+        precision: `float32` or `bf16`.
+        fixed_batch: the most pictures that are asked for at once, where all calls use the same
+            modules, whose weights change in place only. Passes are padded to this size where that
+            lets them be compiled, or recorded as CUDA graphs; None where modules come and go.
+        compile: use `torch.compile`; it needs a fixed batch.
     """
 
     def __init__(
         self,
         max_batch: int | None = None,
         precision: str = "float32",
-        steady: int | None = None,
+        fixed_batch: int | None = None,
         compile: bool = False,
     ) -> None:
-        self.max_batch, self._wanted, self._steady = max_batch, precision, steady
-        self._compiles = compile and steady is not None
-        self._passes = SteadyPasses(self._compiles)
+        self.max_batch, self._wanted, self._fixed_batch = max_batch, precision, fixed_batch
+        self._compiles = compile and fixed_batch is not None
+        self._passes = FixedShapePasses(self._compiles)
         self.begin_part()
 
     def begin_part(self) -> None:
-        """Prove the rounding anew, so that a part is the same whatever was rendered before it."""
+        """Compare the rounding anew, so that a part does not depend on what came before it."""
         self._is_plain = False
         self._is_proven = self._wanted == "float32" and not self._compiles
 
     @property
     def precision(self) -> str:
-        """That of the passes as they are made now."""
+        """The precision of the passes as they are made now: `float32` or `bf16`."""
         return "float32" if self._is_plain else self._wanted
 
     @torch.inference_mode()
     def render(self, G: nn.Module, z: Tensor) -> np.ndarray:
-        """The pictures of latent points z, rounded on the device and copied to the host once.
+        """Render the pictures of latent points, round them on the device, copy them to the host.
 
         Args:
             G: in eval mode; z [N, z_dim] -> float [N, 3, height, width] in -1..1.
@@ -69,7 +69,7 @@ class FrameRenderer:
 
         Raises:
             torch.OutOfMemoryError: not even one picture fits on the device.
-            RenderError: G cannot be compiled here.
+            CompilationError: G cannot be compiled here.
         """
         z = z.to(_device_of(G))
         if self.max_batch is None:
@@ -79,7 +79,7 @@ class FrameRenderer:
         return self._forward(G, z).cpu().numpy()
 
     def _prove(self, G: nn.Module, z: Tensor) -> None:
-        """Go back to plain float32 if that is what these pictures need."""
+        """Fall back to plain float32 if these pictures would differ visibly from it."""
         self._is_proven = True
         wanted = self._forward(G, z).int()
         self._is_plain = True
@@ -92,7 +92,7 @@ class FrameRenderer:
         assert self.max_batch is not None
         while True:
             try:
-                return torch.cat([self._pass(G, chunk) for chunk in z.split(self.max_batch)])
+                return torch.cat([self._pass(G, chunk) for chunk in torch.split(z, self.max_batch)])
             except torch.OutOfMemoryError:
                 if self.max_batch == 1:
                     raise
@@ -102,16 +102,25 @@ class FrameRenderer:
                 torch.cuda.empty_cache()
 
     def _pass(self, G: nn.Module, z: Tensor) -> Tensor:
-        """Frames of one pass."""
+        """One forward pass: z [N, z_dim] -> uint8 [N, height, width, 3] on the device."""
         assert self.max_batch is not None
-        if self._is_plain or self._steady is None or not (self._compiles or z.is_cuda):
-            return frames_of(G, z, self.precision)
-        lacking = max(0, min(self._steady, self.max_batch) - len(z))
+        if self._is_plain or self._fixed_batch is None or not (self._compiles or z.is_cuda):
+            return forward_frames(G, z, self.precision)
+        lacking = max(0, min(self._fixed_batch, self.max_batch) - len(z))
         return self._passes(G, F.pad(z, (0, 0, 0, lacking)), self.precision)[: len(z)]
 
 
 def render_frames(G: nn.Module, z: Tensor, max_batch: int | None = None) -> np.ndarray:
-    """`FrameRenderer.render` once: z float32 [N, z_dim] -> uint8 [N, height, width, 3]."""
+    """Render latent points once with plain float32 passes; see `FrameRenderer.render`.
+
+    Args:
+        G: in eval mode; z [N, z_dim] -> float [N, 3, height, width] in -1..1.
+        z: float32 [N, z_dim], on any device.
+        max_batch: the most pictures in one forward pass; chosen from the picture's size if None.
+
+    Returns:
+        uint8 [N, height, width, 3].
+    """
     return FrameRenderer(max_batch).render(G, z)
 
 
@@ -121,11 +130,11 @@ def _device_of(G: nn.Module) -> torch.device:
 
 
 def _fitting_batch(G: nn.Module, z: Tensor) -> int:
-    """How many pictures a forward pass may hold, by the size of one that is thrown away.
+    """How many pictures a forward pass may hold, from the size of one that is thrown away.
 
-    It must not be one of the frames: a frame rendered in a batch of another size may differ in
-    a last bit, and a resumed render would differ from an undisturbed one.
+    That picture must not become a frame: a frame rendered in a batch of another size may differ
+    in a last bit, and a resumed render would differ from an undisturbed one.
     """
-    height, width = G(z[:1]).shape[-2:]
-    pixels = CPU_PIXELS if z.device.type == "cpu" else ACCELERATOR_PIXELS
+    height, width = map(int, G(z[:1]).shape[-2:])
+    pixels = MAX_CPU_PIXELS if z.device.type == "cpu" else MAX_ACCELERATOR_PIXELS
     return max(1, pixels // (height * width))

@@ -1,4 +1,4 @@
-"""Where a renderer gets its generators from."""
+"""What a renderer asks of whoever gives it the checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from renderers.errors import RenderError
 
 
 class CheckpointSource(Protocol):
-    """Checkpoints of one run, in order. It can be pickled, so that worker processes open it too."""
+    """Gives the checkpoints of one run, in order.
+
+    It can be pickled, so that worker processes open it too. Its errors keep their class, also
+    where they come from a worker process.
+    """
 
     def build(self) -> nn.Module:
-        """A generator in eval mode on the CPU, to be streamed into."""
+        """A generator in eval mode on the CPU, into which checkpoints can be streamed."""
         ...
 
     def stream(
@@ -23,8 +27,8 @@ class CheckpointSource(Protocol):
         """Yield (batch, G) for each of batches, G in eval mode on device.
 
         Args:
-            into: modules on device that take turns at being G; each stays as it is until all the
-                others were asked for. One of the source's own if there are none.
+            into: modules on device that take turns at being G; each keeps its weights until all
+                the others were asked for. The source uses one of its own if there are none.
         """
         ...
 
@@ -32,7 +36,7 @@ class CheckpointSource(Protocol):
 def stream_exactly(
     source: CheckpointSource, batches: Sequence[int], device: str, into: Sequence[nn.Module] = ()
 ) -> Generator[tuple[int, nn.Module], None, None]:
-    """`source.stream`, which must yield every batch, in order.
+    """Stream checkpoints as `source.stream` does, and see that it yields every batch, in order.
 
     Raises:
         RenderError: a checkpoint is missing.

@@ -1,7 +1,8 @@
-"""Chunks of a film that grows: short closed videos of the same frames, and their batches.
+"""Chunks of the film that a run grows while it trains: short closed videos and their batches.
 
-A chunk is there when its index is, `BATCH.json` by the batch of its first frame. The index names
-the chunk's videos, so replacing it replaces all of them in one step.
+A chunk has one video for each point and one for the grid, all with the same frames. It is there
+when its index is, `BATCH.json` by the batch of its first frame. The index names the videos, so
+replacing it replaces all of them in one step.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,14 +23,21 @@ from renderers.pictures.display_options import DisplayOptions, watchable_scale
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.outputs import GRID
 from renderers.video.encoders import VideoEncoder
-from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.video_writer import VideoWriter, count_packets, fast_start, run
+from renderers.video.ffmpeg import fast_start, ffmpeg_command, run_ffmpeg
+from renderers.video.video_reader import count_packets
+from renderers.video.video_writer import VideoWriter
 
-ENCODER = VideoEncoder(
-    threads=1
-)  # there is one for each video, beside something that wants the cores
-ENLARGED_PX = 128  # to which small pictures are; each time twice of it costs the cores three times
-Shot = tuple[int, np.ndarray]
+# One thread for each video, because the training beside the encoders wants the cores.
+ENCODER = VideoEncoder(threads=1)
+# Small pictures are enlarged to this size; doubling it triples the cost of encoding.
+ENLARGED_PX = 128
+
+
+class BatchPictures(NamedTuple):
+    """The pictures of all points at one batch: uint8 [labels, height, width, 3]."""
+
+    batch: int
+    pictures: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class ChunkLayout:
     """What is in the pictures of a chunk.
 
     Args:
-        labels: of the latent points, in the order of the pictures.
+        labels: the labels of the latent points, in the order of the pictures.
         cells: labels of the grid's cells, row by row; None for one that stays dark.
         filmed: how many of the labels have a video of their own.
     """
@@ -47,7 +55,14 @@ class ChunkLayout:
     filmed: int
 
     def compose(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """The frames of all videos: uint8 [labels, H, W, 3] -> those of points, then the grid."""
+        """The frames of all videos, those of points first, then the grid's.
+
+        Args:
+            pictures: uint8 [labels, height, width, 3].
+
+        Returns:
+            uint8 [height, width, 3] for each of `videos`.
+        """
         of_label = dict(zip(self.labels, pictures, strict=True))
         dark = np.zeros_like(pictures[0])
         cells = np.stack([of_label.get(label or "", dark) for label in self.cells])
@@ -64,7 +79,8 @@ class Chunk:
     """A closed stretch of a film.
 
     Args:
-        batches: that its frames show, ascending.
+        folder: where the index and the videos lie.
+        batches: the batch of each frame, ascending.
         cells: see `ChunkLayout`.
         files: the name of each video by its label.
     """
@@ -77,13 +93,19 @@ class Chunk:
 
     @property
     def index(self) -> Path:
+        """The file whose presence makes the chunk one that is there."""
         return self.folder / f"{self.batches[0]:09d}.json"
 
     def path(self, label: str) -> Path:
+        """The video of a label."""
         return self.folder / self.files[label]
 
     def write(self) -> None:
-        """Write the index, which makes the chunk one that is there."""
+        """Write the index, which makes the chunk one that is there.
+
+        Raises:
+            RenderError: it cannot be written.
+        """
         document = asdict(self)
         del document["folder"]
         write_json(document, self.index)
@@ -95,7 +117,11 @@ class Chunk:
             self.path(label).unlink(missing_ok=True)
 
     def cut(self, batch: int) -> None:
-        """Drop the frames later than a batch; some must be left. Nothing is encoded anew."""
+        """Drop the frames later than a batch; some must be left. Nothing is encoded anew.
+
+        Raises:
+            RenderError: a video does not have its frames, or the disk is full.
+        """
         batches = tuple(own for own in self.batches if own <= batch)
         files = {label: _fresh_name(batches[0]) for label in self.files}
         shorter = Chunk(self.folder, self.fps, batches, self.cells, files)
@@ -107,11 +133,11 @@ class Chunk:
 
     @classmethod
     def read(cls, index: Path) -> Self | None:
-        """None for one that has just been dropped."""
+        """The chunk of an index; None for one that has just been dropped."""
         document: dict[str, Any] | None = read_json(index)
         if document is None:
             return None
-        for name in ("batches", "cells"):  # JSON knows no tuples
+        for name in ("batches", "cells"):  # JSON knows no tuples.
             document[name] = tuple(document[name])
         return cls(index.parent, **document)
 
@@ -122,29 +148,36 @@ def list_chunks(folder: Path) -> list[Chunk]:
     return [chunk for chunk in found if chunk is not None]
 
 
-def record_chunk(shots: Iterator[Shot], folder: Path, cast: ChunkLayout, fps: int) -> None:
-    """Write shots until they end, then close the chunk; by an exception there is none.
+def record_chunk(
+    frames: Iterator[BatchPictures], folder: Path, layout: ChunkLayout, fps: int
+) -> None:
+    """Write frames until they end, then close the chunk; after an exception there is none.
 
     Args:
-        shots: one or more of (batch, pictures): ascending, uint8 [labels, height, width, 3].
+        frames: one or more, by ascending batches.
+        fps: frames per second.
 
     Raises:
         RenderError: an encoder stops, or the disk is full.
     """
-    first = next(shots)
-    files = {label: _fresh_name(first[0]) for label in cast.videos}
+    first = next(frames)
+    files = {label: _fresh_name(first[0]) for label in layout.videos}
     paths = [folder / name for name in files.values()]
     try:
-        batches = _record(chain([first], shots), paths, cast, fps)
-        Chunk(folder, fps, tuple(batches), cast.cells, files).write()
+        batches = _record(chain([first], frames), paths, layout, fps)
+        Chunk(folder, fps, tuple(batches), layout.cells, files).write()
     except BaseException:
-        for path in paths:  # an encoder may fail when others have finished
+        for path in paths:  # One encoder may fail when others have finished.
             path.unlink(missing_ok=True)
         raise
 
 
 def truncate_chunks(folder: Path, batch: int) -> None:
-    """Drop all frames that are later than a batch, and none before."""
+    """Drop all frames that are later than a batch, and none before.
+
+    Raises:
+        RenderError: a video does not have its frames, or the disk is full.
+    """
     for chunk in reversed(list_chunks(folder)):
         if chunk.batches[0] > batch:
             chunk.drop()
@@ -153,7 +186,7 @@ def truncate_chunks(folder: Path, batch: int) -> None:
 
 
 def sweep_chunks(folder: Path) -> None:
-    """Delete what is no chunk's: that which was being written when a process was killed."""
+    """Delete the files of no chunk, which were being written when a process was killed."""
     chunks = list_chunks(folder)
     known = {chunk.index.name for chunk in chunks} | {n for c in chunks for n in c.files.values()}
     for path in folder.glob("*"):
@@ -161,28 +194,30 @@ def sweep_chunks(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _record(shots: Iterator[Shot], paths: list[Path], cast: ChunkLayout, fps: int) -> list[int]:
-    """The batches of the frames that were written."""
+def _record(
+    frames: Iterator[BatchPictures], paths: list[Path], layout: ChunkLayout, fps: int
+) -> list[int]:
+    """Write all videos side by side and return the batches of their frames."""
     batches: list[int] = []
     writers: list[VideoWriter] = []
     with ExitStack() as videos:
-        for batch, pictures in shots:
-            frames = cast.compose(pictures)
+        for batch, pictures in frames:
+            composed = layout.compose(pictures)
             if not writers:
-                look = DisplayOptions(scale=watchable_scale(pictures.shape[1], ENLARGED_PX))
-                for path, frame in zip(paths, frames, strict=True):
-                    writers.append(videos.enter_context(_open(path, frame, look, fps)))
-            for writer, frame in zip(writers, frames, strict=True):
-                writer.add(frame)
+                display = DisplayOptions(scale=watchable_scale(pictures.shape[1], ENLARGED_PX))
+                for path, picture in zip(paths, composed, strict=True):
+                    writers.append(videos.enter_context(_open(path, picture, display, fps)))
+            for writer, picture in zip(writers, composed, strict=True):
+                writer.add(picture)
             batches.append(batch)
     return batches
 
 
-def _open(path: Path, frame: np.ndarray, look: DisplayOptions, fps: int) -> VideoWriter:
-    height, width, _ = frame.shape
-    fit = look.fit(width, height)
-    filters = fit.filters(ENCODER.pixel_format)
-    return VideoWriter(path, width, height, fps, filters, ENCODER, crisp=fit.crisp)
+def _open(path: Path, picture: np.ndarray, display: DisplayOptions, fps: int) -> VideoWriter:
+    height, width, _ = picture.shape
+    layout = display.lay_out(width, height)
+    filters = layout.filters(ENCODER.pixel_format)
+    return VideoWriter(path, width, height, fps, filters, ENCODER, crisp=layout.crisp)
 
 
 def _fresh_name(batch: int) -> str:
@@ -190,9 +225,10 @@ def _fresh_name(batch: int) -> str:
 
 
 def _copy_first(path: Path, copy: Path, frames: int) -> None:
-    """The first frames of a video, which need none after them: there are no B-frames."""
+    """Copy the first frames of a video, which need none after them: there are no B-frames."""
     only = ["-map", "0:v:0", "-c", "copy", "-frames:v", str(frames), *fast_start(copy)]
     with replacing(copy) as temporary:
-        run(ffmpeg_command("-i", f"file:{path}", *only, f"file:{temporary}"), f"Cutting {path}")
+        command = ffmpeg_command("-i", f"file:{path}", *only, f"file:{temporary}")
+        run_ffmpeg(command, f"Cutting {path}")
         if count_packets(temporary) != frames:
             raise RenderError(f"{path} does not have the {frames} frames that its index tells of.")

@@ -1,4 +1,4 @@
-"""Parts on several machines: a Ray task each, on a folder that all nodes share."""
+"""Render parts on several machines: a Ray task for each, in a folder that all nodes share."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from renderers.errors import RenderError
-from renderers.frames.devices import beside_encoders, require_devices
+from renderers.errors import MissingPackageError, RenderError, UnfinishedRenderError
+from renderers.frames.devices import require_devices, sharing_cores
+from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
-from renderers.plan.render_plan import Part
-from renderers.progress import OnFrames, Rate
+from renderers.plan.render_plan import Part, count_part_frames
+from renderers.progress import OnProgress, Rate
 
-ATTEMPTS = 5  # at a part whose node or process dies
-LOOK_S = 0.5  # between two looks at the progress, and between two reports of a task
-REACH_S = 5  # for a cluster to answer
-PATIENCE_S = 10  # for cancelled tasks to delete what they began
-ARRIVAL_S = 60  # for a file to show on another machine, since NFS remembers for long what is absent
-LOCAL_STORE_BYTES = 100 << 20  # parts go through the shared folder, not through Ray's memory
+MAX_ATTEMPTS = 5  # A part whose node or process dies is tried this often.
+POLL_S = 0.5  # Progress is looked at, and a task reports it, this often.
+CONNECT_S = 5  # A cluster has this long to answer.
+PATIENCE_S = 10  # Cancelled tasks have this long to delete what they began.
+# A file has this long to show on another machine: NFS remembers for long what is absent.
+ARRIVAL_S = 60
+# Memory of Ray's object store; it can be small, since parts go through the shared folder.
+LOCAL_STORE_BYTES = 100 << 20
 
 
 def render_parts_on_cluster(
     renderer: PartRenderer,
     parts: Sequence[Part],
     address: str | None,
-    on_frames: OnFrames,
+    on_progress: OnProgress,
 ) -> None:
     """Render parts as Ray tasks: on a GPU each where the cluster has some, else on a core each.
 
@@ -42,20 +45,22 @@ def render_parts_on_cluster(
         renderer: its folder and its source lie, under the same absolute paths, on all nodes.
         address: `HOST:PORT` of a cluster that this machine is a node of, `auto` to look for it,
             or None to start one of this machine alone, which listens on loopback.
-        on_frames: called with the number of frames of these parts that are done, and the rate of
-            each node. It goes down when a node dies, since its parts begin again.
+        on_progress: called with the number of frames of these parts that are done and of all, and
+            the rate of each node. It goes down when a node dies, since its parts begin again.
 
     Raises:
-        RenderError: Ray is not installed, the cluster cannot be reached or refuses the token, its
-            nodes die again and again, or they do not share the folder. What a task raised is
-            raised here.
+        MissingPackageError: Ray is not installed.
+        UnfinishedRenderError: the nodes died again and again.
+        RenderError: the cluster cannot be reached or refuses the token, or its nodes do not share
+            the folder.
+        Exception: what a task raised, with its own class; it names the node.
     """
     if not parts:
         return
     with _cluster(address), _cluster_failures():
         tasks = _Tasks(renderer, parts)
         try:
-            tasks.follow(on_frames)
+            tasks.follow(on_progress)
         except BaseException:
             tasks.cancel()
             raise
@@ -67,7 +72,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     try:
         import ray
     except ImportError:
-        raise RenderError(
+        raise MissingPackageError(
             "Rendering on a cluster needs Ray, which is not installed. Install it on all nodes: "
             "pip install 'latent-city-studio[cluster]'"
         ) from None
@@ -80,16 +85,16 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _prepare_environment(loopback: bool) -> None:
-    """What Ray reads from the environment when it is imported.
+    """Set what Ray reads from the environment when it is imported.
 
     Without a token, whoever reaches a port of Ray's can run code; some versions ask for one only
     if they are told to.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if loopback:  # the one way to keep Ray from choosing an address that others can reach
+    if loopback:  # No other setting keeps Ray from choosing an address that others can reach.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    else:  # attempts to join, which take a second with a wrong token, 41 if it is not Ray at all
+    else:  # Few attempts to join: they take a second with a wrong token, 41 if it is not Ray.
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
 
 
@@ -124,12 +129,12 @@ def _connect(address: str | None) -> None:
 
 
 def _reachable(address: str) -> str:
-    """The cluster's HOST:PORT, where somebody listens: Ray itself would try for minutes."""
+    """The cluster's HOST:PORT, after a test that somebody listens: Ray would try for minutes."""
     from ray._private.services import canonicalize_bootstrap_address_or_die
 
     found = canonicalize_bootstrap_address_or_die(address)
     host, _, port = found.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
     return found
 
 
@@ -141,9 +146,9 @@ def _cluster_failures() -> Iterator[None]:
     try:
         yield
     except RayError as error:
-        raise RenderError(
-            f"The Ray cluster failed: {_first_sentence(error)} Finished parts are kept: see that "
-            "all nodes have the same studio and workspace, and give the same command again."
+        raise UnfinishedRenderError(
+            f"The Ray cluster failed: {_first_sentence(error)} Finished parts are kept. All nodes "
+            "must have the same software and see the same folders."
         ) from error
 
 
@@ -160,26 +165,28 @@ class _Tasks:
         self._tally: Any = ray.remote(_Tally).options(num_cpus=0, scheduling_strategy=here).remote()
         shared = ray.put(renderer)
         needs: dict[str, Any] = {"num_gpus": 1} if self._kind == "GPU" else {"num_cpus": 1}
-        task = ray.remote(max_retries=ATTEMPTS - 1, **needs)(_render)
-        device = "cuda:0" if self._kind == "GPU" else "cpu"  # Ray shows each task its own GPU only
+        task = ray.remote(max_retries=MAX_ATTEMPTS - 1, **needs)(_render)
+        # Ray shows each task its own GPU only, which is therefore the first.
+        device = "cuda:0" if self._kind == "GPU" else "cpu"
         self._pending = {
             task.remote(shared, number, part, device, self._tally): (number, part)
             for number, part in enumerate(parts)
         }
-        self._finished = 0
+        self._finished, self._total = 0, count_part_frames(parts)
         self._rates: dict[str, Rate] = {}
 
-    def follow(self, on_frames: OnFrames) -> None:
-        """Wait for all tasks, telling meanwhile how far they are."""
+    def follow(self, on_progress: OnProgress) -> None:
+        """Wait for all tasks, reporting meanwhile how far they are."""
         import ray
 
         while self._pending:
-            done, _ = ray.wait(list(self._pending), timeout=LOOK_S)
+            done, _ = ray.wait(list(self._pending), timeout=POLL_S)
             for task in done:
                 self._take(task)
             if not done:
                 self._require_nodes()
-            on_frames(*self._look())
+            done_frames, rates = self._count()
+            on_progress(done_frames, self._total, rates)
 
     def cancel(self) -> None:
         """Stop what runs, and give it time to delete what it began."""
@@ -195,10 +202,8 @@ class _Tasks:
         import ray
 
         _, part = self._pending.pop(task)
-        try:
-            ray.get(task)
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
+        if failure := ray.get(task):
+            raise failure.restore()
         self._require_arrived(part)
         self._finished += len(part.batches)
 
@@ -210,22 +215,22 @@ class _Tasks:
                     f"A node rendered a part that is not in {self._parts.folder} on this machine. "
                     "All nodes must share that folder: mount it under the same path."
                 )
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
     def _require_nodes(self) -> None:
         import ray
 
         if not ray.cluster_resources().get(self._kind):
-            raise RenderError(
+            raise UnfinishedRenderError(
                 f"No node with a {self._kind} is left in the Ray cluster. Finished parts are kept: "
-                "start nodes (docs/cluster.md) and give the same command again."
+                "start nodes (docs/cluster.md)."
             )
 
-    def _look(self) -> tuple[int, str]:
-        """Frames done in all, and each node's rate."""
+    def _count(self) -> tuple[int, str]:
+        """The frames done in all, and each node's rate."""
         import ray
 
-        done, rendered = ray.get(self._tally.look.remote())
+        done, rendered = ray.get(self._tally.count.remote())
         for node, frames in rendered.items():
             self._rates.setdefault(node, Rate(node)).count(frames)
         under_way = sum(done.get(number, 0) for number, _ in self._pending.values())
@@ -233,42 +238,46 @@ class _Tasks:
 
 
 class _Tally:
-    """How far each part is, and what each node did. A Ray actor beside the process that waits."""
+    """Counts how far each part is, and what each node did: a Ray actor beside who waits."""
 
     def __init__(self) -> None:
         self._done: dict[int, int] = {}
         self._rendered: Counter[str] = Counter()
 
-    def tell(self, number: int, node: str, done: int) -> None:
+    def report(self, number: int, node: str, done: int) -> None:
+        """Take note that a node has done so many frames of a part; fewer if it began again."""
         before = self._done.get(number, 0)
-        self._rendered[node] += done - before if done >= before else done  # less: it began again
+        self._rendered[node] += done - before if done >= before else done
         self._done[number] = done
 
-    def look(self) -> tuple[dict[int, int], dict[str, int]]:
-        """Frames done of each part, and frames rendered on each node."""
+    def count(self) -> tuple[dict[int, int], dict[str, int]]:
+        """The frames done of each part, and those rendered on each node."""
         return self._done, self._rendered
 
 
-def _render(renderer: PartRenderer, number: int, part: Part, device: str, tally: Any) -> None:
-    """A task: render one part on a node."""
+def _render(
+    renderer: PartRenderer, number: int, part: Part, device: str, tally: Any
+) -> ProcessFailure | None:
+    """A task: render one part on a node. An error is returned, since Ray would wrap it."""
     node = socket.gethostname()
-    told_s = -LOOK_S
+    reported_s = -POLL_S
 
     def on_frame(done: int) -> None:
-        nonlocal told_s
-        if time.monotonic() - told_s >= LOOK_S or done == len(part.batches):
-            told_s = time.monotonic()
-            tally.tell.remote(number, node, done)
+        nonlocal reported_s
+        if time.monotonic() - reported_s >= POLL_S or done == len(part.batches):
+            reported_s = time.monotonic()
+            tally.report.remote(number, node, done)
 
     try:
         require_devices([device])
-        with beside_encoders(processes=os.cpu_count() or 1):  # Ray gives each task a core
+        with sharing_cores(processes=os.cpu_count() or 1):  # Ray gives each task a core.
             renderer.render(part, device, on_frame)
-    except RenderError as error:
-        raise RenderError(f"On node {node}: {error}") from error
+    except Exception as error:
+        return ProcessFailure.capture(error, node)
+    return None
 
 
 def _first_sentence(error: BaseException) -> str:
-    """Of its message; the rest is traces, and advice on Ray itself."""
+    """The first sentence of a message; the rest is traces, and advice on Ray itself."""
     first_line = str(error).strip().partition("\n")[0] or type(error).__name__
     return first_line.partition(". ")[0].rstrip(".:") + "."

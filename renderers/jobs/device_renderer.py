@@ -1,4 +1,4 @@
-"""What shoots the frames of a plan on a device, and stays there from part to part."""
+"""Render the frames of a plan's parts on one device, whose modules stay from part to part."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from renderers.frames.concurrency import in_order
-from renderers.frames.devices import lanes_of
+from renderers.frames.concurrency import run_in_order
+from renderers.frames.devices import concurrency_of
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import CheckpointSource, stream_exactly
 from renderers.plan.render_plan import Part, RenderPlan
 
-CHUNK = 16  # pictures in one forward pass where tracks move; few, since several chunks wait
+MOVING_BATCH = 16  # Pictures per forward pass where tracks move; few, since several passes wait.
 
 
-class Shot(NamedTuple):
-    """One frame of the film, along all tracks: uint8 [tracks, height, width, 3]."""
+class TrackPictures(NamedTuple):
+    """One frame of the film, seen along all tracks.
+
+    Args:
+        frame: its position in the film, from 0.
+        pictures: uint8 [tracks, height, width, 3], cropped.
+    """
 
     frame: int
     pictures: np.ndarray
 
 
 class CheckpointSpan(NamedTuple):
-    """Neighbouring frames of one checkpoint."""
+    """Neighbouring frames that show one checkpoint: `first` to `end`, without `end`."""
 
     batch: int
     first: int
@@ -36,68 +41,75 @@ class CheckpointSpan(NamedTuple):
 
 
 class DeviceRenderer:
-    """Modules on a device that take turns at holding checkpoints, and passes through them."""
+    """Modules on a device that take turns at holding checkpoints, and passes through them.
+
+    Args:
+        source: gives the generators.
+        device: such as `cpu` or `cuda:0`.
+    """
 
     def __init__(self, source: CheckpointSource, plan: RenderPlan, device: str) -> None:
         self._source, self._plan, self._device = source, plan, device
-        self._frames_at_once = 1 if plan.stays else max(1, CHUNK // len(plan.labels))
-        # A module more than forward passes at a time, so that weights are swapped beside them.
-        self._modules = [source.build().to(device) for _ in range(lanes_of(device) + 1)]
-        self._frames = FrameRenderer(
+        self._frames_at_once = 1 if plan.is_static else max(1, MOVING_BATCH // len(plan.labels))
+        # One module more than concurrent passes, so that weights are loaded beside the passes.
+        self._modules = [source.build().to(device) for _ in range(concurrency_of(device) + 1)]
+        self._renderer = FrameRenderer(
             precision=plan.options.precision,
-            steady=len(plan.labels) * self._frames_at_once,
+            fixed_batch=len(plan.labels) * self._frames_at_once,
             compile=plan.options.compile,
         )
 
-    def shoot(self, part: Part) -> Generator[Shot, None, None]:
+    def render(self, part: Part) -> Generator[TrackPictures, None, None]:
         """The frames of a part, in order. Close the generator to stop early.
 
         Raises:
             RenderError: a checkpoint is missing.
         """
-        self._frames.begin_part()
-        visits = list_visits(part)
-        batches = [visit.batch for visit in visits]
+        self._renderer.begin_part()
+        spans = list_spans(part)
+        batches = [span.batch for span in spans]
         stream = stream_exactly(self._source, batches, self._device, self._modules)
-        passes = in_order(self._passes(visits, stream), lanes_of(self._device))
+        passes = run_in_order(self._passes(spans, stream), concurrency_of(self._device))
         with closing(stream), closing(passes):
             yield from chain.from_iterable(passes)
 
     def _passes(
-        self, visits: Sequence[CheckpointSpan], stream: Iterator[tuple[int, nn.Module]]
-    ) -> Iterator[Callable[[], list[Shot]]]:
-        """Forward passes that remain to be done, each of which makes neighbouring frames."""
-        for visit, (_, G) in zip(visits, stream, strict=True):
-            if self._plan.stays:
-                yield partial(self._shoot_standing, G, visit)
+        self, spans: Sequence[CheckpointSpan], stream: Iterator[tuple[int, nn.Module]]
+    ) -> Iterator[Callable[[], list[TrackPictures]]]:
+        """Forward passes to be done, each of which makes some neighbouring frames."""
+        for span, (_, G) in zip(spans, stream, strict=True):
+            if self._plan.is_static:
+                yield partial(self._render_static, G, span)
                 continue
-            for first in range(visit.first, visit.end, self._frames_at_once):
-                end = min(first + self._frames_at_once, visit.end)
-                yield partial(self._shoot, G, first, end)
+            for first in range(span.first, span.end, self._frames_at_once):
+                end = min(first + self._frames_at_once, span.end)
+                yield partial(self._render_moving, G, first, end)
 
-    def _shoot_standing(self, G: nn.Module, visit: CheckpointSpan) -> list[Shot]:
-        """All frames of a visit along tracks that stay, which show the same."""
-        [shot] = self._shoot(G, visit.first, visit.first + 1)
-        return [Shot(frame, shot.pictures) for frame in range(visit.first, visit.end)]
+    def _render_static(self, G: nn.Module, span: CheckpointSpan) -> list[TrackPictures]:
+        """Static points: render once, repeat for every frame of this checkpoint."""
+        [rendered] = self._render_moving(G, span.first, span.first + 1)
+        return [TrackPictures(frame, rendered.pictures) for frame in range(span.first, span.end)]
 
-    def _shoot(self, G: nn.Module, first: int, end: int) -> list[Shot]:
+    def _render_moving(self, G: nn.Module, first: int, end: int) -> list[TrackPictures]:
         """Frames first to end, without end, in one forward pass."""
         z = self._plan.z(first, end)
-        pictures = self._plan.options.look.cut(self._frames.render(G, z.flatten(0, 1)))
-        shown = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
-        return [Shot(first + offset, own) for offset, own in enumerate(shown)]
+        pictures = self._plan.options.display.apply_crop(self._renderer.render(G, z.flatten(0, 1)))
+        by_frame = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
+        return [TrackPictures(first + offset, own) for offset, own in enumerate(by_frame)]
 
 
-def list_visits(part: Part) -> list[CheckpointSpan]:
-    """The checkpoints that a part calls at, in order, and the frames that show each.
+def list_spans(part: Part) -> list[CheckpointSpan]:
+    """The checkpoints of a part, in order, and the frames that show each.
 
     Example:
-        >>> list_visits(Part(10, (5, 5, 6), ""))
-        [Visit(batch=5, first=10, end=12), Visit(batch=6, first=12, end=13)]
+        >>> for span in list_spans(Part(10, (5, 5, 6), "")):
+        ...     print(span)
+        CheckpointSpan(batch=5, first=10, end=12)
+        CheckpointSpan(batch=6, first=12, end=13)
     """
-    visits, first = [], part.first
+    spans, first = [], part.first
     for batch, frames in groupby(part.batches):
         end = first + sum(1 for _ in frames)
-        visits.append(CheckpointSpan(batch, first, end))
+        spans.append(CheckpointSpan(batch, first, end))
         first = end
-    return visits
+    return spans

@@ -1,4 +1,4 @@
-"""Films that grow while their run trains."""
+"""Render a film that grows while its run trains."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from renderers.jobs.parts import PartFolder
 from renderers.jobs.rendering import Engine, finish, join, keep_plan, render_missing
 from renderers.plan.outputs import Video, output_paths
 from renderers.plan.render_plan import RenderPlan
-from renderers.progress import OnProgress, say_nothing
+from renderers.progress import OnProgress, ignore_progress
 
-LOOK_S = 3.0  # between looks whether checkpoints have landed
+POLL_S = 3.0  # New checkpoints are looked for this often.
 
 
 def follow_film(
@@ -23,8 +23,8 @@ def follow_film(
     folder: Path | str,
     file: Path | str,
     engine: Engine,
-    on_progress: OnProgress = say_nothing,
-    look_s: float = LOOK_S,
+    on_progress: OnProgress = ignore_progress,
+    poll_s: float = POLL_S,
 ) -> list[Video]:
     """Render what has landed again and again; the film so far can be played at any time.
 
@@ -34,7 +34,7 @@ def follow_film(
     Args:
         plan_now: the plan of all checkpoints so far, None while there are none, and whether no
             more will come.
-        look_s: seconds between looks.
+        poll_s: seconds between two calls of plan_now.
 
     Returns:
         The finished videos; none where the run ended without a checkpoint.
@@ -50,7 +50,7 @@ def follow_film(
                 break
             if plan is not None and len(plan.parts) - 1 > joined:
                 joined = _extend(source, plan, folder, Path(file), engine, on_progress)
-            time.sleep(look_s)
+            time.sleep(poll_s)
         return finish(source, plan, folder, file, engine, on_progress) if plan else []
 
 
@@ -62,8 +62,8 @@ def _extend(
     engine: Engine,
     on_progress: OnProgress,
 ) -> int:
-    """Render all parts but the last, which is still growing, and join them: how many there are."""
-    plan = keep_plan(folder, plan.of_first(len(plan.parts) - 1))
+    """Render and join all parts but the last, which is still growing; return their number."""
+    plan = keep_plan(folder, plan.first_parts(len(plan.parts) - 1))
     parts = PartFolder(folder / "parts", plan)
     render_missing(source, parts, parts.missing(), engine, on_progress)
     join(parts, output_paths(file, plan.labels, plan.options))

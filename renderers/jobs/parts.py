@@ -1,4 +1,4 @@
-"""Parts of a render: short closed videos, one a view, that are either whole or absent."""
+"""Parts of a render: short closed videos, one for each view, that are either whole or absent."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from renderers.errors import RenderError
+from renderers.errors import UnfinishedRenderError
 from renderers.files import read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
-from renderers.jobs.device_renderer import DeviceRenderer, Shot
-from renderers.jobs.recording import recording
+from renderers.jobs.device_renderer import DeviceRenderer, TrackPictures
+from renderers.jobs.stages import feeding
 from renderers.pictures.overlay import Overlay
-from renderers.plan.outputs import VideoView, views_of
+from renderers.plan.outputs import VideoView, list_views
 from renderers.plan.render_plan import Part, RenderPlan
 from renderers.video.encoders import VideoEncoder
-from renderers.video.film import film
+from renderers.video.frame_encoding import NumberedFrame, encode_frames
 
-NAME_LENGTH = 24  # of a part: so much of its digest
+NAME_LENGTH = 24  # The name of a part is so much of its digest.
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class PartFolder:
     plan: RenderPlan
 
     def paths(self, part: Part) -> list[Path]:
-        """One video for each view of the plan."""
+        """The videos of a part: one for each view of the plan."""
         suffix = self.plan.options.format.part_suffix
         return [
             self.folder / f"{self._name(part)}-{view:03d}{suffix}"
-            for view in range(len(views_of(self.plan)))
+            for view in range(len(list_views(self.plan)))
         ]
 
     def is_whole(self, part: Part) -> bool:
@@ -52,6 +52,11 @@ class PartFolder:
         return marked is not None and marked["sizes"] == _sizes(self.paths(part))
 
     def mark_whole(self, part: Part) -> None:
+        """Write the marker of a part whose videos are closed.
+
+        Raises:
+            RenderError: it cannot be written.
+        """
         paths = self.paths(part)
         marked = {"sizes": _sizes(paths), "sha256": [_checksum(path) for path in paths]}
         write_json(marked, self._marker(part))
@@ -64,15 +69,16 @@ class PartFolder:
         """See that all parts are what they were when they were closed.
 
         Raises:
-            RenderError: some are not; they are unmarked, so that they are rendered again.
+            UnfinishedRenderError: some are not; they are unmarked, so that they are rendered
+                again.
         """
         changed = [part for part in self.plan.parts if not self._is_unchanged(part)]
         for part in changed:
             self._marker(part).unlink(missing_ok=True)
         if changed:
-            raise RenderError(
+            raise UnfinishedRenderError(
                 f"{len(changed)} of {len(self.plan.parts)} parts in {self.folder} have changed on "
-                "disk since they were rendered. Give the same command again: it renders them anew."
+                "disk since they were rendered. They will be rendered anew."
             )
 
     def _is_unchanged(self, part: Part) -> bool:
@@ -111,53 +117,65 @@ def _checksum(path: Path) -> str:
 
 @dataclass(frozen=True)
 class PartRenderer:
-    """Renders any part of a plan on any device. It can be pickled, before its first part."""
+    """Renders any part of a plan on any device. It can be pickled, before its first part.
+
+    Attributes:
+        device_renderers: the modules that stay on each device from part to part.
+    """
 
     source: CheckpointSource
     parts: PartFolder
-    rigs: dict[str, DeviceRenderer] = field(
-        default_factory=dict, init=False
-    )  # what stays on each device
+    device_renderers: dict[str, DeviceRenderer] = field(default_factory=dict, init=False)
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
         """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
 
         Args:
-            on_frame: called with the number of frames done so far.
+            on_frame: called with the number of frames of the part that are done so far.
 
         Raises:
             RenderError: a checkpoint is missing, or an encoder or the disk fails.
         """
-        rig = self._rig(device)
-        with closing(rig.shoot(part)) as shots, recording(self._recorders(part)) as put:
-            for shot in shots:
-                put(shot)
-                on_frame(shot.frame - part.first + 1)
+        renderer = self._renderer_on(device)
+        with closing(renderer.render(part)) as frames, feeding(self._encoders(part)) as put:
+            for rendered in frames:
+                put(rendered)
+                on_frame(rendered.frame - part.first + 1)
         self.parts.mark_whole(part)
 
-    def _rig(self, device: str) -> DeviceRenderer:
-        if device not in self.rigs:
-            self.rigs[device] = DeviceRenderer(self.source, self.parts.plan, device)
-        return self.rigs[device]
+    def _renderer_on(self, device: str) -> DeviceRenderer:
+        if device not in self.device_renderers:
+            renderer = DeviceRenderer(self.source, self.parts.plan, device)
+            self.device_renderers[device] = renderer
+        return self.device_renderers[device]
 
-    def _recorders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
+    def _encoders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
+        """Consumers of `TrackPictures`, one for each view."""
         plan = self.parts.plan
-        views = views_of(plan)
-        encoder = plan.options.encoder_of(len(views))
+        views = list_views(plan)
+        encoder = plan.options.encoder_for(len(views))
         return [
-            partial(_film_view, view, path=path, plan=plan, encoder=encoder)
+            partial(_encode_view, view, path=path, plan=plan, encoder=encoder)
             for view, path in zip(views, self.parts.paths(part), strict=True)
         ]
 
 
-def _film_view(
-    view: VideoView, shots: Iterator[Shot], path: Path, plan: RenderPlan, encoder: VideoEncoder
+def _encode_view(
+    view: VideoView,
+    rendered: Iterator[TrackPictures],
+    path: Path,
+    plan: RenderPlan,
+    encoder: VideoEncoder,
 ) -> None:
-    frames = ((frame, plan.number(frame), view.compose(pictures)) for frame, pictures in shots)
-    film(frames, path, plan.options.fps, plan.options.look, overlay_of(view, plan), encoder)
+    frames = (
+        NumberedFrame(frame, plan.shown_batch(frame), view.compose(pictures))
+        for frame, pictures in rendered
+    )
+    options = plan.options
+    encode_frames(frames, path, options.fps, options.display, make_overlay(view, plan), encoder)
 
 
-def overlay_of(view: VideoView, plan: RenderPlan) -> Overlay | None:
+def make_overlay(view: VideoView, plan: RenderPlan) -> Overlay | None:
     """What is written on a view's frames; None for nothing."""
     wanted, caption = plan.options.overlay, plan.caption
     if not wanted:
@@ -168,6 +186,6 @@ def overlay_of(view: VideoView, plan: RenderPlan) -> Overlay | None:
         numbers="batch" in wanted,
         largest=caption.largest,
         curve=caption.curve,
-        moments=plan.moments,
-        moment_frames=plan.options.fps,
+        notices=plan.notices,
+        notice_frames=plan.options.fps,
     )

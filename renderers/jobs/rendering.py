@@ -1,4 +1,4 @@
-"""Rendering a plan: parts, whole or absent, that become videos when all are there."""
+"""Render a plan: make the parts that are missing, then join them into videos."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from renderers.errors import RenderError
+from renderers.errors import UnfinishedRenderError
 from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.parts import PartFolder, PartRenderer
-from renderers.plan.outputs import Video, output_paths, views_of
-from renderers.plan.render_plan import Part, RenderPlan
-from renderers.progress import OnFrames, OnProgress, say_nothing
-from renderers.video.film import join_parts, require_place
+from renderers.plan.outputs import Video, list_views, output_paths
+from renderers.plan.render_plan import Part, RenderPlan, count_part_frames
+from renderers.progress import OnProgress, ignore_progress
+from renderers.video.joining import join_parts, require_place
 
 
 class Engine(Protocol):
-    """Renders parts somewhere, such as `workers.render_parts` on some devices."""
+    """Renders parts somewhere, such as `workers.render_parts` on some devices.
+
+    Args:
+        on_progress: called with the number of frames of these parts that are done and of all, and
+            the rate of each device.
+    """
 
     def __call__(
-        self, renderer: PartRenderer, parts: Sequence[Part], *, on_frames: OnFrames
+        self, renderer: PartRenderer, parts: Sequence[Part], *, on_progress: OnProgress
     ) -> None: ...
 
 
@@ -33,7 +38,7 @@ def render_film(
     folder: Path | str,
     file: Path | str,
     engine: Engine,
-    on_progress: OnProgress = say_nothing,
+    on_progress: OnProgress = ignore_progress,
 ) -> list[Video]:
     """Render a plan; killed at any moment, the same call goes on where it was.
 
@@ -43,7 +48,7 @@ def render_film(
 
     Args:
         source: gives the generators; see `renderers.frames.source`.
-        folder: of this render alone.
+        folder: belongs to this render alone.
         file: see `renderers.plan.outputs.output_paths`.
         engine: renders the parts; its word is not the record, the files are.
         on_progress: called with the number of frames done and of all.
@@ -66,7 +71,7 @@ def finish(
     engine: Engine,
     on_progress: OnProgress,
 ) -> list[Video]:
-    """`render_film` in a folder that is locked already."""
+    """Do what `render_film` does, in a folder that is locked already."""
     paths = output_paths(file, plan.labels, plan.options)
     for path in paths:
         require_place(path)
@@ -102,24 +107,27 @@ def render_missing(
 ) -> None:
     """Render parts, and see that they are there.
 
+    Args:
+        missing: the parts to render; the others of the plan count as done.
+        on_progress: called with the number of the plan's frames that are done and of all.
+
     Raises:
-        RenderError: some are not.
+        UnfinishedRenderError: some are not there.
     """
-    total = len(parts.plan.batches)
-    before = total - sum(len(part.batches) for part in missing)
-    on_progress(before, total)
+    frames = len(parts.plan.batches)
+    before = frames - count_part_frames(missing)
+    on_progress(before, frames)
     if missing:
-        parts.plan.options.encoder_of(1).prove()
+        parts.plan.options.encoder_for(1).prove()
         renderer = PartRenderer(source, parts)
 
-        def on_frames(done: int, note: str = "") -> None:
-            on_progress(before + done, total, note)
+        def count_kept_too(done: int, total: int, note: str = "") -> None:
+            on_progress(before + done, frames, note)
 
-        engine(renderer, missing, on_frames=on_frames)
+        engine(renderer, missing, on_progress=count_kept_too)
     if lacking := [part for part in missing if not parts.is_whole(part)]:
-        raise RenderError(
-            f"{len(lacking)} of {len(missing)} parts were not rendered. The others are kept: give "
-            "the same command again."
+        raise UnfinishedRenderError(
+            f"{len(lacking)} of {len(missing)} parts were not rendered. The others are kept."
         )
 
 
@@ -127,7 +135,8 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
     """Join each view's parts into its video, which must have every frame.
 
     Raises:
-        RenderError: a part has changed on disk, a frame is missing, or a video cannot be written.
+        UnfinishedRenderError: a part has changed on disk.
+        RenderError: a frame is missing, or a video cannot be written.
     """
     parts.require_unchanged()
     frames, fps = len(parts.plan.batches), parts.plan.options.fps
@@ -137,9 +146,9 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
         remove_leftovers(path.parent, path.stem)
         join_parts(own, path, frames, fps)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each of them waits for an ffmpeg
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Each thread waits for an ffmpeg.
         list(pool.map(join_view, paths, pieces))
-    labels = [view.label for view in views_of(parts.plan)]
+    labels = [view.label for view in list_views(parts.plan)]
     return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
 
 

@@ -1,21 +1,23 @@
-"""Whether a finished video is what its plan says."""
+"""Verify that a finished video has the frames that its plan says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from renderers.errors import RenderError
+from renderers.errors import RenderError, UnknownVideoError, UnplannedVideoError
 from renderers.files import read_json
 from renderers.plan.render_plan import RenderPlan
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VideoCheck:
     """What a video should have and has.
 
     Args:
+        expected: frames of the plan.
         frames: counted by decoding; 0 where it cannot be decoded.
         reason: what is wrong; None where nothing is.
     """
@@ -31,25 +33,25 @@ def find_render(renders: Path, file: Path) -> Path:
     """The folder of the render that made a file.
 
     Raises:
-        RenderError: none of them did, or it was not finished.
+        UnknownVideoError: there is no such file.
+        UnplannedVideoError: none of them made it, or the one that did was not finished.
     """
     for record in renders.glob("*/videos.json"):
         if _entry(record.parent, file):
             return record.parent
     if not file.exists():
-        raise RenderError(f"There is no video {file}. List what was rendered: studio jobs")
-    raise RenderError(
-        f"No finished render in {renders} made {file}, so there is no plan to compare it with. "
-        "Give the command that began it again: it goes on where it was."
+        raise UnknownVideoError(f"There is no video {file}.")
+    raise UnplannedVideoError(
+        f"No finished render in {renders} made {file}, so there is no plan to compare it with."
     )
 
 
 def read_plan(folder: Path) -> RenderPlan:
-    """The plan of a render."""
+    """The plan that is kept in the folder of a render."""
     return RenderPlan.from_json(read_json(folder / "plan.json")["plan"])
 
 
-def verify_video(folder: Path, file: Path) -> Verdict:
+def verify_video(folder: Path, file: Path) -> VideoCheck:
     """Count the frames of a video by decoding, and compare with what was planned."""
     entry = _entry(folder, file)
     assert entry is not None, "`find_render` finds the folder that made the file"
@@ -60,13 +62,14 @@ def verify_video(folder: Path, file: Path) -> Verdict:
         frames, reason = 0, str(error)
     if reason is None and frames != expected:
         reason = f"it has {frames:,} frames instead of {expected:,}"
-    return Verdict(file, entry["label"], expected, frames, reason)
+    return VideoCheck(file, entry["label"], expected, frames, reason)
 
 
-def _entry(folder: Path, file: Path) -> dict | None:
+def _entry(folder: Path, file: Path) -> dict[str, Any] | None:
     """What is recorded of a file; one beside its record may have been moved with it."""
     file = file.resolve()
-    for entry in (read_json(folder / "videos.json") or {"videos": []})["videos"]:
+    entries: list[dict[str, Any]] = (read_json(folder / "videos.json") or {"videos": []})["videos"]
+    for entry in entries:
         path = Path(entry["path"])
         if path == file or (file.parent == folder.resolve() and path.name == file.name):
             return entry

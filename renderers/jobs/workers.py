@@ -1,26 +1,24 @@
-"""Parts on devices: in this process for one, in a process each for several."""
+"""Render parts on the devices of this machine: in this process on one, else in one process each."""
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-import pickle
 import signal
-import traceback
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 import torch
 
-from renderers.errors import RenderError
-from renderers.frames.devices import beside_encoders
+from renderers.errors import UnfinishedRenderError
+from renderers.frames.devices import sharing_cores
+from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
-from renderers.plan.render_plan import Part
-from renderers.progress import OnFrames, Rate
+from renderers.plan.render_plan import Part, count_part_frames
+from renderers.progress import OnProgress, Rate
 
-PATIENCE_S = 10  # for a worker to delete what it began, once nobody listens to it any more
+PATIENCE_S = 10  # A dismissed worker has this long to delete what it began.
 
 log = logging.getLogger(__name__)
 
@@ -29,71 +27,78 @@ def render_parts(
     renderer: PartRenderer,
     parts: Sequence[Part],
     devices: Sequence[str],
-    on_frames: OnFrames,
+    on_progress: OnProgress,
 ) -> None:
     """Render parts, handing them out as devices get free.
 
     Args:
         devices: one or more; each gets a process of its own if there are several.
-        on_frames: called with the number of frames of these parts that are done, and the rate of
-            each device. It goes down when a process dies, since its part begins again.
+        on_progress: called with the number of frames of these parts that are done and of all, and
+            the rate of each device. It goes down when a process dies, since its part begins again.
 
     Raises:
-        RenderError: all processes died. What one of them raised is raised here.
+        UnfinishedRenderError: all processes died.
+        Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
     if len(devices) == 1:
-        _render_here(renderer, parts, devices[0], on_frames)
+        _render_here(renderer, parts, devices[0], on_progress)
     elif parts:
-        _Crew(renderer, parts, devices, on_frames).work()
+        _WorkerPool(renderer, parts, devices, on_progress).work()
 
 
 def _render_here(
-    renderer: PartRenderer, parts: Sequence[Part], device: str, on_frames: OnFrames
+    renderer: PartRenderer, parts: Sequence[Part], device: str, on_progress: OnProgress
 ) -> None:
-    rate, before = Rate(device), 0
+    rate, before, total = Rate(device), 0, count_part_frames(parts)
 
     def on_frame(done: int) -> None:
         rate.count(before + done)
-        on_frames(before + done, str(rate))
+        on_progress(before + done, total, str(rate))
 
-    with beside_encoders():
+    with sharing_cores():
         for part in parts:
             renderer.render(part, device, on_frame)
             before += len(part.batches)
 
 
 class _Worker:
-    """A process on one device, and the part that it has."""
+    """A process on one device, and the part that it renders.
+
+    Attributes:
+        part: the part at work; None while it waits for one.
+        done: frames of that part that are done.
+    """
 
     def __init__(self, renderer: PartRenderer, device: str, processes: int) -> None:
-        self.device, self.rate, self.whole = device, Rate(device), 0
+        self.rate, self._finished = Rate(device), 0
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         self.process = spawn.Process(
             target=_work, args=(theirs, renderer, device, processes), daemon=True
         )
         self.process.start()
-        theirs.close()  # so that the worker's death ends the connection
+        theirs.close()  # Only the worker holds it now, so its death ends the connection.
         self.part: Part | None = None
-        self.done = 0  # frames of that part
+        self.done = 0
 
     def give(self, part: Part) -> None:
+        """Send the next part; a worker that is dead is noticed when it is listened to."""
         self.part, self.done = part, 0
         try:
             self.connection.send(part)
         except OSError:
-            return  # it died; its end of the connection tells
+            return
 
     def count(self, done: int) -> None:
         """Take note of the frames of its part that are done by now."""
         self.done = done
-        self.rate.count(self.whole + done)
+        self.rate.count(self._finished + done)
 
     def finish(self) -> int:
-        """Its part is whole: the number of frames that it had."""
+        """Take note that its part is whole, and return the number of frames of that part."""
         assert self.part is not None
         frames = len(self.part.batches)
-        self.part, self.done, self.whole = None, 0, self.whole + frames
+        self.part, self.done, self._finished = None, 0, self._finished + frames
         return frames
 
     def dismiss(self) -> None:
@@ -104,26 +109,30 @@ class _Worker:
         self.process.join()
 
 
-class _Crew:
+class _WorkerPool:
+    """Workers on several devices, and the parts that none of them has yet."""
+
     def __init__(
         self,
         renderer: PartRenderer,
         parts: Sequence[Part],
         devices: Sequence[str],
-        on_frames: OnFrames,
+        on_progress: OnProgress,
     ) -> None:
         self._waiting = deque(parts)
-        self._finished = 0
-        self._on_frames = on_frames
-        crew = devices[: len(parts)]
-        self._workers = [_Worker(renderer, device, len(crew)) for device in crew]
+        self._finished, self._total = 0, count_part_frames(parts)
+        self._on_progress = on_progress
+        used = devices[: len(parts)]
+        self._workers = [_Worker(renderer, device, len(used)) for device in used]
 
     def work(self) -> None:
+        """Render all parts."""
         try:
             self._hand_out()
             while busy := {w.connection: w for w in self._workers if w.part}:
                 for connection in wait(list(busy)):
-                    self._listen(busy[connection])  # type: ignore[index]
+                    assert isinstance(connection, Connection)
+                    self._listen(busy[connection])
                 self._hand_out()
         finally:
             for worker in self._workers:
@@ -134,28 +143,30 @@ class _Crew:
             if self._waiting and not worker.part:
                 worker.give(self._waiting.popleft())
         if self._waiting and not self._workers:
-            raise RenderError(
+            raise UnfinishedRenderError(
                 "All render processes died, which happens when memory runs out. Finished parts "
-                "are kept: give the same command again, with fewer devices."
+                "are kept; fewer devices need less memory."
             )
 
     def _listen(self, worker: _Worker) -> None:
-        assert worker.part is not None
+        """Take one message: a failure, the number of frames done, or None for a whole part."""
         try:
-            news, value = worker.connection.recv()
+            message: ProcessFailure | int | None = worker.connection.recv()
         except (EOFError, OSError):
             self._bury(worker)
             return
-        if news == "failed":
-            raise value
-        if news == "whole":
+        if isinstance(message, ProcessFailure):
+            raise message.restore()
+        if message is None:
             self._finished += worker.finish()
         else:
-            worker.count(value)
+            worker.count(message)
         done = self._finished + sum(w.done for w in self._workers)
-        self._on_frames(done, ", ".join(filter(None, (str(w.rate) for w in self._workers))))
+        rates = ", ".join(filter(None, (str(w.rate) for w in self._workers)))
+        self._on_progress(done, self._total, rates)
 
     def _bury(self, worker: _Worker) -> None:
+        """Give the part of a dead worker to another one."""
         assert worker.part is not None
         self._waiting.appendleft(worker.part)
         self._workers.remove(worker)
@@ -163,13 +174,13 @@ class _Crew:
 
 
 def _work(connection: Connection, renderer: PartRenderer, device: str, processes: int) -> None:
-    """The life of a worker: parts come in, the number of frames and the end of each go out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    """Render in a process of its own: parts come in, messages for `_listen` go out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what an interrupt means.
     try:
-        with beside_encoders(processes):
+        with sharing_cores(processes):
             while part := _next_part(connection):
-                renderer.render(part, device, lambda done: connection.send(("done", done)))
-                connection.send(("whole", 0))
+                renderer.render(part, device, connection.send)
+                connection.send(None)
     except torch.AcceleratorError as error:
         log.warning("%s is lost, another one takes over its part: %s", device, error)
     except Exception as error:
@@ -177,24 +188,16 @@ def _work(connection: Connection, renderer: PartRenderer, device: str, processes
 
 
 def _next_part(connection: Connection) -> Part | None:
+    """The next part to render; None where nobody is there any more to send one."""
     try:
-        return connection.recv()
-    except EOFError:  # nobody listens any more
+        part: Part = connection.recv()
+    except EOFError:
         return None
+    return part
 
 
 def _report(connection: Connection, error: Exception) -> None:
-    trace = "".join(traceback.format_exception(error))
-    error.add_note(f"In a render process:\n{trace}")
     try:
-        connection.send(("failed", _portable(error, trace)))
+        connection.send(ProcessFailure.capture(error))
     except OSError:
-        return  # nobody listens any more
-
-
-def _portable(error: Exception, trace: str) -> Any:
-    """The error itself where it survives pickling, else one that tells the same."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(trace)
+        return  # Nobody listens any more.

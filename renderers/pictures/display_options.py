@@ -58,7 +58,7 @@ class DisplayOptions:
         if self.crop and (min(self.crop) < 0 or 0 in self.crop[2:]):
             raise RenderError(f"Crop {_crop_text(self.crop)} has no pixels: use WIDTHxHEIGHT+X+Y.")
 
-    def cut(self, pictures: np.ndarray) -> np.ndarray:
+    def apply_crop(self, pictures: np.ndarray) -> np.ndarray:
         """The part that is shown: uint8 [..., H, W, 3] -> a view, uint8 [..., height, width, 3].
 
         Raises:
@@ -75,7 +75,7 @@ class DisplayOptions:
             )
         return pictures[..., y : y + height, x : x + width, :]
 
-    def fit(self, width_px: int, height_px: int, even: bool = True) -> FrameLayout:
+    def lay_out(self, width_px: int, height_px: int, even: bool = True) -> FrameLayout:
         """Lay out frames of that size (already cut).
 
         Args:

@@ -19,7 +19,7 @@ from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import CheckpointSource, stream_exactly
 from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import Sheet, grid_columns
-from renderers.progress import OnProgress, say_nothing
+from renderers.progress import OnProgress, ignore_progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 CHUNK = 64  # points rendered before they are put in their places
@@ -50,7 +50,7 @@ def render_montage(
     title: str = "",
     footer: str = "",
     device: str = "cpu",
-    on_progress: OnProgress = say_nothing,
+    on_progress: OnProgress = ignore_progress,
 ) -> Montage:
     """Draw each point at each batch, in one pass: points down, batches across.
 

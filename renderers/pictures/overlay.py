@@ -50,8 +50,8 @@ class Overlay:
     numbers: bool = True
     largest: int = 0
     curve: tuple[float, ...] = ()
-    moments: tuple[tuple[int, str], ...] = ()
-    moment_frames: int = 60
+    notices: tuple[tuple[int, str], ...] = ()
+    notice_frames: int = 60
 
     @property
     def names(self) -> str:
@@ -86,10 +86,10 @@ class OverlayBox:
         self._curve = None
         if overlay.curve and side >= ROOM_PX:
             inner = max(inner, min(12 * size, room))
-            marks = [frame for frame, _ in overlay.moments]
+            marks = [frame for frame, _ in overlay.notices]
             self._curve = _Curve(overlay.curve, inner, round(1.6 * size), marks)
-        moments = overlay.moments if side >= ROOM_PX else ()
-        self._notices = _Notices(moments, overlay.moment_frames, size, inset, room)
+        moments = overlay.notices if side >= ROOM_PX else ()
+        self._notices = _Notices(moments, overlay.notice_frames, size, inset, room)
         self.visible = inner > 0 or bool(moments)
         self._lay_out(names, inner, inset)
         rows, columns = self._shade.shape

@@ -1,4 +1,4 @@
-"""How a film looks, and which videos are made of it."""
+"""The options of a film: which videos are made, in which format, and how they look."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renderers.video.formats import Format
 
 OVERLAYS = ("batch", "run", "label", "curve", "events")
 PRECISIONS = ("float32", "bf16")
-MAX_THREADS = 8
+MAX_THREADS = 8  # All encoders of a part together use at most so many threads.
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,18 @@ class RenderOptions:
     """How frames look and which videos are made.
 
     Args:
-        fps: frames per second.
-        look: crop, size and scaling.
-        overlay: what is drawn over the pictures, of OVERLAYS.
-        points: one video a track.
-        grid: one video of all tracks.
-        columns: of the grid; the squarest if None.
-        format: of the files.
-        encoder, preset, crf: see `renderers.video.encoders.Encoder`;
+        fps: frames per second, 1..240.
+        display: crop, size and scaling.
+        overlay: what is drawn over the pictures, from OVERLAYS.
+        points: make one video for each track.
+        grid: make one video of all tracks.
+        columns: columns in the grid; the squarest grid if None.
+        format: the kind of file.
+        encoder, preset, crf: see `renderers.video.encoders.VideoEncoder`;
             None for what suits the format.
-        precision: of the forward pass. `bf16` is used where frames stay within a level.
-        compile: forward passes by `torch.compile`, where frames stay within a level.
+        precision: the arithmetic of the forward pass. `bf16` is used where frames stay within a
+            level of 255.
+        compile: use `torch.compile` for forward passes, where frames stay within a level of 255.
         part_frames: the most frames in a part, which is what a killed render can lose.
 
     Raises:
@@ -39,7 +40,7 @@ class RenderOptions:
     """
 
     fps: int = 60
-    look: DisplayOptions = field(default_factory=DisplayOptions)
+    display: DisplayOptions = field(default_factory=DisplayOptions)
     overlay: tuple[str, ...] = ()
     points: bool = True
     grid: bool = False
@@ -60,30 +61,45 @@ class RenderOptions:
         _require_range("part_frames", self.part_frames, 1, 1_000_000)
         _require_known("overlay", self.overlay, OVERLAYS)
         _require_known("precision", [self.precision], PRECISIONS)
-        self.encoder_of(1)
+        self.encoder_for(1)
 
-    def encoder_of(self, videos: int) -> VideoEncoder:
-        """The encoder when so many are written at once: threads by the plan, not the machine.
+    def encoder_for(self, videos: int) -> VideoEncoder:
+        """The encoder to use when so many videos are written at once.
 
-        The number of threads shows in the encoded bytes, and a render that goes on elsewhere
-        should give the same.
+        The plan alone decides the number of threads, not the machine: it shows in the encoded
+        bytes, and a render that goes on elsewhere should give the same.
+
+        Raises:
+            RenderError: the encoder is unknown, or does not make the format.
         """
         threads = max(1, MAX_THREADS // videos)
         return self.format.encoder(self.encoder, self.preset, self.crf, threads)
 
-    def shown(self) -> dict[str, Any]:
-        """All that shows in a frame, as JSON."""
+    def to_json(self) -> dict[str, Any]:
+        """The options as JSON; `display` is stored as `look`, as in plans of earlier versions."""
         document = asdict(self)
-        del document["part_frames"]
-        if not self.compile:  # as before there was this choice
-            del document["compile"]
+        document["look"] = document.pop("display")
         return document
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RenderOptions:
-        look, form = DisplayOptions(**document["look"]), Format(**document["format"])
-        options = cls(**{**document, "look": look, "format": form})
+        """The options that `to_json` wrote.
+
+        Raises:
+            RenderError: a value is out of its range.
+        """
+        document = dict(document)
+        display, form = DisplayOptions(**document.pop("look")), Format(**document["format"])
+        options = cls(**{**document, "display": display, "format": form})
         return replace(options, overlay=tuple(options.overlay))
+
+    def visible(self) -> dict[str, Any]:
+        """All options that show in a frame, as JSON; equal ones give equal frames."""
+        document = self.to_json()
+        del document["part_frames"]
+        if not self.compile:  # Plans made before there was this choice keep their digest.
+            del document["compile"]
+        return document
 
 
 def _require_range(name: str, value: int | None, low: int, high: int) -> None:

@@ -1,4 +1,4 @@
-"""The videos of a time-lapse: what each shows and where it goes."""
+"""The videos that a plan makes: what each shows, and which file it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Video:
 
     @property
     def size_bytes(self) -> int | None:
-        """Of the file, or of all numbered pictures; None if they are not there."""
+        """The size of the file, or of all numbered pictures; None if they are not there."""
         files = self.path.parent.glob("*") if format_of(self.path).numbered else [self.path]
         sizes = [file.stat().st_size for file in files if file.is_file()]
         return sum(sizes) if sizes else None
@@ -34,7 +34,12 @@ class Video:
 
 @dataclass(frozen=True)
 class VideoView:
-    """What one video shows of the pictures of all points: one of them, or (None) a grid of all."""
+    """What one video shows of the pictures of all tracks.
+
+    Args:
+        point: the number of the track; None for a grid of all.
+        columns: columns in the grid; the squarest if None.
+    """
 
     label: str
     point: int | None
@@ -44,11 +49,12 @@ class VideoView:
         """uint8 [points, height, width, 3] -> one frame, uint8 [height, width, 3]."""
         if self.point is None:
             return arrange_grid(pictures, self.columns)
-        return pictures[self.point]
+        picture: np.ndarray = pictures[self.point]
+        return picture
 
 
-def views_of(plan: RenderPlan) -> list[VideoView]:
-    """The videos of a plan, in the order of `output_paths`."""
+def list_views(plan: RenderPlan) -> list[VideoView]:
+    """What each video of a plan shows, in the order of `output_paths`."""
     options = plan.options
     points = [VideoView(label, i) for i, label in enumerate(plan.labels)] if options.points else []
     return [*points, VideoView(GRID, None, options.columns)] if options.grid else points
@@ -58,9 +64,10 @@ def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions
     """Where videos go: `FILE-LABEL.mp4` for each point, and the grid, if any, as `FILE.mp4`.
 
     Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
+    A slash in a label becomes a hyphen.
 
     Raises:
-        RenderError: file is not of the format.
+        RenderError: the suffix of file is not that of the format.
 
     Example:
         >>> [str(path) for path in output_paths("city.mp4", ["1.2"], RenderOptions(grid=True))]
@@ -73,7 +80,12 @@ def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions
 
 
 def default_file(folder: Path, name: str, form: Format) -> Path:
-    """Where a film goes in a folder if nobody says."""
+    """The file or numbered pictures of a film in folder, where nobody chose a name.
+
+    Example:
+        >>> str(default_file(Path("renders"), "city", Format()))
+        'renders/city.mp4'
+    """
     return folder / name / f"%06d{form.suffix}" if form.numbered else folder / (name + form.suffix)
 
 

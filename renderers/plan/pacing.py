@@ -1,8 +1,8 @@
-"""Time along training: which checkpoint each frame of a film shows."""
+"""Choose which checkpoint each frame of a film shows: evenly, or by how much pictures change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,14 +11,20 @@ import torch.nn.functional as F
 from latent.points import LatentPoint
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import CheckpointSource, stream_exactly
+from renderers.progress import OnProgress, ignore_progress
 
-SMALL_PX = 32  # the side of the pictures that are compared
-MOST_POINTS, MOST_CHECKPOINTS = 4, 2000  # that are looked at; between them change goes evenly
-HELD_SHARE = 0.05  # of checkpoints that may need more than one frame, where no length is asked for
+SMALL_PX = 32  # Pictures are compared at this size.
+# So many points and checkpoints are compared at most; between them change is taken as even.
+MAX_POINTS, MAX_CHECKPOINTS = 4, 2000
+# Where no length is asked for, this share of the checkpoints may be shown by several frames.
+MAX_HELD_SHARE = 0.05
 
 
 def spread(checkpoints: int, frames: int) -> np.ndarray:
-    """Positions of checkpoints, the first to the last, evenly over the frames: int64 [frames].
+    """Spread checkpoints evenly over frames, the first to the last.
+
+    Returns:
+        The position of each frame's checkpoint, int64 [frames], 0..checkpoints - 1, ascending.
 
     Example:
         >>> spread(5, 3).tolist(), spread(2, 4).tolist()
@@ -28,25 +34,26 @@ def spread(checkpoints: int, frames: int) -> np.ndarray:
 
 
 def spread_change(change: np.ndarray, frames: int | None) -> np.ndarray:
-    """Positions of checkpoints such that the same change is seen from each frame to the next.
+    """Spread checkpoints so that the same change is seen from each frame to the next.
 
     Args:
-        change: of each checkpoint's pictures to those of the one before, [checkpoints].
+        change: how far each checkpoint's pictures are from those of the one before, at least 0,
+            float [checkpoints].
         frames: None for as many as nearly all steps of training can fill.
 
     Returns:
-        int64 [frames], ascending, the first checkpoint to the last.
+        The position of each frame's checkpoint, int64 [frames], ascending, the first to the last.
     """
     seen = np.cumsum(change) - change[0]
     if seen[-1] <= 0:
         return spread(len(change), frames or len(change))
     if frames is None:
-        largest_steps = np.quantile(change[1:], 1 - HELD_SHARE)
+        largest_steps = np.quantile(change[1:], 1 - MAX_HELD_SHARE)
         frames = max(2, min(len(change), int(seen[-1] / largest_steps)))
     wanted = np.linspace(0, seen[-1], frames)
     after = np.searchsorted(seen, wanted).clip(1, len(seen) - 1)
     nearer_before = wanted - seen[after - 1] < seen[after] - wanted
-    return after - nearer_before
+    return np.asarray(after - nearer_before, np.int64)
 
 
 def measure_change(
@@ -54,27 +61,32 @@ def measure_change(
     points: Sequence[LatentPoint],
     batches: Sequence[int],
     device: str = "cpu",
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> np.ndarray:
-    """How much the pictures of some points change from checkpoint to checkpoint.
+    """Measure how much the pictures of some points change from checkpoint to checkpoint.
 
     Args:
+        points: only the first `MAX_POINTS` are rendered.
         batches: ascending.
+        on_progress: called with the number of checkpoints compared and of all to compare.
 
     Returns:
         Root mean square in levels of 0..255, on small pictures: float64 [batches], the first 0.
+
+    Raises:
+        RenderError: a checkpoint is missing.
     """
-    looked_at = np.unique(spread(len(batches), min(len(batches), MOST_CHECKPOINTS)))
-    z = torch.stack([point.z for point in points[:MOST_POINTS]])
+    sampled = np.unique(spread(len(batches), min(len(batches), MAX_CHECKPOINTS)))
+    z = torch.stack([point.z for point in points[:MAX_POINTS]])
     frames, moved, before = FrameRenderer(), [0.0], None
-    chosen = [batches[position] for position in looked_at]
+    chosen = [batches[position] for position in sampled]
     for done, (_, G) in enumerate(stream_exactly(source, chosen, device), 1):
         small = _shrink(frames.render(G, z))
         if before is not None:
             moved.append(float((small - before).square().mean().sqrt()))
         before = small
         on_progress(done, len(chosen))
-    seen = np.interp(np.arange(len(batches)), looked_at, np.cumsum(moved))
+    seen = np.interp(np.arange(len(batches)), sampled, np.cumsum(moved))
     return np.diff(seen, prepend=seen[0])
 
 

@@ -1,4 +1,4 @@
-"""What a render will be, decided before it starts: frames, options, parts, digests.
+"""The plan of a film, fixed before rendering starts: frames, options, parts, digests.
 
 A film is a list of frames. Frame k shows the checkpoint `batches[k]` along every *track*: a latent
 point that stays where it is, or one that moves from frame to frame. A time-lapse has points that
@@ -31,7 +31,11 @@ FORMAT = 2
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What one video follows: float32 [z_dim] stays, [frames, z_dim] has a place for each frame."""
+    """The latent vectors that one video shows.
+
+    Args:
+        z: float32 [z_dim] for a static point, [frames, z_dim] for one that moves.
+    """
 
     label: str
     z: Tensor
@@ -43,10 +47,10 @@ class Caption:
 
     Args:
         numbers: the batch number of each frame; where a checkpoint is missing and the one before
-            is held, it is not the checkpoint's own. Empty: that of the checkpoint.
-        run: its name.
+            is held, it is not the checkpoint's own. Where empty, the checkpoint's number is shown.
+        run: the name of the run.
         curve: a value for each frame, such as a loss.
-        largest: number that there has to be room for.
+        largest: the largest number, which gives all numbers their room.
         events: (batch, text) of what happened to the run, by ascending batches.
     """
 
@@ -64,7 +68,8 @@ class Part:
     Args:
         first: its first frame, counted in the film.
         batches: the checkpoint of each of its frames.
-        digest: of all that shows in it: equal digests, equal frames, whatever the film is.
+        digest: SHA-256 of all that shows in the part, hexadecimal; equal digests mean equal
+            frames, whatever the film is.
     """
 
     first: int
@@ -77,10 +82,12 @@ class RenderPlan:
     """A render, fixed. Equal digests give the same videos, frame by frame.
 
     Args:
-        batches: one a frame.
-        labels: of the tracks.
-        z_bytes: of each track, float32 little-endian, for one place or for one a frame.
-        weights: of each frame, what stands for its checkpoint's weights; the caller's.
+        batches: the checkpoint of each frame.
+        labels: the label of each track.
+        z_bytes: the latent vectors of each track, float32 little-endian: one, or one a frame.
+        z_dim: numbers in a latent vector.
+        weights: a text for each frame that stands for its checkpoint's weights, such as their
+            checksum; the caller chooses it.
         cuts: the frames with which parts begin, the first 0. They are not in the digest: a plan
             that is taken up again keeps the cuts it has.
     """
@@ -101,14 +108,15 @@ class RenderPlan:
 
     @cached_property
     def parts(self) -> list[Part]:
+        """The parts, in the order of the film."""
         ends = [*self.cuts[1:], len(self.batches)]
         return [
             Part(first, self.batches[first:end], self._digest(first, end))
             for first, end in zip(self.cuts, ends, strict=True)
         ]
 
-    def of_first(self, count: int) -> RenderPlan:
-        """The film of the first parts alone; its parts are theirs."""
+    def first_parts(self, count: int) -> RenderPlan:
+        """The plan of the film that has the first `count` parts alone; its parts are equal."""
         frames = self.parts[count].first
         caption = replace(self.caption, numbers=self.caption.numbers[:frames])
         return replace(
@@ -120,23 +128,27 @@ class RenderPlan:
         )
 
     def z(self, first: int, end: int) -> Tensor:
-        """Where the tracks are in some frames: float32 [end - first, tracks, z_dim]."""
-        return torch.stack([places[first:end] for places in self._places], dim=1)
+        """The latent vectors of frames first to end, without end.
+
+        Returns:
+            float32 [end - first, tracks, z_dim].
+        """
+        return torch.stack([vectors[first:end] for vectors in self._vectors], dim=1)
 
     @cached_property
-    def stays(self) -> bool:
+    def is_static(self) -> bool:
         """Whether no track moves, so that a checkpoint looks the same in all of its frames."""
         return all(len(z_bytes) == 4 * self.z_dim for z_bytes in self.z_bytes)
 
-    def number(self, frame: int) -> int:
-        """The batch number that a frame shows."""
+    def shown_batch(self, frame: int) -> int:
+        """The batch number that is written on a frame."""
         return self.caption.numbers[frame] if self.caption.numbers else self.batches[frame]
 
     @cached_property
-    def moments(self) -> tuple[tuple[int, str], ...]:
-        """The events as (frame, text): the first frame that is as far as the event's batch.
+    def notices(self) -> tuple[tuple[int, str], ...]:
+        """The events as (frame, text): each at the first frame that has reached its batch.
 
-        Those outside the film are left out, and all where batches do not ascend.
+        Events outside the film are left out, and all where batches do not ascend.
         """
         numbers = self.caption.numbers or self.batches
         if not _ascends(numbers):
@@ -148,8 +160,8 @@ class RenderPlan:
         )
 
     @cached_property
-    def _places(self) -> list[Tensor]:
-        """Where each track is in every frame, float32 [frames, z_dim]."""
+    def _vectors(self) -> list[Tensor]:
+        """The latent vectors of each track, float32 [frames, z_dim]."""
         return [
             torch.frombuffer(bytearray(z_bytes), dtype=torch.float32)
             .reshape(-1, self.z_dim)
@@ -162,42 +174,45 @@ class RenderPlan:
         del caption["events"]
         shown = {
             "format": FORMAT,
-            "options": self.options.shown(),
+            "options": self.options.visible(),
             "batches": self.batches[first:end],
             "labels": self.labels,
             "weights": self.weights[first:end],
             "caption": caption,
             "first": first if self.caption.curve else 0,
         }
-        if moments := self._moments_seen(first, end):
-            shown["moments"] = moments
+        if notices := self._notices_seen(first, end):
+            shown["moments"] = notices
         digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
         for z_bytes in self.z_bytes:
             size = 4 * self.z_dim
             digest.update(z_bytes if len(z_bytes) == size else z_bytes[first * size : end * size])
         return digest.hexdigest()
 
-    def _moments_seen(self, first: int, end: int) -> list[tuple[int, str]]:
-        """Those that show in some frames, counted from the first of them."""
-        if self.caption.curve:  # which has a mark for each
-            return list(self.moments)
+    def _notices_seen(self, first: int, end: int) -> list[tuple[int, str]]:
+        """The notices that show in frames first to end, counted from the first of these."""
+        if self.caption.curve:  # The curve has a mark for every notice of the film.
+            return list(self.notices)
         return [
             (frame - first, text)
-            for frame, text in self.moments
+            for frame, text in self.notices
             if first - self.options.fps < frame < end
         ]
 
     def to_json(self) -> dict[str, Any]:
+        """The plan as JSON, which `from_json` reads."""
         return {
             **asdict(self),
+            "options": self.options.to_json(),
             "format": FORMAT,
             "z_bytes": [base64.b64encode(z).decode() for z in self.z_bytes],
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RenderPlan:
+        """The plan that `to_json` wrote."""
         caption = {**document["caption"]}
-        for name in ("numbers", "curve"):  # JSON knows no tuples
+        for name in ("numbers", "curve"):  # JSON knows no tuples.
             caption[name] = tuple(caption[name])
         caption["events"] = tuple((batch, text) for batch, text in caption.get("events", ()))
         return cls(
@@ -224,14 +239,17 @@ def make_plan(
     """Plan a film.
 
     Args:
-        tracks: points that stay, or tracks with a place for each of the batches.
+        tracks: static points, or tracks with a latent vector for each of the batches.
         batches: the checkpoint of each frame.
-        weights: what stands for each frame's weights, so that a changed checkpoint is noticed.
+        weights: a text for each frame that stands for its checkpoint's weights, so that a changed
+            checkpoint is noticed.
+        caption: what may be written on the film; the batch numbers alone if None.
         borders: batches at which reading may begin cheaply, such as segments' first ones; parts
             are cut there where they can be.
 
     Raises:
-        RenderError: no tracks, no batches, two tracks of one label, or of different sizes.
+        RenderError: no tracks, no batches, two tracks of one label or of different sizes, or a
+            film that is too long or too fast for its format.
     """
     if not tracks or not batches:
         raise RenderError(
@@ -245,7 +263,7 @@ def make_plan(
         raise RenderError("The latent points have different lengths: take all from one run.")
     options.format.require_fit(len(batches), options.fps)
     if any(track.z.ndim == 2 and len(track.z) != len(batches) for track in tracks):
-        raise ValueError("a track that moves needs a place for each frame")
+        raise ValueError("a track that moves needs a latent vector for each frame")
     return RenderPlan(
         tuple(batches),
         labels,
@@ -260,6 +278,14 @@ def make_plan(
 
 def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> tuple[int, ...]:
     """The frames with which parts begin: at the last border within reach, else when one is full.
+
+    Args:
+        batches: the checkpoint of each frame; borders are ignored where they do not ascend.
+        borders: batches at which reading may begin cheaply.
+        longest: the most frames in a part, at least 1.
+
+    Returns:
+        Ascending positions, the first 0.
 
     Example:
         >>> cut_parts(range(10), [0, 3, 7], longest=4)
@@ -276,6 +302,11 @@ def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> t
         border = positions[bisect_right(positions, full) - 1]
         cuts.append(border if border > cuts[-1] else full)
     return tuple(cuts)
+
+
+def count_part_frames(parts: Iterable[Part]) -> int:
+    """The number of frames in parts."""
+    return sum(len(part.batches) for part in parts)
 
 
 def _ascends(numbers: Sequence[int]) -> bool:

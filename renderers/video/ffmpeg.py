@@ -1,12 +1,16 @@
-"""The ffmpeg that imageio-ffmpeg carries: how it is called, and what it says when it fails."""
+"""Run the ffmpeg that imageio-ffmpeg carries, and tell in a sentence why it failed."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import imageio_ffmpeg
 
-_SPEAKER = re.compile(r"^(\[[^]]*\] )+")  # such as "[libx264 @ 0x5581f0] "
+from renderers.errors import RenderError
+
+_SPEAKER = re.compile(r"^(\[[^]]*\] )+")  # Such as "[libx264 @ 0x5581f0] ".
 
 
 def ffmpeg_command(*arguments: str) -> list[str]:
@@ -15,9 +19,46 @@ def ffmpeg_command(*arguments: str) -> list[str]:
     return [executable, "-hide_banner", "-nostdin", "-y", "-v", "error", *arguments]
 
 
+def run_ffmpeg(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
+    """Run a command of `ffmpeg_command` and return its standard output.
+
+    Args:
+        doing: begins the sentence of the error, such as `Reading film.mp4`.
+
+    Raises:
+        RenderError: ffmpeg failed, with its first complaint.
+    """
+    result = subprocess.run(command, input=stdin, capture_output=True)
+    if result.returncode:
+        raise ffmpeg_failure(doing, result.stderr, result.returncode)
+    return result.stdout
+
+
+def ffmpeg_failure(doing: str, stderr: bytes, returncode: int) -> RenderError:
+    """The error that tells what failed, with ffmpeg's first complaint."""
+    return RenderError(f"{doing} failed: {ffmpeg_complaint(stderr, returncode)}")
+
+
 def ffmpeg_complaint(stderr: bytes, returncode: int) -> str:
-    """The first line of ffmpeg's messages: the cause, of which the later ones are consequences."""
+    """The first line of ffmpeg's messages, which names the cause; later lines name consequences.
+
+    Example:
+        >>> ffmpeg_complaint(b"[libx264 @ 0x5581f0] no such preset\\nError while opening", 1)
+        'no such preset'
+        >>> ffmpeg_complaint(b"", -9)
+        'killed by signal 9'
+    """
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
     if telling := [line for line in lines if line]:
         return _SPEAKER.sub("", telling[0])
     return f"killed by signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+
+
+def fast_start(path: Path) -> list[str]:
+    """Arguments of ffmpeg so that a browser can play path while it still loads it."""
+    return ["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov") else []
+
+
+def pictures_pattern(path: Path) -> str:
+    """The path of numbered pictures as ffmpeg wants it: only the file's name holds a number."""
+    return f"file:{path.parent}/".replace("%", "%%") + path.name

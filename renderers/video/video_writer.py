@@ -1,12 +1,10 @@
-"""Frames -> video files, written through ffmpeg, read back and counted."""
+"""Write raw frames into a video file through ffmpeg."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +12,10 @@ from typing import IO
 
 import numpy as np
 
-from renderers.errors import RenderError
-from renderers.files import make_folder, publish, temporary_sibling, unwritable
+from renderers.errors import FullDiskError, RenderError
+from renderers.files import PendingFile
 from renderers.video.encoders import VideoEncoder
-from renderers.video.ffmpeg import ffmpeg_command, ffmpeg_complaint
-from renderers.video.formats import format_of
+from renderers.video.ffmpeg import fast_start, ffmpeg_command, ffmpeg_complaint
 
 YIELDING = 10  # of encoders, since all of them wait for the forward passes
 PIPE_BYTES = 1 << 20  # the most that Linux lets anyone ask for: fewer switches between processes
@@ -52,18 +49,17 @@ class VideoWriter:
         *,
         crisp: bool = False,
     ) -> None:
-        make_folder(path.parent)
         self.path = path
         self.frames = 0
         self._shape = (height_px, width_px, 3)
-        self._temporary = temporary_sibling(path)
+        self._file = PendingFile(path)
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with us
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
         self._process = subprocess.Popen(
             ffmpeg_command(
                 *[*raw, "-framerate", str(fps), "-i", "-", "-vf", filters],
                 *["-fps_mode", "passthrough", *encoder.arguments(fps, crisp)],
-                *[*fast_start(path), f"file:{self._temporary}"],
+                *[*fast_start(path), f"file:{self._file.temporary}"],
             ),
             stdin=subprocess.PIPE,
             stderr=self._messages,
@@ -94,9 +90,7 @@ class VideoWriter:
         """Wait for the encoder, then give the finished file its name."""
         try:
             self._finish()
-            publish(self._temporary, self.path)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
+            self._file.publish()
         finally:
             self.abort()
 
@@ -108,7 +102,7 @@ class VideoWriter:
         with suppress(BrokenPipeError):  # what is still buffered goes nowhere, as it should
             self._process.stdin.close()
         self._messages.close()
-        self._temporary.unlink(missing_ok=True)
+        self._file.discard()
 
     def _finish(self) -> None:
         assert self._process.stdin is not None
@@ -123,10 +117,10 @@ class VideoWriter:
         returncode = self._process.wait()
         self._messages.seek(0)
         complaint = ffmpeg_complaint(self._messages.read(), returncode)
-        advice = ". Free some space, and give the same command again" * ("No space" in complaint)
-        return RenderError(
-            f"The encoder of {self.path} stopped after {self.frames} frames: {complaint}{advice}."
-        )
+        stopped = f"The encoder of {self.path} stopped after {self.frames} frames: {complaint}."
+        if "No space" in complaint:
+            return FullDiskError(f"{stopped} Free some space.")
+        return RenderError(stopped)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -141,90 +135,3 @@ class VideoWriter:
             self.close()
         else:
             self.abort()
-
-
-def fast_start(path: Path) -> list[str]:
-    """Arguments of ffmpeg so that a browser can play path while it still loads it."""
-    return ["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov") else []
-
-
-def pictures_pattern(path: Path) -> str:
-    """The path of numbered pictures as ffmpeg wants it: only the file's name holds a number."""
-    return f"file:{path.parent}/".replace("%", "%%") + path.name
-
-
-def count_frames(path: Path | str) -> int:
-    """The number of frames in a film, by decoding every one.
-
-    Args:
-        path: a file, or numbered pictures such as `city/%06d.png`, which are counted from 0 to
-            the first that is not there.
-
-    Raises:
-        RenderError: it cannot be read, or is damaged.
-    """
-    return _count(path, ["-fps_mode", "passthrough"])
-
-
-def count_packets(path: Path | str) -> int:
-    """The number of frames that a video file lists, without decoding them.
-
-    Raises:
-        RenderError: it cannot be read.
-    """
-    return _count(path, ["-c", "copy"])
-
-
-def _count(path: Path | str, how: list[str]) -> int:
-    read = ["-xerror", *_input(Path(path)), *how, "-f", "null", "-"]
-    report = run(ffmpeg_command("-progress", "pipe:1", *read), f"Reading {path}")
-    return int(re.findall(rb"^frame=(\d+)$", report, re.MULTILINE)[-1])
-
-
-def read_frames(path: Path | str) -> Iterator[np.ndarray]:
-    """Decode a film, frame after frame, each uint8 [height, width, 3]. Paths as `count_frames`.
-
-    Raises:
-        RenderError: it cannot be read.
-    """
-    exact = ["-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"]
-    decode = [*_input(Path(path)), *exact, "-fps_mode", "passthrough"]
-    command = ffmpeg_command(*decode, "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-")
-    with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages)
-        assert process.stdout is not None
-        try:
-            while process.stdout.readline():  # "P6"
-                yield _read_ppm(process.stdout)
-            if process.wait():
-                messages.seek(0)
-                raise _failed(f"Reading {path}", messages.read(), process.returncode)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-
-
-def run(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
-    """The standard output of a command; RenderError with its complaint if it fails."""
-    result = subprocess.run(command, input=stdin, capture_output=True)
-    if result.returncode:
-        raise _failed(doing, result.stderr, result.returncode)
-    return result.stdout
-
-
-def _failed(doing: str, stderr: bytes, returncode: int) -> RenderError:
-    return RenderError(f"{doing} failed: {ffmpeg_complaint(stderr, returncode)}")
-
-
-def _input(path: Path) -> list[str]:
-    if format_of(path).numbered:
-        return ["-start_number", "0", "-i", pictures_pattern(path), "-map", "0:v:0"]
-    return ["-i", f"file:{path}", "-map", "0:v:0"]
-
-
-def _read_ppm(stream: IO[bytes]) -> np.ndarray:
-    width, height = map(int, stream.readline().split())
-    stream.readline()  # "255"
-    pixels = stream.read(height * width * 3)
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

@@ -135,7 +135,7 @@ def read_rendering(
     show = ["batch"] * given["overlay"] + split(given["show"])
     options = RenderOptions(
         fps=given["fps"],
-        look=DisplayOptions(
+        display=DisplayOptions(
             crop=parse_crop(crop) if crop else None,
             size=parse_size(size) if size else None,
             scale=given["scale"],

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent import easing, routes
 from latent.key_frames import follow_key_frames, parse_key_frames
-from latent.walks import circle, noise_walk, orbit
+from latent.trajectories import circle, noise_path, orbit
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.pacing import spread
@@ -115,8 +115,8 @@ def _route(wish: Interpolation, points: Sequence[Tensor], z_dim: int, fps: int) 
         return _circle(points, _frames(wish, 1, fps), wish.seed)
     if wish.kind == NOISE:
         frames = _frames(wish, 1, fps)
-        legs = max(1.0, frames / fps / SECONDS_PER_NOISE_LEG)
-        return noise_walk(z_dim, frames, legs=legs, loop=wish.loop, seed=wish.seed)
+        segments = max(1.0, frames / fps / SECONDS_PER_NOISE_LEG)
+        return noise_path(z_dim, frames, segments=segments, loop=wish.loop, seed=wish.seed)
     frames = _frames(wish, len(points), fps)
     return routes.route(points, frames, wish.kind, loop=wish.loop, easing=wish.easing)
 

@@ -11,8 +11,8 @@ from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.jobs.chunks import Chunk, list_chunks
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID, Video, default_file, output_paths
-from renderers.video.film import join_parts
 from renderers.video.formats import Format
+from renderers.video.joining import join_parts
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 

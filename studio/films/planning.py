@@ -54,8 +54,8 @@ def describe_size(checkpoints: CheckpointRun, options: RenderOptions) -> str | N
         StudioError: the crop does not lie in the pictures, or the film would be too large.
     """
     side = checkpoints.spec.image_size
-    height, width, _ = options.look.cut(np.empty((side, side, 3), np.uint8)).shape
-    return options.look.fit(width, height, options.encoder_of(1).even).remark
+    height, width, _ = options.display.apply_crop(np.empty((side, side, 3), np.uint8)).shape
+    return options.display.lay_out(width, height, options.encoder_for(1).even).remark
 
 
 def choose_engine(rendering: Rendering) -> Engine:

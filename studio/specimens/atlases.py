@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.files import create_whole
-from latent.atlas import FEWEST_POINTS, draw_map
+from latent.atlas import MIN_POINTS, draw_map
 from latent.features import compute_features
 from latent.placement import place_on_grid
 from latent.points import sample_points
@@ -81,9 +81,9 @@ def make_atlas(
     Raises:
         StudioError: unknown run, batch or space, or a count out of range.
     """
-    if not FEWEST_POINTS <= count <= MOST_POINTS:
+    if not MIN_POINTS <= count <= MOST_POINTS:
         raise StudioError(
-            f"An atlas of {count} cities is out of range: use {FEWEST_POINTS} to {MOST_POINTS:,}."
+            f"An atlas of {count} cities is out of range: use {MIN_POINTS} to {MOST_POINTS:,}."
         )
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +25,8 @@ from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
 from renderers.plan.render_plan import make_plan
-from renderers.progress import OnProgress, say_nothing
+from renderers.progress import OnProgress, ignore_progress
+from renderers.video.frame_encoding import NumberedFrame
 
 Z_DIM = 8
 
@@ -76,6 +78,17 @@ class GreySource:
             yield batch, Flat([grey] * 3, self.height, self.width).eval().to(device)
 
 
+class DamagedCheckpointError(LookupError):
+    """An error of a checkpoint source, which knows nothing of renderers."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        self.batch = batch
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.batch} is damaged"
+
+
 @dataclass(frozen=True)
 class GrowingSource:
     """A generator whose weights move a little every batch.
@@ -103,7 +116,7 @@ class GrowingSource:
         direction = torch.randn(start.shape).to(device)
         for i, batch in enumerate(batches):
             if batch == self.damaged:
-                raise RuntimeError(f"checkpoint {batch} is damaged")
+                raise DamagedCheckpointError(batch)
             if self.die_once and i == 3:
                 self._die()
             G = resident[i % len(resident)]
@@ -121,11 +134,16 @@ class GrowingSource:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def number_frames(pictures: Iterable[np.ndarray], first: int = 0) -> Iterator[NumberedFrame]:
+    """Pictures as the frames of a film, each showing the batch of its position."""
+    return (NumberedFrame(i, i, picture) for i, picture in enumerate(pictures, first))
+
+
 def two_points() -> list[LatentPoint]:
     return [seeded_point(1, Z_DIM), seeded_point(2, Z_DIM)]
 
 
-SHORT_PARTS = RenderOptions(fps=30, grid=True, part_frames=20, look=DisplayOptions(scale=2))
+SHORT_PARTS = RenderOptions(fps=30, grid=True, part_frames=20, display=DisplayOptions(scale=2))
 
 
 def render_tiny(
@@ -134,7 +152,7 @@ def render_tiny(
     batches: Sequence[int] = range(100),
     options: RenderOptions = SHORT_PARTS,
     devices: Sequence[str] = ("cpu",),
-    on_progress: OnProgress = say_nothing,
+    on_progress: OnProgress = ignore_progress,
     **plan: Any,
 ) -> list[Video]:
     """Film two points with the parts in root/render, and the videos beside it."""

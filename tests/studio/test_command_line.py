@@ -14,7 +14,7 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import open_catalogue
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from tests.studio.conftest import BATCHES, TINY, write_pictures
 
 REPOSITORY = Path(__file__).parents[2]

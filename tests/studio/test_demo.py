@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.specimens.origins import read_passport
 
 BATCHES = 12

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from latent.atlas import FEWEST_POINTS
+from latent.atlas import MIN_POINTS
 from latent.features import SPACES
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -99,10 +99,8 @@ class AtlasView:
     def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> str:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
-        if not FEWEST_POINTS <= (count or 0) <= MOST_POINTS:
-            raise StudioError(
-                f"An atlas has {FEWEST_POINTS} to {MOST_POINTS:,} cities, not {count}."
-            )
+        if not MIN_POINTS <= (count or 0) <= MOST_POINTS:
+            raise StudioError(f"An atlas has {MIN_POINTS} to {MOST_POINTS:,} cities, not {count}.")
         if batch is not None:
             batch = nearest_batch(self._app.batches(run), batch)
         submit_job(self._app.workspace, atlas_words(run, batch, count, space), run)

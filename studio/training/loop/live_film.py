@@ -17,7 +17,7 @@ from renderers.jobs.chunks import (
     sweep_chunks,
     truncate_chunks,
 )
-from renderers.jobs.recording import BackgroundStages
+from renderers.jobs.stages import BackgroundStage
 from studio.workspace.errors import EXPECTED_ERRORS
 
 CHUNK_FRAMES = 500  # after which a chunk is closed by itself
@@ -51,7 +51,7 @@ class LiveFilm:
         on_failure: Callable[[str], None] = log.warning,
     ) -> None:
         self._folder, self._fps, self._on_failure = folder, fps, on_failure
-        self._chunk: BackgroundStages | None = None
+        self._chunk: BackgroundStage | None = None
         self._frames = 0
         self._is_over = False
         self._labels = tuple(labels)
@@ -97,7 +97,7 @@ class LiveFilm:
 
     def _put(self, batch: int, frames: np.ndarray) -> None:
         if self._chunk is None:
-            self._chunk, self._frames = BackgroundStages(self._recorder()), 0
+            self._chunk, self._frames = BackgroundStage(self._recorder()), 0
         self._chunk.put((batch, frames))
         self._frames += 1
         if self._frames == CHUNK_FRAMES:
@@ -106,8 +106,8 @@ class LiveFilm:
     def _recorder(self) -> Callable:
         before = list_chunks(self._folder)
         cells = seat(before[-1].cells if before else self._labels, self._labels)
-        cast = ChunkLayout(self._labels, cells, min(MOST_FILMED, len(self._labels)))
-        return partial(record_chunk, folder=self._folder, cast=cast, fps=self._fps)
+        layout = ChunkLayout(self._labels, cells, min(MOST_FILMED, len(self._labels)))
+        return partial(record_chunk, folder=self._folder, layout=layout, fps=self._fps)
 
     def _close(self) -> None:
         if self._chunk is not None:

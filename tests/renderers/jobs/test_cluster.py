@@ -17,8 +17,9 @@ from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
 from renderers.plan.render_plan import RenderPlan, make_plan
-from renderers.video.video_writer import read_frames
-from tests.renderers.tiny import SHORT_PARTS, GrowingSource, two_points
+from renderers.progress import ignore_progress
+from renderers.video.video_reader import read_frames
+from tests.renderers.tiny import SHORT_PARTS, DamagedCheckpointError, GrowingSource, two_points
 
 pytestmark = [
     pytest.mark.cluster,
@@ -66,14 +67,14 @@ def renderer_in(folder: Path, plan: RenderPlan, **source) -> PartRenderer:
     return PartRenderer(GrowingSource(**source), PartFolder(folder / "parts", plan))
 
 
-def render(renderer: PartRenderer, address: str | None, on_frames=None) -> list[int]:
+def render(renderer: PartRenderer, address: str | None, on_progress=None) -> list[int]:
     """Render all parts on a cluster; what was told meanwhile."""
     told: list[int] = []
 
-    def listen(done: int, note: str = "") -> None:
+    def listen(done: int, total: int, note: str = "") -> None:
         told.append(done)
-        if on_frames:
-            on_frames(done)
+        if on_progress:
+            on_progress(done)
 
     render_parts_on_cluster(renderer, renderer.parts.plan.parts, address, listen)
     return told
@@ -96,7 +97,7 @@ def assert_undisturbed(renderer: PartRenderer, folder: Path) -> None:
     """Every frame is the one of a render in this process."""
     folder.mkdir()
     local = renderer_in(folder, renderer.parts.plan)
-    render_parts(local, local.parts.plan.parts, ["cpu"], lambda done, note="": None)
+    render_parts(local, local.parts.plan.parts, ["cpu"], ignore_progress)
     for frames, others in zip(decoded(renderer), decoded(local), strict=True):
         np.testing.assert_array_equal(frames, others)
 
@@ -119,10 +120,14 @@ def test_a_node_that_dies_in_the_middle_leaves_the_film_exact(tmp_path, cluster,
     assert_undisturbed(renderer, tmp_path / "local")
 
 
-def test_an_error_in_a_task_is_raised_here(tmp_path, cluster, plan) -> None:
+def test_an_error_of_the_source_comes_through_a_task_with_its_class_and_node(
+    tmp_path, cluster, plan
+) -> None:
     renderer = renderer_in(tmp_path, plan, damaged=25)
-    with pytest.raises(RuntimeError, match="checkpoint 25 is damaged"):
+    with pytest.raises(DamagedCheckpointError, match="checkpoint 25 is damaged") as caught:
         render(renderer, cluster.address)
+    assert caught.value.batch == 25
+    assert caught.value.__notes__[0].startswith("On node ")
     assert renderer.parts.is_whole(plan.parts[0])
     assert leftovers(tmp_path) == []
 
@@ -144,13 +149,13 @@ def test_a_cluster_of_this_machine_alone_listens_on_loopback(tmp_path, ray_envir
     listening: set[str] = set()
     few = make_plan(two_points(), range(5), SHORT_PARTS)
 
-    def look(done: int) -> None:
+    def list_listening(done: int) -> None:
         ours = {process.pid for process in psutil.Process().children(recursive=True)}
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.pid in ours:
                 listening.add(connection.laddr.ip)
 
-    assert render(renderer_in(tmp_path, few), None, look)[-1] == 5
+    assert render(renderer_in(tmp_path, few), None, list_listening)[-1] == 5
     assert listening
     assert listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 

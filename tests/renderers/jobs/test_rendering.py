@@ -19,9 +19,10 @@ from renderers.jobs.verification import read_plan
 from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
-from renderers.video.video_writer import count_frames, read_frames
+from renderers.video.video_reader import count_frames, read_frames
 from tests.renderers.tiny import (
     SHORT_PARTS,
+    DamagedCheckpointError,
     GreySource,
     GrowingSource,
     level_of,
@@ -124,7 +125,7 @@ def test_progress_counts_batches_up_to_all(tmp_path) -> None:
 
 
 def test_an_error_of_the_source_is_raised_and_finished_parts_stay(tmp_path, undisturbed) -> None:
-    with pytest.raises(RuntimeError, match="checkpoint 33 is damaged"):
+    with pytest.raises(DamagedCheckpointError, match="checkpoint 33 is damaged"):
         render(tmp_path, GrowingSource(damaged=33))
     parts = names(tmp_path / "render" / "parts")
     assert [name[24:] for name in parts] == ["-000.mp4", "-001.mp4", "-002.mp4", ".json"]
@@ -152,7 +153,7 @@ def first_video(root: Path) -> Path:
 
 def stop_midway(root: Path) -> None:
     """Render the first two parts of five."""
-    with pytest.raises(RuntimeError, match="checkpoint 50 is damaged"):
+    with pytest.raises(DamagedCheckpointError, match="checkpoint 50 is damaged"):
         render(root, GrowingSource(damaged=50))
 
 
@@ -224,7 +225,7 @@ def test_a_changed_checkpoint_is_rendered_again_and_an_unchanged_one_is_not(
     tmp_path, undisturbed
 ) -> None:
     marks = ["same"] * 100
-    with pytest.raises(RuntimeError, match="checkpoint 90 is damaged"):
+    with pytest.raises(DamagedCheckpointError, match="checkpoint 90 is damaged"):
         render(tmp_path, GrowingSource(tmp_path / "passes.log", damaged=90), weights=marks)
     (tmp_path / "passes.log").unlink()
     marks[25] = "changed"
@@ -268,7 +269,7 @@ def test_an_encoder_that_stops_is_told_and_leaves_no_video(tmp_path) -> None:
 def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> None:
     small, options = (
         tmp_path / "small",
-        replace(SHORT_PARTS, crf=1, look=DisplayOptions(size=(512, 512))),
+        replace(SHORT_PARTS, crf=1, display=DisplayOptions(size=(512, 512))),
     )
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(small)]
@@ -305,7 +306,9 @@ def test_an_encoder_that_dies_is_told_and_the_next_call_goes_on(tmp_path, undist
 
 
 def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
-    options = RenderOptions(look=DisplayOptions(scale=3), overlay=("batch",), grid=True, columns=1)
+    options = RenderOptions(
+        display=DisplayOptions(scale=3), overlay=("batch",), grid=True, columns=1
+    )
     videos = render(tmp_path, GreySource(33, 35), range(4), options=options)
     point, _, grid = decoded(videos)
     assert point.shape == (4, 100, 106, 3)
@@ -315,7 +318,7 @@ def test_odd_sizes_and_the_overlay_go_through(tmp_path) -> None:
 
 
 def test_batch_0_alone_has_its_number_too(tmp_path) -> None:
-    options = RenderOptions(look=DisplayOptions(scale=6), overlay=("batch",))
+    options = RenderOptions(display=DisplayOptions(scale=6), overlay=("batch",))
     point, _ = decoded(render(tmp_path, GreySource(), [0], options=options))
     assert point.shape == (1, 96, 96, 3)
     assert point[0, 76:, :50].max() > 150

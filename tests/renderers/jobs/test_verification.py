@@ -4,7 +4,7 @@ import pytest
 
 from renderers.errors import RenderError
 from renderers.jobs.verification import find_render, verify_video
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from tests.renderers.tiny import GrowingSource, render_tiny
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from renderers.errors import RenderError
 from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
-from tests.renderers.tiny import GrowingSource
+from tests.renderers.tiny import DamagedCheckpointError, GrowingSource
 
 DEVICES = ["cpu", "cpu"]
 
@@ -39,9 +39,12 @@ def test_the_part_of_a_process_that_dies_goes_to_another(tmp_path: Path) -> None
     assert names(tmp_path / "render") == [".lock", "plan.json", "videos.json"]
 
 
-def test_an_error_in_a_process_is_raised_here_with_its_trace(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="is damaged") as caught:
+def test_an_error_of_the_source_comes_through_a_process_with_its_class_and_trace(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DamagedCheckpointError, match="is damaged") as caught:
         render(tmp_path, GrowingSource(damaged=25), devices=DEVICES)
+    assert caught.value.batch == 25
     assert "in stream" in caught.value.__notes__[0]
     assert not [name for name in names(tmp_path / "render" / "parts") if "tmp" in name]
 

@@ -9,9 +9,11 @@ import pytest
 from renderers.pictures.display_options import DisplayOptions
 from renderers.pictures.overlay import Overlay
 from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.film import film, join_parts
 from renderers.video.formats import format_of
-from renderers.video.video_writer import read_frames
+from renderers.video.frame_encoding import encode_frames
+from renderers.video.joining import join_parts
+from renderers.video.video_reader import read_frames
+from tests.renderers.tiny import number_frames
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (0, 0, 0), (255, 255, 255)]
 FILMS = [
@@ -25,7 +27,7 @@ FILMS = [
     ("film/%06d.png", "png"),
     ("film/%06d.jpg", "jpeg"),
 ]
-LOOKS = {
+DISPLAYS = {
     "native": DisplayOptions(scale=1),
     "enlarged": DisplayOptions(scale=4),
     "odd": DisplayOptions(scale=3),
@@ -34,21 +36,21 @@ LOOKS = {
 
 
 def write_flat_film(
-    folder: Path, name: str, codec: str, look: DisplayOptions, overlay: Overlay | None = None
+    folder: Path, name: str, codec: str, display: DisplayOptions, overlay: Overlay | None = None
 ) -> Path:
     path = folder / name
     form = format_of(path, codec)
     part = folder / f"part{form.part_suffix}"
-    shots = ((i, i, np.full((33, 45, 3), c, np.uint8)) for i, c in enumerate(COLOURS))
-    film(shots, part, 24, look, overlay, form.encoder())
+    frames = number_frames(np.full((33, 45, 3), c, np.uint8) for c in COLOURS)
+    encode_frames(frames, part, 24, display, overlay, form.encoder())
     join_parts([part], path, len(COLOURS), 24)
     return path
 
 
-@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("display", DISPLAYS.values(), ids=DISPLAYS)
 @pytest.mark.parametrize(("name", "codec"), FILMS)
-def test_pure_colours_survive_within_three_levels(tmp_path, name, codec, look) -> None:
-    path = write_flat_film(tmp_path, name, codec, look)
+def test_pure_colours_survive_within_three_levels(tmp_path, name, codec, display) -> None:
+    path = write_flat_film(tmp_path, name, codec, display)
     for colour, frame in zip(COLOURS, read_frames(path), strict=True):
         assert abs(frame.astype(int) - colour).max() <= 3
 

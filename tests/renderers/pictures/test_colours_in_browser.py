@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from renderers.pictures.display_options import DisplayOptions
-from renderers.video.film import film
 from renderers.video.formats import format_of
+from renderers.video.frame_encoding import encode_frames
+from tests.renderers.tiny import number_frames
 
 pytestmark = pytest.mark.browser
 
@@ -55,15 +56,15 @@ def as_url(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "look", [DisplayOptions(scale=1), DisplayOptions(scale=3)], ids=["native", "enlarged"]
+    "display", [DisplayOptions(scale=1), DisplayOptions(scale=3)], ids=["native", "enlarged"]
 )
 @pytest.mark.parametrize(
     ("name", "codec"), [("film.mp4", "h264"), ("film.webm", "vp9"), ("film.webm", "av1")]
 )
-def test_pure_colours_are_seen_within_three_levels(tmp_path, page, name, codec, look) -> None:
+def test_pure_colours_are_seen_within_three_levels(tmp_path, page, name, codec, display) -> None:
     path = tmp_path / name
     for colour in COLOURS:
-        shots = ((i, i, np.full((33, 45, 3), colour, np.uint8)) for i in range(3))
-        film(shots, path, 24, look, None, format_of(path, codec).encoder())
+        frames = number_frames([np.full((33, 45, 3), colour, np.uint8)] * 3)
+        encode_frames(frames, path, 24, display, None, format_of(path, codec).encoder())
         pixels = np.array(page.evaluate(FIRST_PICTURE, as_url(path))).reshape(-1, 4)
         assert abs(pixels[:, :3] - colour).max() <= 3

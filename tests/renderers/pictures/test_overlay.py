@@ -8,9 +8,10 @@ import pytest
 
 from renderers.pictures.display_options import DisplayOptions
 from renderers.pictures.overlay import Overlay, OverlayBox
-from renderers.video.film import film
 from renderers.video.formats import format_of
-from renderers.video.video_writer import read_frames
+from renderers.video.frame_encoding import NumberedFrame, encode_frames
+from renderers.video.video_reader import read_frames
+from tests.renderers.tiny import number_frames
 
 NUMBER = Overlay(largest=19_000)
 ALL = Overlay("city", "16500.28", True, 19_000, tuple(np.linspace(2, 0, 100)))
@@ -130,12 +131,12 @@ def test_one_spike_does_not_flatten_the_curve() -> None:
     assert (a == b).mean() > 0.9
 
 
-MOMENTS = ((10, "learning rate 1e-05"), (50, "Mode collapse: the pictures look alike"))
-TOLD = replace(ALL, moments=MOMENTS, moment_frames=20)
+MOMENTS = ((10, "learning rate 1e-05"), (50, "Mode collapse: the pictures display alike"))
+TOLD = replace(ALL, notices=MOMENTS, notice_frames=20)
 
 
 def test_an_event_is_told_from_its_frame_on_for_a_while_and_changes_nothing_else() -> None:
-    silent, still = replace(TOLD, moments=()), replace(TOLD, curve=())
+    silent, still = replace(TOLD, notices=()), replace(TOLD, curve=())
     assert (drawn(flat(128), still, 9) == drawn(flat(128), replace(silent, curve=()), 9)).all()
     for position in (10, 29, 50, 69):
         told, untold = (drawn(flat(128), overlay, position) for overlay in (TOLD, silent))
@@ -149,13 +150,13 @@ def test_an_event_is_told_from_its_frame_on_for_a_while_and_changes_nothing_else
 
 
 def test_a_newer_event_takes_the_place_of_the_one_before() -> None:
-    both = replace(TOLD, curve=(), moments=((10, "one"), (15, "two"), (15, "three")))
-    alone = replace(both, moments=((15, "three"),))
+    both = replace(TOLD, curve=(), notices=((10, "one"), (15, "two"), (15, "three")))
+    alone = replace(both, notices=((15, "three"),))
     assert (drawn(flat(128), both, 20) == drawn(flat(128), alone, 20)).all()
 
 
 def test_a_long_event_is_cut_to_fit_the_picture() -> None:
-    long = replace(TOLD, curve=(), moments=((0, "Mode collapse " * 99),))
+    long = replace(TOLD, curve=(), notices=((0, "Mode collapse " * 99),))
     plate = OverlayBox(long, 512, 512)
     assert plate.place[0] + plate.shape[1] <= 512
     assert (drawn(flat(128), long, 0)[:, -10:] == 128).all()
@@ -164,7 +165,7 @@ def test_a_long_event_is_cut_to_fit_the_picture() -> None:
 
 def test_each_event_has_a_mark_on_the_curve() -> None:
     flat_line = Overlay(curve=(1.0,) * 100, numbers=False)
-    marked = replace(flat_line, moments=((25, "a"), (75, "b")), moment_frames=1)
+    marked = replace(flat_line, notices=((25, "a"), (75, "b")), notice_frames=1)
     told, untold = (drawn(flat(0), overlay, 99) for overlay in (marked, flat_line))
     columns = np.flatnonzero((told != untold).any(2).any(0))
     strip = OverlayBox(flat_line, 512, 512).shape[1]
@@ -178,8 +179,8 @@ def test_each_event_has_a_mark_on_the_curve() -> None:
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.mov"])
 def test_a_tiny_film_shows_what_fits(tmp_path, size, name) -> None:
     path = tmp_path / name
-    shots = iter([(0, 19_000, flat(200, size, size))])
-    film(shots, path, 24, DisplayOptions(scale=1), ALL, format_of(path).encoder())
+    frames = iter([NumberedFrame(0, 19_000, flat(200, size, size))])
+    encode_frames(frames, path, 24, DisplayOptions(scale=1), ALL, format_of(path).encoder())
     (frame,) = read_frames(path)
     assert size <= frame.shape[0] <= size + 1
     assert (abs(frame.astype(int) - 200) > 20).any()
@@ -189,8 +190,8 @@ def test_an_overlay_with_nothing_to_write_leaves_the_picture_alone(tmp_path) -> 
     path = tmp_path / "film.mkv"
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     nothing = Overlay(numbers=False)
-    film(
-        iter([(0, 0, picture)]),
+    encode_frames(
+        number_frames([picture]),
         path,
         24,
         DisplayOptions(scale=1),
@@ -202,18 +203,20 @@ def test_an_overlay_with_nothing_to_write_leaves_the_picture_alone(tmp_path) -> 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm", "film.mov", "film.mkv"])
 @pytest.mark.parametrize(
-    "look", [DisplayOptions(), DisplayOptions(size=(640, 360), scaling="lanczos")]
+    "display", [DisplayOptions(), DisplayOptions(size=(640, 360), scaling="lanczos")]
 )
-def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, look) -> None:
+def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, display) -> None:
     path = tmp_path / name
-    shots = [(i, 150 * i, flat(level, 64, 64)) for i, level in enumerate((30, 128, 220))]
-    film(iter(shots), path, 24, look, ALL, format_of(path).encoder())
-    for (position, number, picture), frame in zip(shots, read_frames(path), strict=True):
+    frames = [
+        NumberedFrame(i, 150 * i, flat(level, 64, 64)) for i, level in enumerate((30, 128, 220))
+    ]
+    encode_frames(iter(frames), path, 24, display, ALL, format_of(path).encoder())
+    for (position, number, picture), frame in zip(frames, read_frames(path), strict=True):
         height, width, _ = frame.shape
         beside = frame.astype(float)
         plate = OverlayBox(ALL, width, height)
         (x, y), (rows, columns) = plate.place, plate.shape
-        beside[y : y + rows, x : x + columns] = 17 if look.size else picture[0, 0]
+        beside[y : y + rows, x : x + columns] = 17 if display.size else picture[0, 0]
         difference = abs(frame - drawn(beside.round().astype(np.uint8), ALL, position, number))
         assert difference[y : y + rows, x : min(x + columns, width // 5)].mean() < 6
         assert abs(beside[: height // 2, width // 2] - picture[0, 0]).max() <= 3

@@ -7,7 +7,7 @@ import pytest
 
 from renderers.errors import RenderError
 from renderers.plan.options import RenderOptions
-from renderers.plan.outputs import default_file, output_paths, views_of
+from renderers.plan.outputs import default_file, list_views, output_paths
 from renderers.plan.render_plan import make_plan
 from renderers.video.formats import format_of
 from tests.renderers.tiny import two_points
@@ -48,8 +48,8 @@ def test_a_file_of_another_format_is_refused() -> None:
 def test_views_show_each_point_and_then_all() -> None:
     plan = make_plan(two_points(), [1], RenderOptions(grid=True))
     pictures = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (10, 20)])
-    first, second, grid = (view.compose(pictures) for view in views_of(plan))
+    first, second, grid = (view.compose(pictures) for view in list_views(plan))
     assert (first == 10).all()
     assert (second == 20).all()
     assert grid.shape == (4, 10, 3)
-    assert [view.label for view in views_of(plan)] == ["seed:1", "seed:2", "grid"]
+    assert [view.label for view in list_views(plan)] == ["seed:1", "seed:2", "grid"]

@@ -45,7 +45,7 @@ def test_checkpoints_that_do_not_change_are_spread_evenly() -> None:
 
 @dataclass(frozen=True)
 class _StandsStillSource:
-    """As another source, but batch 10 and all after it look like batch 10."""
+    """As another source, but batch 10 and all after it display like batch 10."""
 
     source: GrowingSource
 
@@ -72,7 +72,7 @@ def test_change_is_measured_between_neighbouring_checkpoints() -> None:
 
 
 def test_change_between_checkpoints_that_were_passed_over_goes_evenly(monkeypatch) -> None:
-    monkeypatch.setattr("renderers.plan.pacing.MOST_CHECKPOINTS", 5)
+    monkeypatch.setattr("renderers.plan.pacing.MAX_CHECKPOINTS", 5)
     change = measure_change(GreySource(), two_points(), range(0, 9))
     looked_at = measure_change(GreySource(), two_points(), range(0, 9, 2))
     assert change[1] == pytest.approx(change[2])

@@ -8,6 +8,7 @@ import torch
 
 from latent.points import LatentPoint
 from renderers.errors import RenderError
+from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.render_plan import Caption, RenderPlan, Track, cut_parts, make_plan
 from tests.renderers.tiny import two_points
@@ -58,7 +59,7 @@ def test_the_parts_of_a_growing_film_stay_what_they_are() -> None:
     caption = Caption(largest=99)
     before = make_plan(two_points(), range(10), OPTIONS, weights=weights(10), caption=caption)
     after = make_plan(two_points(), range(15), OPTIONS, weights=weights(15), caption=caption)
-    assert [part.digest for part in before.of_first(2).parts] == [
+    assert [part.digest for part in before.first_parts(2).parts] == [
         part.digest for part in after.parts[:2]
     ]
 
@@ -73,8 +74,8 @@ def test_an_event_is_told_with_the_first_frame_that_is_as_far() -> None:
     every_fifth = range(100, 160, 5)
     events = ((99, "before"), (100, "first"), (112, "between"), (155, "last"), (156, "after"))
     plan = with_events(*events, numbers=every_fifth)
-    assert plan.moments == ((0, "first"), (3, "between"), (11, "last"))
-    assert with_events(*events, numbers=[*every_fifth][::-1]).moments == ()
+    assert plan.notices == ((0, "first"), (3, "between"), (11, "last"))
+    assert with_events(*events, numbers=[*every_fifth][::-1]).notices == ()
     assert RenderPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
@@ -94,13 +95,13 @@ def test_an_event_changes_the_digests_of_the_parts_that_tell_it_alone() -> None:
 def test_a_track_that_moves_has_a_place_for_each_frame() -> None:
     z = torch.arange(24.0).reshape(6, 4)
     plan = make_plan([Track("moving", z), LatentPoint("still", z[0])], [3] * 6, OPTIONS)
-    assert not plan.stays
+    assert not plan.is_static
     places = plan.z(2, 5)
     assert places.shape == (3, 2, 4)
     torch.testing.assert_close(places[:, 0], z[2:5])
     torch.testing.assert_close(places[:, 1], z[:1].expand(3, -1))
     assert plan.parts[0].digest != plan.parts[1].digest
-    with pytest.raises(ValueError, match="a place for each frame"):
+    with pytest.raises(ValueError, match="a latent vector for each frame"):
         make_plan([Track("short", z)], [3] * 5, OPTIONS)
 
 
@@ -162,3 +163,13 @@ def test_points_and_batches_that_make_no_film_are_refused() -> None:
         make_plan([points[0], points[0]], [1], OPTIONS)
     with pytest.raises(RenderError, match="different lengths"):
         make_plan([points[0], LatentPoint("long", torch.zeros(9))], [1], OPTIONS)
+
+
+def test_plans_keep_the_digests_and_the_json_of_version_0_1_0() -> None:
+    z = torch.arange(12.0).reshape(3, 4)
+    points = [LatentPoint("seed:1", z[0]), Track("moving", z)]
+    options = RenderOptions(display=DisplayOptions(crop=(0, 0, 8, 8), scale=4))
+    caption = Caption((5, 7, 9), "city", (1.0, 2.0, 3.0), 9, ((6, "x"),))
+    plan = make_plan(points, [5, 5, 9], options, weights=["a", "a", "b"], caption=caption)
+    assert plan.digest == "dbe40e07a126e2c8fad8cbb407dc87d312e6831f8f9872fd9eca6b8ab53d647c"
+    assert plan.to_json()["options"]["look"]["scale"] == 4

@@ -9,9 +9,11 @@ import pytest
 from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
 from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.film import film, join_parts, require_place
 from renderers.video.formats import format_of
-from renderers.video.video_writer import count_frames, read_frames
+from renderers.video.frame_encoding import encode_frames
+from renderers.video.joining import join_parts, require_place
+from renderers.video.video_reader import count_frames, read_frames
+from tests.renderers.tiny import number_frames
 
 FPS = 30
 FILMS = [
@@ -39,9 +41,9 @@ def write_parts(folder: Path, file: Path, codec: str) -> list[Path]:
     encoder = form.encoder(threads=2)
     parts = []
     for first, end in SPANS:
-        shots = ((first + i, 0, frame) for i, frame in enumerate(pictures(first, end)))
+        frames = number_frames(pictures(first, end), first)
         parts.append(folder / f"{first}{form.part_suffix}")
-        film(shots, parts[-1], FPS, DisplayOptions(scale=2), None, encoder)
+        encode_frames(frames, parts[-1], FPS, DisplayOptions(scale=2), None, encoder)
     return parts
 
 
@@ -83,14 +85,10 @@ def test_lossless_formats_keep_every_level(tmp_path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (2, 33, 35, 3), np.uint8)
     part = tmp_path / "part.mkv"
     form = format_of("film.mkv")
-    film(enumerate_shots(noise), part, FPS, DisplayOptions(scale=1), None, form.encoder())
+    encode_frames(number_frames(noise), part, FPS, DisplayOptions(scale=1), None, form.encoder())
     join_parts([part], tmp_path / "city" / "%02d.png", 2, FPS)
     for path in (part, tmp_path / "city" / "%02d.png"):
         np.testing.assert_array_equal(np.stack(list(read_frames(path))), noise)
-
-
-def enumerate_shots(frames):
-    return ((i, i, frame) for i, frame in enumerate(frames))
 
 
 def test_numbered_pictures_replace_those_of_before_and_nothing_else(tmp_path) -> None:

@@ -13,17 +13,20 @@ from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
 from renderers.video.encoders import VideoEncoder, choose_encoder
 from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.film import film, join_parts
-from renderers.video.video_writer import VideoWriter, count_frames, read_frames
+from renderers.video.frame_encoding import encode_frames
+from renderers.video.joining import join_parts
+from renderers.video.video_reader import count_frames, read_frames
+from renderers.video.video_writer import VideoWriter
+from tests.renderers.tiny import number_frames
 
 PLAIN = "format=yuv420p"
 
 
 def write_film(
-    path: Path, frames, look: DisplayOptions | None = None, encoder=None, fps: int = 24
+    path: Path, frames, display: DisplayOptions | None = None, encoder=None, fps: int = 24
 ) -> Path:
-    shots = ((i, i, frame) for i, frame in enumerate(frames))
-    film(shots, path, fps, look or DisplayOptions(scale=1), None, encoder or VideoEncoder())
+    display = display or DisplayOptions(scale=1)
+    encode_frames(number_frames(frames), path, fps, display, None, encoder or VideoEncoder())
     return path
 
 

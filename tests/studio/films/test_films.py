@@ -9,7 +9,7 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage import segments
-from renderers.video.video_writer import count_frames, read_frames
+from renderers.video.video_reader import count_frames, read_frames
 from studio.runs.selection import choose_frames, nearest_batch
 
 POINTS = ("--points", "seed:1,seed:2")

@@ -13,8 +13,8 @@ from renderers.frames.frame_renderer import render_frames
 from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID
-from renderers.progress import say_nothing
-from renderers.video.video_writer import count_frames, read_frames
+from renderers.progress import ignore_progress
+from renderers.video.video_reader import count_frames, read_frames
 from studio.command_line import film as film_command
 from studio.films.film_options import Rendering, Timelapse
 from studio.films.live import join_live_film, live_frames
@@ -71,9 +71,9 @@ def frames(path):
 
 
 def timelapse(workspace, overlay=(), scale=None):
-    options = RenderOptions(grid=True, overlay=overlay, look=DisplayOptions(scale=scale))
+    options = RenderOptions(grid=True, overlay=overlay, display=DisplayOptions(scale=scale))
     rendering = Rendering(options=options, devices=["cpu"])
-    return film_timelapse(workspace, "city", Timelapse(), rendering, say_nothing)
+    return film_timelapse(workspace, "city", Timelapse(), rendering, ignore_progress)
 
 
 def test_the_live_film_is_what_a_timelapse_of_exact_checkpoints_would_be(workspace):

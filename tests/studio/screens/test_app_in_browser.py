@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import load_file
 
 from checkpoints_index.storage.catalogue import open_catalogue
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.runs.pins import list_pins
 from studio.screens.render.film_list import list_films
 from studio.specimens.atlases import list_atlases

@@ -39,7 +39,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from checkpoints_index import CheckpointIndex
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.workspace.jobs import find_job
 from studio.workspace.paths import Workspace
 from tests.studio.conftest import call_main, run_studio

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.screens.compare.players import lock_film, seconds_at, show_players
 from studio.training.loop.live_film import LiveFilm
 from studio.workspace.errors import EXPECTED_ERRORS

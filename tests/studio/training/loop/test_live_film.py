@@ -12,7 +12,7 @@ import pytest
 
 from renderers.jobs.chunks import list_chunks
 from renderers.plan.outputs import GRID
-from renderers.video.video_writer import count_frames, read_frames
+from renderers.video.video_reader import count_frames, read_frames
 from studio.training.loop import live_film
 from studio.training.loop.live_film import LiveFilm, seat
 

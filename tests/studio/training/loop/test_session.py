@@ -5,7 +5,7 @@ import time
 import pytest
 
 from checkpoints_index import CheckpointIndex
-from renderers.video.video_writer import count_frames
+from renderers.video.video_reader import count_frames
 from studio.films.live import join_live_film, live_frames
 from studio.runs.changes import change_settings
 from studio.runs.config import TrainingConfig

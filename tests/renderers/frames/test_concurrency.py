@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from renderers.frames.concurrency import in_order
+from renderers.frames.concurrency import run_in_order
 
 
 class Meter:
@@ -38,13 +38,13 @@ class Meter:
 
 def test_results_come_in_order_however_long_each_takes() -> None:
     meter = Meter()
-    assert list(in_order(meter.works(20), lanes=2)) == list(range(20))
+    assert list(run_in_order(meter.works(20), concurrency=2)) == list(range(20))
     assert meter.most == 2
 
 
 def test_the_first_work_is_done_alone() -> None:
     meter = Meter()
-    assert list(in_order(meter.works(5), lanes=3)) == list(range(5))
+    assert list(run_in_order(meter.works(5), concurrency=3)) == list(range(5))
     assert meter.with_the_first == 1
 
 
@@ -60,7 +60,7 @@ def test_a_work_is_taken_when_all_but_so_many_have_ended() -> None:
             assert set(range(number - 2)) <= ended
             yield partial(finish, number)
 
-    assert len(list(in_order(works(), lanes=2))) == 10
+    assert len(list(run_in_order(works(), concurrency=2))) == 10
 
 
 def test_an_error_comes_in_its_place_and_ends_the_rest() -> None:
@@ -70,7 +70,7 @@ def test_an_error_comes_in_its_place_and_ends_the_rest() -> None:
         raise ValueError("no")
 
     works = [*meter.works(3), fail, *meter.works(20)]
-    results = in_order(works, lanes=2)
+    results = run_in_order(works, concurrency=2)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="no"):
         next(results)
@@ -80,7 +80,7 @@ def test_an_error_comes_in_its_place_and_ends_the_rest() -> None:
 
 def test_closing_stops_after_what_is_at_work() -> None:
     meter = Meter()
-    results = in_order(meter.works(100), lanes=2)
+    results = run_in_order(meter.works(100), concurrency=2)
     next(results), next(results)
     results.close()
     assert meter.at_work == 0

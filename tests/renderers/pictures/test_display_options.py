@@ -13,15 +13,25 @@ from renderers.pictures.display_options import (
     parse_size,
     watchable_scale,
 )
-from renderers.video.film import film
 from renderers.video.formats import format_of
-from renderers.video.video_writer import read_frames
+from renderers.video.frame_encoding import encode_frames
+from renderers.video.video_reader import read_frames
+from tests.renderers.tiny import number_frames
 
 
-def shown(folder, look: DisplayOptions, picture: np.ndarray, name: str = "film.mkv") -> np.ndarray:
+def shown(
+    folder, display: DisplayOptions, picture: np.ndarray, name: str = "film.mkv"
+) -> np.ndarray:
     """A picture as it is seen in a video, uint8 [height, width, 3]."""
     path = folder / name
-    film(iter([(0, 0, look.cut(picture))]), path, 24, look, None, format_of(path).encoder())
+    encode_frames(
+        number_frames([display.apply_crop(picture)]),
+        path,
+        24,
+        display,
+        None,
+        format_of(path).encoder(),
+    )
     (frame,) = read_frames(path)
     return frame
 
@@ -35,7 +45,7 @@ def mosaic(height: int = 16, width: int = 16) -> np.ndarray:
 )
 def test_small_pictures_are_enlarged_by_an_even_factor(height, scale) -> None:
     assert watchable_scale(height) == scale
-    assert DisplayOptions().fit(height, height).video == (height * scale, height * scale)
+    assert DisplayOptions().lay_out(height, height).video == (height * scale, height * scale)
 
 
 def test_nearest_repeats_pixels_and_lanczos_blends_them(tmp_path) -> None:
@@ -69,18 +79,18 @@ def test_a_picture_of_another_shape_gets_dark_bars(tmp_path, name) -> None:
 
 def test_the_crop_shows_that_part_of_every_picture(tmp_path) -> None:
     picture = mosaic()
-    look = DisplayOptions(crop=(2, 3, 6, 5), scale=1)
-    np.testing.assert_array_equal(shown(tmp_path, look, picture), picture[3:8, 2:8])
-    assert look.cut(np.stack([picture] * 4)).shape == (4, 5, 6, 3)
+    display = DisplayOptions(crop=(2, 3, 6, 5), scale=1)
+    np.testing.assert_array_equal(shown(tmp_path, display, picture), picture[3:8, 2:8])
+    assert display.apply_crop(np.stack([picture] * 4)).shape == (4, 5, 6, 3)
 
 
 def test_a_crop_that_leaves_the_picture_is_told_with_its_size() -> None:
     with pytest.raises(RenderError, match=r"Crop 10x10\+8\+0 reaches out .* has 16x12 px"):
-        DisplayOptions(crop=(8, 0, 10, 10)).cut(mosaic(12, 16))
+        DisplayOptions(crop=(8, 0, 10, 10)).apply_crop(mosaic(12, 16))
 
 
 @pytest.mark.parametrize(
-    ("name", "look", "size"),
+    ("name", "display", "size"),
     [
         ("film.mp4", DisplayOptions(scale=3), (100, 106)),
         ("film.mov", DisplayOptions(scale=3), (100, 106)),
@@ -90,10 +100,10 @@ def test_a_crop_that_leaves_the_picture_is_told_with_its_size() -> None:
     ],
 )
 def test_odd_sizes_become_even_where_the_format_needs_it_and_it_is_said(
-    tmp_path, name, look, size
+    tmp_path, name, display, size
 ) -> None:
-    assert shown(tmp_path, look, mosaic(33, 35), name).shape[:2] == size
-    fit = look.fit(35, 33, format_of(name).encoder().even)
+    assert shown(tmp_path, display, mosaic(33, 35), name).shape[:2] == size
+    fit = display.lay_out(35, 33, format_of(name).encoder().even)
     assert fit.video == (size[1], size[0])
     if name == "film.mkv":
         assert fit.remark is None
@@ -111,9 +121,9 @@ def test_the_row_and_column_that_are_added_repeat_the_last(tmp_path) -> None:
     assert abs(frame[:, -2:] - 180).max() <= 12
 
 
-def test_json_brings_the_same_look_back() -> None:
-    look = DisplayOptions(crop=(1, 2, 3, 4), size=(640, 480), scaling="lanczos")
-    assert DisplayOptions(**json.loads(json.dumps(asdict(look)))) == look
+def test_json_brings_the_same_options_back() -> None:
+    display = DisplayOptions(crop=(1, 2, 3, 4), size=(640, 480), scaling="lanczos")
+    assert DisplayOptions(**json.loads(json.dumps(asdict(display)))) == display
 
 
 def test_sizes_and_crops_are_read_as_people_write_them() -> None:
@@ -141,11 +151,11 @@ def test_sizes_and_crops_are_read_as_people_write_them() -> None:
         ({"crop": (0, 0, 0, 5)}, r"Crop 0x5\+0\+0 has no pixels"),
     ],
 )
-def test_impossible_looks_are_refused(values, sentence) -> None:
+def test_impossible_options_are_refused(values, sentence) -> None:
     with pytest.raises(RenderError, match=sentence):
         DisplayOptions(**values)
 
 
 def test_a_video_larger_than_any_format_is_refused() -> None:
     with pytest.raises(RenderError, match="would be 65536x65536 px, more than 16383"):
-        DisplayOptions(scale=64).fit(1024, 1024)
+        DisplayOptions(scale=64).lay_out(1024, 1024)

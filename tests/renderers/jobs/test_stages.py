@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from renderers.jobs.recording import WAITING, recording
+from renderers.jobs.stages import MAX_WAITING, feeding
 
 
 def test_every_recorder_gets_every_item_in_order() -> None:
     got: list[list[int]] = [[], []]
-    with recording([got[0].extend, got[1].extend]) as put:
+    with feeding([got[0].extend, got[1].extend]) as put:
         for item in range(100):
             put(item)
     assert got == [list(range(100))] * 2
@@ -27,7 +27,7 @@ def test_the_queue_is_bounded() -> None:
 
     def feed() -> None:
         nonlocal taken
-        with recording([slow]) as put:
+        with feeding([slow]) as put:
             for item in range(50):
                 put(item)
                 taken += 1
@@ -38,7 +38,7 @@ def test_the_queue_is_bounded() -> None:
     before = taken
     gate.set()
     feeder.join()
-    assert before <= WAITING
+    assert before <= MAX_WAITING
     assert taken == 50
 
 
@@ -58,7 +58,7 @@ def test_what_a_recorder_raises_comes_out_and_stops_the_others() -> None:
             ended.append("left")
 
     def feed() -> None:
-        with recording([failing, patient]) as put:
+        with feeding([failing, patient]) as put:
             for item in range(10_000):
                 put(item)
 
@@ -78,7 +78,7 @@ def test_a_failure_of_the_feeder_stops_the_recorders_and_is_raised() -> None:
             ended.append("left")
 
     def feed() -> None:
-        with recording([patient]) as put:
+        with feeding([patient]) as put:
             put(1)
             raise KeyError("mine")
 
@@ -93,7 +93,7 @@ def test_a_failure_after_the_last_item_is_raised_too() -> None:
         raise OSError("the disk is full")
 
     def feed() -> None:
-        with recording([late, late]) as put:
+        with feeding([late, late]) as put:
             put(1)
 
     with pytest.raises(OSError, match="the disk is full"):

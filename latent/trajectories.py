@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from latent.errors import LatentError
+from latent.errors import LatentError, TooFewFramesError
 
 PARALLEL = 1e-6  # share of a vector beside the others below which it spans no plane with them
 
@@ -67,8 +67,8 @@ def orbit(
     return (point.norm() * (math.cos(angle) * center + math.sin(angle) * walk)).float()
 
 
-def noise_walk(
-    z_dim: int, num_frames: int, *, legs: float = 8, loop: bool = False, seed: int = 0
+def noise_path(
+    z_dim: int, num_frames: int, *, segments: float = 8, loop: bool = False, seed: int = 0
 ) -> Tensor:
     """Drift smoothly through latent space, distributed as N(0, I) at every frame.
 
@@ -76,7 +76,7 @@ def noise_walk(
     Gaussian and stationary, and none of its derivatives ever jumps.
 
     Args:
-        legs: how far: about as far as great circles through so many random points.
+        segments: how far: about as far as great circles through so many random points.
         loop: come back to the first frame, the last being just before it.
         seed: of the walk.
 
@@ -84,32 +84,32 @@ def noise_walk(
         float32 [num_frames, z_dim].
 
     Raises:
-        LatentError: no frames, or legs out of range.
+        LatentError: no frames, or segments out of range.
     """
     # What is open is the first half of a loop of twice the length.
     turn = _turn(num_frames) if loop else _turn(2 * num_frames)[:num_frames]
-    if not 1 <= legs <= num_frames:
+    if not 1 <= segments <= num_frames:
         raise LatentError(
-            f"{legs:g} legs in {num_frames} frames are out of range: use 1 up to one a frame."
+            f"{segments:g} segments in {num_frames} frames are out of range: use 1 to {num_frames}."
         )
-    harmonics = _count_harmonics(legs if loop else 2 * legs)
+    harmonics = _count_harmonics(segments if loop else 2 * segments)
     angles = turn * torch.arange(1, harmonics + 1)  # [num_frames, harmonics]
     waves = torch.cat([angles.cos(), angles.sin()], dim=1) / math.sqrt(harmonics)
     return (waves @ _draw(torch.empty(z_dim), seed, 2 * harmonics).double()).float()
 
 
-def _count_harmonics(legs: float) -> int:
+def _count_harmonics(segments: float) -> int:
     """The fewest with which a closed series goes as far as so many quarter circles.
 
     Its mean speed is 2 pi sqrt(mean k^2) times its length, with mean k^2 = (K+1)(2K+1)/6.
     """
-    return max(1, math.ceil((math.sqrt(1 + 3 * legs**2) - 3) / 4))
+    return max(1, math.ceil((math.sqrt(1 + 3 * segments**2) - 3) / 4))
 
 
 def _turn(num_frames: int) -> Tensor:
     """Angles of a full turn in radians, without the last, float64 [num_frames, 1]."""
     if num_frames < 1:
-        raise LatentError(f"A walk of {num_frames} frames shows nothing: raise the seconds.")
+        raise TooFewFramesError(f"A path of {num_frames} frames shows nothing: use one or more.")
     return torch.arange(num_frames, dtype=torch.float64)[:, None] * (2 * math.pi / num_frames)
 
 
