@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import RECORD_HEAD_BYTES, SKIP_DELTA
-from studio.workspace.quantities import format_bytes
+from studio.workspace.quantities import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from studio.runs.config import TrainingConfig
@@ -149,7 +149,7 @@ def describe_growth(forecast: Forecast) -> str:
     if not forecast.fits and forecast.full_in_s is not None:
         return (
             f"At this pace the disk is full at batch {forecast.full_at:,}, "
-            f"in about {rough_duration(forecast.full_in_s)}."
+            f"in about {format_duration(forecast.full_in_s, 'words')}."
         )
     return (
         f"Room for all {forecast.wanted:,} batches: {format_bytes(forecast.needed_bytes)} more, "
@@ -180,14 +180,6 @@ def free_bytes(folder: Path) -> int:
     """Room on the disk of a folder, which need not be there yet."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(there).free
-
-
-def rough_duration(seconds: float) -> str:
-    """40 minutes, 5 hours, 3 days."""
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:,.0f} {unit}s"
-    return "a minute"
 
 
 def _shapes(config: TrainingConfig) -> list[tuple[int, ...]]:

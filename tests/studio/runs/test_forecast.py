@@ -16,7 +16,6 @@ from studio.runs.forecast import (
     forecast_launch,
     free_bytes,
     recent_bytes,
-    rough_duration,
 )
 from studio.runs.metrics import read_metrics
 from studio.workspace.errors import EXPECTED_ERRORS
@@ -116,11 +115,3 @@ def test_the_live_forecast_goes_by_what_checkpoints_took(workspace):
 def test_before_the_first_batch_there_is_no_live_forecast(workspace):
     catalogue = open_catalogue(workspace.runs, "city")
     assert forecast_growth(catalogue, [], 100) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(20, "a minute"), (2400, "40 minutes"), (18_000, "5 hours"), (260_000, "3 days")],
-)
-def test_durations_are_rough(seconds, text):
-    assert rough_duration(seconds) == text
