@@ -1,4 +1,4 @@
-"""Atlases: a map of many cities of one checkpoint, as a picture one can point at."""
+"""Atlases: maps of many latent points of one checkpoint, on which like lies near like."""
 
 from __future__ import annotations
 
@@ -19,26 +19,37 @@ from latent.placement import place_on_grid
 from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.picture_file import save_picture
+from renderers.progress import OnProgress
 from studio.runs.selection import last_batch
 from studio.specimens.points import SAMPLED, keep_points
 from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress, Reporter
+from studio.workspace.progress import Reporter
 
-MOST_POINTS = 20_000
-CHUNK = 64
-LONGEST_SIDE_PX = 6_000
+MAX_POINTS = 20_000
+CHUNK = 64  # Pictures that are drawn in one forward pass.
+MAX_SIDE_PX = 6_000  # The atlas is this wide and high at most, unless cells become too small.
+MIN_CELL_PX = 8  # Pictures are at least this wide and high, without the gap.
 GAP_PX = 4
 BACKGROUND = (250, 249, 246)
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """A drawn atlas.
+    """An atlas that was drawn.
 
-    `cells` says in which row and column of the picture each specimen lies, `cell_px` how wide and
-    high a cell is.
+    Attributes:
+        batch: the checkpoint that drew the pictures.
+        space: what nearness was measured in, one of `latent.features.SPACES`.
+        count: how many latent points it shows.
+        neighbours_kept: share of each point's nearest neighbours that are near it on the map, 0..1.
+        neighbours_by_chance: what that share is for a map without any order, 0..1.
+        cell_px: width and height of a cell in the picture, its gap included.
+        labels: labels of the points.
+        coordinates: places on the map before they were moved into cells, [count][2].
+        cells: row and column of each point in the picture, [count][2].
+        path: the picture, a PNG.
     """
 
     run: str
@@ -74,17 +85,17 @@ def make_atlas(
     """Draw latent points at a checkpoint, lay them out by likeness, and keep them as specimens.
 
     Args:
-        batch: the last one by default.
-        count: latent points `BATCH.0` to `BATCH.(count-1)`.
-        space: see `latent.features`.
+        batch: the checkpoint; the last one by default.
+        count: MIN_POINTS to MAX_POINTS; the points are labelled `BATCH.0` to `BATCH.(count - 1)`.
+        space: one of `latent.features.SPACES`.
+        seed: the same seed lays the same points out in the same way.
 
     Raises:
-        StudioError: unknown run, batch or space, or a count out of range.
+        StudioError: the count is out of range.
+        CheckpointError: unknown run or batch.
+        LatentError: unknown space.
     """
-    if not MIN_POINTS <= count <= MOST_POINTS:
-        raise StudioError(
-            f"An atlas of {count} cities is out of range: use {MIN_POINTS} to {MOST_POINTS:,}."
-        )
+    check_count(count)
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
     G = checkpoints.generator(batch, choose_device())
@@ -96,11 +107,9 @@ def make_atlas(
     reporter.say(f"Laying out {count:,} cities by their {space} ...")
     drawn = draw_map(features, seed)
     cells, side = place_on_grid(drawn.coordinates)
-    cell_px = max(8, min(checkpoints.spec.image_size, LONGEST_SIDE_PX // side - GAP_PX)) + GAP_PX
+    cell_px = _choose_cell_px(checkpoints.spec.image_size, side)
     with reporter.task("Drawing the atlas") as on_progress:
         picture = _draw(G, z, cells, side, cell_px, on_progress)
-    folder = workspace.render(f"{run}-atlas-{batch}-{space}")
-    folder.mkdir(parents=True, exist_ok=True)
     atlas = Atlas(
         run,
         batch,
@@ -112,25 +121,49 @@ def make_atlas(
         [point.label for point in points],
         drawn.coordinates.round(5).tolist(),
         cells.tolist(),
-        save_picture(picture, folder / "atlas.png"),
+        workspace.render(f"{run}-atlas-{batch}-{space}") / "atlas.png",
     )
-    document = {**asdict(atlas), "path": atlas.path.name}
-    create_whole(folder / "atlas.json", json.dumps(document).encode())
+    _save(atlas, picture)
     return atlas
 
 
+def check_count(count: int) -> None:
+    """Refuse a number of points that no atlas can have.
+
+    Raises:
+        StudioError: the count is out of range.
+    """
+    if not MIN_POINTS <= count <= MAX_POINTS:
+        raise StudioError(
+            f"An atlas of {count} cities is out of range: use {MIN_POINTS} to {MAX_POINTS:,}."
+        )
+
+
 def list_atlases(workspace: Workspace, run: str) -> list[Atlas]:
-    """The atlases of a run, the newest checkpoint first."""
-    found = [read_atlas(p) for p in workspace.renders.glob(f"{run}-atlas-*/atlas.json")]
-    return sorted(
-        (atlas for atlas in found if atlas.run == run), key=lambda a: a.batch, reverse=True
-    )
+    """List the atlases of a run, the newest checkpoint first."""
+    paths = workspace.renders.glob(f"{run}-atlas-*/atlas.json")
+    atlases = [atlas for atlas in map(read_atlas, paths) if atlas.run == run]
+    return sorted(atlases, key=lambda atlas: atlas.batch, reverse=True)
 
 
 def read_atlas(path: Path) -> Atlas:
-    """An atlas from its `atlas.json`."""
+    """Read an atlas from its `atlas.json`."""
     document = json.loads(path.read_bytes())
     return Atlas(**{**document, "path": path.parent / document["path"]})
+
+
+def _save(atlas: Atlas, picture: np.ndarray) -> None:
+    """Write the picture, and beside it `atlas.json`, which `read_atlas` reads."""
+    atlas.path.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(picture, atlas.path)
+    document = {**asdict(atlas), "path": atlas.path.name}
+    create_whole(atlas.path.with_name("atlas.json"), json.dumps(document).encode())
+
+
+def _choose_cell_px(image_size: int, side: int) -> int:
+    """Width and height of a cell in a square of side * side cells, its gap included."""
+    room_px = MAX_SIDE_PX // side - GAP_PX
+    return max(MIN_CELL_PX, min(image_size, room_px)) + GAP_PX
 
 
 def _draw(
@@ -141,7 +174,16 @@ def _draw(
     cell_px: int,
     on_progress: OnProgress,
 ) -> np.ndarray:
-    """Thumbnails in their cells: uint8 [side * cell_px, side * cell_px, 3]."""
+    """Draw each point into its cell.
+
+    Args:
+        z: float32 [N, z_dim].
+        cells: int [N, 2], row and column of each point.
+        side: cells in a row and in a column.
+
+    Returns:
+        uint8 [side * cell_px, side * cell_px, 3].
+    """
     picture = np.full((side * cell_px, side * cell_px, 3), BACKGROUND, np.uint8)
     size_px = cell_px - GAP_PX
     renderer = FrameRenderer()
@@ -155,6 +197,7 @@ def _draw(
 
 
 def _shrink(frame: np.ndarray, size_px: int) -> np.ndarray:
+    """A square frame, uint8 [S, S, 3], scaled to [size_px, size_px, 3]."""
     if len(frame) == size_px:
         return frame
     return np.asarray(Image.fromarray(frame).resize((size_px, size_px), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""Which specimens of a run are near each other."""
+"""The specimens of a run that are most like a given point."""
 
 from __future__ import annotations
 
@@ -17,18 +17,27 @@ from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
-Describe = Callable[[nn.Module, Tensor, str], Tensor]  # see `latent.features.compute_features`
+# Has the arguments and the result of `latent.features.compute_features`.
+Describe = Callable[[nn.Module, Tensor, str], Tensor]
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The specimens nearest to a point, nearest first, and how nearness was measured."""
+    """The specimens nearest to a point, and how nearness was measured.
+
+    Attributes:
+        point: label of the point.
+        batch: the checkpoint whose features were compared.
+        space: one of `latent.features.SPACES`.
+        metric: one of `latent.features.METRICS`.
+        neighbours: (label, distance), the nearest first.
+    """
 
     point: str
     batch: int
     space: str
     metric: str
-    neighbours: list[tuple[str, float]]  # label, distance
+    neighbours: list[tuple[str, float]]
 
 
 def find_near_specimens(
@@ -44,13 +53,18 @@ def find_near_specimens(
     """Compare a point with every other specimen of the run, at one checkpoint.
 
     Args:
-        point: a label, `seed:123`, or an exported JPEG.
+        point: a label, `seed:123`, or the path of an exported JPEG.
+        k: how many neighbours to find at most.
+        space: one of `latent.features.SPACES`.
+        metric: one of `latent.features.METRICS`.
         at_batch: the checkpoint whose pictures are compared; by default the one in the label,
             and for points from before the first checkpoint the last one.
-        describe: how features are found, for callers that remember them.
+        describe: computes features, float32 [N, num_features]; a caller may pass one that caches.
 
     Raises:
-        StudioError: unknown run, point, batch, space or metric, or no specimen to compare with.
+        StudioError: unknown point, or no specimen to compare it with.
+        CheckpointError: unknown run or batch.
+        LatentError: unknown space or metric.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
     query = resolve_points(workspace, run, [point])[0]

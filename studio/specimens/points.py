@@ -1,4 +1,4 @@
-"""The labelled latent points of runs: kept in the database, found by what a person may write."""
+"""Labelled latent points of runs: kept in the database, found by label, seed or exported JPEG."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ import torch
 
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint, parse_label, parse_seed, seeded_point
-from studio.specimens.origins import read_passport
+from studio.specimens.passports import read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
+# Origins of points: drawn when the run was made, to be filmed while it trains; or drawn later.
 FIXED, SAMPLED = "fixed", "sampled"
 
 
 def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], origin: str) -> None:
-    """Remember labelled points of a run; those that are there already stay as they are."""
+    """Keep labelled points of a run in the database; those that are there already stay unchanged.
+
+    Args:
+        points: each with a label such as `16500.28`.
+        origin: FIXED or SAMPLED.
+    """
     rows = []
     for point in points:
         place = parse_label(point.label)
@@ -35,13 +41,17 @@ def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], o
 
 
 def forget_points(workspace: Workspace, run: str) -> None:
-    """Drop the points of a run that is gone, so that a new one of its name begins without."""
+    """Delete all points of a run, so that a new run of that name begins without any."""
     with open_database(workspace.database) as db:
         db.execute("DELETE FROM specimens WHERE run = ?", (run,))
 
 
 def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list[LatentPoint]:
-    """The labelled points of a run, of one origin or of all, by batch and number."""
+    """The labelled points of a run in the order of their labels.
+
+    Args:
+        origin: FIXED or SAMPLED; points of both by default.
+    """
     with open_database(workspace.database) as db:
         rows = db.execute(
             "SELECT batch, number, z FROM specimens WHERE run = ? AND origin = ifnull(?, origin) "
@@ -51,20 +61,32 @@ def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list
     return [_to_point(row["batch"], row["number"], row["z"]) for row in rows]
 
 
-def resolve_points(workspace: Workspace, run: str, texts: Sequence[str]) -> list[LatentPoint]:
-    """Latent points from what a person may write: a label, `seed:123`, or an exported JPEG.
+def resolve_points(
+    workspace: Workspace, run: str, texts: Sequence[str], z_dim: int | None = None
+) -> list[LatentPoint]:
+    """Find latent points by what a person may write.
+
+    Args:
+        texts: each a label such as `16500.28`, `seed:123`, or the path of an exported JPEG.
+        z_dim: length of the run's latent points; by default read from the run.
+
+    Returns:
+        Points with z float32 [z_dim], one for each text.
 
     Raises:
-        StudioError: an unknown specimen, or a JPEG that does not say where it comes from or has
-            another latent size.
+        StudioError: an unknown specimen, or a JPEG that has no passport or another z_dim.
+        CheckpointError: unknown run.
     """
-    spec = open_catalogue(workspace.runs, run).spec
-    return [_resolve(workspace, run, text.strip(), spec.z_dim) for text in texts]
+    if z_dim is None:
+        z_dim = open_catalogue(workspace.runs, run).spec.z_dim
+    return [_resolve(workspace, run, text.strip(), z_dim) for text in texts]
 
 
-def points_or_fixed(workspace: Workspace, run: str, texts: Sequence[str]) -> list[LatentPoint]:
+def points_or_fixed(
+    workspace: Workspace, run: str, texts: Sequence[str], z_dim: int | None = None
+) -> list[LatentPoint]:
     """The points that a person named, or the run's fixed points; see `resolve_points`."""
-    return resolve_points(workspace, run, texts) or points_of(workspace, run, FIXED)
+    return resolve_points(workspace, run, texts, z_dim) or points_of(workspace, run, FIXED)
 
 
 def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoint:
@@ -92,12 +114,13 @@ def _from_picture(path: Path, z_dim: int) -> LatentPoint:
             f"'{path}' is no latent point: use a label such as 16500.28, seed:123, or the path of "
             "a JPEG that was exported here."
         )
-    origin = read_passport(path)
-    if len(origin.z) != z_dim:
+    passport = read_passport(path)
+    if len(passport.z) != z_dim:
         raise StudioError(
-            f"{path.name} holds a latent point of {len(origin.z)} numbers; this run's have {z_dim}."
+            f"{path.name} holds a latent point of {len(passport.z)} numbers; this run's have "
+            f"{z_dim}."
         )
-    return LatentPoint(origin.label, origin.z)
+    return LatentPoint(passport.label, passport.z)
 
 
 def _to_point(batch: int, number: int, z: bytes) -> LatentPoint:

@@ -1,4 +1,4 @@
-"""Specimens: latent points that somebody chose, by label, and their pictures as JPEGs."""
+"""Specimens, the latent points that somebody chose: list, star, sample, and export as JPEGs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ import torch
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint, parse_label, sample_points
 from renderers.frames.frame_renderer import FrameRenderer
+from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
-from studio.specimens.origins import Passport, save_specimen
+from studio.specimens.passports import Passport, save_specimen
 from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress
 
-MOST_AT_ONCE = 100_000
-CHUNK = 64
+MAX_AT_ONCE = 100_000
+CHUNK = 64  # Pictures that are drawn in one forward pass.
 
 
 @dataclass(frozen=True)
 class Specimen:
-    """A specimen and where its picture lies, if it was written."""
+    """A specimen as lists show it.
+
+    Attributes:
+        label: `BATCH.INDEX`, such as `16500.28`.
+        batch: the batch in the label, where the specimen was first seen.
+        index: the number in the label.
+        origin: `fixed` or `sampled`.
+        starred: whether somebody marked it as worth keeping.
+        path: its JPEG; None if none was written.
+    """
 
     label: str
     batch: int
@@ -38,7 +47,7 @@ class Specimen:
 
 
 def list_specimens(workspace: Workspace, run: str) -> list[Specimen]:
-    """All specimens of a run, starred ones first, then by batch and number."""
+    """List the specimens of a run, starred ones first, then by batch and number."""
     with open_database(workspace.database) as db:
         rows = db.execute(
             "SELECT batch, number, origin, starred FROM specimens WHERE run = ? "
@@ -52,7 +61,15 @@ def list_specimens(workspace: Workspace, run: str) -> list[Specimen]:
 
 
 def star_specimen(workspace: Workspace, run: str, label: str, starred: bool = True) -> None:
-    """Mark a specimen as one worth keeping, or no longer."""
+    """Mark a specimen as worth keeping, or take the mark away.
+
+    Args:
+        label: what `resolve_points` takes.
+
+    Raises:
+        StudioError: unknown specimen.
+        CheckpointError: unknown run.
+    """
     point = resolve_points(workspace, run, [label])[0]
     with open_database(workspace.database) as db:
         db.execute(
@@ -71,11 +88,17 @@ def sample_specimens(
 ) -> list[Specimen]:
     """Draw new latent points at a batch, keep them under the next free labels, and export them.
 
+    Args:
+        count: 1 to MAX_AT_ONCE.
+        out: folder for the JPEGs; the workspace's exports of the run by default.
+
     Raises:
-        StudioError: unknown run or batch, or a count out of range.
+        StudioError: the count is out of range.
+        CheckpointError: unknown run or batch.
+        RenderError: a JPEG cannot be written.
     """
-    if not 1 <= count <= MOST_AT_ONCE:
-        raise StudioError(f"Asked for {count} specimens; ask for 1 to {MOST_AT_ONCE:,}.")
+    if not 1 <= count <= MAX_AT_ONCE:
+        raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
     G = checkpoints.generator(batch, choose_device())
     first = _next_number(workspace, run, batch)
@@ -102,16 +125,18 @@ def export_specimens(
     out: Path | None = None,
     at_batch: int | None = None,
 ) -> list[Specimen]:
-    """Write specimens as JPEGs that know where they come from.
+    """Write specimens as JPEGs with passports.
 
     Args:
         labels: such as `16500.28`, `seed:123`, or the path of an exported JPEG.
         out: folder; the workspace's exports of the run by default.
-        at_batch: the checkpoint to see them at; by default the one in the label, and for fixed
+        at_batch: the checkpoint that draws them; by default the one in the label, and for fixed
             points, which were drawn before the first checkpoint, the last one.
 
     Raises:
-        StudioError: unknown run, specimen or batch, or a folder that cannot be written to.
+        StudioError: unknown specimen, or a run without checkpoints.
+        CheckpointError: unknown run or batch.
+        RenderError: a JPEG cannot be written.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
     attribution = attribution_of(workspace, run)
@@ -128,7 +153,7 @@ def export_specimens(
 
 
 def seen_at(checkpoints: CheckpointRun, label: str) -> int:
-    """The batch at which a point is looked at: its label's, if kept, else the last one.
+    """The batch whose checkpoint shows a point: that of its label if it is kept, else the last.
 
     Raises:
         StudioError: the run has no checkpoints.
@@ -150,12 +175,17 @@ def _export(
     attribution: str,
 ) -> Path:
     path = picture_path(workspace, checkpoints.name, point.label, out)
-    origin = Passport(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
-    return save_specimen(frame, path, origin, attribution)
+    passport = Passport(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
+    return save_specimen(frame, path, passport, attribution)
 
 
 def picture_path(workspace: Workspace, run: str, label: str, out: Path | None = None) -> Path:
-    """Where the JPEG of a specimen goes."""
+    """The path of a specimen's JPEG.
+
+    Args:
+        label: a label or `seed:123`.
+        out: folder; the workspace's exports of the run by default.
+    """
     name = label.replace(":", "-")
     return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
 

@@ -9,7 +9,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.upkeep.reindexing import Reindexed, reindex
 from latent.points import LatentPoint, parse_label, sample_points
 from studio.runs.config import TrainingConfig
-from studio.specimens.origins import Passport, read_passport
+from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, keep_points
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace

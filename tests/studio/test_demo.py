@@ -7,7 +7,7 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex
 from renderers.video.video_reader import count_frames
-from studio.specimens.origins import read_passport
+from studio.specimens.passports import read_passport
 
 BATCHES = 12
 

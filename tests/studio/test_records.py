@@ -7,7 +7,7 @@ from PIL import Image
 
 from studio.runs.metrics import MetricsHistory, MetricsLog, read_metrics
 from studio.runs.selection import choose_batches
-from studio.specimens.origins import Passport, read_passport, save_specimen
+from studio.specimens.passports import Passport, read_passport, save_specimen
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 

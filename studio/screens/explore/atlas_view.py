@@ -19,7 +19,7 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.jobs_view import progress_text
-from studio.specimens.atlases import MOST_POINTS, Atlas, list_atlases
+from studio.specimens.atlases import MAX_POINTS, Atlas, list_atlases
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
 from studio.workspace.paths import Workspace
@@ -99,8 +99,8 @@ class AtlasView:
     def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> str:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
-        if not MIN_POINTS <= (count or 0) <= MOST_POINTS:
-            raise StudioError(f"An atlas has {MIN_POINTS} to {MOST_POINTS:,} cities, not {count}.")
+        if not MIN_POINTS <= (count or 0) <= MAX_POINTS:
+            raise StudioError(f"An atlas has {MIN_POINTS} to {MAX_POINTS:,} cities, not {count}.")
         if batch is not None:
             batch = nearest_batch(self._app.batches(run), batch)
         submit_job(self._app.workspace, atlas_words(run, batch, count, space), run)

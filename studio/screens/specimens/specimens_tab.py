@@ -19,7 +19,7 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.picture_cache import LARGE_PX
-from studio.specimens.origins import read_passport
+from studio.specimens.passports import read_passport
 from studio.specimens.points import resolve_points
 from studio.specimens.specimens import Specimen, export_specimens, list_specimens, star_specimen
 from studio.workspace.errors import StudioError

@@ -10,7 +10,7 @@ from renderers.video.video_reader import count_frames
 from studio.runs.pins import list_pins
 from studio.screens.render.film_list import list_films
 from studio.specimens.atlases import list_atlases
-from studio.specimens.origins import read_passport
+from studio.specimens.passports import read_passport
 from studio.specimens.specimens import list_specimens
 from studio.upkeep.reindexing import restore_points
 from tests.studio.conftest import BATCHES

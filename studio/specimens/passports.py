@@ -1,4 +1,4 @@
-"""JPEGs that can find their own way back: where a picture comes from, in its EXIF."""
+"""Passports of exported JPEGs: run, batch, label and latent point of a picture, in its EXIF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ QUALITY = 95
 
 @dataclass(frozen=True, eq=False)
 class Passport:
-    """The run, the batch and the latent point of a picture; z float32 [z_dim]."""
+    """Where a picture comes from.
+
+    Attributes:
+        run: name of the run.
+        label: label of the latent point, such as `16500.28` or `seed:123`.
+        batch: the checkpoint that drew the picture.
+        z: the latent point, float32 [z_dim], on the CPU.
+        weights_digest: digest of that checkpoint's weights, `CheckpointRun.digest([batch])`.
+    """
 
     run: str
     label: str
@@ -33,24 +41,32 @@ class Passport:
     weights_digest: str
 
 
-def save_specimen(frame: np.ndarray, path: Path, origin: Passport, attribution: str) -> Path:
-    """Write a picture, uint8 [H, W, 3], as a JPEG with its origin, whole or not at all.
+def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution: str) -> Path:
+    """Write a picture with its passport as a JPEG, whole or not at all.
+
+    Args:
+        frame: uint8 [H, W, 3].
+        path: the JPEG; its folder is made if it is not there.
+        attribution: the copyright notice; may be empty.
+
+    Returns:
+        path.
 
     Raises:
-        StudioError: the file cannot be written.
+        RenderError: the file cannot be written.
     """
     exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = f"{origin.label} of run {origin.run} at batch {origin.batch}"
+    exif[IMAGE_DESCRIPTION] = f"{passport.label} of run {passport.run} at batch {passport.batch}"
     exif[SOFTWARE] = FORMAT
     if attribution:
         exif[COPYRIGHT] = attribution
     document = {
         "format": FORMAT,
-        "run": origin.run,
-        "label": origin.label,
-        "batch": origin.batch,
-        "z": base64.b64encode(origin.z.numpy().astype("<f4").tobytes()).decode(),
-        "weights": origin.weights_digest,
+        "run": passport.run,
+        "label": passport.label,
+        "batch": passport.batch,
+        "z": base64.b64encode(passport.z.numpy().astype("<f4").tobytes()).decode(),
+        "weights": passport.weights_digest,
     }
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + json.dumps(document).encode("ascii")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,10 +77,10 @@ def save_specimen(frame: np.ndarray, path: Path, origin: Passport, attribution: 
 
 
 def read_passport(path: Path) -> Passport:
-    """Where an exported JPEG comes from.
+    """Read the passport of an exported JPEG.
 
     Raises:
-        StudioError: no picture, or one that was not exported here.
+        StudioError: the file is no picture, or no passport stands in it.
     """
     try:
         with Image.open(path) as image:
