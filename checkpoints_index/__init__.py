@@ -1,6 +1,8 @@
-"""Which generators exist, stored small: batch -> generator.
+"""Every checkpoint of a training run, stored small: batch -> generator.
 
-The names are loaded when first used, so that listing runs does not import torch.
+`CheckpointIndex` maps names to runs, `CheckpointRun` maps batches to generators, and
+`GeneratorSpec` rebuilds a generator. They are loaded when first used, so that listing runs does
+not import torch.
 """
 
 from __future__ import annotations

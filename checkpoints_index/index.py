@@ -1,11 +1,11 @@
-"""All runs below one folder."""
+"""The index of all runs below one folder: name -> run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from checkpoints_index.errors import CheckpointError
+from checkpoints_index.errors import CheckpointError, RunExistsError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import (
@@ -19,11 +19,27 @@ from checkpoints_index.storage.catalogue import (
 from checkpoints_index.storage.error_bound import ErrorBound
 
 
-class CheckpointIndex:
-    """The runs of a workspace by name; each keeps its checkpoints in `NAME/checkpoints`."""
+class CheckpointIndex(Mapping[str, CheckpointRun]):
+    """The runs of a folder by name, sorted; each keeps its checkpoints in `NAME/checkpoints`.
+
+    It is a mapping of what lies on the disk at the moment: looking up a name opens the run, and
+    `values()` and `items()` open one after another. Two indexes are equal where their folders are.
+
+    Args:
+        folder: where the runs are, or will be; made if it is not there.
+
+    Example:
+        >>> import tempfile
+        >>> index = CheckpointIndex(tempfile.mkdtemp())
+        >>> spec = GeneratorSpec("dcgan", {"z_dim": 4, "image_size": 32, "width": 0.03})
+        >>> with index.create("city", spec, storage="exact") as run:
+        ...     run.append(1, spec.build().state_dict())
+        ...     run.flush()
+        >>> list(index), "town" in index, index["city"].batches
+        (['city'], False, [1])
+    """
 
     def __init__(self, folder: str | Path) -> None:
-        """Open the index in a folder, which is made if it is not there."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -34,27 +50,37 @@ class CheckpointIndex:
         storage: str = "visual",
         error_bound: ErrorBound | None = None,
     ) -> CheckpointRun:
-        """A new, empty run.
+        """Create a run without checkpoints, and open it.
 
         Args:
+            name: letters, digits, dots, dashes and underscores, at most 100.
+            spec: what rebuilds the generator.
             storage: "exact" gives back every bit; "visual" keeps what can be seen, far smaller.
-            error_bound: how far pictures may differ under "visual"; the usual one by default.
+            error_bound: how far pictures may differ under "visual"; `ErrorBound()` if None.
 
         Raises:
-            CheckpointError: there is such a run already, or the name or storage cannot be.
+            RunExistsError: there is a run of that name.
+            RunNameError: the name could not be that of a folder.
+            CheckpointError: there is no such storage.
         """
         if storage not in STORAGES:
             raise CheckpointError(f"Storage '{storage}' is not known: {' or '.join(STORAGES)}.")
         folder = checkpoints_folder(self.folder, name)
         if (folder / DESCRIPTION).exists():
-            raise CheckpointError(f"Run '{name}' exists already. Choose another name, or open it.")
+            raise RunExistsError(name)
         folder.mkdir(parents=True, exist_ok=True)
-        kept = None if storage == "exact" else error_bound or ErrorBound()
-        write_description(folder, spec, storage, kept)
+        bound = None if storage == "exact" else error_bound or ErrorBound()
+        write_description(folder, spec, storage, bound)
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __getitem__(self, name: str) -> CheckpointRun:
-        """An existing run; an unknown name is an error that lists the known ones."""
+        """Open a run.
+
+        Raises:
+            UnknownRunError: there is none of that name; it lists those that there are.
+            RunNameError: the name could not be that of a run.
+            DamagedDescriptionError: its description is missing or damaged.
+        """
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __contains__(self, name: object) -> bool:
@@ -65,3 +91,14 @@ class CheckpointIndex:
 
     def __len__(self) -> int:
         return len(list_runs(self.folder))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CheckpointIndex):
+            return NotImplemented
+        return self.folder.absolute() == other.folder.absolute()
+
+    def __hash__(self) -> int:
+        return hash(self.folder.absolute())
+
+    def __repr__(self) -> str:
+        return f"CheckpointIndex({str(self.folder)!r})"

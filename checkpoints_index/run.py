@@ -30,13 +30,21 @@ from checkpoints_index.writing.appender import Appender
 from checkpoints_index.writing.encoder import CheckpointEncoder
 from checkpoints_index.writing.segment_writer import SegmentWriter
 
-ENCODING_THREADS = 4  # at most
+MAX_ENCODING_THREADS = 4
 
 
 class CheckpointRun:
-    """The checkpoints of a run. Any number of processes may read it while one appends.
+    """The checkpoints of a run, as `CheckpointIndex` opens it: batch -> generator.
 
-    An open run can be sent to another process, which opens it for itself.
+    Any number of processes may read it while one appends. An open run can be sent to another
+    process, which opens it for itself. Used in a `with` block, it is closed at the end.
+
+    Args:
+        catalogue: the listing of the run's folder, used by this object alone.
+
+    Attributes:
+        name: the run's name.
+        folder: its folder of checkpoints.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -51,10 +59,12 @@ class CheckpointRun:
 
     @property
     def spec(self) -> GeneratorSpec:
+        """What rebuilds its generator."""
         return self._catalogue.spec
 
     @property
     def storage(self) -> str:
+        """How weights are kept: "exact" or "visual"."""
         return self._catalogue.storage
 
     @property
@@ -70,6 +80,7 @@ class CheckpointRun:
 
     @property
     def last_batch(self) -> int | None:
+        """The latest batch that has a checkpoint; None where there is none."""
         self._settle()
         return self._catalogue.batches[-1] if self._catalogue.batches else None
 
@@ -96,14 +107,18 @@ class CheckpointRun:
 
     @property
     def key_batches(self) -> list[int]:
-        """The batches of keys and hops, at which reading may begin with little before."""
+        """The batches of keys and skip deltas, ascending: reading may begin there cheaply."""
         self._settle()
-        catalogue = self._catalogue
-        ways = (record for path in catalogue.descriptions for record in catalogue.records_in(path))
-        return sorted({way.batch for way in ways if way.kind != segments.DELTA})
+        listed = self._catalogue
+        records = (record for path in listed.descriptions for record in listed.records_in(path))
+        return sorted({record.batch for record in records if record.kind != segments.DELTA})
 
     def digest(self, batches: Iterable[int]) -> str:
-        """Stands for the weights at these batches: it changes when one of them does."""
+        """A checksum of the weights at some batches, 32 hexadecimal digits.
+
+        Raises:
+            UnknownBatchError: one of them has no checkpoint.
+        """
         self._settle()
         digest = xxhash.xxh3_128()
         for batch in batches:
@@ -111,7 +126,11 @@ class CheckpointRun:
         return digest.hexdigest()
 
     def digests(self, batches: Iterable[int]) -> list[str]:
-        """What stands for the weights at each of these batches."""
+        """A checksum of the weights at each of some batches, 16 hexadecimal digits.
+
+        Raises:
+            UnknownBatchError: one of them has no checkpoint.
+        """
         self._settle()
         return [xxhash.xxh3_64_hexdigest(self._mark(batch)) for batch in batches]
 
@@ -124,7 +143,18 @@ class CheckpointRun:
         batches: Collection[int],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> dict[int, str]:
-        """Those of these batches that cannot be read, and why; their stored bytes are looked at."""
+        """Which of some batches cannot be read, and why; their stored bytes are looked at.
+
+        Args:
+            batches: the batches.
+            on_progress: is told how many were looked at, of how many.
+
+        Returns:
+            batch -> reason, as half a sentence.
+
+        Raises:
+            UnknownBatchError: one of them has no checkpoint.
+        """
         self._settle()
         damaged = {}
         for done, batch in enumerate(batches, 1):
@@ -135,17 +165,17 @@ class CheckpointRun:
         return damaged
 
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
-        """Keep a checkpoint. Its weights are copied here, and encoded and written beside.
+        """Keep a checkpoint. Its weights are copied now; a thread encodes and writes them.
 
         Args:
             batch: number of generator updates so far; larger than that of the last checkpoint.
-            state_dict: the generator's, on any device.
+            state_dict: that of the generator, on any device.
 
         Raises:
-            CheckpointError: the batch does not ascend, the weights are not of this generator, or
-                another process writes to the run.
-            DiskFullError: there was no room for an earlier one, which is kept in memory and tried
-                again at the next call. This one was not taken.
+            CheckpointError: the batch does not ascend, or the weights are not of this generator.
+            RunLockedError: another process writes to the run.
+            NoRoomForCheckpointError: there was no room for an earlier one, which is kept in memory
+                and tried again at the next call. This one was not taken.
         """
         appender = self._open_appender()
         if batch < 0 or (self._last_appended is not None and batch <= self._last_appended):
@@ -160,8 +190,8 @@ class CheckpointRun:
         """Return when all that was appended is safely on disk.
 
         Raises:
-            DiskFullError: there is no room for it. It is kept in memory, and the next call of
-                `append` or `flush` tries again.
+            NoRoomForCheckpointError: there is no room for it. It is kept in memory, and the next
+                call of `append` or `flush` tries again.
         """
         if self._appender is not None:
             self._appender.flush()
@@ -170,23 +200,28 @@ class CheckpointRun:
         """The state dict at a batch, on the CPU.
 
         Raises:
-            CheckpointError: there is no such checkpoint.
+            UnknownBatchError: there is no such checkpoint.
             DamagedCheckpointError: it cannot be read back as it was written.
         """
         self._settle()
         return self._reader.weights(batch)
 
     def generator(self, batch: int, device: str | torch.device = "cpu") -> nn.Module:
-        """The generator at a batch, in eval mode: z [N, z_dim] -> float [N, 3, H, W] in -1..1."""
+        """The generator at a batch, in eval mode: z [N, z_dim] -> float [N, 3, H, W] in -1..1.
+
+        Raises:
+            UnknownBatchError: there is no such checkpoint.
+            DamagedCheckpointError: it cannot be read back as it was written.
+        """
         G = _build(self.spec)
         G.load_state_dict(self.weights(batch))
         return G.to(device)
 
     def build(self) -> nn.Module:
-        """A generator to be streamed into: in eval mode, on the CPU, its weights yet to come.
+        """A generator for `stream(into=...)`: in eval mode, on the CPU, its weights yet to come.
 
-        The channels of a pixel lie side by side in its memory, as convolutions are faster so; but
-        not those of somebody else's generator, which may view its tensors as they usually lie.
+        It is in the memory format channels_last, which convolutions prefer; but for somebody
+        else's generator, which may view its tensors as they usually lie.
         """
         G = _build(self.spec)
         if self.spec.is_ours:
@@ -199,16 +234,24 @@ class CheckpointRun:
         device: str | torch.device = "cpu",
         into: Sequence[nn.Module] = (),
     ) -> Iterator[tuple[int, nn.Module]]:
-        """Walk over batches with one resident module, weights swapped in place.
+        """Go through batches with one resident module, weights swapped in place.
 
         The next checkpoints are read and decoded while the caller works on this one.
 
         Args:
-            batches: those wanted, all that there are by default. Neighbours are near in either
-                direction; far jumps cost what `weights` does.
+            batches: those wanted, all that there are by default. A neighbour in either direction
+                is cheap; far jumps cost what `weights` does.
+            device: where the module is, or is to be.
             into: modules from `build`, moved to the device, whose weights are swapped. They take
                 turns, and each stays as it is until all the others were asked for. By default
                 one that is built here.
+
+        Yields:
+            Each batch with the module that holds its weights.
+
+        Raises:
+            UnknownBatchError: one of them has no checkpoint.
+            DamagedCheckpointError: one cannot be read back as it was written.
         """
         self._settle()
         wanted = self._catalogue.batches if batches is None else list(batches)
@@ -219,12 +262,18 @@ class CheckpointRun:
         yield from stream(catalogue, wanted, torch.device(device), resident)
 
     def truncate(self, after_batch: int) -> None:
-        """Drop every checkpoint later than a batch, the newest first. SIGKILL leaves a prefix."""
+        """Drop every checkpoint later than a batch, the newest first.
+
+        Whenever the process is killed, what is left is a beginning of the run.
+
+        Raises:
+            RunLockedError: another process writes to the run.
+        """
         self._open_appender().begin_anew()
         for path in reversed(segments.list_segments(self.folder)):
             segment = segments.read_segment(path)
             if not segment.records:
-                continue  # its writer was killed before the first one
+                continue  # Its writer was killed before the first one.
             later = [record for record in segment.records if record.batch > after_batch]
             if not later:
                 break
@@ -241,18 +290,20 @@ class CheckpointRun:
         keep: Collection[int],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """Drop every checkpoint but those of these batches, which stay bit for bit what they are.
+        """Drop every checkpoint but those of some batches, which stay bit for bit what they are.
 
-        SIGKILL leaves each checkpoint as it was or dropped; the same call goes on from there. Room
-        is needed for one segment at a time.
+        Whenever the process is killed, each checkpoint is as it was or dropped, and the same call
+        goes on from there. Room is needed for one segment at a time.
 
         Args:
-            keep: batches; those without a checkpoint are passed over.
+            keep: the batches; those without a checkpoint are passed over.
             on_progress: is told how many checkpoints were written anew, of how many.
 
         Raises:
-            CheckpointError: nothing would stay, another process writes to the run, or what is to
-                stay of a segment is damaged; then that segment is as it was, all others are done.
+            CheckpointError: nothing would stay, or the disk does not take it.
+            RunLockedError: another process writes to the run.
+            DamagedSegmentsError: something that is to stay cannot be read; its segments are as
+                they were, all others are done.
             DiskFullError: there is no room to write a segment anew.
         """
         self.close()
@@ -260,6 +311,10 @@ class CheckpointRun:
 
     def choose_for_budget(self, budget_bytes: int, pinned: Collection[int] = ()) -> set[int]:
         """The batches that `thin_to_budget` keeps; nothing is dropped.
+
+        Args:
+            budget_bytes: what the run may take.
+            pinned: batches that stay, as the first and the last do.
 
         Raises:
             CheckpointError: the first, the last and the pinned do not fit by themselves.
@@ -277,10 +332,13 @@ class CheckpointRun:
         Where the estimate was too low it is thinned once more.
 
         Args:
+            budget_bytes: what the run may take.
             pinned: batches that stay, as the first and the last do.
+            on_progress: as for `thin`.
 
         Raises:
-            CheckpointError: the first, the last and the pinned do not fit by themselves.
+            CheckpointError: the first, the last and the pinned do not fit by themselves; or as
+                `thin`.
         """
         while self.size_bytes > budget_bytes:
             self.thin(self.choose_for_budget(budget_bytes, pinned), on_progress)
@@ -289,6 +347,7 @@ class CheckpointRun:
         """Write the state dict at a batch as a file that other programs read.
 
         Args:
+            batch: the checkpoint.
             path: ends in `.safetensors`, which also tells the run, the batch, the architecture
                 with its options (JSON), the storage and the error bound (JSON); or in `.pt`, as
                 `torch.save` writes it.
@@ -308,18 +367,22 @@ class CheckpointRun:
         }
         export_weights(lambda: self.weights(batch), facts, path, overwrite)
 
-    def verify(self, deep: bool = False, share: float = 1.0) -> Iterator[Finding]:
+    def verify(self, deep: bool = False, fraction: float = 1.0) -> Iterator[Finding]:
         """Read checkpoints back, and say of each what is wrong with it, if anything is.
 
         Args:
             deep: decode as well, rather than hold the stored bytes against their checksums.
-            share: of the checkpoints that are looked at, chosen at random.
+            fraction: part of the checkpoints that are looked at, 0..1, chosen at random.
         """
         self._settle()
-        return verify(self._catalogue, deep, share)
+        return verify(self._catalogue, deep, fraction)
 
     def close(self) -> None:
-        """Write all that was appended, and give up the right to write; reading goes on."""
+        """Write all that was appended, and give up the right to write; reading goes on.
+
+        Raises:
+            CheckpointError: something that was appended could not be written, and is lost.
+        """
         if self._appender is not None:
             appender, self._appender = self._appender, None
             appender.close()
@@ -339,7 +402,7 @@ class CheckpointRun:
     def _open_appender(self) -> Appender:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
-            threads = min(ENCODING_THREADS, os.cpu_count() or 1)
+            threads = min(MAX_ENCODING_THREADS, os.cpu_count() or 1)
             encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.error_bound, threads)
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()

@@ -26,6 +26,7 @@ from studio.command_line import (
     scores,
     specimens,
 )
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.stopping import exit_on_sigterm
 
@@ -69,5 +70,5 @@ def main() -> None:
     try:
         app()
     except EXPECTED_ERRORS as error:
-        print(error, file=sys.stderr)
+        print(explain(error), file=sys.stderr)
         sys.exit(1)

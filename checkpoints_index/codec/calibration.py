@@ -4,8 +4,7 @@ Each large tensor gets one step, m x 2^k with m of four bits: few enough for flo
 lattice integer times it without rounding, so that weights are the same on every device. A tensor
 whose rounding hardly touches the picture, or whose weights move far from one batch to the next,
 gets a larger one: the bytes of a difference fall with the step, the error of the picture rises
-with it, and the cheapest way to spend an allowed error is
-step ~ (mean change / sensitivity)^(1/3).
+with it, and an allowed error buys most where step ~ (mean change / sensitivity)^(1/3).
 """
 
 from __future__ import annotations
@@ -21,61 +20,80 @@ from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage.error_bound import ErrorBound
 
-SMALLEST_ROUNDED_TENSOR = 1024  # biases, batch-norm and the like are kept to the bit
+MIN_ROUNDED_SIZE = 1024  # Smaller tensors (biases, batch norm and the like) are kept to the bit.
 CALIBRATION_SEED = 777
-LARGEST_STEP = 1 / 8  # of the rms of a tensor: pictures that hardly depend on it soon may
-PEAK_SHARE = 0.85  # of the allowed single difference, where steps are chosen: its tail is long
-ATTEMPTS = 8  # at spending just the allowed error
+MAX_STEP = 1 / 8  # as a fraction of a tensor's rms: pictures that hardly depend on it soon may
+PEAK_FRACTION = 0.85  # Steps are chosen for this part of the allowed peak: its tail is long.
+ATTEMPTS = 8  # at using just the allowed error
 
 
 @dataclass(frozen=True)
 class PictureDifference:
-    """How far pictures are from those of the exact weights, in levels of 0..255."""
+    """How far pictures are from those of the exact weights, in levels of 0..255.
+
+    Args:
+        rms: root mean square over all values.
+        largest: difference of any single value, once rounded to levels as pictures are.
+        peak: the same before rounding.
+    """
 
     rms: float
-    largest: int  # once rounded to levels, as pictures are
-    peak: float  # before they are
+    largest: int
+    peak: float
 
-    def keeps(self, error_bound: ErrorBound, share: float = 1.0) -> bool:
-        """Whether an error bound is kept with room to spare: with a share of the peak it allows."""
-        within = self.peak <= share * error_bound.largest
-        return self.rms <= error_bound.rms and self.largest <= error_bound.largest and within
+    def is_within(self, error_bound: ErrorBound, peak_fraction: float = 1.0) -> bool:
+        """Whether a bound holds.
+
+        Args:
+            error_bound: the bound.
+            peak_fraction: part of its largest difference that the peak may reach, 0..1.
+        """
+        within_peak = self.peak <= peak_fraction * error_bound.largest
+        return self.rms <= error_bound.rms and self.largest <= error_bound.largest and within_peak
 
 
 class Calibration:
-    """Chooses steps for one generator, and checks them by rendering."""
+    """Chooses steps for one generator, and checks them by rendering.
+
+    Args:
+        spec: what rebuilds the generator.
+        error_bound: how far pictures may differ.
+        pool: threads that share the pictures, on a CPU.
+    """
 
     def __init__(
-        self, spec: GeneratorSpec, error_bound: ErrorBound, team: ThreadPool = SERIAL
+        self, spec: GeneratorSpec, error_bound: ErrorBound, pool: ThreadPool = SERIAL
     ) -> None:
-        self.error_bound, self._team = error_bound, team
-        with torch.random.fork_rng(devices=[]):  # training draws the same numbers without us
+        self.error_bound, self._pool = error_bound, pool
+        # Training must draw the same random numbers with and without us.
+        with torch.random.fork_rng(devices=[]):
             self._G = spec.build()
         generator = torch.Generator().manual_seed(CALIBRATION_SEED)
-        count = (
-            error_bound.pictures if spec.image_size <= 256 else max(1, error_bound.pictures // 4)
-        )
+        pictures = error_bound.pictures
+        count = pictures if spec.image_size <= 256 else max(1, pictures // 4)
         self._z = torch.randn(count, spec.z_dim, generator=generator)
 
     def move(self, device: str | torch.device) -> None:
-        """Render there from now on."""
+        """Render on this device from now on."""
         self._G, self._z = self._G.to(device), self._z.to(device)
 
     def choose_steps(
         self,
         weights: Mapping[str, Tensor],
         changes: Mapping[str, float] | None = None,
-        share: float = 1.0,
+        used_fraction: float = 1.0,
     ) -> dict[str, float]:
         """A step for each tensor that may be rounded, such that the error bound holds.
 
         Args:
             weights: the state dict at which the steps are chosen.
             changes: mean absolute change of each tensor from one batch to the next, if known.
-            share: of the allowed rms that is used; the rest is for weights that move on.
+            used_fraction: part of the allowed rms that is used, 0..1; the rest is for weights
+                that move on.
 
         Returns:
-            Empty where no step is small enough: then every tensor has to be kept to the bit.
+            Steps by the names of tensors; empty where no step is small enough, and every tensor
+            has to be kept to the bit.
         """
         tensors = [
             RoundedTensor(
@@ -83,24 +101,25 @@ class Calibration:
                 weights[name].numel(),
                 max((changes or {}).get(name) or 1e-4, 1e-12),
                 sensitivity,
-                LARGEST_STEP * _rms(weights[name].float()),
+                MAX_STEP * _rms(weights[name].float()),
             )
             for name, sensitivity in self._measure_sensitivities(weights).items()
         ]
         exact = self._render(weights)
-        wanted_rms = share * self.error_bound.rms
+        wanted_rms = used_fraction * self.error_bound.rms
         allowed, best = wanted_rms**2, dict[str, float]()
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
             difference = _compare(exact, self._render(round_weights(weights, steps)))
-            kept = difference.rms <= wanted_rms and difference.keeps(self.error_bound, PEAK_SHARE)
+            within = difference.is_within(self.error_bound, PEAK_FRACTION)
+            kept = difference.rms <= wanted_rms and within
             if kept:
                 best = steps
-            capped = all(_next_step(steps[t.name]) > t.largest_step for t in tensors)
+            capped = all(_next_step(steps[t.name]) > t.max_step for t in tensors)
             if kept and (capped or difference.rms > 0.95 * wanted_rms):
                 break
-            unspent = min(4.0, 0.98 * (wanted_rms / max(difference.rms, 1e-9)) ** 2)
-            allowed *= unspent if kept or unspent < 1 else 0.5
+            unused = min(4.0, 0.98 * (wanted_rms / max(difference.rms, 1e-9)) ** 2)
+            allowed *= unused if kept or unused < 1 else 0.5
         return best
 
     def compare(
@@ -109,7 +128,12 @@ class Calibration:
         rounded: Mapping[str, Tensor],
         pictures: int | None = None,
     ) -> PictureDifference:
-        """Render some or all calibration points with both, and say how far they are apart."""
+        """Render calibration points with two state dicts, and say how far they are apart.
+
+        Args:
+            weights, rounded: the state dicts.
+            pictures: number of points; all of them if None.
+        """
         return _compare(self._render(weights, pictures), self._render(rounded, pictures))
 
     def _measure_sensitivities(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
@@ -130,51 +154,67 @@ class Calibration:
     def _render(self, weights: Mapping[str, Tensor], pictures: int | None = None) -> Tensor:
         """Pictures at the calibration points, float64 [N, 3, H, W] in levels 0..255."""
         self._G.load_state_dict(dict(weights))
-        shares = self._z[:pictures].chunk(self._team.size if self._z.device.type == "cpu" else 1)
-        return torch.cat(self._team.map(self._render_share, shares))
+        parts = self._z[:pictures].chunk(self._pool.size if self._z.device.type == "cpu" else 1)
+        return torch.cat(self._pool.map(self._render_some, parts))
 
     @torch.inference_mode()
-    def _render_share(self, z: Tensor) -> Tensor:
-        return (self._G(z).double().clamp(-1, 1) + 1) * 127.5
+    def _render_some(self, z: Tensor) -> Tensor:
+        pictures: Tensor = self._G(z)
+        return (pictures.double().clamp(-1, 1) + 1) * 127.5
 
 
 @dataclass(frozen=True)
 class RoundedTensor:
-    """What the choice of a tensor's step depends on."""
+    """What the choice of a tensor's step depends on.
+
+    Args:
+        name: its name in the state dict.
+        size: number of its weights.
+        change: mean absolute change of a weight from one batch to the next.
+        sensitivity: change of the picture (levels^2) for each unit of variance of one weight.
+        max_step: the largest step that it may get.
+    """
 
     name: str
     size: int
-    change: float  # mean absolute, from one batch to the next
-    sensitivity: float  # levels^2 of the picture, for each unit of variance of one weight
-    largest_step: float
+    change: float
+    sensitivity: float
+    max_step: float
 
     def error(self, step: float) -> float:
-        """Mean square error of the picture, as rounding to a step is uniform noise (levels^2)."""
+        """Mean square error of the picture (levels^2), as rounding to a step is uniform noise."""
         return self.sensitivity * self.size * step**2 / 12
 
     def bits(self, step: float) -> float:
-        """Entropy of a difference: steps moved follow a two-sided geometric distribution."""
+        """Entropy of a difference in bits: moves follow a two-sided geometric distribution."""
         moved = self.change / step
         ratio = (math.sqrt(1 + moved**2) - 1) / moved if moved > 1e-6 else moved / 2
         return self.size * (-math.log2((1 - ratio) / (1 + ratio)) - moved * math.log2(ratio))
 
 
 def spend_error(tensors: list[RoundedTensor], allowed: float) -> dict[str, float]:
-    """The steps that make the smallest differences for an allowed mean square error (levels^2).
+    """The steps that make the smallest differences for an allowed error.
 
-    The cube-root rule rounded down to what a step may be; what is left of the error then goes,
+    The cube-root rule is rounded down to what a step may be; what is left of the error then goes,
     tensor by tensor, to where a larger step saves most for it.
+
+    Args:
+        tensors: those that may be rounded.
+        allowed: mean square error of the picture, in levels^2.
+
+    Returns:
+        Steps by the names of tensors.
     """
     raw = {t.name: (t.change / max(t.sensitivity, 1e-30)) ** (1 / 3) for t in tensors}
     expected = sum(t.error(raw[t.name]) for t in tensors)
     scale = math.sqrt(allowed / expected) if expected > 0 else 1e-6
-    steps = {t.name: _step_below(min(t.largest_step, raw[t.name] * scale)) for t in tensors}
+    steps = {t.name: _step_below(min(t.max_step, raw[t.name] * scale)) for t in tensors}
     while True:
         left = allowed - sum(t.error(steps[t.name]) for t in tensors)
         affordable = [
             t
             for t in tensors
-            if _next_step(steps[t.name]) <= t.largest_step
+            if _next_step(steps[t.name]) <= t.max_step
             and 0 < _added_error(t, steps[t.name]) <= left
         ]
         if not affordable:
@@ -204,7 +244,7 @@ def _saving(tensor: RoundedTensor, step: float) -> float:
 
 
 def round_weights(weights: Mapping[str, Tensor], steps: Mapping[str, float]) -> dict[str, Tensor]:
-    """The weights as a lattice of these steps gives them back."""
+    """A state dict with each tensor that has a step rounded to multiples of it."""
     return {
         name: (torch.round(tensor.float() / steps[name]) * steps[name]).to(tensor.dtype)
         if name in steps
@@ -214,7 +254,7 @@ def round_weights(weights: Mapping[str, Tensor], steps: Mapping[str, float]) -> 
 
 
 def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, float]:
-    """Mean absolute change of each tensor that may be rounded."""
+    """Mean absolute change of each tensor that may be rounded, from one state dict to another."""
     return {
         name: float((tensor.float() - before[name].float()).abs().mean())
         for name, tensor in after.items()
@@ -223,12 +263,12 @@ def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> d
 
 
 def may_be_rounded(tensor: Tensor) -> bool:
-    """Large tensors of floats may be; those of small ones, which steer much, never are."""
+    """Whether a tensor is large and of floats; small ones, which steer much, are never rounded."""
     return (
         tensor.is_floating_point()
         and 2 <= tensor.dtype.itemsize <= 4
         and tensor.ndim >= 2
-        and tensor.numel() >= SMALLEST_ROUNDED_TENSOR
+        and tensor.numel() >= MIN_ROUNDED_SIZE
     )
 
 

@@ -1,11 +1,11 @@
 """Weights as integers, so that a checkpoint can be kept as its difference to the one before.
 
-Tensors are laid end to end in *lanes*, one flat array for each kind of integer:
+Tensors are laid end to end in flat arrays, one for each kind of integer:
 
-- `lattice`: round(weight / step), for tensors that may be rounded (storage "visual");
-- a float:   its bits, mapped so that order is kept and neighbouring numbers differ by one
-             (storage "exact", and small tensors always);
-- `integer`: integers, booleans and 8-bit floats as they are.
+- lattice: round(weight / step), for tensors that may be rounded (storage "visual");
+- a float: its bits, mapped so that order is kept and neighbouring numbers differ by one (storage
+  "exact", and small tensors always);
+- integer: integers, booleans and 8-bit floats as they are.
 
 Differences wrap around, hence adding them back is exact whatever the values.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,12 +23,12 @@ import xxhash
 from torch import Tensor
 
 from checkpoints_index.codec import kernels
-from checkpoints_index.codec.packing import BLOCK_ITEMS, Exponent
+from checkpoints_index.codec.packing import BLOCK_ITEMS, ExponentField, Integers
 from checkpoints_index.errors import CheckpointError
 
-SHARED_BLOCK_ITEMS = 1 << 14  # tensors below this share a block with their neighbours
+MIN_OWN_BLOCK_ITEMS = 1 << 14  # Smaller tensors share a block with their neighbours.
 _INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-_EXPONENTS: dict[str, Exponent | None] = {
+_EXPONENT_FIELDS: dict[str, ExponentField | None] = {
     "lattice": None,
     "float16": (10, 0x1F),
     "bfloat16": (7, 0xFF),
@@ -38,35 +38,50 @@ _EXPONENTS: dict[str, Exponent | None] = {
 }
 
 
-class Lane(NamedTuple):
-    """A kind of integers, and how many bytes each of them takes."""
+class IntegerKind(NamedTuple):
+    """A kind of integers, which share one flat array.
 
-    kind: str
+    Attributes:
+        origin: what they were made of: "lattice", "integer" or the name of a float.
+        itemsize: bytes that each of them takes.
+    """
+
+    origin: str
     itemsize: int
 
     @property
     def is_float(self) -> bool:
-        return self.kind not in ("lattice", "integer")
+        """Whether they are the bits of floats."""
+        return self.origin not in ("lattice", "integer")
 
-    def exponent(self, reversible: bool) -> Exponent | None:
+    def exponent_field(self, reversible: bool) -> ExponentField | None:
         """Where in its base a block finds how long its differences are likely to be.
 
-        None for a lattice; nowhere for integers, nor where differences must lead back as well,
-        to a base that is not known yet.
+        Args:
+            reversible: whether differences must lead back as well, to a base that is not known
+                yet and hence cannot help.
+
+        Returns:
+            None for a lattice, whose differences are small; (0, 0) where the base does not help.
         """
-        exponent = _EXPONENTS[self.kind]
-        return (0, 0) if exponent is not None and reversible else exponent
+        field = _EXPONENT_FIELDS[self.origin]
+        return (0, 0) if field is not None and reversible else field
 
 
-Lanes = dict[Lane, np.ndarray]  # each int [number of items of that lane]
+IntegerArrays = dict[IntegerKind, Integers]  # int8, int16, int32 or int64, each [number of items]
+Place = tuple[IntegerKind, slice]  # a part of one of these arrays
 
 
 @dataclass(frozen=True)
 class TensorEntry:
     """One tensor of a state dict.
 
-    `step` is what it is rounded to multiples of, None where it is kept to the bit; `lattice_bytes`
-    is the size of the integers that count the steps.
+    Args:
+        name: its name there.
+        shape: its shape.
+        dtype: the name of its dtype, such as "float32".
+        step: it is rounded to multiples of this; None where every bit is kept.
+        lattice_bytes: size of the integers that count the steps, 2 or 4.
     """
 
     name: str
@@ -77,26 +92,31 @@ class TensorEntry:
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        return getattr(torch, self.dtype)
+        """Its dtype."""
+        return cast(torch.dtype, getattr(torch, self.dtype))
 
     @property
     def size(self) -> int:
+        """Number of its weights."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def lane(self) -> Lane:
+    def kind(self) -> IntegerKind:
+        """The integers that it becomes."""
         if self.step is not None:
-            return Lane("lattice", self.lattice_bytes)
-        kind = self.dtype if self.dtype in _EXPONENTS else "integer"
-        return Lane(kind, self.torch_dtype.itemsize)
+            return IntegerKind("lattice", self.lattice_bytes)
+        origin = self.dtype if self.dtype in _EXPONENT_FIELDS else "integer"
+        return IntegerKind(origin, self.torch_dtype.itemsize)
 
 
 @dataclass(frozen=True)
 class TensorLayout:
     """Which tensors a segment holds, in which order, and how each became integers.
 
-    `reversible` differences lead from either checkpoint to the other, and cost a little more where
-    weights are kept to the bit.
+    Args:
+        entries: the tensors in their order.
+        reversible: whether differences lead from either checkpoint to the other, which costs a
+            little more where every bit is kept.
     """
 
     entries: tuple[TensorEntry, ...]
@@ -109,7 +129,9 @@ class TensorLayout:
         """The layout of a state dict.
 
         Args:
+            weights: the state dict, on any device.
             steps: step of each tensor that may be rounded; the others stay exact.
+            reversible: as in the class.
 
         Raises:
             CheckpointError: a tensor has a dtype that cannot be stored.
@@ -120,28 +142,30 @@ class TensorLayout:
             tuple(
                 TensorEntry(
                     name,
-                    tuple(t.shape),
-                    str(t.dtype).split(".")[1],
+                    tuple(tensor.shape),
+                    str(tensor.dtype).split(".")[1],
                     steps.get(name),
-                    _lattice_bytes(t, steps[name]) if name in steps else 2,
+                    _lattice_bytes(tensor, steps[name]) if name in steps else 2,
                 )
-                for name, t in weights.items()
+                for name, tensor in weights.items()
             ),
             reversible,
         )
 
     @classmethod
     def from_json(cls, description: dict[str, Any]) -> TensorLayout:
+        """The layout in the header of a segment, as `to_json` described it."""
         entries = (TensorEntry(**{**e, "shape": tuple(e["shape"])}) for e in description["tensors"])
         return cls(tuple(entries), description["reversible"])
 
     def to_json(self) -> dict[str, Any]:
+        """What rebuilds the layout, of JSON's types."""
         return {"tensors": [asdict(e) for e in self.entries], "reversible": self.reversible}
 
     def fits(self, weights: Mapping[str, Tensor]) -> bool:
-        """Whether the weights have these names, shapes and dtypes."""
+        """Whether the weights have these names, shapes and dtypes, in this order."""
         return [(e.name, e.shape, e.torch_dtype) for e in self.entries] == [
-            (name, tuple(t.shape), t.dtype) for name, t in weights.items()
+            (name, tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()
         ]
 
     @cached_property
@@ -150,68 +174,80 @@ class TensorLayout:
         return sum(entry.size * entry.torch_dtype.itemsize for entry in self.entries)
 
     @cached_property
-    def places(self) -> dict[str, tuple[Lane, slice]]:
-        """Where each tensor lies in its lane."""
-        ends: dict[Lane, int] = {}
+    def places(self) -> dict[str, Place]:
+        """Where each tensor lies, by its name."""
+        ends: dict[IntegerKind, int] = {}
         places = {}
         for entry in self.entries:
-            start = ends.get(entry.lane, 0)
-            ends[entry.lane] = start + entry.size
-            places[entry.name] = entry.lane, slice(start, ends[entry.lane])
+            start = ends.get(entry.kind, 0)
+            ends[entry.kind] = start + entry.size
+            places[entry.name] = entry.kind, slice(start, ends[entry.kind])
         return places
 
     @cached_property
-    def lane_sizes(self) -> dict[Lane, int]:
-        """Number of items of each lane, in a fixed order."""
-        sizes: dict[Lane, int] = {}
-        for lane, place in self.places.values():
-            sizes[lane] = max(sizes.get(lane, 0), place.stop)
+    def array_sizes(self) -> dict[IntegerKind, int]:
+        """Number of items of each array, in a fixed order."""
+        sizes: dict[IntegerKind, int] = {}
+        for kind, part in self.places.values():
+            sizes[kind] = max(sizes.get(kind, 0), part.stop)
         return dict(sorted(sizes.items()))
 
     @cached_property
-    def blocks(self) -> list[tuple[Lane, slice]]:
+    def blocks(self) -> list[Place]:
         """What is packed on its own: a part of a large tensor, or several small ones."""
         return [
-            (lane, block)
-            for lane in self.lane_sizes
-            for place in _join_small([p for own, p in self.places.values() if own == lane])
-            for block in _cut(place)
+            (kind, block)
+            for kind in self.array_sizes
+            for part in _join_small([p for own, p in self.places.values() if own == kind])
+            for block in _cut(part)
         ]
 
-    def empty_lanes(self) -> Lanes:
-        return {lane: np.zeros(n, f"i{lane.itemsize}") for lane, n in self.lane_sizes.items()}
+    def new_arrays(self) -> IntegerArrays:
+        """The integers of a checkpoint, all zero."""
+        return {kind: np.zeros(n, f"i{kind.itemsize}") for kind, n in self.array_sizes.items()}
 
-    def to_integers(self, weights: Mapping[str, Tensor], lanes: Lanes) -> None:
-        """Write weights, on the CPU, as integers.
+    def to_integers(self, weights: Mapping[str, Tensor], arrays: IntegerArrays) -> None:
+        """Write weights as integers.
+
+        Args:
+            weights: a state dict that the layout fits, on the CPU.
+            arrays: as `new_arrays` gives them; written.
 
         Raises:
             OverflowError: a weight is not finite, or too large for its tensor's step.
         """
         for entry in self.entries:
-            lane, place = self.places[entry.name]
+            kind, part = self.places[entry.name]
             flat = weights[entry.name].detach().reshape(-1)
-            items = lanes[lane][place]
+            items = arrays[kind][part]
             if entry.step is not None:
                 _quantise(flat.float().numpy(), entry, items)
             else:
                 items[:] = flat.view(_INTEGER_OF_SIZE[flat.dtype.itemsize]).numpy()
-                if lane.is_float:
+                if kind.is_float:
                     kernels.order(items, np.iinfo(items.dtype).max)
 
-    def to_weights(self, lanes: Lanes) -> dict[str, Tensor]:
-        """The weights that the integers stand for, as tensors of their own on the CPU."""
+    def to_weights(self, arrays: IntegerArrays) -> dict[str, Tensor]:
+        """The weights that integers stand for, as tensors of their own on the CPU."""
         weights = {e.name: torch.empty(e.shape, dtype=e.torch_dtype) for e in self.entries}
-        bits = {lane: i.copy() if lane.is_float else i for lane, i in lanes.items()}
+        bits = {kind: i.copy() if kind.is_float else i for kind, i in arrays.items()}
         restore_bits(bits)
-        self.write_weights({lane: torch.from_numpy(items) for lane, items in bits.items()}, weights)
+        self.write_weights({kind: torch.from_numpy(items) for kind, items in bits.items()}, weights)
         return weights
 
-    def write_weights(self, bits: Mapping[Lane, Tensor], weights: Mapping[str, Tensor]) -> None:
-        """Write what restored integers stand for over weights on the same device, in place."""
+    def write_weights(
+        self, bits: Mapping[IntegerKind, Tensor], weights: Mapping[str, Tensor]
+    ) -> None:
+        """Write what integers stand for over weights, in place.
+
+        Args:
+            bits: each [number of items]; those of floats as `restore_bits` leaves them.
+            weights: tensors of this layout on the same device, in any memory format; written.
+        """
         for entry in self.entries:
-            lane, place = self.places[entry.name]
-            flat, weight = bits[lane][place], weights[entry.name]
-            items = flat.reshape(entry.shape)
+            kind, part = self.places[entry.name]
+            weight = weights[entry.name]
+            items = bits[kind][part].reshape(entry.shape)
             if entry.step is None:
                 weight.copy_(items.view(entry.torch_dtype))
             elif weight.dtype == torch.float32 and weight.device.type == "cpu":
@@ -222,7 +258,7 @@ class TensorLayout:
                 weight.copy_((items.float() * entry.step).to(entry.torch_dtype))
 
 
-def _scale(items: np.ndarray, step: np.float32, weight: Tensor) -> None:
+def _scale(items: Integers, step: np.float32, weight: Tensor) -> None:
     """Write items times step into a weight of the same shape, as it lies in memory."""
     if weight.is_contiguous():
         kernels.scale(items.reshape(-1), step, weight.view(-1).numpy())
@@ -233,22 +269,22 @@ def _scale(items: np.ndarray, step: np.float32, weight: Tensor) -> None:
         weight.copy_(torch.from_numpy(items * step))
 
 
-def restore_bits(lanes: Lanes) -> None:
+def restore_bits(arrays: IntegerArrays) -> None:
     """Turn the integers of floats into their bits again, in place."""
-    for lane, items in lanes.items():
-        if lane.is_float:
+    for kind, items in arrays.items():
+        if kind.is_float:
             kernels.order(items, np.iinfo(items.dtype).max)
 
 
-def copy_lanes(lanes: Lanes) -> Lanes:
+def copy_arrays(arrays: IntegerArrays) -> IntegerArrays:
     """The same integers in memory of their own."""
-    return {lane: items.copy() for lane, items in lanes.items()}
+    return {kind: items.copy() for kind, items in arrays.items()}
 
 
-def checksum(lanes: Lanes) -> int:
-    """xxh3 of all integers of a checkpoint."""
+def checksum(arrays: IntegerArrays) -> int:
+    """xxh3 (64 bits) of all integers of a checkpoint."""
     digest = xxhash.xxh3_64()
-    for items in lanes.values():
+    for items in arrays.values():
         digest.update(items.data)
     return digest.intdigest()
 
@@ -262,34 +298,34 @@ def _refuse_unless_storable(name: str, tensor: Tensor) -> None:
 
 
 def _lattice_bytes(tensor: Tensor, step: float) -> int:
-    """Two bytes where the weights may double before they outgrow them."""
+    """Two bytes where the weights may double before they outgrow them, else four."""
     return 2 if 2 * float(tensor.detach().abs().max()) <= kernels.LATTICE_LIMIT[2] * step else 4
 
 
-def _quantise(flat: np.ndarray, entry: TensorEntry, items: np.ndarray) -> None:
+def _quantise(flat: np.ndarray[Any, Any], entry: TensorEntry, items: Integers) -> None:
     assert entry.step is not None
     limit = np.float32(kernels.LATTICE_LIMIT[items.itemsize])
     if not kernels.quantise(flat, np.float32(1 / entry.step), limit, items):
         raise OverflowError(f"'{entry.name}' has outgrown its step of {entry.step:g}")
 
 
-def _join_small(places: list[slice]) -> Iterator[slice]:
-    """Neighbouring small tensors as one place, large ones alone."""
+def _join_small(parts: list[slice]) -> Iterator[slice]:
+    """Neighbouring small tensors as one part, large ones alone."""
     joined: slice | None = None
-    for place in places:
-        small = place.stop - place.start < SHARED_BLOCK_ITEMS
-        if small and joined is not None and place.stop - joined.start <= BLOCK_ITEMS:
-            joined = slice(joined.start, place.stop)
+    for part in parts:
+        small = part.stop - part.start < MIN_OWN_BLOCK_ITEMS
+        if small and joined is not None and part.stop - joined.start <= BLOCK_ITEMS:
+            joined = slice(joined.start, part.stop)
             continue
         if joined is not None:
             yield joined
-        joined = place if small else None
+        joined = part if small else None
         if not small:
-            yield place
+            yield part
     if joined is not None:
         yield joined
 
 
-def _cut(place: slice) -> Iterator[slice]:
-    for start in range(place.start, place.stop, BLOCK_ITEMS):
-        yield slice(start, min(start + BLOCK_ITEMS, place.stop))
+def _cut(part: slice) -> Iterator[slice]:
+    for start in range(part.start, part.stop, BLOCK_ITEMS):
+        yield slice(start, min(start + BLOCK_ITEMS, part.stop))

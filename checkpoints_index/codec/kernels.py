@@ -3,6 +3,9 @@
 All of them work on one block of a checkpoint at a time, which stays in the processor's cache, and
 let other Python threads run meanwhile. Loops over planes run over slices, so that the compiler
 sees indices that cannot be negative and uses vector instructions.
+
+Arguments have no annotations, since numba compiles each function anew for the types that it is
+called with; mypy is therefore told to ignore that. Docstrings name types and shapes.
 """
 
 from __future__ import annotations
@@ -14,13 +17,15 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-WORD = 8  # items whose flags are looked at at once
-LONG_GAP = 255  # gaps from here on do not fit in their byte
-TRITS = 5  # three-valued digits in a byte: 3^5 = 243
-_RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)  # byte // 3^k is
-_SHIFTS = np.array([0, 9, 9, 9, 14, 0], np.uint16)  # (byte * reciprocal) >> shift, below 3^5
-_ROUND_F32 = np.float32(1.5 * 2**23)  # adding it rounds a float32 to even, below 2^22
-# Differences must fit in the same integer, and an integer times its step in float32.
+WORD = 8  # Flags of so many items are tested at a time.
+LONG_GAP = 255  # Gaps of this length and more do not fit in their byte.
+TRITS = 5  # A byte holds so many three-valued digits, since 3^5 = 243.
+# For bytes below 3^5, byte // 3^k is (byte * _RECIPROCALS[k]) >> _SHIFTS[k].
+_RECIPROCALS = np.array([1, 171, 57, 19, 203, 0], np.uint16)
+_SHIFTS = np.array([0, 9, 9, 9, 14, 0], np.uint16)
+_ROUND_F32 = np.float32(1.5 * 2**23)  # Adding it rounds a float32 below 2^22 to even.
+# Integers of a lattice by their bytes: a difference of two must fit in the same integer, and an
+# integer times its step in a float32.
 LATTICE_LIMIT = {2: (1 << 14) - 1, 4: (1 << 20) - 1}
 
 
@@ -47,12 +52,12 @@ def _trailing_zeros(typing_context: Any, value: Any) -> Any:
 
 @njit(nogil=True, cache=True)
 def quantise(weights, inverse_step, limit, integers):  # type: ignore[no-untyped-def]
-    """integers = round(weights * inverse_step); False where one is not finite or beyond the limit.
+    """integers = round(weights * inverse_step); False where a weight is not finite or too large.
 
     Args:
         weights: float32 [N].
         inverse_step: float32.
-        limit: float32, of LATTICE_LIMIT.
+        limit: float32, the one of LATTICE_LIMIT.
         integers: int16 or int32 [N], written.
     """
     fits = True
@@ -65,14 +70,26 @@ def quantise(weights, inverse_step, limit, integers):  # type: ignore[no-untyped
 
 @njit(nogil=True, cache=True)
 def scale(integers, step, weights):  # type: ignore[no-untyped-def]
-    """weights = integers * step, float32 [N]; exact, as `LATTICE_LIMIT` and steps are chosen."""
+    """weights = integers * step, exactly, as `LATTICE_LIMIT` and steps are chosen.
+
+    Args:
+        integers: int16 or int32 [N].
+        step: float32.
+        weights: float32 [N], written.
+    """
     for i in range(integers.size):
         weights[i] = np.float32(integers[i]) * step
 
 
 @njit(nogil=True, cache=True)
 def scale_channels_last(integers, step, weights):  # type: ignore[no-untyped-def]
-    """weights[i, k, c] = integers[i, c, k] * step: `scale`, from [I, C, K] to [I, K, C]."""
+    """weights[i, k, c] = integers[i, c, k] * step: `scale` for channels that come last.
+
+    Args:
+        integers: int16 or int32 [I, C, K].
+        step: float32.
+        weights: float32 [I, K, C], written.
+    """
     for i in range(integers.shape[0]):
         for k in range(integers.shape[2]):
             for c in range(integers.shape[1]):
@@ -84,6 +101,7 @@ def order(items, largest):  # type: ignore[no-untyped-def]
     """Map the bits of floats [N] to integers in the same order, in place; its own inverse.
 
     Args:
+        items: integers [N] of the size of the floats, changed.
         largest: the largest integer of their type.
     """
     for i in range(items.size):
@@ -93,7 +111,12 @@ def order(items, largest):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def subtract(new, base, difference):  # type: ignore[no-untyped-def]
-    """difference = new - base, wrapping around; integers [N] of one type. How many are not 0."""
+    """difference = new - base, wrapping around; returns how many are not 0.
+
+    Args:
+        new, base: integers [N] of one type.
+        difference: integers [N] of that type, written.
+    """
     count = np.int32(0)
     for i in range(difference.size):
         difference[i] = new[i] - base[i]
@@ -164,10 +187,10 @@ def add_at_gaps(gaps, long_gaps, signs, further, magnitudes, sign, items):  # ty
 
     Args:
         gaps: uint8 [K], how far it is to each from the one before; LONG_GAP for a longer one.
-        long_gaps: uint32 [how many gaps are long].
+        long_gaps: uint32 [number of long gaps], the length of each.
         signs, further: uint8 [ceil(K / 8)], a bit for each of K, the highest first: whether it
             goes down, and whether it goes by more than one.
-        magnitudes: integers [how many go further], by how much.
+        magnitudes: integers [number of those that go further], by how much.
         sign: 1, or -1 to go the other way.
         items: integers [N], changed.
     """
@@ -196,6 +219,7 @@ def pack_trits(difference, packed):  # type: ignore[no-untyped-def]
     """The signs of integers [N], five in a byte: byte j holds those of j, j + M, j + 2M ...
 
     Args:
+        difference: integers [N].
         packed: uint8 [M], zeros, M = ceil(N / 5).
     """
     count = packed.size
@@ -210,7 +234,13 @@ def pack_trits(difference, packed):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_trits(packed, sign, items):  # type: ignore[no-untyped-def]
-    """items += sign * what `pack_trits` packed."""
+    """items += sign * what `pack_trits` packed.
+
+    Args:
+        packed: uint8 [ceil(N / 5)].
+        sign: 1 or -1, of the items' type.
+        items: integers [N], changed.
+    """
     count = packed.size
     for k in range(TRITS):
         plane = items[k * count : (k + 1) * count]
@@ -228,6 +258,7 @@ def pack_nibbles(difference, packed):  # type: ignore[no-untyped-def]
     """Integers [N], cut to -7..7, two in a byte: byte j holds those of j and j + M.
 
     Args:
+        difference: integers [N].
         packed: uint8 [M], written, M = ceil(N / 2).
     """
     count = packed.size
@@ -240,7 +271,13 @@ def pack_nibbles(difference, packed):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_nibbles(packed, sign, items):  # type: ignore[no-untyped-def]
-    """items += sign * what `pack_nibbles` packed."""
+    """items += sign * what `pack_nibbles` packed.
+
+    Args:
+        packed: uint8 [ceil(N / 2)].
+        sign: 1 or -1, of the items' type.
+        items: integers [N], changed.
+    """
     count = packed.size
     for k in range(2):
         plane = items[k * count : (k + 1) * count]
@@ -254,6 +291,7 @@ def pack_split(items, low_bits, high, low):  # type: ignore[no-untyped-def]
     """Integers [N] as a high byte, which can be compressed, and low bits, which are noise.
 
     Args:
+        items: int16 or int32 [N].
         low_bits: 4, or a multiple of 8; what is above them fits in an int8.
         high: uint8 [N], written.
         low: uint8 [P, M], written: for 4 bits [1, ceil(N / 2)], item j with item j + M; else a
@@ -277,7 +315,7 @@ def pack_split(items, low_bits, high, low):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_split(high, low, low_bits, sign, items):  # type: ignore[no-untyped-def]
-    """items += sign * what `pack_split` packed."""
+    """items += sign * what `pack_split` packed; arguments as there."""
     for i in range(items.size):
         items[i] += (np.int64(np.int8(high[i])) << low_bits) * sign
     if low_bits == 4:
@@ -348,7 +386,14 @@ def pack_magnitudes(new, base, exponent_shift, exponent_mask, classes, words):  
 
 @njit(nogil=True, cache=True)
 def add_magnitudes(classes, words, exponent_shift, exponent_mask, items):  # type: ignore[no-untyped-def]
-    """items, the base, become what `pack_magnitudes` packed; False where the words run out."""
+    """items, the base, become what `pack_magnitudes` packed; False where the words run out.
+
+    Args:
+        classes: uint8 [N].
+        words: uint32, as many as there are.
+        exponent_shift, exponent_mask: those with which it was packed.
+        items: integers [N], changed.
+    """
     pending, filled, position = np.uint64(0), np.int64(0), 0
     for i in range(items.size):
         exponent = _exponent(items[i], exponent_shift, exponent_mask)

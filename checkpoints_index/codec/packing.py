@@ -3,6 +3,7 @@
 Most weights of most checkpoints do not leave their place on the lattice, or move by one. Each block
 takes the cheapest of these forms:
 
+- `ZERO`:       none moved;
 - `GAPS`:       few moved: how far it is from one that moved to the next, and by how much each did;
 - `TRITS`:      nearly all moved by -1, 0 or 1: five to a byte; what goes further, as gaps;
 - `NIBBLES`:    nearly all moved by -7 to 7: two to a byte; what goes further, as gaps;
@@ -16,22 +17,24 @@ so its search for repetitions is turned down as far as it goes.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 import zstandard
 
 from checkpoints_index.codec import kernels
 
-BLOCK_ITEMS = 1 << 17  # at 2 bytes an item, half of a usual second-level cache
-ZERO, GAPS, TRITS, NIBBLES, SPLIT, MAGNITUDES = range(6)
-SPARSE = 0.09  # below this share of moved items gaps are the smallest
-FEW = 0.03  # items that may go further than a digit holds
+BLOCK_ITEMS = 1 << 17  # At 2 bytes an item, a block fills half of a usual second-level cache.
+ZERO, GAPS, TRITS, NIBBLES, SPLIT, MAGNITUDES = range(6)  # the forms of a block
+SPARSE = 0.09  # Where a smaller part of the items moved, gaps are the smallest form.
+FEW = 0.03  # At most this part of the items may go further than a digit holds.
 
-Exponent = tuple[int, int]  # shift and mask of the exponent in the bits of a float; (0, 0) for none
-_PART = struct.Struct("<II")  # length as it is, length compressed
+Integers = np.ndarray[Any, Any]  # int8, int16, int32 or int64
+ExponentField = tuple[int, int]  # shift and mask of the exponent in a float's bits; (0, 0): none
+_PART = struct.Struct("<II")  # length of a part as it is, and compressed
 _HEAD = struct.Struct("<B")
-_LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # that `SPLIT` may set apart, by bytes an item
-_REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}
+_LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # what `SPLIT` may set apart, by bytes an item
+_REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}  # the largest move that a digit of a form holds
 _NOTHING = np.empty(0, np.uint8)
 _ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7, write_content_size=1
@@ -39,7 +42,7 @@ _ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
 
 
 class BlockPacker:
-    """Packs blocks, one at a time, in buffers of its own."""
+    """Packs blocks, one at a time, in buffers of its own; a thread needs one for itself."""
 
     def __init__(self) -> None:
         self._zstd = zstandard.ZstdCompressor(compression_params=_ENTROPY_ALONE)
@@ -48,12 +51,13 @@ class BlockPacker:
         self._bytes = np.empty(BLOCK_ITEMS, np.uint8)
         self._words = np.empty(2 * BLOCK_ITEMS + 1, np.uint32)
 
-    def pack(self, new: np.ndarray, base: np.ndarray | None, exponent: Exponent | None) -> bytes:
-        """The bytes that lead from `base` to `new`, integers [N] of one type, N <= BLOCK_ITEMS.
+    def pack(self, new: Integers, base: Integers | None, exponent: ExponentField | None) -> bytes:
+        """The bytes that lead from `base` to `new`.
 
         Args:
-            base: None for a block that stands alone.
-            exponent: None for a lattice, whose differences are small.
+            new: integers [N], 1 <= N <= BLOCK_ITEMS; of a lattice within `kernels.LATTICE_LIMIT`.
+            base: integers [N] of the same type; None for a block that stands alone.
+            exponent: as `IntegerKind.exponent_field` gives it; None for a lattice.
         """
         if base is None and new.itemsize in _LOW_BITS:
             return self._pack_split(new)
@@ -76,15 +80,19 @@ class BlockPacker:
                 return packed + self._pack_beyond(difference, _REACH[form], further)
         return self._pack_split(difference)
 
-    def _pack_digits(self, form: int, difference: np.ndarray, digits: int) -> bytes:
+    def _pack_digits(self, form: int, difference: Integers, digits: int) -> bytes:
         packed = self._bytes[: -(-difference.size // digits)]
         packed.fill(0)
         pack = kernels.pack_trits if form == TRITS else kernels.pack_nibbles
         pack(difference, packed)
         return _HEAD.pack(form) + self._compress(packed)
 
-    def _pack_beyond(self, difference: np.ndarray, reach: int, count: int) -> bytes:
-        """What goes beyond the reach: gaps, signs, and how much further than one the few do."""
+    def _pack_beyond(self, difference: Integers, reach: int, count: int) -> bytes:
+        """What goes beyond a reach: gaps, signs, and how much further than one the few do.
+
+        Args:
+            count: how many of the items [N] do.
+        """
         if not count:
             return self._compress(self._bytes[:0])
         gaps = np.empty(count, np.uint8)
@@ -103,7 +111,7 @@ class BlockPacker:
         )
         return b"".join(map(self._compress, parts))
 
-    def _pack_split(self, items: np.ndarray) -> bytes:
+    def _pack_split(self, items: Integers) -> bytes:
         reach = max(int(items.max()), -1 - int(items.min()))
         low_bits = next(bits for bits in _LOW_BITS[items.itemsize] if reach >> bits < 128)
         high = self._bytes[: items.size]
@@ -112,30 +120,33 @@ class BlockPacker:
         parts = [self._compress(high), *map(self._compress, low)]
         return b"".join((_HEAD.pack(SPLIT), _HEAD.pack(low_bits), *parts))
 
-    def _pack_magnitudes(self, new: np.ndarray, base: np.ndarray, exponent: Exponent) -> bytes:
+    def _pack_magnitudes(self, new: Integers, base: Integers, exponent: ExponentField) -> bytes:
         lengths = self._bytes[: new.size]
         count = kernels.pack_magnitudes(new, base, *exponent, lengths, self._words)
         return b"".join((_HEAD.pack(MAGNITUDES), self._compress(lengths), self._words[:count].data))
 
-    def _compress(self, part: np.ndarray) -> bytes:
+    def _compress(self, part: Integers) -> bytes:
         compressed = self._zstd.compress(part.data) if part.size else b""
         return _PART.pack(part.nbytes, len(compressed)) + compressed
 
 
 class BlockUnpacker:
-    """Undoes what a packer did, one block at a time."""
+    """Undoes what a packer did, one block at a time; a thread needs one for itself."""
 
     def __init__(self) -> None:
         self._zstd = zstandard.ZstdDecompressor()
 
     def unpack(
-        self, block: memoryview, items: np.ndarray, exponent: Exponent | None, sign: int = 1
+        self, block: memoryview, items: Integers, exponent: ExponentField | None, sign: int = 1
     ) -> None:
         """Turn the items of the base into those that were packed, in place.
 
         Args:
-            items: integers [N] of the base; zeros for a block that stands alone.
-            sign: -1 goes the other way, from what was packed to its base; of lattices alone.
+            block: what `BlockPacker.pack` gave.
+            items: integers [N] of the base; zeros for a block that stands alone. Changed.
+            exponent: that with which it was packed.
+            sign: 1; or -1 to go from what was packed to its base, which needs a lattice or an
+                exponent of (0, 0).
 
         Raises:
             ValueError: these bytes were not made by a packer.
@@ -161,7 +172,7 @@ class BlockUnpacker:
         self._unpack_beyond(block, at, items, direction)
 
     def _unpack_beyond(
-        self, block: memoryview, at: int, items: np.ndarray, direction: np.integer
+        self, block: memoryview, at: int, items: Integers, direction: np.integer[Any]
     ) -> None:
         gaps, at = self._decompress(block, at)
         if not gaps.size:
@@ -184,7 +195,7 @@ class BlockUnpacker:
             raise ValueError("a block whose gaps lead outside")
 
     def _unpack_split(
-        self, block: memoryview, at: int, items: np.ndarray, direction: np.integer
+        self, block: memoryview, at: int, items: Integers, direction: np.integer[Any]
     ) -> None:
         (low_bits,) = _HEAD.unpack_from(block, at)
         high, at = self._decompress(block, at + _HEAD.size)
@@ -200,7 +211,11 @@ class BlockUnpacker:
         kernels.add_split(high, low, low_bits, direction, items)
 
     def _unpack_magnitudes(
-        self, block: memoryview, items: np.ndarray, exponent: Exponent, direction: np.integer
+        self,
+        block: memoryview,
+        items: Integers,
+        exponent: ExponentField,
+        direction: np.integer[Any],
     ) -> None:
         lengths, at = self._decompress(block, 0)
         words = np.frombuffer(block[at:], np.uint32)
@@ -212,7 +227,7 @@ class BlockUnpacker:
         if direction < 0:
             kernels.subtract(items, target, items)
 
-    def _decompress(self, block: memoryview, at: int) -> tuple[np.ndarray, int]:
+    def _decompress(self, block: memoryview, at: int) -> tuple[Integers, int]:
         size_bytes, compressed_bytes = _PART.unpack_from(block, at)
         start = at + _PART.size
         if not size_bytes:
@@ -223,7 +238,7 @@ class BlockUnpacker:
         return np.frombuffer(part, np.uint8), start + compressed_bytes
 
 
-def _count_beyond(items: np.ndarray, reach: int) -> int:
+def _count_beyond(items: Integers, reach: int) -> int:
     return int(kernels.count_beyond(items, items.dtype.type(reach)))
 
 
@@ -231,12 +246,12 @@ def _low_shape(count: int, low_bits: int) -> tuple[int, int]:
     return (1, -(-count // 2)) if low_bits == 4 else (low_bits // 8, count)
 
 
-def _to_planes(items: np.ndarray) -> np.ndarray:
-    """First bytes with first bytes, second with second: the zeros come together."""
+def _to_planes(items: Integers) -> Integers:
+    """The bytes of integers, all first ones first, then the second: the zeros come together."""
     return np.ascontiguousarray(items.view(np.uint8).reshape(-1, items.itemsize).T).reshape(-1)
 
 
-def _from_planes(planes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _from_planes(planes: Integers, dtype: np.dtype[Any]) -> Integers:
     if not planes.size:
         return _NOTHING.view(dtype)
     if planes.size % dtype.itemsize:

@@ -7,65 +7,75 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from checkpoints_index.codec.integers import Lanes, TensorLayout
+from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 
-Step = tuple[bytes, int]  # a payload, and its sign: 1 goes from the base to the packed, -1 back
+SignedPayload = tuple[bytes, int]  # with 1 it leads from its base to what was packed, with -1 back
 
 
 def pack(
     layout: TensorLayout,
-    new: Lanes,
-    base: Lanes | None,
+    new: IntegerArrays,
+    base: IntegerArrays | None,
     packers: Sequence[BlockPacker],
-    team: ThreadPool,
+    pool: ThreadPool,
 ) -> bytes:
     """The integers of a checkpoint, as their difference to `base` where there is one.
 
     Args:
-        packers: one for each of the team.
+        layout: that of both.
+        new, base: arrays of this layout.
+        packers: one for each thread of the pool.
+        pool: threads that share the blocks.
     """
     blocks = [b""] * len(layout.blocks)
 
-    def pack_share(packer: BlockPacker, positions: range) -> None:
+    def pack_some(packer: BlockPacker, positions: range) -> None:
         for position in positions:
-            lane, place = layout.blocks[position]
-            before = base[lane][place] if base else None
-            exponent = lane.exponent(layout.reversible)
-            blocks[position] = packer.pack(new[lane][place], before, exponent)
+            kind, part = layout.blocks[position]
+            before = base[kind][part] if base else None
+            exponent = kind.exponent_field(layout.reversible)
+            blocks[position] = packer.pack(new[kind][part], before, exponent)
 
-    team.map(pack_share, packers, team.shares(len(blocks)))
+    pool.map(pack_some, packers, pool.split(len(blocks)))
     return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
 
 
 def unpack(
-    layout: TensorLayout, steps: Sequence[Step], lanes: Lanes, team: ThreadPool = SERIAL
+    layout: TensorLayout,
+    chain: Sequence[SignedPayload],
+    arrays: IntegerArrays,
+    pool: ThreadPool = SERIAL,
 ) -> None:
-    """Walk along payloads, in place: from the integers of the first base to those of the last.
+    """Decode a chain of payloads in place: from the first base to what the last one leads to.
 
-    All steps of one block come before the next block, so that it stays in the cache.
+    All payloads are applied to one block before the next block, so that it stays in the cache.
 
     Args:
-        lanes: integers of the base of the first payload; zeros where that is a key.
+        layout: that of all of them.
+        chain: each leads from what the one before led to.
+        arrays: integers of the base of the first payload; zeros where that is a key. Changed.
+        pool: threads that share the blocks.
 
     Raises:
         ValueError: these bytes were not made by `pack` for this layout.
     """
-    tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in steps]
+    tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in chain]
 
-    def walk_share(positions: range) -> None:
+    def unpack_some(positions: range) -> None:
         unpacker = BlockUnpacker()
         for position in positions:
-            lane, place = layout.blocks[position]
-            items, exponent = lanes[lane][place], lane.exponent(layout.reversible)
-            for table, (_, sign) in zip(tables, steps, strict=True):
+            kind, part = layout.blocks[position]
+            items, exponent = arrays[kind][part], kind.exponent_field(layout.reversible)
+            for table, (_, sign) in zip(tables, chain, strict=True):
                 unpacker.unpack(table[position], items, exponent, sign)
 
-    team.map(walk_share, team.shares(len(layout.blocks)))
+    pool.map(unpack_some, pool.split(len(layout.blocks)))
 
 
 def _find_blocks(payload: bytes, count: int) -> list[memoryview]:
+    """The blocks of a payload, cut out by its table of lengths."""
     lengths = np.frombuffer(payload, "<u4", count).tolist() if len(payload) >= 4 * count else []
     ends = list(accumulate(lengths, initial=4 * count))
     if len(lengths) != count or ends[-1] != len(payload):

@@ -3,60 +3,76 @@
 from __future__ import annotations
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import Lanes, TensorLayout
+from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.segments import PendingRecord
 
-KEY_INTERVAL = 32  # exact: records from one key to the next
-SKIP_INTERVAL = 48  # visual: records from one hop to the next
+KEY_INTERVAL = 32  # Exact storage: a key comes every so many checkpoints.
+SKIP_INTERVAL = 48  # Visual storage: a skip delta comes every so many checkpoints.
 
 
-class Chain:
+class RecordChain:
     """Turns the checkpoints of one segment, in order, into records.
 
-    The integers of each are written to `spare`, which `draft` then puts in the place of `newest`.
+    The integers of each are written to `spare`; `encode_spare` then makes them the newest.
+
+    Args:
+        layout: that of the segment.
+        pool: threads that share the blocks of a checkpoint.
+
+    Attributes:
+        length: number of checkpoints that were encoded.
+        size_bytes: payload bytes of their records.
+        key_bytes: payload bytes of the keys among them.
+        newest: the checkpoint that was encoded last: its batch, and its integers.
+        spare: arrays of the layout, for the integers of the next checkpoint.
     """
 
-    def __init__(self, layout: TensorLayout, team: ThreadPool = SERIAL) -> None:
+    def __init__(self, layout: TensorLayout, pool: ThreadPool = SERIAL) -> None:
         self.layout = layout
-        self.length = 0  # checkpoints drafted so far
-        self.size_bytes, self.key_bytes = 0, 0  # of their records, of keys among them
-        self.newest: tuple[int, Lanes] | None = None
-        self.spare = layout.empty_lanes()
-        self._hop: tuple[int, Lanes] | None = None
-        self._team, self._packers = team, [BlockPacker() for _ in range(team.size)]
+        self.length = 0
+        self.size_bytes, self.key_bytes = 0, 0
+        self.newest: tuple[int, IntegerArrays] | None = None
+        self.spare = layout.new_arrays()
+        self._skip_base: tuple[int, IntegerArrays] | None = None
+        self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
     @property
     def is_key_due(self) -> bool:
         """Whether the next checkpoint depends on none before it, and could begin a segment."""
         return self.length == 0 or (not self.layout.reversible and self.length % KEY_INTERVAL == 0)
 
-    def draft(self, batch: int) -> list[PendingRecord]:
-        """The records of the checkpoint whose integers are in `spare`."""
-        lanes = self.spare
-        check = integers.checksum(lanes)
+    def encode_spare(self, batch: int) -> list[PendingRecord]:
+        """The records of the checkpoint whose integers are in `spare`.
+
+        Args:
+            batch: its batch, above that of the checkpoint before.
+
+        Returns:
+            A key or a delta, and perhaps a skip delta.
+        """
+        arrays = self.spare
+        check = integers.checksum(arrays)
         if self.newest is None or self.is_key_due:
-            drafts = [PendingRecord(segments.KEY, batch, batch, self._pack(lanes, None), check)]
+            records = [PendingRecord(segments.KEY, batch, batch, self._pack(arrays, None), check)]
+            self.key_bytes += len(records[0].payload)
         else:
             base, before = self.newest
-            drafts = [PendingRecord(segments.DELTA, batch, base, self._pack(lanes, before), check)]
+            payload = self._pack(arrays, before)
+            records = [PendingRecord(segments.DELTA, batch, base, payload, check)]
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
-            if self._hop is not None:
-                base, before = self._hop
-                drafts.append(
-                    PendingRecord(
-                        segments.SKIP_DELTA, batch, base, self._pack(lanes, before), check
-                    )
-                )
-            self._hop = batch, integers.copy_lanes(lanes)
-        self.spare = self.newest[1] if self.newest else self.layout.empty_lanes()
-        self.newest = batch, lanes
+            if self._skip_base is not None:
+                base, before = self._skip_base
+                payload = self._pack(arrays, before)
+                records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
+            self._skip_base = batch, integers.copy_arrays(arrays)
+        self.spare = self.newest[1] if self.newest else self.layout.new_arrays()
+        self.newest = batch, arrays
         self.length += 1
-        self.size_bytes += sum(len(draft.payload) for draft in drafts)
-        self.key_bytes += len(drafts[0].payload) if drafts[0].kind == segments.KEY else 0
-        return drafts
+        self.size_bytes += sum(len(record.payload) for record in records)
+        return records
 
-    def _pack(self, lanes: Lanes, base: Lanes | None) -> bytes:
-        return payloads.pack(self.layout, lanes, base, self._packers, self._team)
+    def _pack(self, arrays: IntegerArrays, base: IntegerArrays | None) -> bytes:
+        return payloads.pack(self.layout, arrays, base, self._packers, self._pool)

@@ -1,105 +1,126 @@
 """Finding and decoding the checkpoints of one run.
 
-The records of a segment are the edges of a graph: a key leads to its batch from nothing, a
-difference or a hop from its base, and, in reversible segments, back again. What was decoded last
-is one more place to set out from. The reader takes the way with the fewest bytes; where a record
-turns out to be damaged it takes another way round, so that most damage costs no checkpoint at all.
+The records of a segment are the edges of a graph whose nodes are batches: a key leads to its batch
+from nothing, a delta or a skip delta from its base and, in reversible segments, back again. The
+checkpoint that was decoded last is one more node to start from. The reader takes the path with the
+fewest bytes; where a record turns out to be damaged it takes another path, so that most damage
+costs no checkpoint at all.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import Lanes, TensorLayout
+from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
-from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
+from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import Record
 
-MOST_THREADS = 8
-RECORD_COST_BYTES = 50_000  # what walking one more record costs beside its bytes
-WALK_BYTES = 64 << 20  # of payloads that are held at a time
-PASSED_BYTES = 256 << 20  # of checkpoints that are kept because they were passed on the way
-MOST_PASSED = 8
-NOTHING = -1  # the place that keys set out from
+MAX_THREADS = 8
+RECORD_COST_BYTES = 50_000  # Decoding one more record costs as much as so many bytes of payload.
+GROUP_BYTES = 64 << 20  # So many bytes of payloads are held at a time.
+CACHE_BYTES = 256 << 20  # Checkpoints that a path passed are kept up to this size ...
+MAX_CACHED = 8  # ... and this number.
+NOTHING = -1  # the node that keys start from
 
 
 class Edge(NamedTuple):
-    """One record on the way to a checkpoint, walked forwards (1) or back (-1)."""
+    """One record on the path to a checkpoint.
+
+    Attributes:
+        record: the record.
+        sign: 1 where it leads from its base to its batch, -1 where it is undone.
+    """
 
     record: Record
     sign: int
 
     @property
     def source(self) -> int:
+        """The batch that it leads from, or NOTHING."""
         if self.record.kind == segments.KEY:
             return NOTHING
         return self.record.base if self.sign > 0 else self.record.batch
 
     @property
     def target(self) -> int:
+        """The batch that it leads to."""
         return self.record.batch if self.sign > 0 else self.record.base
 
 
 class CheckpointReader:
-    """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference."""
+    """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference.
+
+    Args:
+        catalogue: that of the run.
+        threads: blocks that are decoded at a time where every bit is kept; as many as there are
+            cores, up to 8, if None.
+    """
 
     def __init__(self, catalogue: Catalogue, threads: int | None = None) -> None:
-        """
-        Args:
-            threads: blocks that are decoded at a time where every bit is kept; as many as there
-                are cores, up to 8.
-        """
         self._run, self._catalogue = catalogue.run, catalogue
-        self._layouts: dict[tuple[Path, bytes], TensorLayout] = {}
+        self._layouts: dict[tuple[Path, str], TensorLayout] = {}
         self._damaged: set[Record] = set()
-        self._segment: TensorLayout | None = None  # of what is decoded
-        self._here: tuple[Record, Lanes] | None = None
-        self._passed: dict[int, Lanes] = {}  # beside it in a segment that leads one way only
-        self._team = ThreadPool(min(MOST_THREADS, threads or os.cpu_count() or 1), "decode")
+        self._segment_layout: TensorLayout | None = None  # that of what is decoded
+        self._decoded: tuple[Record, IntegerArrays] | None = None
+        self._passed: dict[int, IntegerArrays] = {}  # a cache of the same segment, if one-way
+        self._pool = ThreadPool(min(MAX_THREADS, threads or os.cpu_count() or 1), "decode")
 
     def weights(self, batch: int) -> dict[str, Tensor]:
         """The state dict at a batch, on the CPU.
 
         Raises:
-            CheckpointError: there is no checkpoint of that batch.
+            UnknownBatchError: there is no checkpoint of that batch.
             DamagedCheckpointError: it cannot be read back as it was written.
         """
-        layout, lanes = self.integers(batch)
-        return layout.to_weights(lanes)
+        layout, arrays = self.integers(batch)
+        return layout.to_weights(arrays)
 
-    def integers(self, batch: int) -> tuple[TensorLayout, Lanes]:
-        """The layout and the integers at a batch, which the next call changes in place."""
+    def integers(self, batch: int) -> tuple[TensorLayout, IntegerArrays]:
+        """The layout and the integers at a batch, which the next call changes in place.
+
+        Raises:
+            UnknownBatchError: there is no checkpoint of that batch.
+            DamagedCheckpointError: it cannot be read back as it was written.
+        """
         record = self.find(batch)
         try:
             return self.layout(record), self._decode(record)
         except (DamagedCheckpointError, FileNotFoundError):
-            self._catalogue.refresh()  # it may have been replaced meanwhile, by thinning
+            self._catalogue.refresh()  # Thinning may have replaced it meanwhile.
             if self._catalogue.records.get(batch) == record:
                 raise
         record = self.find(batch)
         return self.layout(record), self._decode(record)
 
     def find(self, batch: int) -> Record:
-        """The record of a batch; an unknown one names its neighbours."""
+        """The record of a batch.
+
+        Raises:
+            UnknownBatchError: there is none; the error names the neighbours.
+        """
         record = self._catalogue.records.get(batch)
         if record is None:
-            raise CheckpointError(self._describe_missing(batch))
+            raise UnknownBatchError(self._run, batch, list(self._catalogue.batches))
         return record
 
     def layout(self, record: Record) -> TensorLayout:
-        """How the segment of a record holds its weights."""
+        """How the segment of a record holds its weights.
+
+        Raises:
+            DamagedCheckpointError: its header has changed.
+        """
         description = self._catalogue.descriptions.get(record.path)
         if description is None:
             raise self._damage(record, "the header of its segment has changed")
@@ -110,103 +131,108 @@ class CheckpointReader:
 
     def close(self) -> None:
         """End the threads."""
-        self._team.close()
+        self._pool.close()
 
-    def _decode(self, record: Record) -> Lanes:
+    def _decode(self, record: Record) -> IntegerArrays:
+        """The integers of a record's checkpoint, held against their checksum."""
         layout = self.layout(record)
-        if self._segment is not layout:
-            self._segment, self._here = layout, None
+        if self._segment_layout is not layout:
+            self._segment_layout, self._decoded = layout, None
             self._passed.clear()
-        if self._here is not None and self._here[0] == record:
-            return self._here[1]
-        lanes = None
-        while lanes is None:
-            lanes = self._walk(record, self._find_way(record, layout), layout)
-        if integers.checksum(lanes) != record.integers_xxh3:
+        if self._decoded is not None and self._decoded[0] == record:
+            return self._decoded[1]
+        arrays = None
+        while arrays is None:
+            arrays = self._decode_path(record, self._find_path(record, layout), layout)
+        if integers.checksum(arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
-        self._here = record, lanes
-        return lanes
+        self._decoded = record, arrays
+        return arrays
 
-    def _find_way(self, record: Record, layout: TensorLayout) -> list[Edge]:
-        """The legs that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
-        here = self._here[0] if self._here else None
-        short = self._find_short_way(here, record, layout)
-        if short is not None:
-            return [short]
+    def _find_path(self, record: Record, layout: TensorLayout) -> list[Edge]:
+        """The edges that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
+        decoded = self._decoded[0] if self._decoded else None
+        single = self._find_single_edge(decoded, record, layout)
+        if single is not None:
+            return [single]
         edges = self._collect_edges(record.path, layout)
-        starts = [NOTHING, *self._passed] + ([here.batch] if here else [])
+        starts = [NOTHING, *self._passed] + ([decoded.batch] if decoded else [])
         order = count()
         queue: list[tuple[int, int, int, Edge | None]] = [(0, next(order), s, None) for s in starts]
         arrived: dict[int, Edge | None] = {}
         while queue:
-            cost, _, place, leg = heapq.heappop(queue)
-            if place in arrived:
+            cost, _, node, edge = heapq.heappop(queue)
+            if node in arrived:
                 continue
-            arrived[place] = leg
-            if place == record.batch:
-                return _trace(arrived, place)
-            for onward in edges[place]:
+            arrived[node] = edge
+            if node == record.batch:
+                return _trace(arrived, node)
+            for onward in edges[node]:
                 further = cost + onward.record.payload_bytes + RECORD_COST_BYTES
                 heapq.heappush(queue, (further, next(order), onward.target, onward))
         raise self._damage(record, self._describe_loss(record))
 
-    def _find_short_way(
-        self, here: Record | None, record: Record, layout: TensorLayout
+    def _find_single_edge(
+        self, decoded: Record | None, record: Record, layout: TensorLayout
     ) -> Edge | None:
-        """The one leg from what is decoded to the checkpoint after it, or before."""
-        if here is None:
+        """The edge from what is decoded to the checkpoint after it, or before."""
+        if decoded is None:
             return None
-        for leg in (Edge(record, 1), Edge(here, -1)):
-            walkable = leg.sign > 0 or layout.reversible
-            known = leg.record.kind != segments.KEY and leg.record not in self._damaged
-            if walkable and known and (leg.source, leg.target) == (here.batch, record.batch):
-                return leg
+        for edge in (Edge(record, 1), Edge(decoded, -1)):
+            has_direction = edge.sign > 0 or layout.reversible
+            usable = edge.record.kind != segments.KEY and edge.record not in self._damaged
+            leads_there = (edge.source, edge.target) == (decoded.batch, record.batch)
+            if has_direction and usable and leads_there:
+                return edge
         return None
 
     def _collect_edges(self, path: Path, layout: TensorLayout) -> defaultdict[int, list[Edge]]:
+        """All edges of a segment by the batch that they lead from, without damaged records."""
         edges: defaultdict[int, list[Edge]] = defaultdict(list)
         for record in self._catalogue.records_in(path):
-            if record not in self._damaged:
-                legs = [Edge(record, 1)]
-                if layout.reversible and record.kind != segments.KEY:
-                    legs.append(Edge(record, -1))
-                for leg in legs:
-                    edges[leg.source].append(leg)
+            if record in self._damaged:
+                continue
+            edges[Edge(record, 1).source].append(Edge(record, 1))
+            if layout.reversible and record.kind != segments.KEY:
+                edges[Edge(record, -1).source].append(Edge(record, -1))
         return edges
 
-    def _walk(self, record: Record, legs: list[Edge], layout: TensorLayout) -> Lanes | None:
-        """Take the integers along all legs to a record; None where one on the way is damaged."""
-        lanes = self._set_out(legs[0].source if legs else record.batch, layout)
+    def _decode_path(
+        self, record: Record, edges: list[Edge], layout: TensorLayout
+    ) -> IntegerArrays | None:
+        """The integers of a record, along edges that lead there; None where one is damaged."""
+        arrays = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
-        team = SERIAL if layout.reversible else self._team
-        room = 0 if layout.reversible else min(MOST_PASSED, PASSED_BYTES // layout.size_bytes)
-        slow = min(room, len(legs) - 1) if len(legs) > 2 else 0  # legs behind which to remember
-        groups = [*_group(legs[: len(legs) - slow]), *([leg] for leg in legs[len(legs) - slow :])]
+        pool = SERIAL if layout.reversible else self._pool
+        room = 0 if layout.reversible else min(MAX_CACHED, CACHE_BYTES // layout.size_bytes)
+        cached = min(room, len(edges) - 1) if len(edges) > 2 else 0  # nodes near the end
+        at_once, one_by_one = edges[: len(edges) - cached], edges[len(edges) - cached :]
+        groups = [*_group(at_once), *([edge] for edge in one_by_one)]
         for group in groups:
-            steps = []
-            for leg in group:
-                payload = segments.read_payload(leg.record)
+            chain = []
+            for edge in group:
+                payload = segments.read_payload(edge.record)
                 if payload is None:
-                    self._damaged.add(leg.record)
+                    self._damaged.add(edge.record)
                     return None
-                steps.append((payload, leg.sign))
-            payloads.unpack(layout, steps, lanes, team)
-            if slow and group is not groups[-1]:
-                self._remember(group[-1].target, lanes, room)
-        return lanes
+                chain.append((payload, edge.sign))
+            payloads.unpack(layout, chain, arrays, pool)
+            if cached and group is not groups[-1]:
+                self._cache(group[-1].target, arrays, room)
+        return arrays
 
-    def _set_out(self, place: int, layout: TensorLayout) -> Lanes:
-        """The integers of a known place, free to be changed."""
-        here, self._here = self._here, None
-        if here is not None and here[0].batch == place:
-            return here[1]
-        if place in self._passed:
-            return integers.copy_lanes(self._passed[place])
-        return layout.empty_lanes()
+    def _start_from(self, node: int, layout: TensorLayout) -> IntegerArrays:
+        """The integers of a known node, free to be changed."""
+        decoded, self._decoded = self._decoded, None
+        if decoded is not None and decoded[0].batch == node:
+            return decoded[1]
+        if node in self._passed:
+            return integers.copy_arrays(self._passed[node])
+        return layout.new_arrays()
 
-    def _remember(self, place: int, lanes: Lanes, room: int) -> None:
-        """Keep the integers of a place that is passed, since the next step may lead back to it."""
-        self._passed[place] = integers.copy_lanes(lanes)
+    def _cache(self, node: int, arrays: IntegerArrays, room: int) -> None:
+        """Keep the integers of a node that is passed, since the next path may lead back to it."""
+        self._passed[node] = integers.copy_arrays(arrays)
         while len(self._passed) > room:
             del self._passed[next(iter(self._passed))]
 
@@ -220,35 +246,24 @@ class CheckpointReader:
         names = ", ".join(map(str, lost)) or "its base"
         return f"the bytes of checkpoint {names}, which it needs, have changed"
 
-    def _describe_missing(self, batch: int) -> str:
-        batches = self._catalogue.batches
-        if not batches:
-            return f"Run '{self._run}' has no checkpoints yet. Train it, or choose another run."
-        at = bisect_left(batches, batch)
-        near: list[Any] = batches[max(0, at - 1) : at + 1]
-        return (
-            f"Run '{self._run}' has no checkpoint {batch}. It has {len(batches):,} from "
-            f"{batches[0]} to {batches[-1]}; the nearest: {' and '.join(map(str, near))}."
-        )
+
+def _trace(arrived: dict[int, Edge | None], node: int) -> list[Edge]:
+    """The edges that led to a node, in the order in which they are decoded."""
+    edges: list[Edge] = []
+    while (edge := arrived[node]) is not None:
+        edges.append(edge)
+        node = edge.source
+    return edges[::-1]
 
 
-def _trace(arrived: dict[int, Edge | None], place: int) -> list[Edge]:
-    """The legs that led to a place, in the order they are walked."""
-    legs: list[Edge] = []
-    while (leg := arrived[place]) is not None:
-        legs.append(leg)
-        place = leg.source
-    return legs[::-1]
-
-
-def _group(legs: list[Edge]) -> Iterator[list[Edge]]:
-    """Consecutive legs whose payloads may be held at a time."""
+def _group(edges: list[Edge]) -> Iterator[list[Edge]]:
+    """Consecutive edges whose payloads may be held at a time."""
     group: list[Edge] = []
-    for leg in legs:
+    for edge in edges:
         held = sum(other.record.payload_bytes for other in group)
-        if group and held + leg.record.payload_bytes > WALK_BYTES:
+        if group and held + edge.record.payload_bytes > GROUP_BYTES:
             yield group
             group = []
-        group.append(leg)
+        group.append(edge)
     if group:
         yield group

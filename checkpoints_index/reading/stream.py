@@ -1,4 +1,4 @@
-"""Walking over checkpoints with resident modules, the next ones decoded meanwhile."""
+"""Streaming checkpoints into resident modules, while the next ones are decoded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from checkpoints_index.codec.integers import Lane, Lanes, TensorLayout, copy_lanes, restore_bits
+from checkpoints_index.codec.integers import (
+    IntegerArrays,
+    IntegerKind,
+    TensorLayout,
+    copy_arrays,
+    restore_bits,
+)
+from checkpoints_index.codec.packing import Integers
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage.catalogue import Catalogue
 
-AHEAD = 2  # checkpoints that are decoded before they are asked for
-MANY_CORES = 4  # beyond this, decoding may have several threads beside the forward pass
+PREFETCH = 2  # So many checkpoints are decoded before they are asked for.
+MANY_CORES = 4  # With more cores, decoding may have several threads beside the forward pass.
 
 
 def stream(
@@ -31,21 +38,31 @@ def stream(
     The modules take turns, so that one may still be at work when the next is asked for. On a
     GPU the lattices stay there as integers; what crosses the bus is their small difference to the
     checkpoint before, and it is added there.
+
+    Args:
+        catalogue: that of the run, used by nobody else.
+        batches: those that are wanted, in any order.
+        device: that of the modules.
+        resident: at least one module that takes the run's weights.
+
+    Raises:
+        UnknownBatchError: a checkpoint is not there, or no longer.
+        DamagedCheckpointError: one cannot be read back as it was written.
     """
-    held = [G.state_dict() for G in resident]
-    weights = Weights(device)
+    state_dicts = [G.state_dict() for G in resident]
+    swapper = WeightSwapper(device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
     feed = WeightFeed(reader, in_differences=device.type != "cpu")
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
-        coming: deque[Future[Decoded]] = deque()
+        coming: deque[Future[DecodedCheckpoint]] = deque()
         try:
             for position, batch in enumerate(batches):
-                while len(coming) <= AHEAD and position + len(coming) < len(batches):
+                while len(coming) <= PREFETCH and position + len(coming) < len(batches):
                     wanted = batches[position + len(coming)]
                     coming.append(decoder.submit(feed.decode, wanted))
                 turn = position % len(resident)
-                weights.swap(coming.popleft().result(), held[turn])
+                swapper.swap(coming.popleft().result(), state_dicts[turn])
                 yield batch, resident[turn]
         finally:
             for future in coming:
@@ -54,69 +71,91 @@ def stream(
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """A checkpoint on its way to the device: its bits, or its lattices as differences."""
+class DecodedCheckpoint:
+    """A checkpoint on its way to the device.
+
+    Args:
+        layout: how its tensors lie in the arrays.
+        bits: the bits of floats, integers as they are, and lattices.
+        in_differences: whether the lattices are differences to the checkpoint before.
+    """
 
     layout: TensorLayout
-    bits: Lanes
+    bits: IntegerArrays
     in_differences: bool
 
 
 class WeightFeed:
-    """Decodes one checkpoint after another into memory that is used again."""
+    """Decodes one checkpoint after another into memory that is used again.
+
+    Args:
+        reader: decodes them.
+        in_differences: whether lattices may be given as differences to the checkpoint before.
+    """
 
     def __init__(self, reader: CheckpointReader, in_differences: bool) -> None:
         self._reader, self._in_differences = reader, in_differences
         self._layout: TensorLayout | None = None
-        self._slots: deque[Lanes] = deque()
-        self._before: Lanes = {}
+        self._slots: deque[IntegerArrays] = deque()
+        self._lattices_before: IntegerArrays = {}
 
-    def decode(self, batch: int) -> Decoded:
-        """The checkpoint of a batch; good until AHEAD + 1 more were decoded."""
-        layout, lanes = self._reader.integers(batch)
+    def decode(self, batch: int) -> DecodedCheckpoint:
+        """The checkpoint of a batch; good until PREFETCH + 1 more were decoded.
+
+        Raises:
+            UnknownBatchError: it is not there.
+            DamagedCheckpointError: it cannot be read back as it was written.
+        """
+        layout, arrays = self._reader.integers(batch)
         follows = layout is self._layout
         if not follows:
-            self._slots = deque(layout.empty_lanes() for _ in range(AHEAD + 1))
+            self._slots = deque(layout.new_arrays() for _ in range(PREFETCH + 1))
         self._layout = layout
         bits = self._slots[0]
         self._slots.rotate(-1)
-        for lane, items in lanes.items():
-            np.copyto(bits[lane], items)
+        for kind, items in arrays.items():
+            np.copyto(bits[kind], items)
         restore_bits(bits)
         if not self._in_differences:
-            return Decoded(layout, bits, in_differences=False)
-        lattices = {lane: items.copy() for lane, items in lanes.items() if lane.kind == "lattice"}
-        before, self._before = self._before, lattices
+            return DecodedCheckpoint(layout, bits, in_differences=False)
+        lattices = {k: items.copy() for k, items in arrays.items() if k.origin == "lattice"}
+        before, self._lattices_before = self._lattices_before, lattices
         if not follows:
-            return Decoded(
-                layout,
-                {**bits, **copy_lanes(lattices)},
-                in_differences=False,
-            )
-        moved = {lane: narrow(items - before[lane]) for lane, items in lattices.items()}
-        return Decoded(layout, {**bits, **moved}, in_differences=True)
+            whole = {**bits, **copy_arrays(lattices)}
+            return DecodedCheckpoint(layout, whole, in_differences=False)
+        moved = {kind: narrow(items - before[kind]) for kind, items in lattices.items()}
+        return DecodedCheckpoint(layout, {**bits, **moved}, in_differences=True)
 
 
-class Weights:
-    """What was decoded last becomes weights; on a GPU its integers stay there for the next."""
+class WeightSwapper:
+    """Writes decoded checkpoints over a module's weights; on a GPU, lattices stay for the next.
+
+    Args:
+        device: that of the modules.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._lattices: dict[Lane, Tensor] = {}
+        self._lattices: dict[IntegerKind, Tensor] = {}
 
-    def swap(self, decoded: Decoded, weights: dict[str, Tensor]) -> None:
-        """Write a checkpoint over a module's weights; their addresses stay what they are."""
+    def swap(self, decoded: DecodedCheckpoint, weights: dict[str, Tensor]) -> None:
+        """Write a checkpoint over a state dict; the addresses of its tensors stay what they are.
+
+        Args:
+            decoded: the checkpoint; where it is in differences, to the one that came before.
+            weights: a module's state dict on the device; written.
+        """
         arrived = {
-            lane: torch.from_numpy(items).to(self._device) for lane, items in decoded.bits.items()
+            kind: torch.from_numpy(items).to(self._device) for kind, items in decoded.bits.items()
         }
         if decoded.in_differences:
-            for lane, lattice in self._lattices.items():
-                arrived[lane] = lattice.add_(arrived[lane])
-        self._lattices = {lane: t for lane, t in arrived.items() if lane.kind == "lattice"}
+            for kind, lattice in self._lattices.items():
+                arrived[kind] = lattice.add_(arrived[kind])
+        self._lattices = {kind: t for kind, t in arrived.items() if kind.origin == "lattice"}
         decoded.layout.write_weights(arrived, weights)
 
 
-def narrow(difference: np.ndarray) -> np.ndarray:
-    """The same integers, in a byte each where they fit."""
+def narrow(difference: Integers) -> Integers:
+    """The same integers [N], as int8 where all of them fit."""
     fits = difference.size == 0 or max(difference.max(), -1 - difference.min()) < 128
     return difference.astype(np.int8) if fits else difference

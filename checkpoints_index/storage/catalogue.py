@@ -9,7 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from checkpoints_index.errors import CheckpointError
+from checkpoints_index.errors import (
+    CheckpointError,
+    DamagedDescriptionError,
+    RunNameError,
+    UnknownRunError,
+)
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound
@@ -17,19 +22,28 @@ from checkpoints_index.storage.files import create_whole
 from checkpoints_index.storage.segments import Record, Segment
 
 STORAGES = ("exact", "visual")
-DESCRIPTION = "generator.json"
+DESCRIPTION = "generator.json"  # The file whose presence makes a folder of checkpoints a run.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Catalogue:
-    """The records of a run, kept up to date while another process appends to it."""
+    """The records of a run, kept up to date while another process appends to it.
+
+    Args:
+        run: the run's name.
+        folder: its folder of checkpoints.
+
+    Attributes:
+        spec, storage, error_bound: what the run was created with.
+        records: batch -> the record that holds its checkpoint.
+        descriptions: segment -> the description in its header; None where that is damaged.
+
+    Raises:
+        DamagedDescriptionError: the folder's description is missing or damaged.
+        CheckpointError: its checkpoints are of another format.
+    """
 
     def __init__(self, run: str, folder: Path) -> None:
-        """Read the heads of all records.
-
-        Raises:
-            CheckpointError: the folder holds no run, or its description is damaged.
-        """
         self.run, self.folder = run, folder
         self.spec, self.storage, self.error_bound = read_description(run, folder)
         self.records: dict[int, Record] = {}
@@ -41,22 +55,23 @@ class Catalogue:
 
     @property
     def batches(self) -> list[int]:
-        """The batches that have a checkpoint, ascending."""
+        """The batches that have a checkpoint, ascending; not to be changed."""
         if self._batches is None:
             self._batches = sorted(self.records)
         return self._batches
 
     @property
     def missing(self) -> list[tuple[int, int]]:
-        """Half-open ranges without a checkpoint between the first and the last."""
+        """Half-open ranges of batches without a checkpoint, between the first and the last."""
         return [(a + 1, b) for a, b in pairwise(self.batches) if b > a + 1]
 
     @property
     def size_bytes(self) -> int:
+        """Bytes that the segments take on disk."""
         return sum(segment.file_bytes for segment in self._segments.values())
 
     def records_in(self, path: Path) -> list[Record]:
-        """All records of a segment, hops as well."""
+        """All records of a segment in their order, skip deltas as well."""
         return self._records_in[path]
 
     def refresh(self) -> None:
@@ -67,7 +82,7 @@ class Catalogue:
         except FileNotFoundError:
             if segments.list_segments(self.folder) == paths:
                 raise
-            self.refresh()  # one of them was removed meanwhile, by thinning
+            self.refresh()  # Thinning removed one of them meanwhile.
 
     def _look_at(self, paths: list[Path]) -> None:
         if set(self._segments) - set(paths) or any(map(self._was_replaced, paths)):
@@ -91,6 +106,7 @@ class Catalogue:
         return state.st_size < known.file_bytes or segments.read_identity(path) != known.identity
 
     def _take(self, segment: Segment) -> None:
+        """Add the records of a segment, or those that were appended to it."""
         if segment.path not in self._segments:
             self.descriptions[segment.path] = segment.description
         self._segments[segment.path] = segment
@@ -106,7 +122,19 @@ class Catalogue:
 
 
 def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorBound | None]:
-    """The generator, the storage and the error bound that a run was created with."""
+    """The generator, the storage and the error bound that a run was created with.
+
+    Args:
+        run: the run's name, for messages.
+        folder: its folder of checkpoints.
+
+    Returns:
+        The spec; "exact" or "visual"; the bound, None for exact storage.
+
+    Raises:
+        DamagedDescriptionError: the file is missing, or is not what `write_description` writes.
+        CheckpointError: the checkpoints are of another format.
+    """
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
         generator = description["generator"]
@@ -117,19 +145,26 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
                 f"this version reads format {segments.FORMAT}. Read them with the version that "
                 "wrote them, or train the run again."
             )
-        error_bound = description["promise"]
-        return spec, description["storage"], ErrorBound(**error_bound) if error_bound else None
+        bound = description["promise"]  # The key is older than the attribute's name.
+        return spec, description["storage"], ErrorBound(**bound) if bound else None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"Run '{run}' cannot be opened: {DESCRIPTION} in its folder of checkpoints is "
-            f"missing or damaged ({error}). Make it anew from its segments: studio reindex"
-        ) from error
+        raise DamagedDescriptionError(run, DESCRIPTION, str(error)) from error
 
 
 def write_description(
     folder: Path, spec: GeneratorSpec, storage: str, error_bound: ErrorBound | None
 ) -> None:
-    """Make a folder of checkpoints a run."""
+    """Make a folder of checkpoints a run, or replace its description.
+
+    Args:
+        folder: the folder of checkpoints, which is there.
+        spec: what rebuilds the generator.
+        storage: one of STORAGES.
+        error_bound: of "visual" storage; None for "exact".
+
+    Raises:
+        OSError: it cannot be written.
+    """
     description = {
         "format": segments.FORMAT,
         "generator": asdict(spec),
@@ -143,18 +178,19 @@ def checkpoints_folder(runs_folder: Path, run: str) -> Path:
     """Where the checkpoints of a run are kept.
 
     Raises:
-        CheckpointError: the name could not be that of a folder.
+        RunNameError: the name could not be that of a folder.
+
+    Example:
+        >>> checkpoints_folder(Path("runs"), "city").as_posix()
+        'runs/city/checkpoints'
     """
     if not _NAME.fullmatch(run):
-        raise CheckpointError(
-            f"'{run}' cannot be the name of a run. Use letters, digits, dots, dashes and "
-            "underscores, beginning with a letter or digit."
-        )
+        raise RunNameError(run)
     return runs_folder / run / "checkpoints"
 
 
 def list_runs(runs_folder: Path) -> list[str]:
-    """Names of the runs below a folder, sorted."""
+    """The names of the runs below a folder, sorted."""
     return sorted(path.parent.parent.name for path in runs_folder.glob(f"*/*/{DESCRIPTION}"))
 
 
@@ -162,13 +198,11 @@ def open_catalogue(runs_folder: Path, run: str) -> Catalogue:
     """The catalogue of a run by name.
 
     Raises:
-        CheckpointError: there is no such run; the message lists those that there are.
+        UnknownRunError: there is no such run; it lists those that there are.
+        RunNameError: the name could not be that of a run.
+        DamagedDescriptionError: its description is damaged.
     """
     folder = checkpoints_folder(runs_folder, run)
     if not (folder / DESCRIPTION).exists():
-        known = ", ".join(list_runs(runs_folder)) or "none yet"
-        raise CheckpointError(
-            f"Run '{run}' is not in the index. Known: {known}. "
-            f"Create one: studio train DATASET --run {run}"
-        )
+        raise UnknownRunError(run, list_runs(runs_folder))
     return Catalogue(run, folder)

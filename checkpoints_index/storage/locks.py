@@ -1,32 +1,83 @@
-"""One writer a run, held by the operating system, so that a killed writer leaves no lock."""
+"""Exclusive locks on files and folders, which the system frees when their holder is gone.
+
+`filelock`, which torch brings along, does not fit: depending on its version it empties the file,
+so that nothing can say who holds it, it locks no folder, and where a file system has no flock(2)
+it falls back to files that a killed holder leaves behind.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from pathlib import Path
+from typing import Self
 
-from checkpoints_index.errors import CheckpointError
+from checkpoints_index.errors import RunLockedError
 
 
-class WriterLock:
-    """An advisory lock on a file of the run's folder, gone when the process is."""
+class FileLock:
+    """An exclusive advisory lock, flock(2), held until `release` or the end of the process.
 
-    def __init__(self, folder: Path, run: str) -> None:
-        """Take the lock.
+    Args:
+        path: a file, which is made where it is missing and stays, since a lock file that was
+            deleted would let two in; or a folder that is there.
+        wait: wait until it is free, rather than raise.
+        note: written into a file while it is held, for `read_holder`; by default the process's
+            number. A folder takes none.
 
-        Raises:
-            CheckpointError: somebody else is writing to this run.
-        """
-        self._descriptor = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    Raises:
+        BlockingIOError: somebody else holds it.
+        OSError: it cannot be opened or made.
+    """
+
+    def __init__(self, path: Path, wait: bool = False, note: str | None = None) -> None:
+        self.path = path
+        is_folder = path.is_dir()
+        flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
+        self._descriptor: int | None = os.open(path, flags | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise CheckpointError(
-                f"Run '{run}' is being written to by another process, and a run has one writer. "
-                f"Stop that one first: studio stop {run}"
-            ) from None
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if not is_folder:
+                text = f"process {os.getpid()}" if note is None else note
+                os.truncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, text.encode(), 0)
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        """Let others in; doing it again changes nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def read_holder(path: Path) -> str:
+    """What the last holder of a lock file noted in it; "" where nothing can be read."""
+    try:
+        return path.read_bytes()[:200].decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def lock_run(run: str, folder: Path) -> FileLock:
+    """Take the one right to write to a run.
+
+    Args:
+        run: its name, for the message.
+        folder: its folder of checkpoints.
+
+    Raises:
+        RunLockedError: another process has it, or another `CheckpointRun` of this one.
+    """
+    path = folder / "writer.lock"
+    try:
+        return FileLock(path)
+    except BlockingIOError:
+        raise RunLockedError(run, read_holder(path)) from None

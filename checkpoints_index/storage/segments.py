@@ -1,7 +1,7 @@
 """The file format: append-only segments that describe themselves.
 
-A segment is a header (what is needed to rebuild every generator in it) and then records. A record
-is a fixed head and a payload:
+A segment is a header, which holds what is needed to rebuild every generator in it, and then
+records. A record is a fixed head and a payload:
 
     magic  kind  batch  base  payload bytes  xxh3(payload)  xxh3(integers)  xxh3(head)
 
@@ -15,7 +15,7 @@ is a fixed head and a payload:
                 last record of a finished segment, so that the segment is listed with one read and
                 outlives a damaged header. A trailer behind it says where it begins.
 
-Everything is little-endian. A torn tail is where no whole record follows any more.
+Numbers are little-endian. Where no whole record follows any more, the segment has a torn tail.
 """
 
 from __future__ import annotations
@@ -35,22 +35,33 @@ SUFFIX = ".segment"
 SEGMENT_MAGIC = b"CITYSEG2"
 RECORD_MAGIC = b"CKPT"
 TABLE_MAGIC = b"CITYTAB2"
-KEY, DELTA, SKIP_DELTA, TABLE = range(4)
+KEY, DELTA, SKIP_DELTA, TABLE = range(4)  # the kinds of records
 
-_SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON, xxh3(JSON)
-_RECORD_HEAD = struct.Struct("<4sB3xQQQQQ")
-_CHECK = struct.Struct("<Q")
-_TABLE_ROW = struct.Struct("<QB3xQQQQQ")  # offset, and the head
-_TRAILER = struct.Struct("<8sQQ")  # magic, offset of the table, xxh3 of both
-_LARGEST_HEADER = 1 << 26
+_SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON that follows, xxh3(JSON)
+_RECORD_HEAD = struct.Struct("<4sB3xQQQQQ")  # magic, and the numbers of `Record`
+_CHECK = struct.Struct("<Q")  # xxh3 of the bytes before it
+_TABLE_ROW = struct.Struct("<QB3xQQQQQ")  # offset of a record, and the numbers of its head
+_TRAILER = struct.Struct("<8sQQ")  # magic, offset of the table, xxh3(offset)
+_MAX_HEADER_BYTES = 1 << 26  # A longer header is damage, and is not allocated.
 RECORD_HEAD_BYTES = _RECORD_HEAD.size + _CHECK.size
 
 
 class Record(NamedTuple):
-    """Where one payload lies, and how to know that it is whole."""
+    """Where one payload lies, and how to know that it is whole.
+
+    Attributes:
+        path: the segment.
+        offset: byte of the segment at which the record's head begins.
+        kind: KEY, DELTA, SKIP_DELTA or TABLE.
+        batch: the checkpoint that the record leads to.
+        base: the checkpoint that it leads from; the same batch for a key.
+        payload_bytes: length of the payload behind the head.
+        payload_xxh3: checksum of the payload.
+        integers_xxh3: checksum of the checkpoint's integers once decoded.
+    """
 
     path: Path
-    offset: int  # of the record's head in the file
+    offset: int
     kind: int
     batch: int
     base: int
@@ -60,11 +71,12 @@ class Record(NamedTuple):
 
     @property
     def end(self) -> int:
+        """Byte of the segment behind the payload."""
         return self.offset + RECORD_HEAD_BYTES + self.payload_bytes
 
 
 class PendingRecord(NamedTuple):
-    """A record that has no place in a file yet."""
+    """A record that has no place in a file yet; its fields mean what those of `Record` do."""
 
     kind: int
     batch: int
@@ -73,6 +85,7 @@ class PendingRecord(NamedTuple):
     integers_xxh3: int
 
     def at(self, path: Path, offset: int) -> Record:
+        """The record at its place in a segment."""
         check = xxhash.xxh3_64_intdigest(self.payload)
         sizes = len(self.payload), check, self.integers_xxh3
         return Record(path, offset, self.kind, self.batch, self.base, *sizes)
@@ -82,10 +95,16 @@ class PendingRecord(NamedTuple):
 class Segment:
     """What a look at one file found.
 
-    `identity` tells a file from another that took its name; `description` is None where the
-    header is damaged (or was not read); `lost` holds the offsets at which bytes that are no
-    record lie between records; `whole_bytes` is where the last whole record ends; `finished` says
-    that a table closes it.
+    Attributes:
+        path: the file.
+        identity: its first bytes, which tell it from another file that took its name.
+        description: what its header says; None where that is damaged, or was not read.
+        records: its whole records in their order, without the table.
+        lost: offsets at which bytes that are no record lie between records.
+        whole_bytes: where the last whole record ends.
+        file_bytes: the size of the file.
+        changed_ns: when the file was changed last, in nanoseconds.
+        finished: whether a table closes it.
     """
 
     path: Path
@@ -100,22 +119,40 @@ class Segment:
 
 
 def segment_path(folder: Path, first_batch: int) -> Path:
+    """The file of the segment that begins with a batch, so named that names sort as batches do.
+
+    Example:
+        >>> segment_path(Path("checkpoints"), 320).name
+        '000000000320.segment'
+    """
     return folder / f"{first_batch:012d}{SUFFIX}"
 
 
 def pack_header(description: dict[str, Any]) -> bytes:
+    """The bytes that a segment begins with.
+
+    Args:
+        description: what rebuilds its generators, of JSON's types.
+    """
     text = json.dumps(description, sort_keys=True).encode()
     return _SEGMENT_HEAD.pack(SEGMENT_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)) + text
 
 
 def pack_head(record: Record) -> bytes:
-    """The bytes of a record that stand before its payload."""
+    """The bytes of a record that stand before its payload, RECORD_HEAD_BYTES of them."""
     head = _RECORD_HEAD.pack(RECORD_MAGIC, *record[2:])
     return head + _CHECK.pack(xxhash.xxh3_64_intdigest(head))
 
 
 def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int) -> bytes:
-    """The table that finishes a segment, and its trailer."""
+    """The table that finishes a segment, and its trailer.
+
+    Args:
+        header: what `pack_header` gave for the segment.
+        records: all its records, in their order.
+        path: the segment.
+        offset: byte of the segment at which the table will begin.
+    """
     payload = header + b"".join(_TABLE_ROW.pack(*record[1:]) for record in records)
     table = PendingRecord(TABLE, 0, 0, payload, 0).at(path, offset)
     trailer = _TRAILER.pack(TABLE_MAGIC, offset, xxhash.xxh3_64_intdigest(_CHECK.pack(offset)))
@@ -123,14 +160,22 @@ def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int
 
 
 def read_payload(record: Record) -> bytes | None:
-    """The payload, or None where its bytes are not those that were written."""
+    """The payload; None where its bytes are not those that were written.
+
+    Raises:
+        OSError: the file is gone or cannot be read.
+    """
     with record.path.open("rb") as file:
         payload = os.pread(file.fileno(), record.payload_bytes, record.offset + RECORD_HEAD_BYTES)
     return payload if xxhash.xxh3_64_intdigest(payload) == record.payload_xxh3 else None
 
 
 def read_segment(path: Path) -> Segment:
-    """Find the records of a segment: in its table, or by scanning where it has none."""
+    """Find the records of a segment: in its table, or by scanning where it has none.
+
+    Raises:
+        OSError: the file is gone or cannot be read.
+    """
     with path.open("rb") as file:
         descriptor = file.fileno()
         state = os.fstat(descriptor)
@@ -150,7 +195,11 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
     """Find the records of a segment, reading the head of each of them.
 
     Args:
+        path: the segment.
         start: offset of a record to begin at; 0 reads the header first.
+
+    Raises:
+        OSError: the file is gone or cannot be read.
     """
     with path.open("rb") as file:
         descriptor = file.fileno()
@@ -161,7 +210,7 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
         records: list[Record] = []
         lost: list[int] = []
         whole_bytes, finished = offset, False
-        for item in _walk(path, descriptor, offset, file_bytes):
+        for item in _scan_records(path, descriptor, offset, file_bytes):
             if isinstance(item, Record) and item.kind == TABLE:
                 finished = item.end + _TRAILER.size == file_bytes
                 whole_bytes = item.end + _TRAILER.size
@@ -177,6 +226,7 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
 
 
 def list_segments(folder: Path) -> list[Path]:
+    """The segments of a folder of checkpoints, in the order of their batches."""
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
@@ -187,9 +237,10 @@ def read_identity(path: Path) -> bytes:
 
 
 def _read_header(descriptor: int, head: bytes) -> tuple[dict[str, Any] | None, int]:
+    """The description that a file begins with, and where its records begin."""
     if len(head) < _SEGMENT_HEAD.size:
         return None, 0
-    length = min(_SEGMENT_HEAD.unpack(head)[1], _LARGEST_HEADER)
+    length = min(_SEGMENT_HEAD.unpack(head)[1], _MAX_HEADER_BYTES)
     return _parse_header(os.pread(descriptor, _SEGMENT_HEAD.size + length, 0))
 
 
@@ -217,8 +268,10 @@ def _read_table(path: Path, descriptor: int, file_bytes: int) -> bytes | None:
     return payload if xxhash.xxh3_64_intdigest(payload) == table.payload_xxh3 else None
 
 
-def _walk(path: Path, descriptor: int, offset: int, file_bytes: int) -> Iterator[Record | int]:
-    """Records in order; where something else lies, its offset, and on from the next record."""
+def _scan_records(
+    path: Path, descriptor: int, offset: int, file_bytes: int
+) -> Iterator[Record | int]:
+    """The records in order; where something else lies, its offset, and on from the next record."""
     while offset < file_bytes:
         record = _read_record(path, descriptor, offset)
         if record is not None and record.end <= file_bytes:
@@ -230,6 +283,7 @@ def _walk(path: Path, descriptor: int, offset: int, file_bytes: int) -> Iterator
 
 
 def _read_record(path: Path, descriptor: int, offset: int) -> Record | None:
+    """The record whose head lies at an offset; None where no whole head does."""
     head = os.pread(descriptor, RECORD_HEAD_BYTES, offset)
     if len(head) < RECORD_HEAD_BYTES or not head.startswith(RECORD_MAGIC):
         return None

@@ -22,6 +22,7 @@ def _encode_with_torch(weights: Weights, facts: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+# What makes a file's content of a state dict and of what the file tells besides, by its suffix.
 ENCODINGS: dict[str, Callable[[Weights, dict[str, str]], bytes]] = {
     ".safetensors": safetensors.torch.save,
     ".pt": _encode_with_torch,
@@ -34,8 +35,10 @@ def export_weights(
     """Write a state dict, whole or not at all; see `CheckpointRun.export`.
 
     Args:
-        read: gives the weights, which are asked for when nothing else stands in the way.
+        read: gives the weights; it is called when nothing else stands in the way.
         facts: what a `.safetensors` file tells beside its tensors; "run" and "batch" are there.
+        path: ends in one of ENCODINGS; its folder is made if it is not there.
+        overwrite: replace a file of that name.
 
     Raises:
         CheckpointError: another suffix, a file that is there already, or one that cannot be

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,23 +17,33 @@ from checkpoints_index.storage.catalogue import (
     write_description,
 )
 from checkpoints_index.storage.error_bound import ErrorBound
-from checkpoints_index.storage.locks import WriterLock
-from checkpoints_index.upkeep.rewriting import remove_leftovers
+from checkpoints_index.storage.files import remove_leftovers, sync_file
+from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.upkeep.verification import verify
 from checkpoints_index.writing.segment_writer import cut_torn_tail
 
 
 class Reindexed(NamedTuple):
-    """What was found in the folder of one run, and what was done there."""
+    """What was found in the folder of one run, and what was done there.
+
+    Attributes:
+        run: the run's name.
+        checkpoints: number of them.
+        damaged: number of damages that `verify` finds when it holds all stored bytes against
+            their checksums.
+        notes: a line for each thing that was put in order, or could not be.
+    """
 
     run: str
     checkpoints: int
-    damaged: int  # findings of `verify`, which holds all stored bytes against their checksums
-    notes: list[str]  # one for each thing that was put in order, or could not be
+    damaged: int
+    notes: list[str]
 
 
 def reindex(
-    runs_folder: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+    runs_folder: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    explain: Callable[[CheckpointError], str] = str,
 ) -> list[Reindexed]:
     """Put every run below a folder in order; doing it again changes nothing.
 
@@ -43,12 +52,14 @@ def reindex(
     left alone.
 
     Args:
+        runs_folder: where the runs are.
         on_progress: is told how many runs were looked at, of how many.
+        explain: makes a note of what could not be put in order.
     """
     folders = [path for path in sorted(runs_folder.glob("*/checkpoints")) if _holds_run(path)]
     found = []
     for done, folder in enumerate(folders, 1):
-        found.append(_reindex_run(folder.parent.name, folder))
+        found.append(_reindex_run(folder.parent.name, folder, explain))
         on_progress(done, len(folders))
     return found
 
@@ -57,16 +68,16 @@ def _holds_run(folder: Path) -> bool:
     return (folder / DESCRIPTION).exists() or bool(segments.list_segments(folder))
 
 
-def _reindex_run(run: str, folder: Path) -> Reindexed:
+def _reindex_run(run: str, folder: Path, explain: Callable[[CheckpointError], str]) -> Reindexed:
     notes: list[str] = []
     try:
         _put_in_order(run, folder, notes)
     except CheckpointError as error:
-        notes.append(str(error))
+        notes.append(explain(error))
     except OSError as error:
         notes.append(f"The folder of run '{run}' could not be put in order: {error}.")
     checkpoints = damaged = 0
-    with suppress(CheckpointError):  # which stands in the notes
+    with suppress(CheckpointError):  # It is among the notes already.
         catalogue = Catalogue(run, folder)
         checkpoints = len(catalogue.batches)
         damaged = sum(finding.reason is not None for finding in verify(catalogue, False, 1.0))
@@ -74,8 +85,7 @@ def _reindex_run(run: str, folder: Path) -> Reindexed:
 
 
 def _put_in_order(run: str, folder: Path, notes: list[str]) -> None:
-    lock = WriterLock(folder, run)
-    try:
+    with lock_run(run, folder):
         notes += [
             f"removed {path.name}, left by a killed process" for path in remove_leftovers(folder)
         ]
@@ -85,14 +95,18 @@ def _put_in_order(run: str, folder: Path, notes: list[str]) -> None:
         for path in segments.list_segments(folder):
             if finish_segment(path):
                 notes.append(f"gave {path.name} its table")
-    finally:
-        lock.release()
 
 
 def finish_segment(path: Path) -> bool:
-    """Give a segment that nobody writes to the table that finishes it; whether it lacked one.
+    """Give a segment the table that finishes it, if it lacks one.
 
     What follows its last whole record goes: a torn record, or a table that is torn or damaged.
+
+    Args:
+        path: a segment that nobody writes to.
+
+    Returns:
+        Whether it lacked one.
     """
     segment = segments.read_segment(path)
     if segment.description is None or not segment.records:
@@ -106,13 +120,15 @@ def finish_segment(path: Path) -> bool:
         file.truncate(end)
         file.seek(end)
         file.write(table)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
     return True
 
 
 def _restore_description(run: str, folder: Path) -> bool:
-    """Make a missing or damaged description of a run anew; whether it was.
+    """Make the description of a run anew where it is missing or damaged.
+
+    Returns:
+        Whether it was.
 
     Raises:
         CheckpointError: no segment has a whole header to make it from.
@@ -124,8 +140,8 @@ def _restore_description(run: str, folder: Path) -> bool:
         if header is None:
             raise
         spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
-        error_bound = ErrorBound(**header["promise"]) if header["promise"] else None
-        write_description(folder, spec, header["storage"], error_bound)
+        bound = ErrorBound(**header["promise"]) if header["promise"] else None
+        write_description(folder, spec, header["storage"], bound)
         return True
     return False
 

@@ -8,24 +8,28 @@ same call then goes on with the segments that are left.
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import TensorLayout
-from checkpoints_index.codec.record_chain import Chain
-from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
+from checkpoints_index.codec.record_chain import RecordChain
+from checkpoints_index.errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    DamagedSegmentsError,
+    DiskFullError,
+)
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.storage.files import sync_folder
-from checkpoints_index.storage.locks import WriterLock
+from checkpoints_index.storage.files import open_whole, remove_leftovers, sync_folder
+from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.segments import PendingRecord, Record
 from checkpoints_index.writing.segment_writer import cut_torn_tail
 
@@ -36,40 +40,48 @@ def drop_all_but(
     keep: Collection[int],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Keep the checkpoints of these batches alone; see `CheckpointRun.thin`.
+    """Keep the checkpoints of some batches alone; see `CheckpointRun.thin`.
 
     Args:
-        folder: of the run's checkpoints.
+        run: the run's name.
+        folder: its folder of checkpoints.
+        keep: the batches.
         on_progress: is told how many checkpoints were written anew, of how many.
+
+    Raises:
+        RunLockedError: another process writes to the run.
+        DamagedSegmentsError: something that was to stay could not be read; the rest is done.
+        DiskFullError: there is no room to write a segment anew.
+        CheckpointError: nothing would stay, or the disk does not take it.
     """
-    lock = WriterLock(folder, run)
-    try:
-        cut_torn_tail(run, folder)
-        remove_leftovers(folder)
-        _drop(Catalogue(run, folder), keep, on_progress)
-    except OSError as error:
-        raise _failure(run, folder, error) from error
-    finally:
-        lock.release()
-
-
-def remove_leftovers(folder: Path) -> list[Path]:
-    """Remove what killed processes left beside the files; for whoever holds the lock."""
-    leftovers = sorted(folder.glob("*.part"))
-    for path in leftovers:
-        path.unlink()
-    return leftovers
+    with lock_run(run, folder):
+        try:
+            cut_torn_tail(run, folder)
+            remove_leftovers(folder)
+            _drop(Catalogue(run, folder), keep, on_progress)
+        except OSError as error:
+            raise _failure(run, folder, error) from error
 
 
 class RewritePlan(NamedTuple):
-    """What becomes of the segments of a run; those that lose nothing are in neither."""
+    """What becomes of the segments of a run; those that lose nothing are in neither.
+
+    Attributes:
+        emptied: segments that lose all of their checkpoints.
+        reduced: segments that lose some, and the batches that stay in each.
+    """
 
     emptied: list[Path]
-    reduced: dict[Path, list[int]]  # to these batches
+    reduced: dict[Path, list[int]]
 
 
 def plan_segments(catalogue: Catalogue, keep: Collection[int]) -> RewritePlan:
-    """Which segments lose all of their checkpoints, and which some."""
+    """Which segments lose all of their checkpoints, and which some.
+
+    Args:
+        catalogue: that of the run.
+        keep: the batches that stay.
+    """
     plan, kept = RewritePlan([], {}), set(keep)
     for path in catalogue.descriptions:
         batches = batches_in(catalogue, path)
@@ -86,19 +98,23 @@ def batches_in(catalogue: Catalogue, path: Path) -> list[int]:
     return sorted({record.batch for record in catalogue.records_in(path)})
 
 
-def draft_anew(reader: CheckpointReader, batches: Iterable[int]) -> Iterator[PendingRecord]:
-    """The records of a segment that holds these of its checkpoints, ascending.
+def encode_anew(reader: CheckpointReader, batches: Iterable[int]) -> Iterator[PendingRecord]:
+    """The records of a segment that holds some of the checkpoints of another.
+
+    Args:
+        reader: that of the run.
+        batches: those checkpoints, ascending, all of one segment.
 
     Raises:
         DamagedCheckpointError: one of them cannot be read.
     """
-    chain: Chain | None = None
+    chain: RecordChain | None = None
     for batch in batches:
-        layout, lanes = reader.integers(batch)
-        chain = chain or Chain(layout)
-        for lane, items in lanes.items():
-            np.copyto(chain.spare[lane], items)
-        yield from chain.draft(batch)
+        layout, arrays = reader.integers(batch)
+        chain = chain or RecordChain(layout)
+        for kind, items in arrays.items():
+            np.copyto(chain.spare[kind], items)
+        yield from chain.encode_spare(batch)
 
 
 def _drop(
@@ -113,16 +129,20 @@ def _drop(
     for path in plan.emptied:
         path.unlink()
     sync_folder(catalogue.folder)
-    refused = _rewrite_all(catalogue, plan.reduced, on_progress)
-    if refused:
-        raise CheckpointError(_describe_refused(catalogue.run, refused)) from refused[0]
+    damages = _rewrite_all(catalogue, plan.reduced, on_progress)
+    if damages:
+        raise DamagedSegmentsError(catalogue.run, damages) from damages[0]
 
 
 def _rewrite_all(
     catalogue: Catalogue, reduced: dict[Path, list[int]], on_progress: Callable[[int, int], None]
 ) -> list[DamagedCheckpointError]:
-    """Rewrite what can be, the smallest first, as each makes room for the next; what could not."""
-    refused = []
+    """Rewrite what can be, the smallest first, as each makes room for the next.
+
+    Returns:
+        Why the others could not be.
+    """
+    damages = []
     done, total = count(1), sum(map(len, reduced.values()))
     reader = CheckpointReader(catalogue)
     try:
@@ -132,10 +152,10 @@ def _rewrite_all(
                     reader, catalogue, path, reduced[path], lambda: on_progress(next(done), total)
                 )
             except DamagedCheckpointError as damage:
-                refused.append(damage)
+                damages.append(damage)
     finally:
         reader.close()
-    return refused
+    return damages
 
 
 def _rewrite(
@@ -145,40 +165,40 @@ def _rewrite(
     batches: list[int],
     on_written: Callable[[], None],
 ) -> None:
+    """Put a segment of these batches in the place of one that holds them."""
     records = [catalogue.records[batch] for batch in batches]
-    reader.layout(records[0])  # raises where the header is lost
+    reader.layout(records[0])  # It raises where the header is lost.
     description = dict(catalogue.descriptions[path] or {}, id=secrets.token_hex(8))
-    beside = path.with_suffix(".part")
-    try:
-        _write(beside, segments.pack_header(description), draft_anew(reader, batches), on_written)
-        refuse_unless_readable(beside, {r.batch: r.integers_xxh3 for r in records})
-        beside.replace(path)
-        sync_folder(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
+    header = segments.pack_header(description)
+    with open_whole(path) as file:
+        _write(file, header, encode_anew(reader, batches), on_written)
+        file.flush()
+        refuse_unless_readable(Path(file.name), {r.batch: r.integers_xxh3 for r in records})
 
 
 def _write(
-    path: Path, header: bytes, drafts: Iterable[PendingRecord], on_written: Callable[[], None]
+    file: BinaryIO,
+    header: bytes,
+    pending_records: Iterable[PendingRecord],
+    on_written: Callable[[], None],
 ) -> None:
-    records: list[Record] = []
-    with path.open("wb") as file:
-        file.write(header)
-        for draft in drafts:
-            record = draft.at(path, file.tell())
-            file.write(segments.pack_head(record) + draft.payload)
-            records.append(record)
-            if draft.kind != segments.SKIP_DELTA:
-                on_written()
-        file.write(segments.pack_table(header, records, path, file.tell()))
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a finished segment; `on_written` is called for each checkpoint."""
+    path, records = Path(file.name), list[Record]()
+    file.write(header)
+    for pending in pending_records:
+        record = pending.at(path, file.tell())
+        file.write(segments.pack_head(record) + pending.payload)
+        records.append(record)
+        if pending.kind != segments.SKIP_DELTA:
+            on_written()
+    file.write(segments.pack_table(header, records, path, file.tell()))
 
 
 def refuse_unless_readable(path: Path, expected: dict[int, int]) -> None:
     """Read a new segment back, every record of it.
 
     Args:
+        path: the segment.
         expected: xxh3 of the integers at each batch.
 
     Raises:
@@ -195,19 +215,19 @@ def refuse_unless_readable(path: Path, expected: dict[int, int]) -> None:
 
 
 def _decodes(description: dict[str, Any], records: list[Record]) -> bool:
-    """Whether each way, from difference to difference and from hop to hop, leads where it says."""
+    """Whether the chain of deltas, and that of skip deltas, lead to what their records say."""
     layout = TensorLayout.from_json(description)
     kinds = (segments.DELTA, segments.SKIP_DELTA) if layout.reversible else (segments.DELTA,)
-    ways = {kind: layout.empty_lanes() for kind in kinds}
+    chains = {kind: layout.new_arrays() for kind in kinds}
     for record in records:
         payload = segments.read_payload(record)
         if payload is None:
             return False
         if record.kind == segments.KEY:
-            ways = {kind: layout.empty_lanes() for kind in kinds}
-        for lanes in ways.values() if record.kind == segments.KEY else [ways[record.kind]]:
-            payloads.unpack(layout, [(payload, 1)], lanes)
-            if integers.checksum(lanes) != record.integers_xxh3:
+            chains = {kind: layout.new_arrays() for kind in kinds}
+        for arrays in chains.values() if record.kind == segments.KEY else [chains[record.kind]]:
+            payloads.unpack(layout, [(payload, 1)], arrays)
+            if integers.checksum(arrays) != record.integers_xxh3:
                 return False
     return True
 
@@ -223,13 +243,4 @@ def _failure(run: str, folder: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
         f"Run '{run}' could not be thinned: {error}. {whole} Look after the disk, and do the same "
         "again; it goes on from here."
-    )
-
-
-def _describe_refused(run: str, refused: list[DamagedCheckpointError]) -> str:
-    named = "; ".join(f"{d.path.name} (checkpoint {d.batch}: {d.reason})" for d in refused)
-    return (
-        f"Run '{run}' is thinned, but for what holds damaged checkpoints, since only what can be "
-        f"read back is written anew: {named}. Drop those checkpoints as well, or leave it so; "
-        f"all that is damaged: studio verify {run} --deep"
     )

@@ -14,27 +14,31 @@ from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import RECORD_HEAD_BYTES, Record
-from checkpoints_index.upkeep.rewriting import batches_in, draft_anew, plan_segments
+from checkpoints_index.upkeep.rewriting import batches_in, encode_anew, plan_segments
 
-SAMPLED_SEGMENTS = 3  # packed on trial before anything is dropped for a budget
-MARGIN = 1.02  # a little too small is one pass; a little too large is two
+SAMPLED_SEGMENTS = 3  # So many are packed on trial before anything is dropped for a budget.
+MARGIN = 1.02  # Where the estimate is a little too high one pass is enough, else it takes two.
 
 
 def keep_every(
     batches: Sequence[int], every: int, start: int | None = None, end: int | None = None
 ) -> set[int]:
-    """The first checkpoint of every so many batches: 0, 10, 20, where they are there.
+    """The batches of the first checkpoint in each ten, say: 0, 10, 20, where they are there.
 
     The first and the last checkpoint of the run always stay, and so does all outside the range.
     Doing it again changes nothing.
 
     Args:
-        batches: ascending.
+        batches: those of the run, ascending.
         every: number of batches of which one stays.
         start, end: the half-open range that is thinned; all of the run by default.
 
     Raises:
         CheckpointError: `every` is not positive.
+
+    Example:
+        >>> sorted(keep_every(range(1, 43), 10))
+        [1, 10, 20, 30, 40, 42]
     """
     if every < 1:
         raise CheckpointError(f"Every {every} batches cannot be: give 1 or more.")
@@ -61,13 +65,15 @@ def keep_within(
 ) -> set[int]:
     """As many checkpoints as fit: the first, the last, the pinned, and the rest evenly.
 
-    Evenly over the whole run, so that the film goes on at one pace and no part of the growth is
-    judged less worth than another: of consecutive batches, the gaps differ by one at most. Who
-    wants the beginning slower thins the rest first, with `keep_every` and a range.
+    Evenly means over the whole run, so that the film goes on at one pace and no part of the growth
+    counts less than another: of consecutive batches, the gaps differ by one at most. Who wants the
+    beginning slower thins the rest first, with `keep_every` and a range.
 
     Args:
-        batches: ascending.
-        estimate: bytes that some of them take when the others are dropped.
+        batches: those of the run, ascending.
+        estimate: gives the bytes that some of them take when the others are dropped.
+        budget_bytes: what they may take.
+        pinned: batches that stay in any case.
 
     Raises:
         CheckpointError: the first, the last and the pinned do not fit by themselves.
@@ -92,7 +98,7 @@ def keep_within(
 
 
 def estimate_bytes(catalogue: Catalogue, keep: Collection[int], correction: float = 1.0) -> float:
-    """About how many bytes a run takes when only these checkpoints stay.
+    """Estimate how many bytes a run takes when only some checkpoints stay.
 
     Weights between two batches move like a random walk, so their variances add up, and a
     difference of variance v (in units of what is rounded away) takes 1/2 log2(1 + v) bits a
@@ -100,6 +106,8 @@ def estimate_bytes(catalogue: Catalogue, keep: Collection[int], correction: floa
     nothing are not estimated.
 
     Args:
+        catalogue: that of the run.
+        keep: the batches that stay.
         correction: factor for what is estimated.
     """
     kept = set(keep)
@@ -114,6 +122,11 @@ def choose_for_budget(
     """The checkpoints to keep so that a run takes no more than so many bytes; nothing is dropped.
 
     Since what is dropped is gone, some segments are packed on trial to set the estimate right.
+
+    Args:
+        catalogue: that of the run.
+        budget_bytes: what the run may take.
+        pinned: batches that stay in any case.
 
     Raises:
         CheckpointError: the first, the last and the pinned do not fit by themselves.
@@ -149,44 +162,44 @@ def _estimate_segment(catalogue: Catalogue, path: Path, keep: set[int], correcti
     key_bytes = max(record.payload_bytes for record in records)
     weights = sum(math.prod(tensor["shape"]) for tensor in description["tensors"])
     variances = dict(zip(batches, _accumulate_variances(batches, records, weights), strict=True))
-    keys, steps = _lay_out(staying, description["reversible"])
+    keys, deltas = _lay_out(staying, description["reversible"])
     payloads = keys * key_bytes + sum(
         min(key_bytes, weights / 16 * math.log2(1 + variances[new] - variances[base]))
-        for base, new in steps
+        for base, new in deltas
     )
-    overhead = 2 * records[0].offset + 2 * RECORD_HEAD_BYTES * (keys + len(steps))
+    overhead = 2 * records[0].offset + 2 * RECORD_HEAD_BYTES * (keys + len(deltas))
     return correction * (payloads + overhead)
 
 
 def _accumulate_variances(batches: list[int], records: list[Record], weights: int) -> list[float]:
-    """Variance of the way from the first checkpoint of a segment to each, step by step."""
+    """Variance of the moves from the first checkpoint of a segment to each, summed up."""
     variances = {
-        record.batch: 4 ** min(64, 8 * record.payload_bytes / weights) - 1
+        record.batch: 4.0 ** min(64, 8 * record.payload_bytes / weights) - 1
         for record in records
         if record.kind == segments.DELTA
     }
-    usual = sum(variances.values()) / max(1, len(variances))  # at keys, which do not say
+    usual = sum(variances.values()) / max(1, len(variances))  # Keys do not say how far it was.
     return list(accumulate(variances.get(batch, usual) for batch in batches))
 
 
 def _lay_out(batches: list[int], reversible: bool) -> tuple[int, list[tuple[int, int]]]:
-    """Number of keys, and the differences and hops, that a segment of these checkpoints has."""
+    """The number of keys, and the (base, batch) of all deltas, in a segment of these batches."""
     if reversible:
         return 1, [*pairwise(batches), *pairwise(batches[::SKIP_INTERVAL])]
-    steps = enumerate(pairwise(batches), 1)
-    return -(-len(batches) // KEY_INTERVAL), [step for n, step in steps if n % KEY_INTERVAL]
+    pairs = enumerate(pairwise(batches), 1)
+    return -(-len(batches) // KEY_INTERVAL), [pair for n, pair in pairs if n % KEY_INTERVAL]
 
 
 def _measure_estimate(catalogue: Catalogue, keep: set[int]) -> float:
-    """What a few segments that lose checkpoints really take, by what was estimated for them."""
+    """What a few segments that lose checkpoints really take, over what was estimated for them."""
     reduced = list(plan_segments(catalogue, keep).reduced.items())
     reader = CheckpointReader(catalogue)
     estimated = measured = 0.0
     for path, staying in reduced[:: max(1, -(-len(reduced) // SAMPLED_SEGMENTS))]:
         try:
-            payload_bytes = sum(len(draft.payload) for draft in draft_anew(reader, staying))
+            payload_bytes = sum(len(record.payload) for record in encode_anew(reader, staying))
         except DamagedCheckpointError:
-            continue  # it is refused, or its damaged checkpoints are dropped
+            continue  # It is refused, or its damaged checkpoints are dropped.
         measured += payload_bytes + 2 * catalogue.records_in(path)[0].offset
         estimated += _estimate_segment(catalogue, path, keep, 1.0)
     reader.close()

@@ -1,4 +1,4 @@
-"""Reading everything back, and telling what is damaged and what that costs."""
+"""Reading checkpoints back, and saying what is damaged and what that costs."""
 
 from __future__ import annotations
 
@@ -16,36 +16,52 @@ from checkpoints_index.storage.segments import Record
 
 
 class Finding(NamedTuple):
-    """What was found at one checkpoint; without a reason it is whole."""
+    """What was found at one checkpoint.
+
+    Attributes:
+        batch: the checkpoint.
+        path: the segment that it lies in.
+        reason: what is wrong, as half a sentence; None where it is whole.
+        readable: whether it can be decoded in spite of that.
+    """
 
     batch: int
     path: Path
     reason: str | None = None
-    readable: bool = True  # whether it can be decoded in spite of it
+    readable: bool = True
 
 
-def verify(catalogue: Catalogue, deep: bool, share: float) -> Iterator[Finding]:
+def verify(catalogue: Catalogue, deep: bool, fraction: float) -> Iterator[Finding]:
     """Look at some or all checkpoints, and at what lies between the records.
 
     Args:
+        catalogue: that of the run.
         deep: decode each, rather than hold its stored bytes against their checksum.
-        share: of the checkpoints that are looked at, chosen at random.
+        fraction: part of the checkpoints that are looked at, 0..1, chosen at random.
+
+    Yields:
+        A finding for each checkpoint, ascending, then one for each damage beside them.
     """
-    chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), share))
+    chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), fraction))
     reader = CheckpointReader(catalogue)
     for batch in sorted(chosen):
         found = examine(reader, catalogue.records[batch], deep)
         if found.reason is None or _is_as_listed(catalogue, batch):
             yield found
-        elif batch in catalogue.records:  # it was rewritten while we looked
+        elif batch in catalogue.records:  # It was rewritten while we looked.
             yield examine(reader, catalogue.records[batch], deep)
     for path in segments.list_segments(catalogue.folder):
         yield from _examine_rest(reader, catalogue, path)
 
 
-def count_chosen(checkpoints: int, share: float) -> int:
-    """How many checkpoints a share is; at least one, where there is one."""
-    return math.ceil(share * checkpoints)
+def count_chosen(checkpoints: int, fraction: float) -> int:
+    """How many checkpoints `verify` chooses; at least one, where there is one.
+
+    Example:
+        >>> count_chosen(40, 0.01), count_chosen(40, 1.0)
+        (1, 40)
+    """
+    return math.ceil(fraction * checkpoints)
 
 
 def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:
@@ -56,7 +72,13 @@ def _is_as_listed(catalogue: Catalogue, batch: int) -> bool:
 
 
 def examine(reader: CheckpointReader, record: Record, deep: bool = False) -> Finding:
-    """One checkpoint: its stored bytes and, where they have changed, whether it can be read."""
+    """Look at one checkpoint: its stored bytes and, where they have changed, whether it decodes.
+
+    Args:
+        reader: that of the run.
+        record: where the checkpoint lies.
+        deep: decode it in any case.
+    """
     damaged = not record.path.exists() or segments.read_payload(record) is None
     if not deep and not damaged:
         return Finding(record.batch, record.path)
@@ -69,13 +91,13 @@ def examine(reader: CheckpointReader, record: Record, deep: bool = False) -> Fin
 
 
 def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) -> Iterator[Finding]:
-    """Headers, hops, and bytes that are no record."""
+    """Look at a segment's header, its skip deltas, and bytes that are no record."""
     try:
         segment = segments.scan_segment(path)
     except FileNotFoundError:
-        return  # thinned away since it was listed
+        return  # It was thinned away since it was listed.
     if path not in catalogue.descriptions:
-        return  # begun since
+        return  # It was begun since.
     known = catalogue.records_in(path)
     first = known[0].batch if known else 0
     if segment.description is None:
@@ -83,7 +105,7 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
         yield Finding(first, path, "the header of its segment has changed", readable)
     for record in known:
         if record.kind == segments.SKIP_DELTA and segments.read_payload(record) is None:
-            yield Finding(record.batch, path, "the bytes of its hop have changed")
+            yield Finding(record.batch, path, "the bytes of its skip delta have changed")
     for offset in segment.lost:
         batch = max((r.batch for r in known if r.offset <= offset), default=first)
         reason = f"the bytes from {offset} are no record"

@@ -1,4 +1,4 @@
-"""Keeping checkpoints beside the training step: copied in it, encoded and written here."""
+"""Keeping checkpoints beside the training step, which copies them; a thread does the rest."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor
 
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.writing.encoder import CheckpointEncoder, Encoded
+from checkpoints_index.writing.encoder import CheckpointEncoder, EncodedCheckpoint
 from checkpoints_index.writing.segment_writer import SegmentWriter
 
-QUEUE_BYTES = 256 << 20  # of weights that wait to be encoded
-FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 2, 8
-YIELDING = 10  # priority below that of the training step, as `nice` counts
-LOOK_AHEAD_SECONDS = 0.8  # that the first checkpoint waits for the next one
+QUEUE_BYTES = 256 << 20  # Weights up to this size wait to be encoded, ...
+MIN_SNAPSHOTS, MAX_SNAPSHOTS = 2, 8  # ... but no fewer and no more checkpoints than these.
+NICENESS = 10  # The threads have a lower priority than the training step, as `nice` counts.
+LOOK_AHEAD_SECONDS = 0.8  # The first checkpoint waits so long for the next one.
 
-Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # of a state dict
+Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # the tensors of a state dict
 
 
 class Appender:
@@ -30,11 +30,16 @@ class Appender:
 
     Whatever goes wrong there is raised at the next call here. A checkpoint that found no room
     stays in memory, with those behind it, and every later call tries to write it again.
+
+    Args:
+        run: the run's name.
+        spec: what rebuilds its generator.
+        encoder, writer: used by this object alone, and closed with it.
     """
 
     def __init__(
         self, run: str, spec: GeneratorSpec, encoder: CheckpointEncoder, writer: SegmentWriter
-    ):
+    ) -> None:
         self._run, self._spec, self._encoder, self._writer = run, spec, encoder, writer
         self._signature: Signature | None = None
         self._working = threading.Lock()  # held while the encoder and the writer are in use
@@ -42,17 +47,21 @@ class Appender:
         self._waiting: deque[Snapshot] = deque()
         self._free: list[Snapshot] = []
         self._snapshots = 0
-        self._unwritten: Encoded | None = None
+        self._unwritten: EncodedCheckpoint | None = None
         self._error: Exception | None = None
         self._stuck = self._closing = False
         self._drainers = 0  # calls that wait for everything to be written
-        torch.get_num_threads()  # settles this thread's number before the other one sets its own
+        torch.get_num_threads()  # It settles this thread's number before the other sets its own.
         self._thread = threading.Thread(target=self._work, name=f"append {run}", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     def append(self, batch: int, weights: Mapping[str, Tensor]) -> None:
         """Copy the weights and return; wait first where too many are still to be written.
+
+        Args:
+            batch: above that of the checkpoint before.
+            weights: a state dict on any device.
 
         Raises:
             CheckpointError: the weights are not of this run's generator, or an earlier checkpoint
@@ -88,20 +97,32 @@ class Appender:
             self._raise_error()
 
     def flush(self) -> None:
-        """Return when all that was appended is safely on disk."""
+        """Return when all that was appended is safely on disk.
+
+        Raises:
+            CheckpointError: something of it could not be written.
+        """
         self.drain()
         with self._working:
             self._writer.sync()
 
     def begin_anew(self) -> None:
-        """Let the next checkpoint begin a segment of its own."""
+        """Let the next checkpoint begin a segment of its own.
+
+        Raises:
+            CheckpointError: something that was appended before could not be written.
+        """
         self.drain()
         with self._working:
             self._writer.finish_segment()
             self._encoder.begin_anew()
 
     def close(self) -> None:
-        """Write what is left, and end the thread. What cannot be written is lost, and raised."""
+        """Write what is left, and end the thread. What cannot be written is lost.
+
+        Raises:
+            Exception: the first thing that went wrong since the last call.
+        """
         atexit.unregister(self.close)
         error = self._drain_whatever_fails()
         with self._changed:
@@ -140,7 +161,7 @@ class Appender:
         with self._changed:
             self._try_again()
             self._raise_error()
-            if not self._free and self._snapshots < _most_snapshots(weights):
+            if not self._free and self._snapshots < _max_snapshots(weights):
                 self._snapshots += 1
                 self._free.append(Snapshot(weights))
             self._changed.wait_for(lambda: self._error is not None or bool(self._free))
@@ -165,8 +186,8 @@ class Appender:
         return not self._waiting and self._unwritten is None
 
     def _work(self) -> None:
-        torch.set_num_threads(1)  # for this thread
-        _yield_to_training()
+        torch.set_num_threads(1)  # The number is that of this thread.
+        _lower_priority()
         while self._wait_for_work():
             with self._working:
                 try:
@@ -214,28 +235,32 @@ class Appender:
             following = self._waiting[1] if len(self._waiting) > 1 else None
         return following.wait()[1] if following is not None else None
 
-    def _write(self, encoded: Encoded) -> None:
-        """Write what is not yet written of a checkpoint, and forget each part as it is."""
+    def _write(self, encoded: EncodedCheckpoint) -> None:
+        """Write what is not yet written of a checkpoint, and forget each part that is."""
         if encoded.header is not None:
             self._writer.begin_segment(encoded.batch, encoded.header)
             self._unwritten = encoded = encoded._replace(header=None)
-        while encoded.drafts:
-            self._writer.write(encoded.drafts[0])
-            encoded.drafts.pop(0)
+        while encoded.records:
+            self._writer.write(encoded.records[0])
+            encoded.records.pop(0)
         with self._changed:
             self._unwritten = None
             self._changed.notify_all()
 
     def _report(self, error: Exception) -> None:
         if not isinstance(error, CheckpointError):
-            self._encoder.begin_anew()  # who knows what it holds
+            self._encoder.begin_anew()  # Nobody knows what it holds.
         with self._changed:
             self._error, self._stuck = error, self._unwritten is not None
             self._changed.notify_all()
 
 
 class Snapshot:
-    """A copy of a state dict on the CPU, in memory that is used again."""
+    """A copy of a state dict on the CPU, in memory that is used again.
+
+    Args:
+        weights: a state dict of the names, shapes and dtypes that will be copied.
+    """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         self._batch = 0
@@ -247,13 +272,18 @@ class Snapshot:
         }
 
     def copy_from(self, batch: int, weights: Mapping[str, Tensor]) -> None:
-        """Take the weights as they are now; a GPU copies after what it was asked before."""
+        """Take the weights as they are now; a GPU copies behind what it was asked before.
+
+        Args:
+            batch: their batch.
+            weights: a state dict on any device.
+        """
         self._batch = batch
         for name, tensor in weights.items():
             self._device = tensor.device
             self._tensors[name].copy_(tensor.detach(), non_blocking=True)
         if self._device.type == "cuda":
-            self._copied = torch.cuda.Event()
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no type for it
             self._copied.record(torch.cuda.current_stream(self._device))
 
     def wait(self) -> tuple[int, dict[str, Tensor], torch.device]:
@@ -263,14 +293,14 @@ class Snapshot:
         return self._batch, self._tensors, self._device
 
 
-def _yield_to_training() -> None:
+def _lower_priority() -> None:
     """Let this thread, and those that it starts, use what the training step leaves of the cores."""
-    if sys.platform == "linux":  # where threads have priorities of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), YIELDING)
+    if sys.platform == "linux":  # Threads have priorities of their own there.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def read_signature(weights: Mapping[str, Tensor]) -> Signature:
-    """Names, shapes and dtypes.
+    """The names, shapes and dtypes of a state dict, in its order.
 
     Raises:
         CheckpointError: a value is not a tensor.
@@ -300,6 +330,7 @@ def _describe_mismatch(run: str, expected: Signature, given: Signature) -> str:
     )
 
 
-def _most_snapshots(weights: Mapping[str, Tensor]) -> int:
+def _max_snapshots(weights: Mapping[str, Tensor]) -> int:
+    """How many checkpoints may wait in memory."""
     size_bytes = sum(t.nbytes for t in weights.values())
-    return max(FEWEST_SNAPSHOTS, min(MOST_SNAPSHOTS, QUEUE_BYTES // max(1, size_bytes)))
+    return max(MIN_SNAPSHOTS, min(MAX_SNAPSHOTS, QUEUE_BYTES // max(1, size_bytes)))

@@ -8,28 +8,34 @@ import os
 import time
 from pathlib import Path
 
-from checkpoints_index.errors import CheckpointError, DiskFullError
+from checkpoints_index.errors import CheckpointError, NoRoomForCheckpointError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.files import create_whole, truncate
-from checkpoints_index.storage.locks import WriterLock
+from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.segments import PendingRecord, Record
 
-SYNC_RECORDS, SYNC_SECONDS = 64, 0.5  # whichever is first: then what was written is synced
+SYNC_RECORDS = 64  # What was written is synced after so many records ...
+SYNC_SECONDS = 0.5  # ... or after so long, whichever is first.
 
 log = logging.getLogger(__name__)
 
 
 class SegmentWriter:
-    """Holds the one right to write to a run, and its open segment."""
+    """Holds the one right to write to a run, and its open segment.
+
+    What a killed writer left behind is cut off first.
+
+    Args:
+        run: the run's name.
+        folder: its folder of checkpoints.
+
+    Raises:
+        RunLockedError: another process is writing to this run.
+    """
 
     def __init__(self, run: str, folder: Path) -> None:
-        """Take the lock, and cut what a killed writer left behind.
-
-        Raises:
-            CheckpointError: another process is writing to this run.
-        """
         self._run, self._folder = run, folder
-        self._lock = WriterLock(folder, run)
+        self._lock = lock_run(run, folder)
         self._file: int | None = None
         self._path, self._header = folder, b""
         self._records: list[Record] = []
@@ -47,8 +53,13 @@ class SegmentWriter:
     def begin_segment(self, first_batch: int, header: bytes) -> None:
         """Finish the open segment, and put a new one in place.
 
+        Args:
+            first_batch: the batch that it begins with.
+            header: what `segments.pack_header` gave.
+
         Raises:
-            CheckpointError: the disk is full, or does not take the file; nothing has changed.
+            NoRoomForCheckpointError: the disk is full; nothing has changed.
+            CheckpointError: the disk does not take the file; nothing has changed.
         """
         path = segments.segment_path(self._folder, first_batch)
         try:
@@ -59,21 +70,23 @@ class SegmentWriter:
             raise self._failure(first_batch, len(header), error) from error
         self._path, self._header, self._size, self._records = path, header, len(header), []
 
-    def write(self, draft: PendingRecord) -> None:
+    def write(self, pending: PendingRecord) -> None:
         """Write a record at the end of the open segment.
 
         Raises:
-            CheckpointError: the disk is full, or does not take it; the file is as it was before.
+            NoRoomForCheckpointError: the disk is full; the file is as it was before.
+            CheckpointError: the disk does not take it; the file is as it was before.
         """
         assert self._file is not None
-        record = draft.at(self._path, self._size)
+        record = pending.at(self._path, self._size)
         try:
-            self._write(segments.pack_head(record), draft.payload)
+            self._write(segments.pack_head(record), pending.payload)
         except OSError as error:
-            raise self._failure(draft.batch, len(draft.payload), error) from error
+            raise self._failure(pending.batch, len(pending.payload), error) from error
         self._records.append(record)
 
     def sync_if_due(self) -> None:
+        """Sync what was written where it is much, or was written long ago; raises as `sync`."""
         if self._unsynced >= SYNC_RECORDS or self.sync_due_s == 0:
             self.sync()
 
@@ -94,6 +107,9 @@ class SegmentWriter:
         """Close the open segment with its table; the next record begins another.
 
         Where there is no room for the table, the segment is whole without it.
+
+        Raises:
+            CheckpointError: the disk does not take what was written before.
         """
         if self._file is None:
             return
@@ -106,6 +122,7 @@ class SegmentWriter:
         self._file = None
 
     def close(self) -> None:
+        """Finish the open segment, and give up the right to write; raises as `finish_segment`."""
         try:
             self.finish_segment()
         finally:
@@ -128,11 +145,7 @@ class SegmentWriter:
 
     def _failure(self, batch: int, size_bytes: int, error: OSError) -> CheckpointError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFullError(
-                f"No room for checkpoint {batch} of run '{self._run}' ({size_bytes:,} bytes). All "
-                "checkpoints before it are whole, and it waits in memory. Free some space and "
-                f"go on; or stop the run and thin it out: studio thin {self._run} --every 2"
-            )
+            return NoRoomForCheckpointError(self._run, batch, size_bytes)
         return CheckpointError(
             f"Checkpoint {batch} of run '{self._run}' could not be written to "
             f"{self._path.name}: {error.strerror}. All checkpoints before it are whole. "
@@ -141,17 +154,22 @@ class SegmentWriter:
 
 
 def cut_torn_tail(run: str, folder: Path) -> None:
-    """Cut what a killed writer left behind its last whole record, and say so."""
+    """Cut off what a killed writer left behind its last whole record, and log it.
+
+    Args:
+        run: the run's name, for the log.
+        folder: its folder of checkpoints; the caller holds its lock.
+    """
     paths = segments.list_segments(folder)
     if not paths:
         return
     segment = segments.scan_segment(paths[-1])
     if segment.description is None and not segment.records:
-        return  # nothing of it is known, least of all where it ends
+        return  # Nothing of it is known, least of all where it ends.
     whole_bytes = segment.whole_bytes
     last = segment.records[-1] if segment.records and not segment.finished else None
     if last is not None and segments.read_payload(last) is None:
-        whole_bytes = last.offset  # its head reached the disk, its payload did not
+        whole_bytes = last.offset  # Its head reached the disk, its payload did not.
     if whole_bytes < segment.file_bytes:
         torn = segment.file_bytes - whole_bytes
         log.warning("%s: cut a torn tail of %d bytes off %s", run, torn, segment.path.name)

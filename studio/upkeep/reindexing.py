@@ -11,6 +11,7 @@ from latent.points import LatentPoint, parse_label, sample_points
 from studio.runs.config import TrainingConfig
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, keep_points
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import OnProgress
@@ -18,7 +19,7 @@ from studio.workspace.progress import OnProgress
 
 def reindex_workspace(workspace: Workspace, on_progress: OnProgress) -> list[Reindexed]:
     """Put all runs in order, and give them back the latent points that a lost database held."""
-    found = reindex(workspace.runs, on_progress)
+    found = reindex(workspace.runs, on_progress, explain)
     for run in found:
         try:
             z_dim = open_catalogue(workspace.runs, run.run).spec.z_dim

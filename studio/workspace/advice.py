@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from checkpoints_index.errors import (
+    DamagedCheckpointError,
+    DamagedDescriptionError,
+    DamagedSegmentsError,
+    GeneratorOptionsError,
+    MissingZDimError,
+    NoRoomForCheckpointError,
+    RunLockedError,
+    UnknownRunError,
+    WrongInputError,
+)
 from latent.errors import TooFewFramesError
 from renderers.errors import (
     CompilationError,
@@ -14,8 +25,20 @@ from renderers.errors import (
     UnplannedVideoError,
 )
 
-# The first class that fits an error gives its advice; an empty one adds nothing.
-ADVICE: dict[type[BaseException], Callable[[Any], str]] = {
+# The advice for a class of errors, and for classes that derive from it and have none of their own;
+# an empty one adds nothing.
+ADVICE: dict[type, Callable[[Any], str]] = {
+    UnknownRunError: lambda error: f"Create one: studio train DATASET --run {error.run}",
+    RunLockedError: lambda error: f"Stop that one first: studio stop {error.run}",
+    DamagedDescriptionError: lambda error: "Do so: studio reindex",
+    DamagedCheckpointError: lambda error: f"See what else is: studio verify {error.run} --deep",
+    DamagedSegmentsError: lambda error: f"All that is damaged: studio verify {error.run} --deep",
+    NoRoomForCheckpointError: lambda error: (
+        f"Or stop the run and thin it out: studio thin {error.run} --every 2"
+    ),
+    GeneratorOptionsError: lambda error: "Give options: --option NAME=VALUE",
+    MissingZDimError: lambda error: "Say it: --option z_dim=N",
+    WrongInputError: lambda error: "If only z_dim is wrong: --option z_dim=N",
     TooFewFramesError: lambda error: "Raise the seconds.",
     CompilationError: lambda error: "" if error.advice else "Leave out --compile.",
     FullDiskError: lambda error: "Give the same command again: it goes on where it was.",
@@ -27,9 +50,19 @@ ADVICE: dict[type[BaseException], Callable[[Any], str]] = {
 }
 
 
-def explain(error: BaseException) -> str:
-    """The text of an error, and what to do next where the studio knows more than the library."""
-    for kind, advise in ADVICE.items():
-        if isinstance(error, kind):
-            return f"{error} {advise(error)}".rstrip()
+def explain(error: object) -> str:
+    """The text of an error, and what to do next where the studio knows more than the library.
+
+    Args:
+        error: an error; or a reason or remark of a library whose class is in the table.
+
+    Example:
+        >>> explain(UnknownRunError("cty", ["city"]))
+        "Run 'cty' is not in the index. Known: city. Create one: studio train DATASET --run cty"
+        >>> explain(ValueError("an error that nobody expected"))
+        'an error that nobody expected'
+    """
+    for kind in type(error).__mro__:
+        if kind in ADVICE:
+            return f"{error} {ADVICE[kind](error)}".rstrip()
     return str(error)

@@ -15,7 +15,8 @@ import torch
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
-from checkpoints_index.writing import segment_writer as writer
+from checkpoints_index.storage import segments
+from checkpoints_index.writing import segment_writer
 
 
 def same(a, b):
@@ -78,17 +79,18 @@ def test_a_damaged_record_of_an_exact_run_is_named_and_spares_what_does_not_need
     assert {f.batch for f in damaged.verify(deep=True) if f.reason} == set(range(10, 33))
 
 
-def test_a_damaged_difference_of_a_visual_run_costs_no_checkpoint(index, spec, history):
+def test_a_damaged_delta_of_a_visual_run_costs_no_checkpoint(index, spec, history):
     with index.create("city", spec, storage="visual") as run:
         for batch in range(1, 241):
             run.append(batch, history[batch % 40])
         decoded = {batch: run.weights(batch) for batch in run.batches}
-    hops = [r for path in run.folder.glob("*.segment") for r in run._catalogue.records_in(path)]
-    hop = next(record for record in hops if record.kind == 2)
-    victim = run._catalogue.records[hop.batch - 3]
+    catalogue = run._catalogue
+    records = [r for path in catalogue.descriptions for r in catalogue.records_in(path)]
+    skip = next(record for record in records if record.kind == segments.SKIP_DELTA)
+    victim = catalogue.records[skip.batch - 3]
     flip(victim.path, victim.end - 3)
     damaged = index["city"]
-    assert all(same(damaged.weights(b), decoded[b]) for b in range(hop.base, hop.batch + 2))
+    assert all(same(damaged.weights(b), decoded[b]) for b in range(skip.base, skip.batch + 2))
     (found,) = [f for f in damaged.verify() if f.reason]
     assert (found.batch, found.readable) == (victim.batch, True)
 
@@ -153,7 +155,7 @@ def test_a_full_disk_keeps_what_waits_and_goes_on_when_there_is_room(
         run.append(1, history[0])
         run.flush()
         real = os.writev
-        monkeypatch.setattr(writer.os, "writev", lambda fd, parts: real(fd, parts[:1]))
+        monkeypatch.setattr(segment_writer.os, "writev", lambda fd, parts: real(fd, parts[:1]))
         run.append(2, history[1])
         for _ in range(3):
             with pytest.raises(DiskFullError, match="No room for checkpoint 2"):
@@ -180,7 +182,7 @@ def test_a_disk_that_fills_up_for_good_loses_nothing_that_was_acknowledged(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(descriptor, parts)
 
-    monkeypatch.setattr(writer.os, "writev", write)
+    monkeypatch.setattr(segment_writer.os, "writev", write)
     acknowledged = append_until_full(run, history, flush_every=1)
     with pytest.raises(DiskFullError):
         run.close()
@@ -282,7 +284,7 @@ def test_a_failure_of_the_writer_reaches_the_caller(index, spec, history, monkey
         def fail(descriptor, data):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr(writer.os, "writev", fail)
+        monkeypatch.setattr(segment_writer.os, "writev", fail)
         run.append(2, history[1])
         with pytest.raises(CheckpointError, match=r"Checkpoint 2 .* could not be written"):
             run.flush()

@@ -1,4 +1,4 @@
-"""Ways through the records of a segment."""
+"""Paths through the records of a segment."""
 
 import random
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from checkpoints_index.reading.reader import CheckpointReader
-from checkpoints_index.reading.stream import WeightFeed, Weights
+from checkpoints_index.reading.stream import WeightFeed, WeightSwapper
 from checkpoints_index.storage.catalogue import open_catalogue
 
 
@@ -16,7 +16,7 @@ def same(a, b):
 
 @pytest.fixture(scope="module", params=["exact", "visual"])
 def run(request, spec, history, tmp_path_factory):
-    """150 checkpoints of one segment: several keys or hops."""
+    """150 checkpoints of one segment: several keys or skip deltas."""
     from checkpoints_index import CheckpointIndex
 
     index = CheckpointIndex(tmp_path_factory.mktemp("runs"))
@@ -56,7 +56,7 @@ def test_differences_added_on_the_device_give_the_same_weights(run):
     reader = open_reader(run)
     feed = WeightFeed(open_reader(run), in_differences=True)
     G = run.spec.build()
-    weights = Weights(torch.device("cpu"))
+    swapper = WeightSwapper(torch.device("cpu"))
     for batch in (0, 1, 2, 40, 41, 149):
-        weights.swap(feed.decode(batch), G.state_dict())
+        swapper.swap(feed.decode(batch), G.state_dict())
         assert same(G.state_dict(), reader.weights(batch))

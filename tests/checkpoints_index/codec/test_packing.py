@@ -17,11 +17,11 @@ from checkpoints_index.codec.packing import (
 SIZES = (1, 7, 1000, 131_072)
 
 
-def moved(base, share, reach, seed=0):
-    """The base with a share of its items moved by up to a reach."""
+def moved(base, fraction, reach, seed=0):
+    """The base with a fraction of its items moved by up to a reach."""
     choose = np.random.default_rng(seed)
     moves = choose.integers(1, reach + 1, base.size) * choose.choice([-1, 1], base.size)
-    return base + (moves * (choose.random(base.size) < share)).astype(base.dtype)
+    return base + (moves * (choose.random(base.size) < fraction)).astype(base.dtype)
 
 
 def unpacked(block, base, exponent, sign=1):
@@ -33,12 +33,12 @@ def unpacked(block, base, exponent, sign=1):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.int16, np.int32])
 @pytest.mark.parametrize(
-    ("share", "reach", "form"),
+    ("fraction", "reach", "form"),
     [(0, 1, ZERO), (0.02, 3, GAPS), (0.4, 1, TRITS), (0.9, 6, NIBBLES), (1, 3000, SPLIT)],
 )
-def test_differences_of_a_lattice_lead_there_and_back(size, dtype, share, reach, form):
+def test_differences_of_a_lattice_lead_there_and_back(size, dtype, fraction, reach, form):
     base = np.random.default_rng(1).integers(-9000, 9000, size).astype(dtype)
-    new = moved(base, share, reach)
+    new = moved(base, fraction, reach)
     block = BlockPacker().pack(new, base, None)
     if size > 100:
         assert block[0] == form
@@ -83,10 +83,10 @@ def test_bits_of_floats_lead_from_any_to_any(dtype, exponent):
     assert np.array_equal(unpacked(reversible, new, (0, 0), sign=-1), base)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.4, 0.9, 1])
-def test_bytes_that_are_no_block_are_refused_not_walked_into(share):
+@pytest.mark.parametrize("fraction", [0.02, 0.4, 0.9, 1])
+def test_bytes_that_are_no_block_are_refused_not_walked_into(fraction):
     base = np.zeros(5000, np.int16)
-    block = BlockPacker().pack(moved(base, share, 1 if share < 0.9 else 900), base, None)
+    block = BlockPacker().pack(moved(base, fraction, 1 if fraction < 0.9 else 900), base, None)
     with pytest.raises(ValueError, match="block"):
         unpacked(block, np.zeros(40, np.int16), None)
     with pytest.raises(ValueError, match="unknown form"):
@@ -95,8 +95,8 @@ def test_bytes_that_are_no_block_are_refused_not_walked_into(share):
 
 def test_entropy_of_small_moves_is_nearly_reached():
     base = np.zeros(131_072, np.int16)
-    for share in (0.01, 0.05, 0.2, 0.6):
-        new = moved(base, share, 1)
+    for fraction in (0.01, 0.05, 0.2, 0.6):
+        new = moved(base, fraction, 1)
         symbols = np.unique(new, return_counts=True)[1] / new.size
         entropy_bytes = -(symbols * np.log2(symbols)).sum() * new.size / 8
         assert len(BlockPacker().pack(new, base, None)) < 1.15 * entropy_bytes

@@ -13,11 +13,10 @@ import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.codec import record_chain as chain
+from checkpoints_index.codec import record_chain
 from checkpoints_index.errors import CheckpointError, DiskFullError
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import files, segments
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.upkeep import rewriting
 from checkpoints_index.upkeep.rewriting import refuse_unless_readable
 from checkpoints_index.upkeep.thinning import (
     estimate_bytes,
@@ -100,24 +99,24 @@ def test_what_is_kept_reads_back_bit_for_bit_and_the_rest_is_gone(full):
         run.weights(11)
 
 
-def test_rewritten_segments_have_the_keys_and_hops_of_any_other(full, monkeypatch):
+def test_rewritten_segments_have_the_keys_and_skip_deltas_of_any_other(full, monkeypatch):
     run, _ = full
-    monkeypatch.setattr(chain, "SKIP_INTERVAL", 4)
+    monkeypatch.setattr(record_chain, "SKIP_INTERVAL", 4)
     run.thin(keep_every(run.batches, 2))
-    catalogue, hops = Catalogue(run.name, run.folder), 0
+    catalogue, skips = Catalogue(run.name, run.folder), 0
     for path in catalogue.descriptions:
         records = catalogue.records_in(path)
         kinds = [record.kind for record in records]
         length = len({record.batch for record in records})
         if run.storage == "exact":
-            assert kinds.count(segments.KEY) == math.ceil(length / chain.KEY_INTERVAL)
+            assert kinds.count(segments.KEY) == math.ceil(length / record_chain.KEY_INTERVAL)
             assert segments.SKIP_DELTA not in kinds
         else:
             assert kinds.count(segments.KEY) == 1
-            assert kinds.count(segments.SKIP_DELTA) == (length - 1) // chain.SKIP_INTERVAL
-            hops += kinds.count(segments.SKIP_DELTA)
+            assert kinds.count(segments.SKIP_DELTA) == (length - 1) // record_chain.SKIP_INTERVAL
+            skips += kinds.count(segments.SKIP_DELTA)
         assert segments.read_segment(path).finished
-    assert hops or run.storage == "exact"
+    assert skips or run.storage == "exact"
 
 
 def test_segments_that_lose_nothing_are_left_untouched_and_those_that_lose_all_are_removed(full):
@@ -300,7 +299,7 @@ def test_a_full_disk_leaves_the_store_whole_and_thinning_goes_on_when_there_is_r
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
-    monkeypatch.setattr(rewriting.os, "fsync", fsync)
+    monkeypatch.setattr(files.os, "fsync", fsync)
     keep = keep_every(run.batches, 4)
     with pytest.raises(DiskFullError, match="No room to thin run"):
         run.thin(keep)
@@ -353,10 +352,10 @@ def test_a_new_segment_that_does_not_read_back_is_not_put_in_place(full):
         refuse_unless_readable(path, {**expected, records[0].batch: 1})
 
 
-@pytest.mark.parametrize("share", [0.7, 0.3])
-def test_a_budget_is_kept_and_nearly_used(full, share):
+@pytest.mark.parametrize("fraction", [0.7, 0.3])
+def test_a_budget_is_kept_and_nearly_used(full, fraction):
     run, decoded = full
-    budget_bytes = int(share * run.size_bytes)
+    budget_bytes = int(fraction * run.size_bytes)
     run.thin_to_budget(budget_bytes, pinned=[123])
     assert run.size_bytes <= budget_bytes
     assert {0, 123, 319} <= set(run.batches)
