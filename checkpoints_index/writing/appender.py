@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ QUEUE_BYTES = 256 << 20  # Weights up to this size wait to be encoded, ...
 MIN_SNAPSHOTS, MAX_SNAPSHOTS = 2, 8  # ... but no fewer and no more checkpoints than these.
 NICENESS = 10  # The threads have a lower priority than the training step, as `nice` counts.
 LOOK_AHEAD_SECONDS = 0.8  # The first checkpoint waits so long for the next one.
+
+_new_event: Callable[[], torch.cuda.Event] = torch.cuda.Event  # Its constructor has no types.
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # the tensors of a state dict
 
@@ -283,7 +285,7 @@ class Snapshot:
             self._device = tensor.device
             self._tensors[name].copy_(tensor.detach(), non_blocking=True)
         if self._device.type == "cuda":
-            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no type for it
+            self._copied = _new_event()
             self._copied.record(torch.cuda.current_stream(self._device))
 
     def wait(self) -> tuple[int, dict[str, Tensor], torch.device]:
