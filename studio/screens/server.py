@@ -1,4 +1,4 @@
-"""The web app: its tabs, and the server that shows them."""
+"""The web app: its tabs, and the server that shows them to browsers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from html import escape
+from typing import Any
 
 import gradio as gr
+from markupsafe import Markup, escape
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.runs.status import summarise_run
 from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
 from studio.screens.compare.compare_tab import CompareScreen
 from studio.screens.explore.explore_tab import ExploreScreen
-from studio.screens.parts.app_context import CLOCK_SECONDS, EVENT_DEFAULTS, AppContext, show_errors
+from studio.screens.parts.app_context import (
+    CLOCK_SECONDS,
+    EVENT_DEFAULTS,
+    AppContext,
+    Screen,
+    show_errors,
+)
+from studio.screens.parts.assets import read_asset
 from studio.screens.parts.picture_cache import PictureCache
 from studio.screens.parts.run_cache import RunCache
-from studio.screens.parts.theme import CSS, studio_theme
+from studio.screens.parts.theme import studio_theme
 from studio.screens.render.render_tab import RenderScreen
 from studio.screens.specimens.specimens_tab import SpecimensScreen
 from studio.screens.train.train_tab import TrainScreen
@@ -29,17 +37,24 @@ from studio.workspace.jobs import MAKERS, newest_job
 from studio.workspace.paths import Workspace
 
 TITLE = "Latent City Studio"
-BRAND = f"<div class='brand'><b>{TITLE}</b><i>every batch kept, every city within reach</i></div>"
-SCREENS = (
+BRAND = Markup(
+    '<div class="brand"><b>{}</b><i>every batch kept, every city within reach</i></div>'
+).format(TITLE)
+SCREENS: tuple[type[Screen], ...] = (
     *(TrainScreen, CheckpointsScreen, ExploreScreen),
     *(RenderScreen, SpecimensScreen, CompareScreen),
 )
-TABS = ("Train", "Checkpoints", "Explore", "Render", "Specimens", "Compare")
+STYLE_SHEETS = (
+    *("parts/theme.css", "parts/markup.css", "parts/chart.css", "parts/jobs_view.css"),
+    *("train/train_tab.css", "checkpoints/storage_view.css", "explore/explore_tab.css"),
+    *("specimens/specimens_tab.css", "compare/compare_tab.css"),
+)
 FIRST_PORT, PORTS = 7860, 100
-LARGEST_UPLOAD = "64mb"
-HOLD_SECONDS = 5.0
-MOST_PAGES = 100  # open at the same time, each of which holds a place in Gradio's queue
-AT_ONCE = 4  # requests of one kind that are worked on at the same time
+MAX_UPLOAD = "64mb"
+HOLD_SECONDS = 5.0  # So often an open page hears that its stream of answers goes on.
+MAX_OPEN_PAGES = 100  # Each open page holds a place in Gradio's queue.
+CONCURRENCY = 4  # So many requests of one kind are worked on at the same time.
+MAX_QUEUE = 256
 
 
 def serve_app(
@@ -48,6 +63,7 @@ def serve_app(
     """Serve the studio until Ctrl-C or SIGTERM, which end this process.
 
     Args:
+        host: address of this machine to listen on.
         port: the first free one from 7860 on by default.
         auth: USER:PASSWORD; must be given when other machines may ask.
 
@@ -63,10 +79,10 @@ def serve_app(
         auth=login,
         allowed_paths=[str(p) for p in (workspace.runs, workspace.renders, workspace.exports)],
         blocked_paths=[str(workspace.database)],
-        max_file_size=LARGEST_UPLOAD,
+        max_file_size=MAX_UPLOAD,
         theme=studio_theme(),
-        css=CSS,
-        max_threads=MOST_PAGES,
+        css=page_styles(),
+        max_threads=MAX_OPEN_PAGES,
         footer_links=[],
         run_history=False,
         enable_monitoring=False,
@@ -92,23 +108,30 @@ def serve_app(
 
 
 def build_app(workspace: Workspace) -> gr.Blocks:
-    """The app of a workspace, with one tab for each thing a person does."""
+    """The app of a workspace, with one tab for each thing a person does; not served yet."""
+    page: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="head"):
             gr.HTML(BRAND)
             run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
         shared = PictureCache(workspace), RunCache(workspace)
-        clocks = {name: gr.Timer(CLOCK_SECONDS, active=name == TABS[0]) for name in TABS}
+        titles = [screen.TITLE for screen in SCREENS]
+        clocks = {title: gr.Timer(CLOCK_SECONDS, active=title == titles[0]) for title in titles}
         clock = gr.Timer(CLOCK_SECONDS)
-        app = AppContext(workspace, *shared, run, gr.State(TABS[0]), awaited, clock, clocks)
+        app = AppContext(workspace, *shared, run, gr.State(titles[0]), awaited, clock, clocks)
         with gr.Tabs():
             for screen in SCREENS:
                 screen(app)
         _keep_runs_current(page, app, known)
         page.load(_hold_stream_open, concurrency_limit=None, **EVENT_DEFAULTS)
-    page.queue(default_concurrency_limit=AT_ONCE, max_size=256)
+    page.queue(default_concurrency_limit=CONCURRENCY, max_size=MAX_QUEUE)
     return page
+
+
+def page_styles() -> str:
+    """The style sheet of the page, all tabs together."""
+    return "\n".join(read_asset(__package__, path) for path in STYLE_SHEETS)
 
 
 async def _hold_stream_open() -> AsyncIterator[None]:
@@ -123,9 +146,9 @@ async def _hold_stream_open() -> AsyncIterator[None]:
 
 
 def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> None:
-    """Let runs that come and go, from wherever, show in the choice of runs."""
+    """Offer the runs that there are, whatever makes or removes them; choose an awaited one."""
 
-    def update(run: str | None, known: list[str], awaited: str | None) -> tuple:
+    def update(run: str | None, known: list[str], awaited: str | None) -> tuple[Any, ...]:
         names = list_runs(app.workspace.runs)
         if awaited is not None and awaited not in names:
             awaited = still_awaited(app.workspace, awaited)
@@ -147,7 +170,7 @@ def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> Non
 
 
 def still_awaited(workspace: Workspace, run: str) -> str | None:
-    """The run that is being made, or None once it is known that it cannot be."""
+    """The run that is being made, or None once its job has failed; the page is told why."""
     job = newest_job(workspace, *MAKERS, run=run)
     if job is None or job.status != "failed":
         return run
@@ -156,21 +179,28 @@ def still_awaited(workspace: Workspace, run: str) -> str | None:
 
 
 def first_choice(workspace: Workspace) -> str | None:
-    """The run that a newcomer most likely wants to see: one that is training, else the longest."""
+    """The run that is shown at first: one that is training, else the one with most checkpoints."""
     names = list_runs(workspace.runs)
-    return max(names, key=lambda name: _promise(workspace, name), default=None)
+    return max(names, key=lambda name: _prominence(workspace, name), default=None)
 
 
-def _promise(workspace: Workspace, name: str) -> tuple[bool, int]:
+def _prominence(workspace: Workspace, name: str) -> tuple[bool, int]:
     try:
         run = summarise_run(workspace, name)
-    except EXPECTED_ERRORS:  # a damaged run is shown as such in the tab Train
+    except EXPECTED_ERRORS:  # The tab Train says what is wrong with a damaged run.
         return False, -1
     return run.status == "training", run.checkpoints
 
 
 def parse_auth(host: str, auth: str | None) -> tuple[str, str] | None:
-    """(user, password) from USER:PASSWORD.
+    """Split USER:PASSWORD; the password may contain further colons.
+
+    Args:
+        host: the address that is served.
+        auth: None for no login.
+
+    Returns:
+        (user, password), or None where no login is asked for.
 
     Raises:
         StudioError: it is not of that form, or missing although other machines may ask.

@@ -1,10 +1,12 @@
-"""On the tab Checkpoints: pinning and exporting one of them, and reading them all back."""
+"""Panels of the tab Checkpoints: pin or export one of them, verify them all, follow the jobs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from studio.runs.pins import list_pins, pin_batch, unpin_batch
 from studio.screens.parts import markup
@@ -13,15 +15,15 @@ from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import newest_job, submit_job
 
-OF_ONE_RUN = ("verify", "thin", "export-checkpoint")
-FILES = 4  # of those exported last, to be downloaded
+OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Commands of jobs that are followed here.
+MAX_FILES = 4  # So many of the files that were exported last can be downloaded.
+SUBSETS = ("100%", "20%", "5%", "1%")
 
-
-Seen = tuple[str, int] | None  # the run and the batch that are looked at
+Seen = tuple[str, int] | None  # The run and the batch that are looked at.
 
 
 class CheckpointPanel:
-    """Keeps the checkpoint that is looked at for good, or makes it a file."""
+    """Keeps the checkpoint that is looked at for good, or makes a file of it."""
 
     def __init__(self, app: AppContext, tab: gr.Tab, seen: gr.State) -> None:
         self._app = app
@@ -31,30 +33,31 @@ class CheckpointPanel:
                 export = gr.Button("Export this checkpoint", size="md", elem_id="export-checkpoint")
             commands, files = markup.pressable(), markup.pressable(elem_id="files")
         shown = [pin, commands]
-        app.on_look(tab, self._look, [seen], [*shown, files], clock=True)
+        app.keep_current(tab, self._refresh, [seen], [*shown, files], clock=True)
         seen.change(show_errors(self._show), seen, shown, **EVENT_DEFAULTS)
         pin.click(show_errors(self._pin), seen, shown, **EVENT_DEFAULTS)
         export.click(show_errors(self._export), seen, None, **EVENT_DEFAULTS)
 
-    def _look(self, run: str | None, seen: Seen) -> tuple[Any, str, str]:
+    def _refresh(self, run: str | None, seen: Seen) -> tuple[Any, Markup, Markup]:
         return *self._show(seen), self._list_files(run)
 
-    def _show(self, seen: Seen) -> tuple[Any, str]:
+    def _show(self, seen: Seen) -> tuple[Any, Markup]:
         if seen is None:
-            return gr.Button("Pin this batch", interactive=False), ""
+            return gr.Button("Pin this batch", interactive=False), markup.NOTHING
         run, batch = seen
         pinned = batch in list_pins(self._app.workspace, run)
         commands = pin_words(run, batch, pinned), export_words(run, batch)
         label = f"{'Unpin' if pinned else 'Pin'} batch {batch:,}"
-        return gr.Button(label, interactive=True), "".join(map(markup.command, commands))
+        return gr.Button(label, interactive=True), markup.join(map(markup.command, commands))
 
-    def _list_files(self, run: str | None) -> str:
+    def _list_files(self, run: str | None) -> Markup:
         folder = self._app.workspace.specimens(run) if run else None
-        files = sorted(folder.glob("*.safetensors"), key=_age)[:FILES] if folder else []
-        links = "".join(markup.download(path) for path in files)
-        return f'<div class="films">{links}</div>' if links else ""
+        files = (
+            sorted(folder.glob("*.safetensors"), key=_newest_first)[:MAX_FILES] if folder else []
+        )
+        return markup.downloads(files)
 
-    def _pin(self, seen: Seen) -> tuple[Any, str]:
+    def _pin(self, seen: Seen) -> tuple[Any, Markup]:
         run, batch = _known(seen)
         pinned = batch in list_pins(self._app.workspace, run)
         change = unpin_batch if pinned else pin_batch
@@ -68,27 +71,25 @@ class CheckpointPanel:
 
 
 class VerifyPanel:
-    """Reads checkpoints back."""
+    """Has checkpoints read back and compared with their checksums."""
 
     def __init__(self, app: AppContext, tab: gr.Tab) -> None:
         self._app = app
         with gr.Tab("Verify"):
             with gr.Row(equal_height=True):
                 verify = gr.Button("Verify the checkpoints", size="md", elem_id="verify")
-                share = gr.Dropdown(
-                    ["100%", "20%", "5%", "1%"], value="100%", label="Look at", min_width=90
-                )
+                subset = gr.Dropdown(list(SUBSETS), value=SUBSETS[0], label="Look at", min_width=90)
                 deep = gr.Checkbox(label="Decode each of them, too (slower)")
             command = markup.pressable()
-        form: list[Any] = [deep, share]
-        app.on_look(tab, _show_verify, form, [command])
+        form: list[Any] = [deep, subset]
+        app.keep_current(tab, _show_verify, form, [command])
         gr.on([f.change for f in form], _show_verify, [app.run, *form], command, **EVENT_DEFAULTS)
         verify.click(show_errors(self._verify), [app.run, *form], None, **EVENT_DEFAULTS)
 
-    def _verify(self, run: str | None, deep: bool, share: str) -> None:
+    def _verify(self, run: str | None, deep: bool, subset: str) -> None:
         if run is None:
             raise StudioError("There is no run to verify. Train one first, or import one.")
-        submit_job(self._app.workspace, verify_words(run, deep, share), run)
+        submit_job(self._app.workspace, verify_words(run, deep, subset), run)
         gr.Info("What it finds shows below.", title=f"Verifying {run}")
 
 
@@ -98,25 +99,27 @@ class JobNews:
     def __init__(self, app: AppContext, tab: gr.Tab) -> None:
         self._app = app
         place = markup.pressable(elem_id="housekeeping-job")
-        app.on_look(tab, self._show, [], [place], clock=True)
+        app.keep_current(tab, self._show, [], [place], clock=True)
         place.click(show_errors(self._press), app.run, place, **EVENT_DEFAULTS)
 
-    def _show(self, run: str | None) -> str:
+    def _show(self, run: str | None) -> Markup:
         workspace = self._app.workspace
         found = [newest_job(workspace, "import")]
         found += [newest_job(workspace, *OF_ONE_RUN, run=run)] if run else []
         newest = max((job for job in found if job), key=lambda job: job.id, default=None)
-        return show_jobs(workspace, [newest], newest.id, foldable=False) if newest else ""
+        return (
+            show_jobs(workspace, [newest], newest.id, foldable=False) if newest else markup.NOTHING
+        )
 
-    def _press(self, run: str | None, event: gr.EventData) -> str:
+    def _press(self, run: str | None, event: gr.EventData) -> Markup:
         press_job(self._app.workspace, event, None)
         return self._show(run)
 
 
-def verify_words(run: str, deep: bool, share: str = "100%") -> list[str]:
-    """The command that reads a share of the checkpoints back."""
+def verify_words(run: str, deep: bool, subset: str = SUBSETS[0]) -> list[str]:
+    """The command that reads checkpoints back, all of them or so many per cent."""
     words = ["verify", run, *(["--deep"] if deep else [])]
-    return words if share == "100%" else [*words, "--subset", share]
+    return words if subset == SUBSETS[0] else [*words, "--subset", subset]
 
 
 def pin_words(run: str, batch: int, pinned: bool) -> list[str]:
@@ -125,7 +128,7 @@ def pin_words(run: str, batch: int, pinned: bool) -> list[str]:
 
 
 def export_words(run: str, batch: int) -> list[str]:
-    """The command that makes a checkpoint a file, anew if there is one."""
+    """The command that writes a checkpoint to a file, again if there is one."""
     return ["export-checkpoint", run, str(batch), "--overwrite"]
 
 
@@ -135,9 +138,9 @@ def _known(seen: Seen) -> tuple[str, int]:
     return seen
 
 
-def _show_verify(run: str | None, deep: bool, share: str) -> str:
-    return markup.command(verify_words(run or "RUN", deep, share))
+def _show_verify(run: str | None, deep: bool, subset: str) -> Markup:
+    return markup.command(verify_words(run or "RUN", deep, subset))
 
 
-def _age(path: Any) -> float:
+def _newest_first(path: Path) -> float:
     return -path.stat().st_mtime

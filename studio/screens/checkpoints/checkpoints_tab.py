@@ -1,17 +1,19 @@
-"""The tab Checkpoints: what is kept of a run, and what it looked like at any batch."""
+"""The tab Checkpoints: what is kept of a run, and what its points looked like at any batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import gradio as gr
+from markupsafe import Markup
 
 from latent.points import LatentPoint
 from renderers.pictures.sheets import grid_columns
 from studio.runs.pins import specimen_batches
 from studio.screens.checkpoints.checkpoint_panels import CheckpointPanel, JobNews, VerifyPanel
 from studio.screens.checkpoints.import_panel import ImportPanel
-from studio.screens.checkpoints.storage_view import pressed_batch, show_holdings
+from studio.screens.checkpoints.storage_view import pressed_batch, show_storage
 from studio.screens.checkpoints.thin_panel import ThinPanel
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -24,18 +26,20 @@ from studio.screens.parts.app_context import (
 )
 from studio.specimens.points import FIXED, points_of
 
-STRIP = 10
-MOST_POINTS = 16  # of the fixed points on the page
+STRIP = 10  # So many pictures show one point growing.
+MAX_POINTS = 16  # At most so many fixed points are shown.
 
 
 class CheckpointsScreen:
-    """Lays the tab out and answers what is done in it."""
+    """The storage of a run, the fixed points at a batch, and panels that change what is kept."""
+
+    TITLE: ClassVar[str] = "Checkpoints"
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Checkpoints") as tab:
+        with app.tab(self.TITLE) as tab:
             self._point, self._known, self._seen = gr.State(""), gr.State(), gr.State()
-            self._holdings = markup.pressable(nothing_yet(None), elem_id="holdings")
+            self._storage = markup.pressable(nothing_yet(None), elem_id="storage")
             with gr.Row(equal_height=False):
                 with gr.Column(scale=5, min_width=360):
                     self._slider = gr.Slider(0, 1, 0, label="Batch", step=1, elem_id="batch")
@@ -53,8 +57,8 @@ class CheckpointsScreen:
     def _connect(self, tab: gr.Tab) -> None:
         app, run = self._app, self._app.run
         pictures = [self._sheet, self._strip, self._seen]
-        outputs = [self._holdings, self._slider, *pictures, self._point, self._known]
-        app.on_look(tab, self._look, [self._known], outputs, clock=True)
+        outputs = [self._storage, self._slider, *pictures, self._point, self._known]
+        app.keep_current(tab, self._refresh, [self._known], outputs, clock=True)
         self._slider.change(
             show_errors(self._look_at_batch),
             [run, self._slider, self._point],
@@ -69,38 +73,38 @@ class CheckpointsScreen:
             **EVENT_DEFAULTS,
         )
         self._strip.click(show_errors(self._choose_batch), None, self._slider, **EVENT_DEFAULTS)
-        self._holdings.click(show_errors(self._choose_place), run, self._slider, **EVENT_DEFAULTS)
+        self._storage.click(show_errors(self._choose_place), run, self._slider, **EVENT_DEFAULTS)
 
-    def _look(self, run: str | None, known: list | None) -> tuple:
+    def _refresh(self, run: str | None, known: list[Any] | None) -> tuple[Any, ...]:
         """Pictures are drawn anew only for another run; more checkpoints move nothing."""
         batches = self._app.batches(run)
         if run is None or not batches:
-            return nothing_yet(run), batch_slider([]), "", "", None, "", None
+            return nothing_yet(run), batch_slider([]), *_NO_PICTURES, "", None
         report = self._app.run_cache.storage_report(run)
         specimens = specimen_batches(self._app.workspace, run)
         now = [run, len(batches), batches[-1], report.pinned, len(specimens)]
         if known == now:
             return (gr.skip(),) * 7
-        holdings = show_holdings(report, specimens)
+        storage = show_storage(report, specimens)
         if known is not None and known[0] == run:
-            return holdings, batch_slider(batches), *(gr.skip(),) * 4, now
+            return storage, batch_slider(batches), *(gr.skip(),) * 4, now
         pictures = self._look_at_batch(run, batches[-1], "")
-        return holdings, batch_slider(batches, batches[-1]), *pictures, "", now
+        return storage, batch_slider(batches, batches[-1]), *pictures, "", now
 
     def _look_at_batch(
         self, run: str | None, position: float, point: str
-    ) -> tuple[str, str, tuple[str, int] | None]:
-        """The fixed points at the batch nearest to the slider, one of them over time, and it."""
+    ) -> tuple[Markup, Markup, tuple[str, int] | None]:
+        """The fixed points at the nearest batch, one of them over time, and that batch."""
         batches = self._app.batches(run)
         if run is None or not batches:
-            return "", "", None
+            return _NO_PICTURES
         batch, points = nearest_batch(batches, position), self._points(run)
         if not points:
-            return _NO_POINTS, "", (run, batch)
+            return _NO_POINTS, markup.NOTHING, (run, batch)
         chosen = next((p for p in points if p.label == point), points[0])
         sources = self._app.picture_cache.show(run, batch, points)
         shown = [
-            markup.Shown(source, p.label, p.label, chosen=p is chosen)
+            markup.Thumbnail(source, p.label, p.label, chosen=p is chosen)
             for source, p in zip(sources, points, strict=True)
         ]
         grid = markup.picture_grid(shown, columns=grid_columns(len(points)))
@@ -111,11 +115,11 @@ class CheckpointsScreen:
 
     def _draw_strip(
         self, run: str, point: LatentPoint, batches: Sequence[int], current: int
-    ) -> str:
+    ) -> Markup:
         """One point at batches over the whole run; pressing one goes there."""
         places = spread(batches, STRIP)
         shown = [
-            markup.Shown(
+            markup.Thumbnail(
                 self._app.picture_cache.show(run, batch, [point])[0],
                 str(batch),
                 f"{batch:,}",
@@ -124,14 +128,15 @@ class CheckpointsScreen:
             for batch in places
         ]
         grid = markup.picture_grid(shown, columns=min(len(shown), STRIP // 2))
-        hint = '<div class="small quiet">Press a picture to go to its batch, or one on the left '
-        hint += "to follow another city.</div>"
+        hint = markup.note(
+            "Press a picture to go to its batch, or one on the left to follow another city."
+        )
         return markup.card(f"City {point.label}, growing", grid + hint)
 
     def _points(self, run: str) -> list[LatentPoint]:
-        return points_of(self._app.workspace, run, FIXED)[:MOST_POINTS]
+        return points_of(self._app.workspace, run, FIXED)[:MAX_POINTS]
 
-    def _choose_point(self, run: str, position: float, event: gr.EventData) -> tuple:
+    def _choose_point(self, run: str, position: float, event: gr.EventData) -> tuple[Any, ...]:
         return *self._look_at_batch(run, position, event.label), event.label
 
     def _choose_batch(self, event: gr.EventData) -> int:
@@ -142,12 +147,18 @@ class CheckpointsScreen:
 
 
 def spread(batches: Sequence[int], count: int) -> list[int]:
-    """So many batches, or all there are, evenly from the first to the last."""
+    """Choose so many batches evenly from the first to the last, or all where there are fewer.
+
+    Example:
+        >>> spread([1, 2, 3, 4, 5], 3)
+        [1, 3, 5]
+    """
     if len(batches) <= count:
         return list(batches)
     return [batches[round(i * (len(batches) - 1) / (count - 1))] for i in range(count)]
 
 
+_NO_PICTURES = markup.NOTHING, markup.NOTHING, None
 _NO_POINTS = markup.empty(
     "No fixed points", "Their places in latent space are lost. Make them anew: studio reindex"
 )

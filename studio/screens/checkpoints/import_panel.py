@@ -1,10 +1,11 @@
-"""On the tab Checkpoints: making a run of checkpoints that a person already has."""
+"""A panel of the tab Checkpoints: make a run of checkpoints that a person already has."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
@@ -14,7 +15,7 @@ from studio.workspace.jobs import submit_job
 
 
 class ImportPanel:
-    """A folder, a name, and what cannot be recognised by itself."""
+    """A form with a folder, a name, and what is not always recognised by itself."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
@@ -52,11 +53,11 @@ class ImportPanel:
 
 
 def import_words(folder: str, name: str, generator: str, pattern: str) -> list[str]:
-    """The command that imports a folder."""
+    """The command that imports a folder; what is empty and not needed stays unsaid."""
     words = ["import", folder.strip() or "FOLDER", "--run", name.strip() or "NAME"]
     words += ["--generator", generator.strip()] if generator.strip() else []
     return words + (["--pattern", pattern.strip()] if pattern.strip() else [])
 
 
-def _show_command(*form: Any) -> str:
+def _show_command(*form: Any) -> Markup:
     return markup.command(import_words(*form))

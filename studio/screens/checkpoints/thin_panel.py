@@ -1,11 +1,11 @@
-"""On the tab Checkpoints: letting some of them go, after a look at what would stay."""
+"""A panel of the tab Checkpoints: delete some of them, after a look at what would stay."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
@@ -20,7 +20,7 @@ EVERY, BUDGET, PINNED = "every so many batches", "to a size", "only what is refe
 
 
 class ThinPanel:
-    """A form, what it would do, and a second press that does it."""
+    """A form, a preview of what it would do, and a second press that does it."""
 
     def __init__(self, app: AppContext, tab: gr.Tab) -> None:
         self._app = app
@@ -31,9 +31,9 @@ class ThinPanel:
                 start = gr.Textbox("", label="From batch", placeholder="the first", min_width=80)
                 end = gr.Textbox("", label="Up to batch", placeholder="the last", min_width=80)
             size = gr.Textbox("", label="Size", placeholder="such as 200GB", visible=False)
-            look = gr.Button("Thin…", size="md", elem_id="thin")
+            preview = gr.Button("Thin…", size="md", elem_id="thin")
             command, self._preview = markup.pressable(), markup.pressable(elem_id="preview")
-        self._planned = gr.State()  # what the preview shows: the run, and the form
+        self._planned = gr.State()  # What the preview shows: the run and the values of the form.
         form: list[Any] = [mode, every, start, end, size]
         asked, run = [app.run, *form], app.run
         mode.change(
@@ -42,7 +42,7 @@ class ThinPanel:
             [stride, size],
             **EVENT_DEFAULTS,
         )
-        app.on_look(tab, _show_command, form, [command])
+        app.keep_current(tab, _show_command, form, [command])
         gr.on(
             [run.change, *[field.change for field in form]],
             _follow_form,
@@ -51,10 +51,10 @@ class ThinPanel:
             **EVENT_DEFAULTS,
         )
         outputs = [self._preview, self._planned]
-        look.click(show_errors(self._look), asked, outputs, **EVENT_DEFAULTS)
+        preview.click(show_errors(self._show_preview), asked, outputs, **EVENT_DEFAULTS)
         self._preview.click(show_errors(self._press), self._planned, outputs, **EVENT_DEFAULTS)
 
-    def _look(self, run: str | None, *form: Any) -> tuple[str, list[Any]]:
+    def _show_preview(self, run: str | None, *form: Any) -> tuple[Markup, list[Any]]:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to thin out. Train a run first.")
         workspace = self._app.workspace
@@ -63,7 +63,7 @@ class ThinPanel:
         return markup.card("What would stay", strip + _describe(plan)), [run, *form]
 
     def _press(self, planned: list[Any], event: gr.EventData) -> tuple[Any, Any]:
-        """Thin, as it was shown, or leave everything as it is."""
+        """Thin as the preview showed, or leave everything as it is."""
         if event.action == "place":
             return gr.skip(), gr.skip()
         if event.action == "thin":
@@ -74,6 +74,12 @@ class ThinPanel:
 
 def thin_request(mode: str, every: float | None, start: str, end: str, size: str) -> ThinRequest:
     """What the form asks for.
+
+    Args:
+        mode: EVERY, BUDGET or PINNED.
+        every: for EVERY, one of so many checkpoints is kept.
+        start, end: for EVERY, the first batch and the end of the range; empty for all.
+        size: for BUDGET, such as 200GB.
 
     Raises:
         StudioError: a number or a size that it needs is not there.
@@ -95,7 +101,7 @@ def thin_words(
     end: str,
     size: str,
 ) -> list[str]:
-    """The command that does what the form says."""
+    """The command that does what the form says; see `thin_request` for the arguments."""
     if mode == BUDGET:
         return ["thin", run, "--budget", size.strip() or "SIZE"]
     if mode == PINNED:
@@ -105,25 +111,25 @@ def thin_words(
     return words + (["--to", end.strip()] if end.strip() else [])
 
 
-def _show_command(run: str | None, *form: Any) -> str:
+def _show_command(run: str | None, *form: Any) -> Markup:
     return markup.command(thin_words(run or "RUN", *form))
 
 
-def _follow_form(planned: list[Any] | None, *asked: Any) -> tuple[str, Any]:
-    """The command; and a preview of something else goes."""
+def _follow_form(planned: list[Any] | None, *asked: Any) -> tuple[Markup, Any]:
+    """The command of the form; a preview that does not belong to it any more goes."""
     stale = planned is not None and planned != list(asked)
     return _show_command(*asked), "" if stale else gr.skip()
 
 
-def _describe(plan: ThinPlan) -> str:
+def _describe(plan: ThinPlan) -> Markup:
     text = (
         f"{plan.dropped:,} of {len(plan.before):,} checkpoints would go, leaving about "
         f"{format_bytes(plan.size_after)} of {format_bytes(plan.size_before)}. The others stay as "
         "they are, bit for bit. What goes cannot be brought back."
     )
-    presses = markup.button(f"Let {plan.dropped:,} go", "thin") if plan.dropped else ""
-    presses += markup.button("Leave all as it is", "leave", quiet=True)
-    return f'<p class="small">{escape(text)}</p><div class="line">{presses}</div>'
+    thin = markup.button(f"Let {plan.dropped:,} go", "thin") if plan.dropped else ""
+    leave = markup.button("Leave all as it is", "leave", quiet=True)
+    return Markup('<p class="small">{}</p><div class="line">{}{}</div>').format(text, thin, leave)
 
 
 def _whole(text: str) -> int | None:

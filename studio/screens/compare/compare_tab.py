@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
+from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.runs.comparison import Progress, Setting, compare_settings, measure_progress
-from studio.screens.compare.players import CSS, PLAYERS, show_players
+from studio.screens.compare.players import lay_out_players, show_players
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.curves import Metrics, overlay_runs
 from studio.workspace.paths import Workspace
 
+# Names of colours in CSS; no more runs are compared than there are.
 COLOURS = ("--accent", "--water", "--green", "--ochre", "--plum", "--quiet")
-COMPARED = {
+COMPARED = {  # Metrics that can be laid over each other, and their names on the page.
     "g": "Loss of G",
     "d_real": "Loss of D, real",
     "d_fake": "Loss of D, fake",
@@ -34,13 +35,17 @@ COMPARED = {
     "seconds": "Seconds a batch",
 }
 
+RECENT_BATCHES = 1000  # Metrics that were written down in one of these are offered.
+
 
 class CompareScreen:
-    """Lays the tab out and answers what is done in it."""
+    """Films, curves and settings of several runs, all for the same choice of runs."""
+
+    TITLE: ClassVar[str] = "Compare"
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Compare") as tab:
+        with app.tab(self.TITLE) as tab:
             self._metric, self._log = gr.State("g"), gr.State(False)
             with gr.Row(elem_id="compared"):
                 self._runs = gr.Dropdown(
@@ -57,9 +62,7 @@ class CompareScreen:
                     label="Side by side at",
                     scale=2,
                 )
-            self._films = gr.HTML(
-                elem_id="players", js_on_load=PLAYERS, css_template=CSS, apply_default_css=False
-            )
+            self._films = lay_out_players()
             with gr.Row(equal_height=False):
                 with gr.Column(scale=6, min_width=420):
                     self._curves = markup.pressable(elem_id="overlaid")
@@ -71,8 +74,8 @@ class CompareScreen:
         app = self._app
         chosen = [self._runs, self._along, self._metric, self._log]
         drawn = [self._curves, self._settings]
-        app.on_look(tab, self._open, chosen, [self._runs, self._films, *drawn])
-        app.on_look(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
+        app.keep_current(tab, self._open, chosen, [self._runs, self._films, *drawn])
+        app.keep_current(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
         gr.on(
             [self._runs.input, self._along.input],
             show_errors(lambda *chosen: (self._show_films(*chosen[:2]), *self._draw(*chosen))),
@@ -94,32 +97,33 @@ class CompareScreen:
         offered = gr.Dropdown(choices=known, value=chosen)
         return offered, self._show_films(chosen, how[0]), *self._draw(chosen, *how)
 
-    def _show_films(self, runs: list[str], along: str) -> str:
+    def _show_films(self, runs: list[str], along: str) -> Markup:
         if len(runs) < 2:
             return _TOO_FEW
         colours = colours_of(runs)
         metrics = {run: self._app.run_cache.metrics(run) for run in runs}
         return show_players(self._app.workspace, metrics, colours, along == "time")
 
-    def _draw(self, runs: list[str], along: str, metric: str, log: bool) -> tuple[str, str]:
+    def _draw(self, runs: list[str], along: str, metric: str, log: bool) -> tuple[Markup, Markup]:
         if len(runs or []) < 2:
-            return "", ""
+            return markup.NOTHING, markup.NOTHING
         return self._draw_curves(runs, along, metric, log), self._draw_settings(runs)
 
-    def _draw_curves(self, runs: list[str], along: str, metric: str, log: bool) -> str:
+    def _draw_curves(self, runs: list[str], along: str, metric: str, log: bool) -> Markup:
         metrics = {run: self._app.run_cache.metrics(run) for run in runs}
         offered = known_metrics(list(metrics.values()))
         metric = metric if metric in offered else next(iter(offered), metric)
-        choices = "".join(
+        choices = markup.join(
             markup.choice(COMPARED[name], "metric", name == metric, metric=name) for name in offered
         )
         curves = overlay_runs(metrics, colours_of(runs), metric, along == "time", log)
         scale = markup.choice("log scale", "log", log)
-        return markup.card("Curves", f'<div class="choices">{choices}<i></i>{scale}</div>{curves}')
+        chosen = Markup('<div class="choices">{}<i></i>{}</div>').format(choices, scale)
+        return markup.card("Curves", chosen + curves)
 
-    def _draw_settings(self, runs: list[str]) -> str:
-        workspace, records = self._app.workspace, self._app.run_cache
-        progress = [measure_progress(workspace, run, records.metrics(run)) for run in runs]
+    def _draw_settings(self, runs: list[str]) -> Markup:
+        workspace, run_cache = self._app.workspace, self._app.run_cache
+        progress = [measure_progress(workspace, run, run_cache.metrics(run)) for run in runs]
         settings = compare_settings(workspace, runs)
         body = show_progress(progress) + show_settings(runs, settings)
         return markup.card("Settings", body + markup.command(["compare", *runs]))
@@ -131,7 +135,8 @@ class CompareScreen:
         metric: str,
         log: bool,
         event: gr.EventData,
-    ) -> tuple[str, bool, str]:
+    ) -> tuple[str, bool, Markup]:
+        """Compare another metric, or on another scale."""
         if event.action == "log":
             log = not log
         else:
@@ -145,7 +150,7 @@ def trained_runs(workspace: Workspace) -> list[str]:
 
 
 def first_pair(known: Sequence[str], run: str | None) -> list[str]:
-    """The run that is looked at, and the one listed after it; fewer if there are no two."""
+    """A run and the one that is listed after it; fewer where there are no two."""
     if run not in known:
         return list(known[:2])
     turned = [*known[known.index(run) :], *known[: known.index(run)]]
@@ -153,55 +158,63 @@ def first_pair(known: Sequence[str], run: str | None) -> list[str]:
 
 
 def colours_of(runs: Sequence[str]) -> dict[str, str]:
+    """The name of a colour in CSS for each run, in the order of COLOURS."""
     return dict(zip(runs, COLOURS, strict=False))
 
 
 def known_metrics(runs: Sequence[Metrics]) -> list[str]:
-    """Those of COMPARED that one of the runs wrote down."""
-    written = {name for metrics in runs for entry in metrics[-1000:] for name in entry}
+    """The metrics of COMPARED that one of the runs wrote down lately."""
+    written = {name for metrics in runs for entry in metrics[-RECENT_BATCHES:] for name in entry}
     return [name for name in COMPARED if name in written]
 
 
-def show_progress(runs: Sequence[Progress]) -> str:
-    """A line for each run: how far it came, and in what time."""
+def show_progress(runs: Sequence[Progress]) -> Markup:
+    """A table with a line for each run: how far it came, and in what time."""
     colours = colours_of([run.name for run in runs])
-    rows = "".join(
-        f"<tr><td>{run_name(run.name, colours)}</td><td>{markup.badge(run.status)}</td>"
-        f"<td>batch {run.batch:,}</td><td>{markup.duration(run.seconds)}</td></tr>"
+    row = Markup("<tr><td>{}</td><td>{}</td><td>batch {:,}</td><td>{}</td></tr>")
+    rows = markup.join(
+        row.format(
+            run_name(run.name, colours),
+            markup.badge(run.status),
+            run.batch,
+            markup.duration(run.seconds),
+        )
         for run in runs
     )
-    return f'<table class="list"><tbody>{rows}</tbody></table>'
+    return Markup('<table class="list"><tbody>{}</tbody></table>').format(rows)
 
 
-def show_settings(runs: Sequence[str], settings: Sequence[Setting]) -> str:
-    """What differs, marked; what does not, folded away."""
+def show_settings(runs: Sequence[str], settings: Sequence[Setting]) -> Markup:
+    """Tables of the settings of runs: those that differ, marked, and the others, folded away."""
     different = [setting for setting in settings if setting.differs]
     same = [setting for setting in settings if not setting.differs]
-    told = _table(runs, different)
+    shown = _table(runs, different)
     if not different:
-        told = '<p class="quiet">They were trained with the same settings.</p>'
-    folded = f"<summary>The same in all: {len(same)} settings</summary>{_table(runs, same)}"
-    return f'{told}<details class="same">{folded}</details>'
+        shown = markup.paragraph("They were trained with the same settings.")
+    return shown + Markup(
+        '<details class="same"><summary>The same in all: {} settings</summary>{}</details>'
+    ).format(len(same), _table(runs, same))
 
 
-def run_name(run: str, colours: dict[str, str]) -> str:
-    return f'<span class="run" style="--colour:var({colours[run]})">{escape(run)}</span>'
+def run_name(run: str, colours: dict[str, str]) -> Markup:
+    """The name of a run behind a dash in its colour; see `colours_of`."""
+    return Markup('<span class="run" style="--colour:var({})">{}</span>').format(colours[run], run)
 
 
-def _table(runs: Sequence[str], settings: Sequence[Setting]) -> str:
+def _table(runs: Sequence[str], settings: Sequence[Setting]) -> Markup:
     colours = colours_of(runs)
-    head = "".join(f"<th>{run_name(run, colours)}</th>" for run in runs)
-    rows = "".join(_row(setting, len(runs)) for setting in settings)
-    return (
-        f'<table class="list settings"><thead><tr><th>Setting</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    head = markup.join(Markup("<th>{}</th>").format(run_name(run, colours)) for run in runs)
+    rows = markup.join(_row(setting, len(runs)) for setting in settings)
+    return Markup(
+        '<table class="list settings"><thead><tr><th>Setting</th>{}</tr></thead>'
+        "<tbody>{}</tbody></table>"
+    ).format(head, rows)
 
 
-def _row(setting: Setting, count: int) -> str:
-    cells = "".join(f"<td>{escape(setting.text(index))}</td>" for index in range(count))
-    kind = ' class="differs"' if setting.differs else ""
-    return f"<tr{kind}><td>{setting.name}</td>{cells}</tr>"
+def _row(setting: Setting, count: int) -> Markup:
+    cells = markup.join(Markup("<td>{}</td>").format(setting.text(i)) for i in range(count))
+    kind = Markup(' class="differs"') if setting.differs else ""
+    return Markup("<tr{}><td>{}</td>{}</tr>").format(kind, setting.name, cells)
 
 
 _TOO_FEW = markup.empty(

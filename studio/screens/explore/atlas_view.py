@@ -1,11 +1,11 @@
-"""The atlas: a map of many cities of one checkpoint, to point at."""
+"""The atlas of a checkpoint on the page: drawn as a job, and to be pressed."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 from PIL import Image
 
 from latent.atlas import MIN_POINTS
@@ -45,7 +45,7 @@ class AtlasView:
             command = markup.pressable()
         form: list[Any] = [batch, count, space]
         outputs = [status, choice, known, sheet, batch]
-        app.on_look(tab, self._look, [known], outputs, clock=True)
+        app.keep_current(tab, self._refresh, [known], outputs, clock=True)
         choice.change(show_errors(self._show), [app.run, choice], sheet, **EVENT_DEFAULTS)
         gr.on(
             [app.run.change, *[field.change for field in form]],
@@ -57,7 +57,7 @@ class AtlasView:
         draw.click(show_errors(self._draw), [app.run, *form], status, **EVENT_DEFAULTS)
         sheet.click(show_errors(self._choose), [app.run, choice], chosen, **EVENT_DEFAULTS)
 
-    def _look(self, run: str | None, known: list | None) -> tuple:
+    def _refresh(self, run: str | None, known: list[Any] | None) -> tuple[Any, ...]:
         """The sheet changes only when an atlas was drawn or another run chosen."""
         atlases = list_atlases(self._app.workspace, run) if run else []
         now = [run, *[(atlas.path.parent.name, atlas.path.stat().st_mtime) for atlas in atlases]]
@@ -73,7 +73,7 @@ class AtlasView:
         last = gr.skip() if same_run or not batches else batches[-1]
         return status, dropdown, now, self._show(run, value), last
 
-    def _show(self, run: str | None, choice: str | None) -> str:
+    def _show(self, run: str | None, choice: str | None) -> Markup:
         atlas = self._find(run, choice)
         if run is None or not self._app.batches(run):
             return nothing_yet(run)
@@ -83,20 +83,19 @@ class AtlasView:
                 "Draw one: cities that look alike come to lie near each other, so that one sees "
                 "at a glance what this generator can do.",
             )
-        image = (
-            f'<img src="{markup.file_url(atlas.path)}" data-action="point" alt="{_title(atlas)}">'
-        )
-        kept, chance = atlas.neighbours_kept, atlas.neighbours_by_chance
+        title, kept, chance = _title(atlas), atlas.neighbours_kept, atlas.neighbours_by_chance
         honest = (
             f"A flat map cannot keep everything: {kept:.0%} of each city's nearest neighbours in "
-            f"{escape(atlas.space)} are also among its nearest here; on a random map it would be "
+            f"{atlas.space} are also among its nearest here; on a random map it would be "
             f"{chance:.1%}. Press a city to see its true neighbours."
         )
-        credit = markup.credit(self._app.attribution(run))
-        body = f'<div class="atlas-sheet">{image}</div><p class="small quiet">{honest}</p>{credit}'
-        return markup.card(_title(atlas), body)
+        body = Markup(
+            '<div class="atlas-sheet"><img src="{}" data-action="point" alt="{}"></div>'
+            '<p class="small quiet">{}</p>'
+        ).format(markup.file_url(atlas.path), title, honest)
+        return markup.card(title, body + markup.credit(self._app.attribution(run)))
 
-    def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> str:
+    def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> Markup:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
         if not MIN_POINTS <= (count or 0) <= MAX_POINTS:
@@ -121,7 +120,7 @@ class AtlasView:
 
 
 def atlas_words(run: str, batch: float | None, count: float | None, space: str) -> list[str]:
-    """The command that draws an atlas; the last batch where none is said."""
+    """The command that draws an atlas, of the last checkpoint where no batch is given."""
     at = ["--batch", str(int(batch))] if batch is not None else []
     return ["atlas", run, *at, "--count", str(int(count or 0)), "--space", space]
 
@@ -130,14 +129,14 @@ def _title(atlas: Atlas) -> str:
     return f"Atlas of {atlas.count:,} cities at batch {atlas.batch:,}, alike in {atlas.space}"
 
 
-def _status(workspace: Workspace, run: str | None) -> str:
+def _status(workspace: Workspace, run: str | None) -> Markup:
     job = _newest_job(workspace, run)
     if job is not None and job.status in ACTIVE:
-        text = escape(f"Drawing: {job.note or 'starting'} {progress_text(job)}")
-        return f'<div class="small quiet">{text}</div>{markup.bar(job.done, job.total)}'
+        text = f"Drawing: {job.note or 'starting'} {progress_text(job)}"
+        return markup.note(text) + markup.progress_bar(job.done, job.total)
     if job is not None and job.status == "failed":
-        return f'<div class="small"><b>No atlas was drawn.</b> {escape(job.note)}</div>'
-    return ""
+        return markup.note(Markup("<b>No atlas was drawn.</b> {}").format(job.note), "")
+    return markup.NOTHING
 
 
 def _newest_job(workspace: Workspace, run: str | None) -> Job | None:

@@ -1,14 +1,17 @@
-"""The tab Explore: random cities, an atlas of them, a walk from one to another; what is near."""
+"""The tab Explore: random cities, an atlas, an interpolation, and the neighbours of a city."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import gradio as gr
+from markupsafe import Markup
 
 from latent.features import METRICS, SPACES
 from latent.points import LatentPoint, sample_points
 from studio.screens.explore.atlas_view import AtlasView
+from studio.screens.explore.interpolation_view import InterpolationView
 from studio.screens.explore.near_view import NearView
-from studio.screens.explore.walk_view import WalkView
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -21,23 +24,26 @@ from studio.screens.parts.app_context import (
 from studio.specimens.points import SAMPLED, keep_points
 
 COUNTS = [12, 24, 48, 96]
+COLUMNS, MANY, MANY_COLUMNS = 6, 12, 8  # More cities than MANY stand in more columns.
 
 
 class ExploreScreen:
-    """Places to find cities on the left; the chosen one and its neighbours on the right.
+    """Ways to find cities on the left; the chosen one and its neighbours on the right.
 
-    The chosen city is a state (label, batch) that every place sets and every view follows.
+    The chosen city is a state (label, batch), which all of these set and all views follow.
     """
+
+    TITLE: ClassVar[str] = "Explore"
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Explore") as tab, gr.Row(equal_height=False):
+        with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._first, self._known, self._chosen = gr.State(0), gr.State(), gr.State()
             with gr.Column(scale=7, min_width=500), gr.Tabs(elem_id="places"):
                 with gr.Tab("Random cities"):
                     self._lay_out_gallery()
                 AtlasView(app, tab, self._chosen)
-                WalkView(app, self._chosen)
+                InterpolationView(app, self._chosen)
             with gr.Column(scale=4, min_width=340):
                 NearView(app, self._chosen, list(SPACES), list(METRICS))
         self._connect(tab)
@@ -52,9 +58,8 @@ class ExploreScreen:
     def _connect(self, tab: gr.Tab) -> None:
         run, view = self._app.run, [self._slider, self._count, self._first]
         outputs = [self._slider, self._gallery, self._chosen, self._known]
-        self._app.on_look(
-            tab, self._look, [self._count, self._first, self._known], outputs, clock=True
-        )
+        seen = [self._count, self._first, self._known]
+        self._app.keep_current(tab, self._refresh, seen, outputs, clock=True)
         gr.on(
             [self._slider.change, self._count.change],
             show_errors(self._show_gallery),
@@ -71,13 +76,13 @@ class ExploreScreen:
         )
         self._gallery.click(show_errors(self._choose), [run, *view], self._chosen, **EVENT_DEFAULTS)
 
-    def _look(
+    def _refresh(
         self,
         run: str | None,
         count: int,
         first: int,
         known: tuple[str, int] | None,
-    ) -> tuple:
+    ) -> tuple[Any, ...]:
         """Another run begins anew; more checkpoints only lengthen the slider."""
         batches = self._app.batches(run)
         if run is None or not batches:
@@ -98,23 +103,23 @@ class ExploreScreen:
         numbers = range(first, first + int(count))
         return batch, sample_points(batch, numbers, self._app.picture_cache.z_dim(run))
 
-    def _show_gallery(self, run: str | None, position: float, count: int, first: int) -> str:
+    def _show_gallery(self, run: str | None, position: float, count: int, first: int) -> Markup:
         if run is None or not self._app.batches(run):
             return nothing_yet(run)
         batch, points = self._points(run, position, count, first)
         sources = self._app.picture_cache.show(run, batch, points)
         shown = [
-            markup.Shown(source, point.label, point.label)
+            markup.Thumbnail(source, point.label, point.label)
             for source, point in zip(sources, points, strict=True)
         ]
-        hint = '<div class="small quiet">Press a city to see which ones are near it.</div>'
+        hint = markup.note("Press a city to see which ones are near it.")
         credit = markup.credit(self._app.attribution(run))
-        grid = markup.picture_grid(shown, columns=8 if count > 12 else 6)
-        return f'<div class="card">{grid}{hint}{credit}</div>'
+        grid = markup.picture_grid(shown, columns=MANY_COLUMNS if count > MANY else COLUMNS)
+        return Markup('<div class="card">{}{}{}</div>').format(grid, hint, credit)
 
     def _show_others(
         self, run: str | None, position: float, count: int, first: int
-    ) -> tuple[str, int]:
+    ) -> tuple[Markup, int]:
         first += int(count)
         return self._show_gallery(run, position, count, first), first
 

@@ -1,15 +1,17 @@
-"""The chosen city, large, and the ones that are near it."""
+"""The chosen city, large, and its nearest neighbours among the specimens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
-from studio.screens.parts.feature_cache import FeatureMemory
+from studio.screens.parts.feature_cache import FeatureCache
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.nearness import find_near_specimens
 from studio.specimens.points import resolve_points
@@ -24,7 +26,7 @@ class NearView:
     def __init__(
         self, app: AppContext, chosen: gr.State, spaces: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        self._app, self._features = app, FeatureMemory()
+        self._app, self._features = app, FeatureCache()
         view = markup.pressable(_NOTHING_CHOSEN, elem_id="near")
         with gr.Row():
             space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
@@ -43,38 +45,47 @@ class NearView:
 
     def _show(
         self, run: str | None, chosen: tuple[str, int] | None, space: str, metric: str
-    ) -> tuple[str, str]:
+    ) -> tuple[Markup, Markup]:
         if run is None or chosen is None:
-            return _NOTHING_CHOSEN, ""
+            return _NOTHING_CHOSEN, markup.NOTHING
         label, batch = chosen
         words = ["near", run, label, "-k", str(NEIGHBOURS), "--space", space, "--metric", metric]
         words += ["--at-batch", str(batch)]
         return self._draw(run, label, batch, space, metric), markup.command(words)
 
-    def _draw(self, run: str, label: str, batch: int, space: str, metric: str) -> str:
-        workspace, pictures = self._app.workspace, self._app.picture_cache
-        describe = partial(self._features.describe, pictures.digest(run, batch))
+    def _draw(self, run: str, label: str, batch: int, space: str, metric: str) -> Markup:
+        workspace, picture_cache = self._app.workspace, self._app.picture_cache
+        describe = partial(self._features.describe, picture_cache.digest(run, batch))
         found = find_near_specimens(
             workspace, run, label, NEIGHBOURS, space, metric, batch, describe
         )
         labels = [near for near, _ in found.neighbours]
         points = resolve_points(workspace, run, [label, *labels])
-        large = pictures.show(run, batch, points[:1], LARGE_PX)[0]
+        large = picture_cache.show(run, batch, points[:1], LARGE_PX)[0]
         shown = [
-            markup.Shown(source, near, f"{near} · {distance:.3g}")
+            markup.Thumbnail(source, near, f"{near} · {distance:.3g}")
             for source, (near, distance) in zip(
-                pictures.show(run, batch, points[1:]), found.neighbours, strict=True
+                picture_cache.show(run, batch, points[1:]), found.neighbours, strict=True
             )
         ]
-        head = f'<div class="two"><img class="picture-large" src="{large}" alt="City {label}"><div>'
-        head += f'<div class="quiet small">batch {batch:,}</div>{self._star(run, label)}'
-        head += f'<p class="small quiet">Its nearest among the specimens of this run, by {metric} '
-        head += f"distance in {space}; the number is the distance.</p></div></div>"
-        grid = markup.picture_grid(shown, columns=4)
+        head = Markup(
+            '<div class="two"><img class="picture-large" src="{source}" alt="City {label}"><div>'
+            '<div class="quiet small">batch {batch:,}</div>{star}'
+            '<p class="small quiet">Its nearest among the specimens of this run, by {metric} '
+            "distance in {space}; the number is the distance.</p></div></div>"
+            '<div style="height:12px"></div>'
+        ).format(
+            source=large,
+            label=label,
+            batch=batch,
+            metric=metric,
+            space=space,
+            star=self._star(run, label),
+        )
         credit = markup.credit(self._app.attribution(run))
-        return markup.card(f"City {label}", f'{head}<div style="height:12px"></div>{grid}{credit}')
+        return markup.card(f"City {label}", head + markup.picture_grid(shown, columns=4) + credit)
 
-    def _star(self, run: str, label: str) -> str:
+    def _star(self, run: str, label: str) -> Markup:
         starred = any(
             s.label == label and s.starred for s in list_specimens(self._app.workspace, run)
         )
@@ -88,10 +99,11 @@ class NearView:
         space: str,
         metric: str,
         event: gr.EventData,
-    ) -> tuple:
+    ) -> tuple[Any, Any]:
+        """Choose a neighbour, or star the chosen city."""
         if chosen is None:
             return gr.skip(), gr.skip()
-        if event.action == "look":
+        if event.action == "choose":
             return (event.label, chosen[1]), gr.skip()
         star_specimen(self._app.workspace, run, event.label, event.starred == "0")
         return gr.skip(), self._draw(run, *chosen, space, metric)

@@ -1,24 +1,25 @@
-"""What is drawn of a run: its metrics in views that answer one question each, and its events."""
+"""The curves of a run: its metrics in views that answer one question each, with its events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from studio.runs.events import Event
 from studio.screens.parts import markup
-from studio.screens.parts.chart import Curve, Mark, Span, draw_bands, draw_curves
+from studio.screens.parts.chart import Curve, Mark, draw_bands, draw_curves
+from studio.screens.parts.scales import Span
 
 Metrics = Sequence[Mapping[str, Any]]
 
-RECENT_BATCHES = 100  # over which the share of waiting is told
-MOST_MARKS = 80
-WRONG = ("alarm", "failed", "rolled_back")
-MARKED = (*WRONG, "changed", "resumed", "paused")
+RECENT_BATCHES = 100  # The fraction of waiting is told of so many batches.
+MAX_MARKS = 80  # Older events are not marked.
+WRONG = ("alarm", "failed", "rolled_back")  # Kinds of events whose marks stand out.
+MARKED = (*WRONG, "changed", "resumed", "paused")  # What matters most comes first.
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class CurveView:
     """Metrics that are looked at together.
 
     Args:
-        series: (metric, what it is called, colour) each.
-        unit: of the values that stand beside the chart.
-        per: by how much they are divided.
+        series: (metric, its name on the page, name of its colour in CSS) each.
+        unit: what the values beside the chart are measured in.
+        per: what the values of the metrics are divided by to have that unit.
         smoothed: whether a mean over neighbours is drawn over the values.
     """
 
@@ -71,8 +72,8 @@ VIEWS = {
             ("earth_mover", "Earth mover's distance", "--water"),
         ),
     ),
-    "judgement": CurveView(
-        "Judgement",
+    "discriminator": CurveView(
+        "Discriminator",
         (
             ("d_accuracy", "Share of pairs that D tells apart", "--water"),
             ("augment_p", "Share of augmented pictures", "--ochre"),
@@ -99,42 +100,51 @@ VIEWS = {
 }
 
 
-def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool) -> str:
+def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool) -> Markup:
     """A view of a run as it stands, with marks where something happened.
 
     Args:
-        view: a key of VIEWS.
+        metrics: those of its batches, ascending.
         events: in any order.
+        view: a key of VIEWS.
+        log: a logarithmic scale.
     """
     chosen = VIEWS[view]
     if len(metrics) < 2:
-        return '<p class="quiet">The curves begin with the second batch.</p>'
+        return _TOO_SHORT
     drawn = (
         _draw_time(metrics, events) if view == "time" else _draw_view(chosen, metrics, events, log)
     )
     if drawn:
         return drawn
     names = ", ".join(title.lower() for _, title, _ in chosen.series)
-    return (
-        f'<div class="plot unknown"><p class="quiet">Nothing is known yet about: '
-        f"{escape(names)}.</p></div>"
-    )
+    unknown = markup.paragraph(f"Nothing is known yet about: {names}.")
+    return Markup('<div class="plot unknown">{}</div>').format(unknown)
 
 
-def show_choices(view: str, log: bool) -> str:
+def show_choices(view: str, log: bool) -> Markup:
     """Buttons with which another view is chosen, and whether the scale is logarithmic."""
-    buttons = "".join(
+    buttons = markup.join(
         markup.choice(known.title, "curves", name == view, view=name)
         for name, known in VIEWS.items()
     )
-    scale = "" if view == "time" else markup.choice("log scale", "log", log)
-    return f'<div class="choices" role="group" aria-label="Curves">{buttons}<i></i>{scale}</div>'
+    scale = markup.NOTHING if view == "time" else markup.choice("log scale", "log", log)
+    return Markup('<div class="choices" role="group" aria-label="Curves">{}<i></i>{}</div>').format(
+        buttons, scale
+    )
 
 
 def overlay_runs(
     runs: Mapping[str, Metrics], colours: Mapping[str, str], metric: str, by_time: bool, log: bool
-) -> str:
-    """The same metric of several runs, over batches or over the time that they trained."""
+) -> Markup:
+    """The same metric of several runs, over batches or over the time that they trained.
+
+    Args:
+        runs: the metrics of the batches of each run, by its name.
+        colours: the name of each run's colour in CSS.
+        by_time: over seconds of training instead of batches.
+        log: a logarithmic scale.
+    """
     known = {name: metrics for name, metrics in runs.items() if len(metrics) > 1}
     curves = [
         Curve(
@@ -146,29 +156,29 @@ def overlay_runs(
         for name, metrics in known.items()
     ]
     if not curves:
-        return '<p class="quiet">The curves begin with the second batch.</p>'
+        return _TOO_SHORT
     ends = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
     span = Span.of_seconds(*ends) if by_time else Span.of_batches(*ends)
     smooth = metric not in {name for name, _, _ in VIEWS["rates"].series}
     drawn = draw_curves(
         curves, span, f"{metric} of {', '.join(known)}", log=log, rough=not smooth, smoothed=smooth
     )
-    return drawn or f'<p class="quiet">None of these runs wrote down {escape(metric)}.</p>'
+    return drawn or markup.paragraph(f"None of these runs wrote down {metric}.")
 
 
 def values_of(metrics: Metrics, name: str) -> np.ndarray:
-    """float [N]: a metric of each batch; not a number where it was not written down."""
+    """A metric of each batch: float [N]; not a number where it was not written down."""
     unknown = np.nan
     return np.array([entry.get(name, unknown) for entry in metrics], float)
 
 
 def training_seconds(metrics: Metrics) -> np.ndarray:
-    """float [N]: seconds that the run had trained when a batch was done."""
+    """Seconds that the run had trained when each batch was done: float [N]."""
     return np.cumsum(np.nan_to_num(values_of(metrics, "seconds")))
 
 
-def waiting_share(metrics: Metrics) -> float | None:
-    """The share of time that training waited for data lately, 0..1; None if nobody knows."""
+def waiting_fraction(metrics: Metrics) -> float | None:
+    """How much of its time training waited for data lately, 0..1; None if nobody knows."""
     recent = metrics[-RECENT_BATCHES:]
     waited, took = values_of(recent, "data_s"), values_of(recent, "seconds")
     known = np.isfinite(waited) & np.isfinite(took)
@@ -176,12 +186,16 @@ def waiting_share(metrics: Metrics) -> float | None:
 
 
 def marks_of(events: Sequence[Event]) -> list[Mark]:
-    """What happened to a run along its curves; what shares a batch shares a mark."""
+    """Marks of what happened to a run; the events of a batch have one mark together.
+
+    Args:
+        events: in any order.
+    """
     by_batch: dict[int, list[Event]] = {}
     for event in sorted(events, key=lambda event: event.created_at):
         if event.kind in MARKED and event.batch is not None:
             by_batch.setdefault(event.batch, []).append(event)
-    newest = sorted(by_batch)[-MOST_MARKS:]
+    newest = sorted(by_batch)[-MAX_MARKS:]
     return [_mark(batch, by_batch[batch]) for batch in newest]
 
 
@@ -191,7 +205,7 @@ def _mark(batch: int, events: Sequence[Event]) -> Mark:
     return Mark(batch, "wrong" if kind in WRONG else kind, f"Batch {batch:,}: {said}")
 
 
-def _draw_view(view: CurveView, metrics: Metrics, events: Sequence[Event], log: bool) -> str:
+def _draw_view(view: CurveView, metrics: Metrics, events: Sequence[Event], log: bool) -> Markup:
     batches = values_of(metrics, "batch")
     curves = [
         Curve(title, colour, batches, values_of(metrics, name) / view.per)
@@ -207,11 +221,11 @@ def _draw_view(view: CurveView, metrics: Metrics, events: Sequence[Event], log: 
     return draw_curves(curves, span, label, marks_of(events), log, smoothed=view.smoothed)
 
 
-def _draw_time(metrics: Metrics, events: Sequence[Event]) -> str:
+def _draw_time(metrics: Metrics, events: Sequence[Event]) -> Markup:
     """Where the time of a batch goes, and how much of it was spent waiting."""
-    share = waiting_share(metrics)
-    if share is None:
-        return ""
+    waiting = waiting_fraction(metrics)
+    if waiting is None:
+        return markup.NOTHING
     batches, seconds = values_of(metrics, "batch"), values_of(metrics, "seconds")
     *phases, other = VIEWS["time"].series
     parts = [values_of(metrics, name) for name, _, _ in phases]
@@ -222,7 +236,11 @@ def _draw_time(metrics: Metrics, events: Sequence[Event]) -> str:
     ]
     span = Span.of_batches(batches[0], batches[-1])
     label = "Share of the time of a batch that each part takes"
-    return draw_bands(bands, span, label, marks_of(events)) + (
-        f'<div class="small quiet">Waiting for data: <b class="number">{share:.1%}</b> of the last '
-        f"{min(RECENT_BATCHES, len(metrics))} batches.</div>"
-    )
+    said = Markup(
+        '<div class="small quiet">Waiting for data: <b class="number">{:.1%}</b> of the last '
+        "{} batches.</div>"
+    ).format(waiting, min(RECENT_BATCHES, len(metrics)))
+    return draw_bands(bands, span, label, marks_of(events)) + said
+
+
+_TOO_SHORT = markup.paragraph("The curves begin with the second batch.")

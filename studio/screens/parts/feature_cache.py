@@ -1,4 +1,4 @@
-"""Features of cities, remembered: looking at the next neighbour asks for most of them again."""
+"""A cache of features: looking at the next neighbour asks for most of them again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from latent.features import compute_features
 
-TABLES = 3
+TABLES = 3  # At most so many pairs of a checkpoint and a space are kept.
 
 
-class FeatureMemory:
+class FeatureCache:
     """One table of rows for each checkpoint and space; the newest few are kept."""
 
     def __init__(self) -> None:
@@ -21,11 +21,15 @@ class FeatureMemory:
         self._turn = threading.Lock()
 
     def describe(self, digest: str, G: nn.Module, z: Tensor, space: str) -> Tensor:
-        """`compute_features`, for those latent points alone that are new.
+        """Compute the features of latent points, those alone that are new.
 
         Args:
-            digest: stands for the weights of G.
+            digest: that of the weights of G.
             z: float32 [N, z_dim].
+            space: see `latent.features`.
+
+        Returns:
+            float32 [N, D], as `compute_features` gives them.
         """
         with self._turn:
             table = self._tables.setdefault((digest, space), {})

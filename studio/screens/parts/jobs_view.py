@@ -1,30 +1,38 @@
-"""Jobs as a list with progress, and what can be done to one."""
+"""Jobs as a list with their progress and logs, and buttons to cancel or repeat one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import gradio as gr
+from markupsafe import Markup
 
-from studio.screens.parts.markup import badge, bar, button, duration, moment
+from studio.screens.parts import markup
 from studio.workspace.jobs import ACTIVE, Job, cancel_job, find_job, retry_job
 from studio.workspace.paths import Workspace
 
-LOG_BYTES = 8_000
+LOG_BYTES = 8_000  # So much of the end of a log is shown.
 
 
 def show_jobs(
     workspace: Workspace, jobs: Sequence[Job], open_log: int | None = None, foldable: bool = True
-) -> str:
-    """The jobs, one below the other, with the log of one of them open, to be folded or not."""
+) -> Markup:
+    """Jobs one below the other.
+
+    Args:
+        open_log: the number of the job whose log is shown.
+        foldable: whether logs can be opened and closed.
+    """
     if not jobs:
-        return '<p class="quiet small">No jobs yet.</p>'
-    return "".join(_show_job(workspace, job, job.id == open_log, foldable) for job in jobs)
+        return Markup('<p class="quiet small">No jobs yet.</p>')
+    return markup.join(_show_job(workspace, job, job.id == open_log, foldable) for job in jobs)
 
 
 def press_job(workspace: Workspace, event: gr.EventData, open_log: int | None) -> int | None:
-    """Do what was pressed in a list of jobs; returns the job whose log is open then.
+    """Do what was pressed in a list of jobs.
+
+    Returns:
+        The number of the job whose log is open then, if there is one.
 
     Raises:
         StudioError: the job has ended already, or still works.
@@ -41,15 +49,15 @@ def press_job(workspace: Workspace, event: gr.EventData, open_log: int | None) -
 
 
 def progress_text(job: Job) -> str:
-    """How far a job is: 120 of 400, 3 min left."""
+    """How far a job is, such as `120 of 400, 3 min left`; empty while nobody knows."""
     if not job.total:
         return ""
-    left = f", {duration(job.left_s)} left" if job.left_s is not None else ""
+    left = f", {markup.duration(job.left_s)} left" if job.left_s is not None else ""
     return f"{job.done:,} of {job.total:,}{left}"
 
 
 def read_log(workspace: Workspace, job_id: int) -> str:
-    """The end of what a job has said."""
+    """The end of what a job has written to its log."""
     path = workspace.log(job_id)
     if not path.exists():
         return "This job was run in a terminal; what it said is there."
@@ -60,21 +68,36 @@ def read_log(workspace: Workspace, job_id: int) -> str:
     return text or "Nothing said yet."
 
 
-def _show_job(workspace: Workspace, job: Job, with_log: bool, foldable: bool) -> str:
+def _show_job(workspace: Workspace, job: Job, with_log: bool, foldable: bool) -> Markup:
     active = job.status in ACTIVE
-    note = job.note if job.status == "failed" else ""
-    press = button("Cancel", "cancel", job=job.id) if active else ""
-    if job.status in ("failed", "cancelled", "interrupted"):
-        press = button("Run again", "retry", job=job.id)
-    when = f"{job.id} · {moment(job.created_at)}"
-    when += f" · {progress_text(job)}" if active and job.total else ""
-    fold = button("Log", "log", quiet=True, job=job.id) if foldable else ""
-    log = f"<pre>{escape(read_log(workspace, job.id))}</pre>" if with_log else ""
-    return (
-        f'<div class="job"><div class="line">{badge(job.status)}'
-        f'<span class="small quiet number">{escape(when)}</span><span class="push"></span>{press}'
-        f"{fold}</div>"
-        f'<code class="small quiet">{escape(job.text)}</code>'
-        f"{f'<div class=small>{escape(note)}</div>' if note else ''}"
-        f"{bar(job.done, job.total) if active else ''}{log}</div>"
+    log = Markup("<pre>{}</pre>").format(read_log(workspace, job.id)) if with_log else ""
+    return Markup(
+        '<div class="job"><div class="line">{badge}<span class="small quiet number">{when}</span>'
+        '<span class="push"></span>{buttons}</div><code class="small quiet">{command}</code>'
+        "{note}{bar}{log}</div>"
+    ).format(
+        badge=markup.badge(job.status),
+        when=_when(job),
+        buttons=_buttons(job, foldable),
+        command=job.text,
+        note=markup.note(job.note, "") if job.status == "failed" and job.note else "",
+        bar=markup.progress_bar(job.done, job.total) if active else "",
+        log=log,
     )
+
+
+def _when(job: Job) -> str:
+    """The number of a job, when it was submitted, and how far it is."""
+    progress = progress_text(job) if job.status in ACTIVE else ""
+    return " · ".join(filter(None, [str(job.id), markup.moment(job.created_at), progress]))
+
+
+def _buttons(job: Job, foldable: bool) -> Markup:
+    buttons = []
+    if job.status in ACTIVE:
+        buttons.append(markup.button("Cancel", "cancel", job=job.id))
+    elif job.status in ("failed", "cancelled", "interrupted"):
+        buttons.append(markup.button("Run again", "retry", job=job.id))
+    if foldable:
+        buttons.append(markup.button("Log", "log", quiet=True, job=job.id))
+    return markup.join(buttons)

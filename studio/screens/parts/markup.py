@@ -1,144 +1,164 @@
-"""Pieces of markup that the tabs are made of; whatever comes from outside is escaped here."""
+"""Pieces of HTML that the tabs are made of.
+
+Every function takes plain text (`str`) and gives `Markup`. Text is escaped when it is put into a
+piece, exactly once; what is `Markup` already goes in as it is. So markup is put together with
+`Markup.format` and `join` alone, never with f-strings.
+"""
 
 from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
+from markupsafe import Markup
 
-from studio.screens.parts.theme import PRESSES
+from studio.screens.parts.assets import read_asset
 
 PATH_PREFIX = "gradio_api/file="
+NOTHING = Markup()
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture on a page: `source` is a data URI, `label` a latent point's."""
+class Thumbnail:
+    """A picture in a grid.
+
+    Args:
+        source: a data URI.
+        label: what pressing the picture sends: that of a latent point, or a batch.
+        caption: what stands below it.
+        starred: None where the picture cannot be starred.
+    """
 
     source: str
     label: str
     caption: str
-    starred: bool | None = None  # None: not to be starred here
+    starred: bool | None = None
     chosen: bool = False
 
 
-def pressable(value: str = "", elem_id: str | None = None) -> gr.HTML:
-    """A place for markup in which elements with `data-action` can be pressed."""
-    return gr.HTML(value, js_on_load=PRESSES, elem_id=elem_id, apply_default_css=False)
+def pressable(value: str = NOTHING, elem_id: str | None = None, styles: str = "") -> gr.HTML:
+    """A place for markup in which elements with `data-action` can be pressed.
+
+    Args:
+        value: Markup; what stands there to begin with.
+        styles: a style sheet for this place alone.
+    """
+    return gr.HTML(
+        value,
+        js_on_load=read_asset(__package__, "markup.js"),
+        css_template=styles,
+        elem_id=elem_id,
+        apply_default_css=False,
+    )
+
+
+def join(pieces: Iterable[str]) -> Markup:
+    """Pieces one after the other; plain text among them is escaped."""
+    return NOTHING.join(pieces)
 
 
 def file_url(path: Path) -> str:
-    """Where the browser finds a file of the workspace; another one as soon as it changes."""
+    """Where the browser finds a file of the workspace; another address as soon as it changes."""
     return f"{PATH_PREFIX}{quote(str(path))}?v={path.stat().st_mtime_ns}"
 
 
-def download(path: Path) -> str:
+def download(path: Path) -> Markup:
     """A link by which the browser saves a file of the workspace."""
-    name = escape(path.name)
-    return f'<a class="plain" href="{file_url(path)}" download="{name}">{name}</a>'
+    link = Markup('<a class="plain" href="{url}" download="{name}">{name}</a>')
+    return link.format(url=file_url(path), name=path.name)
 
 
-def empty(title: str, text: str) -> str:
+def downloads(paths: Sequence[Path]) -> Markup:
+    """Links by which the browser saves files of the workspace; nothing where there are none."""
+    links = join(map(download, paths))
+    return Markup('<div class="films">{}</div>').format(links) if links else NOTHING
+
+
+def empty(title: str, text: str) -> Markup:
     """What a place says as long as there is nothing to show, and what to do about it."""
-    return f'<div class="empty"><b>{escape(title)}</b><p>{escape(text)}</p></div>'
+    return Markup('<div class="empty"><b>{}</b><p>{}</p></div>').format(title, text)
 
 
-def card(title: str, body: str) -> str:
-    return f'<section class="card"><h3>{escape(title)}</h3>{body}</section>'
+def card(title: str, body: str) -> Markup:
+    """A framed part of the page under a heading."""
+    return Markup('<section class="card"><h3>{}</h3>{}</section>').format(title, body)
 
 
-def badge(status: str) -> str:
+def note(text: str, kind: str = "quiet") -> Markup:
+    """A small line of text; `kind` is `quiet`, `warning`, or empty for neither."""
+    return Markup('<div class="{}">{}</div>').format(f"small {kind}".rstrip(), text)
+
+
+def paragraph(text: str) -> Markup:
+    """A sentence in place of something that is not there yet."""
+    return Markup('<p class="quiet">{}</p>').format(text)
+
+
+def badge(status: str) -> Markup:
     """A run's or a job's status, or an event's kind."""
-    return f'<span class="badge {escape(status)}">{escape(status.replace("_", " "))}</span>'
+    return Markup('<span class="badge {}">{}</span>').format(status, status.replace("_", " "))
 
 
-def bar(done: int, total: int) -> str:
+def progress_bar(done: int, total: int) -> Markup:
+    """How far something is; empty where the total is 0 because nobody knows it."""
     percent = 100 * done / total if total else 0
-    return (
-        f'<div class="bar" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
-        f'aria-valuemax="100"><div style="width:{percent:.1f}%"></div></div>'
-    )
+    return Markup(
+        '<div class="bar" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
+        'aria-valuemax="100"><div style="width:{percent:.1f}%"></div></div>'
+    ).format(percent=percent)
 
 
-def credit(attribution: str) -> str:
+def credit(attribution: str) -> Markup:
     """The words that are owed beside pictures; nothing where none are."""
-    return f'<div class="credit">{escape(attribution)}</div>' if attribution else ""
+    return Markup('<div class="credit">{}</div>').format(attribution) if attribution else NOTHING
 
 
-def command(words: Sequence[str]) -> str:
-    """The same as one would type it, to copy."""
-    text = shlex.join(["studio", *words])
-    return (
-        f'<div class="command"><code>{escape(text)}</code><button type="button" '
-        f'class="plain quiet-button" aria-label="Copy the command" data-copy="{escape(text)}">'
+def command(words: Sequence[str]) -> Markup:
+    """A command as one would type it, to copy; `words` are those after `studio`."""
+    return Markup(
+        '<div class="command"><code>{text}</code><button type="button" '
+        'class="plain quiet-button" aria-label="Copy the command" data-copy="{text}">'
         "Copy</button></div>"
+    ).format(text=shlex.join(["studio", *words]))
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> Markup:
+    """(name, value) pairs as a row of cells, the values large."""
+    cell = Markup(
+        '<div class="fact"><span class="value">{value}</span><span class="name">{name}</span></div>'
     )
+    cells = join(cell.format(name=name, value=value) for name, value in pairs)
+    return Markup('<div class="facts">{}</div>').format(cells)
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    cells = (
-        f'<div class="fact"><span class="value">{escape(value)}</span>'
-        f'<span class="name">{escape(name)}</span></div>'
-        for name, value in pairs
-    )
-    return f'<div class="facts">{"".join(cells)}</div>'
+def button(text: str, action: str, quiet: bool = False, **values: object) -> Markup:
+    """A button; pressing it is an event with `action` and the values as attributes."""
+    return _button(text, action, "plain quiet-button" if quiet else "plain", NOTHING, values)
 
 
-def button(text: str, action: str, quiet: bool = False, **values: object) -> str:
-    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in values.items())
-    extra = " quiet-button" if quiet else ""
-    return (
-        f'<button type="button" class="plain{extra}" data-action="{action}"{data}>'
-        f"{escape(text)}</button>"
-    )
-
-
-def choice(text: str, action: str, chosen: bool, **values: object) -> str:
+def choice(text: str, action: str, chosen: bool, **values: object) -> Markup:
     """One of several buttons, of which the chosen ones are pressed."""
-    plain = button(text, action, False, **values)
-    return plain.replace("<button", f'<button aria-pressed="{str(chosen).lower()}"', 1)
+    return _button(text, action, "plain", _pressed(chosen), values)
 
 
-def picture_grid(
-    pictures: Sequence[Shown], size_px: int = 96, columns: int | None = None, pressed: bool = True
-) -> str:
-    """Pictures side by side, each at least so wide; pressing one is the action `look`."""
-    kind = "pictures fixed" if columns else "pictures"
-    style = f"--columns:{columns}" if columns else f"--size:{size_px}px"
-    figures = "".join(_figure(picture, pressed) for picture in pictures)
-    return f'<div class="{kind}" style="{style}">{figures}</div>'
+def picture_grid(pictures: Sequence[Thumbnail], columns: int) -> Markup:
+    """Pictures side by side; pressing one is the action `choose`, with its label."""
+    figures = join(_figure(picture) for picture in pictures)
+    return Markup('<div class="pictures" style="--columns:{}">{}</div>').format(columns, figures)
 
 
-def _figure(picture: Shown, pressed: bool) -> str:
-    label = escape(picture.label)
-    image = f'<img src="{picture.source}" alt="City {label}">'
-    if pressed:
-        image = (
-            f'<button type="button" class="look" data-action="look" data-label="{label}" '
-            f'aria-label="Look at city {label}">{image}</button>'
-        )
-    chosen = " chosen" if picture.chosen else ""
-    return (
-        f'<figure class="picture{chosen}">{image}{_star(picture)}'
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
-    )
-
-
-def _star(picture: Shown) -> str:
-    if picture.starred is None:
-        return ""
-    pressed, label = str(picture.starred).lower(), escape(picture.label)
-    return (
-        f'<button type="button" class="star" data-action="star" data-label="{label}"'
-        f' aria-pressed="{pressed}" aria-label="Star city {label}">'
-        f"{'★' if picture.starred else '☆'}</button>"
-    )
+def moment(timestamp: float) -> str:
+    """14:05 today, 3 Mar 14:05 otherwise; `timestamp` in seconds since 1970."""
+    then, now = time.localtime(timestamp), time.localtime()
+    clock = time.strftime("%H:%M", then)
+    if then[:3] == now[:3]:
+        return clock
+    return f"{then.tm_mday} {time.strftime('%b', then)} {clock}"
 
 
 def duration(seconds: float) -> str:
@@ -153,10 +173,42 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-def moment(timestamp: float) -> str:
-    """14:05 today, 3 Mar 14:05 otherwise."""
-    then, now = time.localtime(timestamp), time.localtime()
-    clock = time.strftime("%H:%M", then)
-    if then[:3] == now[:3]:
-        return clock
-    return f"{then.tm_mday} {time.strftime('%b', then)} {clock}"
+def _button(
+    text: str, action: str, kind: str, attributes: Markup, values: dict[str, object]
+) -> Markup:
+    data = join(Markup(' data-{}="{}"').format(name, value) for name, value in values.items())
+    return Markup('<button type="button" class="{}" data-action="{}"{}{}>{}</button>').format(
+        kind, action, attributes, data, text
+    )
+
+
+def _pressed(pressed: bool) -> Markup:
+    return Markup(' aria-pressed="{}"').format(str(pressed).lower())
+
+
+def _figure(picture: Thumbnail) -> Markup:
+    return Markup(
+        '<figure class="picture{chosen}"><button type="button" class="thumbnail" '
+        'data-action="choose" data-label="{label}" aria-label="Look at city {label}">'
+        '<img src="{source}" alt="City {label}"></button>{star}'
+        "<figcaption>{caption}</figcaption></figure>"
+    ).format(
+        chosen=" chosen" if picture.chosen else "",
+        label=picture.label,
+        source=picture.source,
+        star=_star(picture),
+        caption=picture.caption,
+    )
+
+
+def _star(picture: Thumbnail) -> Markup:
+    if picture.starred is None:
+        return NOTHING
+    return Markup(
+        '<button type="button" class="star" data-action="star" data-label="{label}"{pressed} '
+        'aria-label="Star city {label}">{star}</button>'
+    ).format(
+        label=picture.label,
+        pressed=_pressed(picture.starred),
+        star="★" if picture.starred else "☆",
+    )

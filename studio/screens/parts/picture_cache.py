@@ -1,4 +1,4 @@
-"""What cities look like: opened runs, and the pictures that were asked for last."""
+"""Pictures of latent points for the page, rendered once and kept while they are in demand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -20,14 +21,19 @@ from renderers.frames.frame_renderer import FrameRenderer
 from studio.workspace.devices import choose_device
 from studio.workspace.paths import Workspace
 
-OPEN_RUNS = 2  # each holds a generator
-KEPT_PICTURES = 1500
+MAX_OPEN_RUNS = 2  # Each holds a generator on the device.
+MAX_PICTURES = 1500
 THUMBNAIL_PX, LARGE_PX = 192, 1024
 
 
 @dataclass
 class _OpenRun:
-    """A run and its one resident module, with the weights of the checkpoint seen last."""
+    """A run and its one resident module, with the weights of the checkpoint seen last.
+
+    Args:
+        identity: stays the same while no other run takes the name.
+        digest: that of the weights in G; empty while they are being exchanged.
+    """
 
     identity: int
     checkpoints: CheckpointRun
@@ -36,7 +42,7 @@ class _OpenRun:
 
 
 class PictureCache:
-    """Renders pictures of runs; shared by all browsers, which take turns."""
+    """Renders pictures of the runs of a workspace; shared by all browsers, which take turns."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -45,26 +51,45 @@ class PictureCache:
         self._turn = threading.RLock()
 
     def batches(self, run: str) -> list[int]:
-        """The batches that have a checkpoint, ascending."""
+        """The batches of a run that have a checkpoint, ascending.
+
+        Raises:
+            CheckpointError: unknown run, or a damaged one.
+        """
         with self._turn:
             return self._open(run).checkpoints.batches
 
     def z_dim(self, run: str) -> int:
+        """How many numbers a latent point of a run has.
+
+        Raises:
+            CheckpointError: see `batches`.
+        """
         with self._turn:
             return self._open(run).checkpoints.spec.z_dim
 
     def digest(self, run: str, batch: int) -> str:
-        """Stands for the weights at a batch."""
+        """A digest of the weights at a batch.
+
+        Raises:
+            CheckpointError: unknown run or batch.
+        """
         with self._turn:
             return self._open(run).checkpoints.digest([batch])
 
     def show(
         self, run: str, batch: int, points: Sequence[LatentPoint], limit_px: int = THUMBNAIL_PX
     ) -> list[str]:
-        """Pictures of points at a checkpoint as data URIs, no larger than limit_px.
+        """Render points at a checkpoint.
+
+        Args:
+            limit_px: larger pictures are made smaller until neither side is longer.
+
+        Returns:
+            A data URI for each point.
 
         Raises:
-            StudioError: unknown run or batch, or a damaged checkpoint.
+            CheckpointError: unknown run or batch, or a damaged checkpoint.
         """
         with self._turn:
             opened = self._open(run)
@@ -78,11 +103,13 @@ class PictureCache:
             shown = [self._kept[key] for key in keys]
             for key in keys:
                 self._kept.move_to_end(key)
-            while len(self._kept) > KEPT_PICTURES:
+            while len(self._kept) > MAX_PICTURES:
                 self._kept.popitem(last=False)
             return shown
 
-    def _render(self, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]) -> list:
+    def _render(
+        self, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]
+    ) -> list[np.ndarray]:
         G = self._module(opened)
         if opened.digest != digest:
             opened.digest = ""
@@ -102,7 +129,7 @@ class PictureCache:
             checkpoints = CheckpointIndex(self._workspace.runs)[run]
             opened = self._runs[run] = _OpenRun(_identity(checkpoints), checkpoints)
         self._runs.move_to_end(run)
-        while len(self._runs) > OPEN_RUNS:
+        while len(self._runs) > MAX_OPEN_RUNS:
             self._runs.popitem(last=False)
         return opened
 
@@ -112,9 +139,9 @@ def _identity(checkpoints: CheckpointRun) -> int:
     return description.stat().st_ino if description.exists() else -1
 
 
-def _to_data_uri(frame: object, limit_px: int) -> str:
-    """Small pictures as lossless PNG, so that their pixels stay crisp; large ones as JPEG."""
-    image = Image.fromarray(frame)  # type: ignore[arg-type]
+def _to_data_uri(frame: np.ndarray, limit_px: int) -> str:
+    """A small picture as lossless PNG, so that its pixels stay crisp; a large one as JPEG."""
+    image = Image.fromarray(frame)
     image.thumbnail((limit_px, limit_px), Image.Resampling.LANCZOS)
     kind, options = ("PNG", {}) if image.width <= THUMBNAIL_PX else ("JPEG", {"quality": 90})
     buffer = io.BytesIO()

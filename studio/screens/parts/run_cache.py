@@ -1,4 +1,4 @@
-"""What tabs look at every other second: catalogues and metrics, of which only news is read."""
+"""Catalogues and metrics of runs, which tabs ask for every other second; only news is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from studio.workspace.paths import Workspace
 
 
 class RunCache:
-    """Shared by all browsers, which take turns."""
+    """What is known of the runs of a workspace; shared by all browsers, which take turns."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -31,13 +31,13 @@ class RunCache:
         """One run at a glance.
 
         Raises:
-            StudioError: there is no such run, or it cannot be opened.
+            CheckpointError: there is no such run, or it cannot be opened.
         """
         with self._turn:
             return summarise(self.workspace, self._catalogue(run))
 
     def metrics(self, run: str) -> list[dict[str, Any]]:
-        """The numbers of all batches so far; a copy."""
+        """The metrics of all batches so far, ascending; a copy."""
         with self._turn:
             if run not in self._metrics:
                 self._metrics[run] = MetricsHistory(self.workspace.metrics(run))
@@ -45,12 +45,20 @@ class RunCache:
             return list(self._metrics[run].entries)
 
     def forecast(self, run: str) -> Forecast | None:
-        """How a run will grow that is training now; None for others."""
+        """How a run will grow that is training now; None for others.
+
+        Raises:
+            CheckpointError: see `summary`.
+        """
         with self._turn:
             return forecast_training(self.workspace, self._catalogue(run), self.metrics(run))
 
     def storage_report(self, run: str) -> StorageReport:
-        """What is kept of a run; see `report_storage`."""
+        """What is kept of a run; see `report_storage`.
+
+        Raises:
+            CheckpointError: see `summary`.
+        """
         with self._turn:
             catalogue, metrics = self._catalogue(run), self.metrics(run)
             return report_storage(self.workspace, catalogue, metrics)

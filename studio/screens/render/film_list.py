@@ -1,4 +1,4 @@
-"""The finished films and sheets of a run: what there is, what each is called, how it is shown."""
+"""The finished films and sheets of a run: found in the workspace, named, checked and shown."""
 
 from __future__ import annotations
 
@@ -6,36 +6,25 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
+
+from markupsafe import Markup
 
 from renderers.files import read_json
 from renderers.jobs.verification import find_render, verify_video
 from renderers.video.formats import FORMATS
 from studio.screens.parts import markup
+from studio.screens.parts.assets import read_asset
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_bytes
 
+# Suffixes of what a browser can play, show as a picture, and of what editing programs read.
 PLAYED = (".mp4", ".webm", ".mov")
-SEEN = (".webp", ".gif", ".png", ".jpg", ".jpeg")
+STILL = (".webp", ".gif", ".png", ".jpg", ".jpeg")
 FOR_EDITING = (".mov", ".mkv")
 SHEET = "Sheet"
 SUFFIXES = {known.suffix for known in FORMATS}
-
-# Of the card in which films are shown; scoped to it by Gradio.
-CSS = """
-.stage { background: #1d151a; border-radius: 8px; overflow: hidden; text-align: center; }
-.stage video, .stage img { display: block; margin: 0 auto; width: 100%; height: 400px;
-  object-fit: contain; }
-.sheet { border-radius: 8px; overflow: auto; max-height: 80vh; border: 1px solid var(--line); }
-.sheet img { display: block; width: 100%; margin: 0; }
-.stage p { color: #cbbdb0; padding: 150px 24px; margin: 0 !important; }
-.line { margin-top: 8px; gap: 4px 10px; }
-.line a { text-decoration: none; overflow-wrap: anywhere; }
-.where { overflow-wrap: anywhere; }
-.verdict { display: grid; gap: 8px; margin-top: 4px; }
-"""
 
 
 @dataclass(frozen=True)
@@ -43,8 +32,8 @@ class FinishedFilm:
     """A file that was rendered, or a folder of numbered pictures.
 
     Args:
-        key: stands for it in a page.
-        path: that of numbered pictures ends in a place for the number, such as `%06d.png`.
+        key: what names the film in a page.
+        path: for numbered pictures it ends in a place for the number, such as `%06d.png`.
         made_at: seconds since 1970; films of one render share theirs.
     """
 
@@ -55,18 +44,19 @@ class FinishedFilm:
 
     @property
     def is_sheet(self) -> bool:
+        """Whether it is a sheet, which has nothing to play."""
         return self.title == SHEET
 
     @cached_property
     def pictures(self) -> list[Path]:
-        """The numbered pictures, the first one first; none of a film in one file."""
+        """The numbered pictures in their order; none where the film is one file."""
         if "%" not in self.path.name:
             return []
         return sorted(self.path.parent.glob(f"*{self.path.suffix}"))
 
 
 def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
-    """The finished films and sheets of a run, newest first, and in a render the grid first."""
+    """The finished films and sheets of a run, newest first; within one render the grid first."""
     named = re.compile(
         rf"({re.escape(run)}-(?:timelapse|interpolation(?:-\d+)?|path|sheet))-[0-9a-f]{{6}}"
     )
@@ -80,10 +70,16 @@ def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
 
 
 def film_title(run: str, name: str) -> str:
-    """Time-lapse of all points, Time-lapse of 0.3, Walk at batch 400, Path, Sheet.
+    """The title of a film on the page.
 
     Args:
-        name: of the file without its suffix, or of the folder of pictures.
+        name: that of the file without its suffix, or of the folder of pictures.
+
+    Example:
+        >>> film_title("city", "city-timelapse"), film_title("city", "city-timelapse-0.3")
+        ('Time-lapse of all points', 'Time-lapse of 0.3')
+        >>> film_title("city", "city-interpolation-400"), film_title("city", "city-path")
+        ('Walk at batch 400', 'Path')
     """
     kind, _, rest = name.removeprefix(f"{run}-").partition("-")
     if kind == "timelapse":
@@ -94,7 +90,7 @@ def film_title(run: str, name: str) -> str:
 
 
 def check_film(workspace: Workspace, film: FinishedFilm) -> str:
-    """Count the frames by decoding, and say whether they are those of the plan."""
+    """Count the frames of a film by decoding it, and say in words whether they are as planned."""
     try:
         verdict = verify_video(find_render(workspace.renders, film.path), film.path)
     except EXPECTED_ERRORS as error:
@@ -111,70 +107,74 @@ def verify_words(film: FinishedFilm) -> list[str]:
 
 def show_film(
     film: FinishedFilm, films: Sequence[FinishedFilm], verdict: str, attribution: str
-) -> str:
-    """A card with one film, what can be done with it, and the others to choose from."""
-    choices = "".join(_choice(other, other == film) for other in films)
-    body = (
-        f"{_stage(film)}{markup.credit(attribution)}{_line(film)}{_verdict(film, verdict)}"
-        f'<div class="films">{choices}</div>'
-    )
-    return markup.card(film.title, body)
+) -> Markup:
+    """A card with one film, what can be done with it, and the others to choose from.
+
+    Args:
+        films: all to choose from, this one among them.
+        verdict: what a check said of the film; empty where none was asked for.
+        attribution: the words that are owed beside it, or empty.
+    """
+    choices = markup.join(_choice(other, other == film) for other in films)
+    body = _stage(film) + markup.credit(attribution) + _facts(film) + _show_verdict(film, verdict)
+    return markup.card(film.title, body + Markup('<div class="films">{}</div>').format(choices))
 
 
-def _stage(film: FinishedFilm) -> str:
-    title, suffix = escape(film.title), film.path.suffix
-    pictures = film.pictures
-    shown = pictures[-1] if pictures else film.path
-    if film.is_sheet:
-        return f'<div class="sheet"><img src="{markup.file_url(shown)}" alt="{title}"></div>'
-    if suffix in SEEN:
-        return f'<div class="stage"><img src="{markup.file_url(shown)}" alt="{title}"></div>'
+def film_styles() -> str:
+    """The style sheet of what `show_film` gives; see `markup.pressable`."""
+    return read_asset(__package__, "film_list.css")
+
+
+def _stage(film: FinishedFilm) -> Markup:
+    """The film as the browser can show it."""
+    suffix, pictures = film.path.suffix, film.pictures
+    url = markup.file_url(pictures[-1] if pictures else film.path)
+    if film.is_sheet or suffix in STILL:
+        stage = Markup('<div class="{}"><img src="{}" alt="{}"></div>')
+        return stage.format("sheet" if film.is_sheet else "stage", url, film.title)
     if suffix in PLAYED:
-        return (
+        return Markup(
             '<div class="stage"><video controls autoplay loop muted playsinline preload="metadata" '
-            f'src="{markup.file_url(shown)}" aria-label="{title}"></video></div>'
-        )
-    return (
-        f'<div class="stage"><p>Browsers do not play {suffix} files. Download it below.</p></div>'
-    )
+            'src="{}" aria-label="{}"></video></div>'
+        ).format(url, film.title)
+    return Markup(
+        '<div class="stage"><p>Browsers do not play {} files. Download it below.</p></div>'
+    ).format(suffix)
 
 
-def _line(film: FinishedFilm) -> str:
-    """Where it is, how large, and the button that checks it."""
+def _facts(film: FinishedFilm) -> Markup:
+    """Where the film is, how large, and the button that checks it."""
     pictures = film.pictures
     if pictures:
-        where = f'<span class="where">{escape(str(film.path.parent))}</span>'
+        where = Markup('<span class="where">{}</span>').format(film.path.parent)
         facts = f"{len(pictures):,} pictures"
     else:
         where, facts = markup.download(film.path), format_bytes(film.path.stat().st_size)
-    facts += ", made for editing: not every browser plays it" * (film.path.suffix in FOR_EDITING)
+    if film.path.suffix in FOR_EDITING:
+        facts += ", made for editing: not every browser plays it"
     check = "" if film.is_sheet else markup.button("Check", "check", film=film.key)
-    return (
-        f'<div class="line">{where}<span class="small quiet">{facts}</span>'
-        f'<span class="push"></span>{check}</div>'
-    )
+    return Markup(
+        '<div class="line">{}<span class="small quiet">{}</span><span class="push"></span>{}</div>'
+    ).format(where, facts, check)
 
 
-def _verdict(film: FinishedFilm, verdict: str) -> str:
+def _show_verdict(film: FinishedFilm, verdict: str) -> Markup:
     if not verdict:
-        return ""
-    said = f'<p class="small" role="status">{escape(verdict)}</p>'
-    return f'<div class="verdict">{said}{markup.command(verify_words(film))}</div>'
+        return markup.NOTHING
+    said = Markup('<p class="small" role="status">{}</p>').format(verdict)
+    command = markup.command(verify_words(film))
+    return Markup('<div class="verdict">{}{}</div>').format(said, command)
 
 
-def _choice(film: FinishedFilm, chosen: bool) -> str:
+def _choice(film: FinishedFilm, chosen: bool) -> Markup:
     suffix = film.path.suffix.removeprefix(".")
     kind = "" if film.is_sheet or suffix == "mp4" else f" · {suffix}"
     text = f"{film.title} · {markup.moment(film.made_at)}{kind}"
-    return (
-        f'<button type="button" class="plain" data-action="film" '
-        f'aria-pressed="{str(chosen).lower()}" data-film="{escape(film.key)}">'
-        f"{escape(text)}</button>"
-    )
+    return markup.choice(text, "film", chosen, film=film.key)
 
 
 def _films_in(folder: Path, name: str) -> Iterator[tuple[Path, str, float]]:
-    """(path, name, when it was made) of what a render's folder holds."""
+    """(path, name, when it was made) of each film and sheet in the folder of a render."""
     record = folder / "videos.json"
     made = [Path(video["path"]) for video in (read_json(record) or {"videos": []})["videos"]]
     together = {path.parent.name if "%" in path.name else path.name for path in made}

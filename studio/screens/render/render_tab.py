@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import gradio as gr
 
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
 from studio.screens.parts.jobs_view import press_job, show_jobs
-from studio.screens.parts.theme import PRESSES
-from studio.screens.render.film_list import CSS, check_film, list_films, show_film
+from studio.screens.render.film_list import check_film, film_styles, list_films, show_film
 from studio.screens.render.render_fields import (
     OPTIONAL,
     Fields,
@@ -55,21 +54,18 @@ class _LaidForm(NamedTuple):
 class RenderScreen:
     """A form for each kind of picture; the player and the jobs beside them."""
 
+    TITLE: ClassVar[str] = "Render"
+
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Render") as tab, gr.Row(equal_height=False):
+        with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
                 self._timelapse = self._lay_out("Time-lapse", TimelapseForm, lay_out_timelapse)
                 self._walk = self._lay_out("Walk", WalkForm, lay_out_walk)
                 self._path = self._lay_out("Path", PathForm, lay_out_path)
                 self._sheet = self._lay_out("Sheet", SheetForm, lay_out_sheet)
             with gr.Column(scale=7, min_width=480):
-                self._player = gr.HTML(
-                    elem_id="player",
-                    js_on_load=PRESSES,
-                    css_template=CSS,
-                    apply_default_css=False,
-                )
+                self._player = markup.pressable(elem_id="player", styles=film_styles())
                 self._jobs = markup.pressable(elem_id="jobs")
             self._connect(tab)
 
@@ -94,9 +90,9 @@ class RenderScreen:
         self._filled, open_log = gr.State(), gr.State()
         film, verdict = gr.State(""), gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
-        app.on_look(tab, self._look, [*seen, open_log], shown, clock=True)
+        app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
         filled = [*self._numbers, *self._fields_named(("points", "keys"))]
-        app.on_look(tab, self._fill, [self._filled], [self._filled, *filled])
+        app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
         for laid in self._forms:
             self._connect_start(laid, [film, self._jobs])
         press = self._player.click(

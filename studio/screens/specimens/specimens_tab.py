@@ -1,12 +1,12 @@
-"""The tab Specimens: cities worth keeping, their JPEGs, and the way back from one."""
+"""The tab Specimens: cities worth keeping, their JPEGs, and what a JPEG says of its origin."""
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
+from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
@@ -25,17 +25,20 @@ from studio.specimens.specimens import Specimen, export_specimens, list_specimen
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import submit_job
 
-PAGE = 40
+PAGE = 40  # So many specimens are shown at a time.
 COLUMNS = 8
 KINDS = ("All", "Starred", "Fixed", "Sampled")
+DEFAULT_COUNT, MAX_COUNT = 24, 10_000  # So many are drawn at once.
 
 
 class SpecimensScreen:
-    """The gallery on the left; drawing, exporting and finding back on the right."""
+    """The gallery on the left; exporting, drawing new ones and reading a JPEG on the right."""
+
+    TITLE: ClassVar[str] = "Specimens"
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Specimens") as tab, gr.Row(equal_height=False):
+        with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._chosen, self._page, self._known = gr.State([]), gr.State(0), gr.State()
             with gr.Column(scale=8, min_width=520):
                 self._kind = gr.Radio(
@@ -45,7 +48,7 @@ class SpecimensScreen:
             with gr.Column(scale=3, min_width=300):
                 self._lay_out_exports()
                 self._lay_out_sampling()
-                self._lay_out_way_back()
+                self._lay_out_origin()
         self._connect(tab)
 
     def _lay_out_exports(self) -> None:
@@ -58,24 +61,29 @@ class SpecimensScreen:
             with gr.Row():
                 self._batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=80)
                 self._count = gr.Number(
-                    24, label="Cities", precision=0, minimum=1, maximum=10_000, min_width=80
+                    DEFAULT_COUNT,
+                    label="Cities",
+                    precision=0,
+                    minimum=1,
+                    maximum=MAX_COUNT,
+                    min_width=80,
                 )
             self._sample_button = gr.Button("Draw new ones", size="md", elem_id="sample")
         self._sample_command = markup.pressable()
 
-    def _lay_out_way_back(self) -> None:
+    def _lay_out_origin(self) -> None:
         self._dropped = gr.File(
             label="Drop an exported JPEG to find its way back",
             file_types=[".jpg", ".jpeg"],
             height=130,
-            elem_id="way-back",
+            elem_id="origin-file",
         )
         self._origin = gr.HTML(elem_id="origin")
 
     def _connect(self, tab: gr.Tab) -> None:
         run, view = self._app.run, [self._kind, self._page, self._chosen]
         outputs = [self._gallery, self._page, self._chosen, self._known, self._batch]
-        self._app.on_look(tab, self._look, [*view, self._known], outputs, clock=True)
+        self._app.keep_current(tab, self._refresh, [*view, self._known], outputs, clock=True)
         self._kind.change(show_errors(self._show_kind), [run, *view], outputs[:2], **EVENT_DEFAULTS)
         self._gallery.click(show_errors(self._press), [run, *view], outputs[:3], **EVENT_DEFAULTS)
         self._export_button.click(
@@ -92,13 +100,13 @@ class SpecimensScreen:
             **EVENT_DEFAULTS,
         )
         self._dropped.upload(
-            show_errors(self._find_back), self._dropped, self._origin, **EVENT_DEFAULTS
+            show_errors(self._show_origin), self._dropped, self._origin, **EVENT_DEFAULTS
         )
         self._dropped.clear(lambda: "", None, self._origin, **EVENT_DEFAULTS)
 
-    def _look(
-        self, run: str | None, kind: str, page: int, chosen: list[str], known: list | None
-    ) -> tuple:
+    def _refresh(
+        self, run: str | None, kind: str, page: int, chosen: list[str], known: list[Any] | None
+    ) -> tuple[Any, ...]:
         """The gallery is drawn anew when specimens came or were starred, or the run changed."""
         if run is None or not self._app.batches(run):
             return nothing_yet(run), 0, [], None, gr.skip()
@@ -113,7 +121,7 @@ class SpecimensScreen:
             last = gr.skip()
         return self._show(run, kind, page, chosen), page, chosen, now, last
 
-    def _show(self, run: str, kind: str, page: int, chosen: list[str]) -> str:
+    def _show(self, run: str, kind: str, page: int, chosen: list[str]) -> Markup:
         specimens = [s for s in list_specimens(self._app.workspace, run) if _is_of(s, kind)]
         if not specimens:
             return markup.empty(
@@ -125,17 +133,16 @@ class SpecimensScreen:
         on_page = specimens[page * PAGE : (page + 1) * PAGE]
         sources = self._sources(run, on_page)
         shown = [
-            markup.Shown(sources[s.label], s.label, s.label, s.starred, s.label in chosen)
+            markup.Thumbnail(sources[s.label], s.label, s.label, s.starred, s.label in chosen)
             for s in on_page
         ]
         grid = markup.picture_grid(shown, columns=COLUMNS)
         credit = markup.credit(self._app.attribution(run))
-        return (
-            f'<div class="card">{grid}{_pager(page, pages, len(specimens), chosen)}{credit}</div>'
-        )
+        pager = _pager(page, pages, len(specimens), chosen)
+        return Markup('<div class="card">{}{}{}</div>').format(grid, pager, credit)
 
     def _sources(self, run: str, specimens: list[Specimen]) -> dict[str, str]:
-        """Pictures by label: each at its own batch, fixed points at the last one."""
+        """Pictures by label, each at the batch of its specimen; fixed points at the last one."""
         batches = self._app.batches(run)
         kept = set(batches)
         points = resolve_points(self._app.workspace, run, [s.label for s in specimens])
@@ -151,20 +158,22 @@ class SpecimensScreen:
             )
         }
 
-    def _show_kind(self, run: str | None, kind: str, page: int, chosen: list[str]) -> tuple:
+    def _show_kind(
+        self, run: str | None, kind: str, page: int, chosen: list[str]
+    ) -> tuple[Any, Any]:
         if run is None or not self._app.batches(run):
             return gr.skip(), gr.skip()
         return self._show(run, kind, 0, chosen), 0
 
     def _press(
         self, run: str, kind: str, page: int, chosen: list[str], event: gr.EventData
-    ) -> tuple[str, int, list[str]]:
-        """Choose a specimen or let it go, star it, or turn the page."""
+    ) -> tuple[Markup, int, list[str]]:
+        """Choose a specimen or choose it no more, star it, or turn the page."""
         if event.action == "page":
             page = max(0, page + int(event.by))
         elif event.action == "none":
             chosen = []
-        elif event.action == "look":
+        elif event.action == "choose":
             rest = [label for label in chosen if label != event.label]
             chosen = rest if len(rest) < len(chosen) else [*chosen, event.label]
         elif event.action == "star":
@@ -173,17 +182,14 @@ class SpecimensScreen:
             star_specimen(self._app.workspace, run, event.label, not starred)
         return self._show(run, kind, page, chosen), page, chosen
 
-    def _export(self, run: str | None, chosen: list[str]) -> str:
+    def _export(self, run: str | None, chosen: list[str]) -> Markup:
         if run is None or not chosen:
             raise StudioError("No specimen is chosen. Press pictures to choose them, then export.")
         specimens = export_specimens(self._app.workspace, run, chosen)
-        links = "".join(markup.download(specimen.path) for specimen in specimens if specimen.path)
-        folder = escape(str(self._app.workspace.specimens(run)))
+        links = markup.downloads([s.path for s in specimens if s.path is not None])
+        where = f"{len(specimens)} in {self._app.workspace.specimens(run)}"
         command = markup.command(["specimens", "export", run, *chosen])
-        return (
-            f'<div class="small">{len(specimens)} in {folder}</div>'
-            f'<div class="films">{links}</div>{command}'
-        )
+        return markup.note(where, "") + links + command
 
     def _sample(self, run: str | None, batch: float | None, count: float | None) -> None:
         batches = self._app.batches(run)
@@ -193,31 +199,31 @@ class SpecimensScreen:
         submit_job(self._app.workspace, sample_words(run, batch, count), run)
         gr.Info(f"They appear as soon as they are drawn, at batch {batch:,}.", title="Drawing")
 
-    def _find_back(self, path: str) -> str:
+    def _show_origin(self, path: str) -> Markup:
+        """Say where an exported JPEG comes from, and draw its city again."""
         origin = read_passport(Path(path))
         where = f"City {origin.label} of run {origin.run}, seen at batch {origin.batch:,}"
         workspace = self._app.workspace
         if origin.run not in list_runs(workspace.runs):
-            return markup.card(
-                "Found", f"<p>{escape(where)}. That run is not in this workspace.</p>"
-            )
+            return _found(f"{where}. That run is not in this workspace.")
         batches = self._app.batches(origin.run)
         if origin.batch not in batches:
-            return markup.card(
-                "Found", f"<p>{escape(where)}. That checkpoint is no longer kept.</p>"
-            )
+            return _found(f"{where}. That checkpoint is no longer kept.")
         point = LatentPoint(origin.label, origin.z)
         source = self._app.picture_cache.show(origin.run, origin.batch, [point], LARGE_PX)[0]
-        image = f'<img class="picture-large" src="{source}" alt="{escape(where)}">'
-        credit = markup.credit(self._app.attribution(origin.run))
-        text = f"<b>{escape(where)}.</b> <span class='quiet'>Drawn again from its numbers.</span>"
-        return f'<div class="card">{image}<p class="small">{text}</p>{credit}</div>'
+        return Markup(
+            '<div class="card"><img class="picture-large" src="{source}" alt="{where}">'
+            '<p class="small"><b>{where}.</b> '
+            '<span class="quiet">Drawn again from its numbers.</span></p>{credit}</div>'
+        ).format(
+            source=source, where=where, credit=markup.credit(self._app.attribution(origin.run))
+        )
 
 
 def sample_words(run: str, batch: float | None, count: float | None) -> list[str]:
-    """The command that draws new specimens."""
+    """The command that draws new specimens; DEFAULT_COUNT where no count is given."""
     at = "BATCH" if batch is None else str(int(batch))
-    return ["specimens", "sample", run, "--batch", at, "--count", str(int(count or 24))]
+    return ["specimens", "sample", run, "--batch", at, "--count", str(int(count or DEFAULT_COUNT))]
 
 
 def _is_of(specimen: Specimen, kind: str) -> bool:
@@ -226,24 +232,25 @@ def _is_of(specimen: Specimen, kind: str) -> bool:
     return kind == "All" or specimen.origin == kind.lower()
 
 
-def _pager(page: int, pages: int, count: int, chosen: list[str]) -> str:
-    parts: list[Any] = [f'<span class="quiet small number">{count:,} specimens</span>']
+def _found(text: str) -> Markup:
+    return markup.card("Found", Markup("<p>{}</p>").format(text))
+
+
+def _pager(page: int, pages: int, count: int, chosen: list[str]) -> Markup:
+    """How many specimens there are and are chosen, and buttons to the other pages."""
+    line = Markup('<span class="quiet small number">{:,} specimens</span>').format(count)
     if chosen:
-        parts += [
-            f'<span class="small">{len(chosen)} chosen</span>',
-            markup.button("Choose none", "none", quiet=True),
-        ]
-    parts.append('<span class="push"></span>')
+        line += Markup('<span class="small">{} chosen</span>').format(len(chosen))
+        line += markup.button("Choose none", "none", quiet=True)
+    line += Markup('<span class="push"></span>')
     if pages > 1:
-        parts += [
-            markup.button("Earlier", "page", by=-1),
-            f'<span class="small quiet number">page {page + 1} of {pages}</span>',
-            markup.button("Later", "page", by=1),
-        ]
-    return f'<div class="line" style="margin-top:10px">{"".join(parts)}</div>'
+        place = Markup('<span class="small quiet number">page {} of {}</span>')
+        line += markup.button("Earlier", "page", by=-1) + place.format(page + 1, pages)
+        line += markup.button("Later", "page", by=1)
+    return Markup('<div class="line" style="margin-top:10px">{}</div>').format(line)
 
 
-_EXPORT_HINT = (
-    '<div class="small quiet">Press pictures to choose them. Each JPEG knows its run, its batch '
-    "and its place in latent space.</div>"
+_EXPORT_HINT = markup.note(
+    "Press pictures to choose them. Each JPEG knows its run, its batch and its place in latent "
+    "space."
 )

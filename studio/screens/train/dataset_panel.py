@@ -1,11 +1,11 @@
-"""Adding pictures to train on, from the tab Train."""
+"""A panel of the tab Train: the chosen pictures, and forms that add others."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup
@@ -17,14 +17,14 @@ from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
 from studio.workspace.paths import Workspace
 
 SIZES = [32, 64, 128, 256, 512, 1024]
-CITY_WORDS = [
+CITY_WORDS = [  # The command that draws the maps of Helsinki.
     *("datasets", "add-cities", "--name", "helsinki", "--image-size", str(DEMO.image_size)),
     *("--metres-per-pixel", f"{DEMO_METRES_PER_PIXEL:g}", "--count", str(DEMO_PICTURES)),
 ]
 
 
 class DatasetsPanel:
-    """Real city maps at the press of a button, or any folder of pictures."""
+    """Draws real city maps at the press of a button, or takes a folder of pictures."""
 
     def __init__(self, app: AppContext, tab: gr.Tab, dataset: gr.Dropdown) -> None:
         self._app = app
@@ -46,10 +46,12 @@ class DatasetsPanel:
         )
         add.click(show_errors(self._add_folder), form, self._status, **EVENT_DEFAULTS)
         known = gr.State([])
-        app.on_look(tab, self._look, [dataset, known], [self._status, dataset, known], clock=True)
+        app.keep_current(
+            tab, self._refresh, [dataset, known], [self._status, dataset, known], clock=True
+        )
 
-    def _look(self, run: str | None, chosen: str | None, known: list[str]) -> tuple:
-        """The choice of datasets is touched only when there is something new to choose."""
+    def _refresh(self, run: str | None, chosen: str | None, known: list[str]) -> tuple[Any, ...]:
+        """The choice of datasets changes only when there is something new to choose."""
         names = list_datasets(self._app.workspace)
         value = chosen if chosen in names else names[0] if names else None
         status = self._show_status(value)
@@ -57,24 +59,24 @@ class DatasetsPanel:
             return status, gr.skip(), gr.skip()
         return status, gr.Dropdown(choices=names, value=value), names
 
-    def _show_status(self, chosen: str | None) -> str:
+    def _show_status(self, chosen: str | None) -> Markup:
         workspace = self._app.workspace
         job = _newest_job(workspace)
         if job is not None and job.status in ACTIVE:
-            text = escape(f"Preparing pictures: {progress_text(job) or 'starting'}")
-            return f'<div class="small quiet">{text}</div>{markup.bar(job.done, job.total)}'
-        failed = ""
+            said = markup.note(f"Preparing pictures: {progress_text(job) or 'starting'}")
+            return said + markup.progress_bar(job.done, job.total)
+        failed = markup.NOTHING
         if job is not None and job.status == "failed":
-            failed = f'<div class="small"><b>Not added.</b> {escape(job.note)}</div>'
-        return failed + _describe(workspace, chosen)
+            failed = markup.note(Markup("<b>Not added.</b> {}").format(job.note), "")
+        return failed + markup.note(_describe(workspace, chosen))
 
-    def _add_cities(self) -> str:
+    def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):
             raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
         submit_job(self._app.workspace, CITY_WORDS)
         return self._show_status(None)
 
-    def _add_folder(self, folder: str, name: str, size: int) -> str:
+    def _add_folder(self, folder: str, name: str, size: int) -> Markup:
         if not folder.strip() or not name.strip():
             raise StudioError("Write the path of a folder of pictures, and what to call it.")
         submit_job(self._app.workspace, folder_words(folder, name, size))
@@ -82,12 +84,12 @@ class DatasetsPanel:
 
 
 def folder_words(folder: str, name: str, size: int) -> list[str]:
-    """The command that prepares a folder of pictures."""
+    """The command that prepares a folder of pictures; `size` in pixels along each side."""
     said = [folder.strip() or "FOLDER", "--name", name.strip() or "NAME"]
     return ["datasets", "add", *said, "--image-size", str(size)]
 
 
-def _show_command(*form: Any) -> str:
+def _show_command(*form: Any) -> Markup:
     return markup.command(folder_words(*form))
 
 
@@ -97,8 +99,7 @@ def _newest_job(workspace: Workspace) -> Job | None:
 
 def _describe(workspace: Workspace, chosen: str | None) -> str:
     if chosen is None or chosen not in list_datasets(workspace):
-        return '<div class="small quiet">No pictures yet: draw a city, or add your own.</div>'
+        return "No pictures yet: draw a city, or add your own."
     manifest = open_dataset(workspace, chosen).manifest
     size = f"{manifest.image_size} x {manifest.image_size}"
-    text = f"{manifest.pictures:,} pictures of {size} pixels. {manifest.attribution}"
-    return f'<div class="small quiet">{escape(text)}</div>'
+    return f"{manifest.pictures:,} pictures of {size} pixels. {manifest.attribution}"

@@ -1,12 +1,12 @@
-"""Settings of a run that change while it trains, with the commands that do the same."""
+"""A panel of the tab Train: settings that change while a run trains, and their commands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup, escape
 
 from studio.runs.changes import REQUESTS, Change, change_settings, list_changes, settings_at
 from studio.runs.config import TrainingConfig
@@ -18,14 +18,14 @@ from studio.workspace.paths import Workspace
 
 
 class LiveSetting(NamedTuple):
-    """A setting as it stands on the page; `step` is what an arrow key adds, None for a text."""
+    """A field of the panel; `step` is what an arrow key adds, None where the value is text."""
 
     name: str
     label: str
     step: float | None
 
 
-DIALS = (
+LIVE_SETTINGS = (
     LiveSetting("learning_rate_g", "Learning rate of G", 1e-5),
     LiveSetting("learning_rate_d", "Learning rate of D", 1e-5),
     LiveSetting("g_updates", "Updates of G", 1),
@@ -38,11 +38,11 @@ DIALS = (
     LiveSetting("fixed_points", "Fixed points", 1),
     LiveSetting("augmentation", "Augmentation", None),
 )
-A_ROW = 4
+COLUMNS = 4
 
 
 class ControlsPanel:
-    """Enter in a field, or Apply, changes the chosen run, at once or when it goes on."""
+    """Fields whose values change the chosen run at Enter or Apply, now or when it goes on."""
 
     def __init__(self, app: AppContext, tab: gr.Tab) -> None:
         self._app = app
@@ -54,8 +54,8 @@ class ControlsPanel:
             self._requests = markup.pressable(elem_id="requests")
         self._shown = gr.State()
         seen, outputs = [is_open, self._shown], [self._requests, self._shown, *self._fields]
-        app.on_look(tab, self._look, seen, outputs, clock=True)
-        is_open.change(show_errors(self._look), [app.run, *seen], outputs, **EVENT_DEFAULTS)
+        app.keep_current(tab, self._refresh, seen, outputs, clock=True)
+        is_open.change(show_errors(self._refresh), [app.run, *seen], outputs, **EVENT_DEFAULTS)
         typed = [app.run, *self._fields]
         gr.on(
             [field.change for field in self._fields],
@@ -74,20 +74,20 @@ class ControlsPanel:
 
     def _lay_out_fields(self) -> list[Any]:
         fields: list[Any] = []
-        for first in range(0, len(DIALS), A_ROW):
+        for first in range(0, len(LIVE_SETTINGS), COLUMNS):
             with gr.Row():
-                fields += [_lay_out(dial) for dial in DIALS[first : first + A_ROW]]
+                fields += [_lay_out(setting) for setting in LIVE_SETTINGS[first : first + COLUMNS]]
         return fields
 
-    def _look(self, run: str | None, is_open: bool, shown: list[Any] | None) -> Any:
-        """Only what is in force anew moves a field, so that nobody's typing is lost."""
+    def _refresh(self, run: str | None, is_open: bool, shown: list[Any] | None) -> Any:
+        """A field changes only when its setting does, so that nobody's typing is lost."""
         workspace = self._app.workspace
         if not is_open:
-            return [gr.skip()] * (len(DIALS) + 2)
+            return [gr.skip()] * (len(LIVE_SETTINGS) + 2)
         if run is None or not workspace.run_config(run).exists():
-            return _NOT_TRAINED, None, *[gr.skip()] * len(DIALS)
+            return _NOT_TRAINED, None, *[gr.skip()] * len(LIVE_SETTINGS)
         config, waiting = settings_now(workspace, run)
-        now = [run, *(getattr(config, dial.name) for dial in DIALS)]
+        now = [run, *(getattr(config, setting.name) for setting in LIVE_SETTINGS)]
         before = shown if shown and shown[0] == run else [None] * len(now)
         fields = [
             gr.skip() if value == was else gr.update(value=value)
@@ -96,23 +96,27 @@ class ControlsPanel:
         training = self._app.run_cache.summary(run).status in AT_WORK
         return show_requests(run, waiting, training), now, *fields
 
-    def _show_asked(self, run: str | None, *typed: Any) -> str:
+    def _show_asked(self, run: str | None, *typed: Any) -> Markup:
         if run is None or not self._app.workspace.run_config(run).exists():
-            return ""
+            return markup.NOTHING
         return show_asked(self._app.workspace, run, typed)
 
-    def _apply(self, run: str, *typed: Any) -> str:
+    def _apply(self, run: str, *typed: Any) -> Markup:
         values = asked_values(settings_now(self._app.workspace, run)[0], typed)
         if not values:
             gr.Info("Every field has the value that is in force.", title="Nothing to change")
-            return ""
+            return markup.NOTHING
         said = change_settings(self._app.workspace, run, values)
         gr.Info(escape(" ".join(said)), title=f"Changing {escape(run)}")
         return self._show_asked(run, *typed)
 
 
 def settings_now(workspace: Workspace, run: str) -> tuple[TrainingConfig, list[Change]]:
-    """The settings that are in force, and the changes that the run has yet to take up."""
+    """The settings that are in force, and the changes that the run has yet to take up.
+
+    Raises:
+        StudioError: the run was not trained here, or its settings cannot be read.
+    """
     changes = [c for c in list_changes(workspace, run) if c.name not in REQUESTS]
     taken = [change for change in changes if change.batch is not None]
     waiting = [change for change in changes if change.batch is None]
@@ -120,50 +124,63 @@ def settings_now(workspace: Workspace, run: str) -> tuple[TrainingConfig, list[C
 
 
 def asked_values(config: TrainingConfig, typed: tuple[Any, ...]) -> dict[str, Any]:
-    """What the fields say other than the settings in force; an empty number says nothing."""
+    """The settings by name whose fields differ from what is in force.
+
+    Args:
+        config: the settings in force.
+        typed: the values of the fields, in the order of LIVE_SETTINGS; None for an empty number.
+    """
     values = {}
-    for dial, value in zip(DIALS, typed, strict=True):
-        now = getattr(config, dial.name)
+    for setting, value in zip(LIVE_SETTINGS, typed, strict=True):
+        now = getattr(config, setting.name)
         if value is not None and value != now:
-            values[dial.name] = type(now)(value)
+            values[setting.name] = type(now)(value)
     return values
 
 
 def set_words(run: str, values: Mapping[str, Any]) -> list[str]:
-    """The command that makes the same changes."""
+    """The command that gives settings of a run these values."""
     return ["set", run, *(f"{name}={value}" for name, value in values.items())]
 
 
-def show_asked(workspace: Workspace, run: str, typed: tuple[Any, ...]) -> str:
-    """What Apply would change, and its command; nothing where nothing was typed."""
+def show_asked(workspace: Workspace, run: str, typed: tuple[Any, ...]) -> Markup:
+    """What Apply would change, and its command; nothing where nothing was typed.
+
+    Args:
+        typed: see `asked_values`.
+    """
     config, _ = settings_now(workspace, run)
     values = asked_values(config, typed)
     if not values:
-        return ""
+        return markup.NOTHING
     changes = ", ".join(f"{name} {getattr(config, name)} → {to}" for name, to in values.items())
-    return f'<div class="small">{escape(changes)}</div>{markup.command(set_words(run, values))}'
+    return markup.note(changes, "") + markup.command(set_words(run, values))
 
 
-def show_requests(run: str, waiting: list[Change], training: bool) -> str:
-    """What the run has not taken up yet, and how one asks for the rest by command."""
-    said = ""
+def show_requests(run: str, waiting: list[Change], training: bool) -> Markup:
+    """The changes that a run has yet to take up, and the commands that steer it.
+
+    Args:
+        training: whether the run is at work.
+    """
+    said = markup.NOTHING
     if waiting:
         when = "With the next batch" if training else "When it goes on"
         texts = "; ".join(f"{change.name} {change.value}" for change in waiting)
-        said = f'<div class="small warning">{when}: {escape(texts)}</div>'
+        said = markup.note(f"{when}: {texts}", "warning")
     words = (*REQUESTS, "stop") if training else ("resume",)
-    commands = "".join(markup.command([word, run]) for word in words)
-    return f'{said}<div class="commands">{commands}</div>'
+    commands = markup.join(markup.command([word, run]) for word in words)
+    return said + Markup('<div class="commands">{}</div>').format(commands)
 
 
-def _lay_out(dial: LiveSetting) -> Any:
-    if dial.step is None:
+def _lay_out(setting: LiveSetting) -> Any:
+    if setting.step is None:
         return gr.Textbox(
-            label=dial.label, placeholder="such as color,translation,cutout", min_width=120
+            label=setting.label, placeholder="such as color,translation,cutout", min_width=120
         )
-    whole = isinstance(getattr(TrainingConfig, dial.name), int)
+    whole = isinstance(getattr(TrainingConfig, setting.name), int)
     precision = 0 if whole else None
-    return gr.Number(label=dial.label, step=dial.step, precision=precision, min_width=120)
+    return gr.Number(label=setting.label, step=setting.step, precision=precision, min_width=120)
 
 
-_NOT_TRAINED = '<p class="quiet">There is no run here whose settings could change.</p>'
+_NOT_TRAINED = markup.paragraph("There is no run here whose settings could change.")

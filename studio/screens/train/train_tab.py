@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import gradio as gr
 
@@ -43,9 +43,11 @@ ASKED = {  # what is told when a run is asked for something
 class TrainScreen:
     """Lays the tab out and answers what is done in it."""
 
+    TITLE: ClassVar[str] = "Train"
+
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        with app.tab("Train") as tab, gr.Row(equal_height=False):
+        with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form()
@@ -63,9 +65,9 @@ class TrainScreen:
     def _connect(self, tab: gr.Tab) -> None:
         app, curves = self._app, [self._view, self._log]
         seen = [self._live, self._runs]
-        app.on_look(tab, self._look, curves, seen, clock=True)
+        app.keep_current(tab, self._look, curves, seen, clock=True)
         looked = [self._layers_open, self._layers_batch]
-        app.on_look(tab, self._show_layers, looked, [self._layers], clock=True)
+        app.keep_current(tab, self._show_layers, looked, [self._layers], clock=True)
         gr.on(
             [state.change for state in looked],
             self._show_layers,
@@ -74,7 +76,7 @@ class TrainScreen:
             **EVENT_DEFAULTS,
         )
         self._layers.click(_pressed_batch, None, self._layers_batch, **EVENT_DEFAULTS)
-        app.on_look(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
+        app.keep_current(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
         self._live.click(
             show_errors(self._press), [app.run, *curves], [*curves, self._live], **EVENT_DEFAULTS
         )

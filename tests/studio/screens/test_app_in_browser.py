@@ -54,7 +54,7 @@ def test_the_slider_shows_the_fixed_points_at_any_batch(page):
     open_tab(page, "Checkpoints")
     page.locator("#sheet h3", has_text=f"at batch {BATCHES}").wait_for()
     last = page.locator("#sheet img").first.get_attribute("src")
-    page.locator("#strip .look").first.click()
+    page.locator("#strip .thumbnail").first.click()
     page.locator("#sheet h3", has_text="at batch 1").filter(has_not_text=str(BATCHES)).wait_for()
     assert page.locator("#sheet img").first.get_attribute("src") != last
     page.get_by_role("tab", name="Verify").click()
@@ -69,7 +69,7 @@ def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(page, se
     restore_points(workspace, "suburb", z_dim=16)
     page.locator("#runs").get_by_role("button", name="suburb").click()
     open_tab(page, "Checkpoints")
-    page.locator("#strip .look").nth(3).click()
+    page.locator("#strip .thumbnail").nth(3).click()
     page.get_by_role("button", name="Pin batch 5").click()
     page.get_by_role("button", name="Unpin batch 5").wait_for()
     page.locator("#pins").get_by_role("button", name="5").wait_for()
@@ -100,16 +100,16 @@ def test_the_form_says_what_a_run_will_take(page):
 def test_a_pressed_city_shows_its_neighbours_and_can_be_starred(page, served):
     workspace, _ = served
     open_tab(page, "Explore")
-    page.locator("#gallery .look").nth(2).click()
+    page.locator("#gallery .thumbnail").nth(2).click()
     page.locator("#near h3", has_text=f"City {BATCHES}.2").wait_for()
-    assert page.locator("#near .look").count() == 8
+    assert page.locator("#near .thumbnail").count() == 8
     page.locator("#near").get_by_role("button", name="Star it").click()
     page.locator("#near").get_by_role("button", name="Starred").wait_for()
     assert [s.label for s in list_specimens(workspace, "city") if s.starred] == [f"{BATCHES}.2"]
-    page.locator("#near .look").first.click()
+    page.locator("#near .thumbnail").first.click()
     page.get_by_role("tab", name="Walk between two").click()
-    page.locator("#walk h3", has_text=f"From {BATCHES}.2 to").wait_for()
-    assert page.locator("#walk img").count() == 3
+    page.locator("#interpolation h3", has_text=f"From {BATCHES}.2 to").wait_for()
+    assert page.locator("#interpolation img").count() == 3
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
 
 def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_path):
     open_tab(page, "Specimens")
-    page.locator("#specimens .look").nth(1).click()
+    page.locator("#specimens .thumbnail").nth(1).click()
     page.locator("#specimens", has_text="1 chosen").wait_for()
     page.get_by_role("button", name="Export the chosen as JPEG").click()
     with page.expect_download() as download:
@@ -180,7 +180,7 @@ def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_pat
     picture = tmp_path / "found.jpg"
     download.value.save_as(picture)
     origin = read_passport(picture)
-    page.locator("#way-back input[type=file]").set_input_files(picture)
+    page.locator("#origin-file input[type=file]").set_input_files(picture)
     where = f"City {origin.label} of run city, seen at batch {origin.batch}"
     page.locator("#origin", has_text=where).wait_for()
     assert origin.run == "city"

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 
 from studio.screens.parts.chart import (
-    MOST_POINTS,
+    MAX_CURVE_POINTS,
     Curve,
     Mark,
-    Scale,
-    Span,
     draw_bands,
     draw_curves,
 )
+from studio.screens.parts.scales import Scale, Span
 
 
 def curve(values, title="D", colour="--water"):
@@ -40,8 +39,8 @@ def test_a_long_run_is_thinned_out_and_its_one_spike_stays():
     values = np.zeros(20_000)
     values[12_345] = 1000.0
     rough, smooth = paths(drawn(curve(values + 1), log=True))
-    assert len(rough) <= MOST_POINTS
-    assert len(smooth) == MOST_POINTS
+    assert len(rough) <= MAX_CURVE_POINTS
+    assert len(smooth) == MAX_CURVE_POINTS
     assert rough[:, 1].min() < 20 < np.median(rough[:, 1])
 
 
@@ -68,7 +67,7 @@ def test_ticks_are_round_numbers_within_the_scale():
     assert Scale(0.02, 300, log=True).ticks() == pytest.approx([0.1, 1, 10, 100])
 
 
-def test_bands_fill_the_whole_and_keep_their_shares():
+def test_bands_fill_the_whole_and_keep_their_parts():
     svg = draw_bands([curve([1.0] * 9), curve([3.0] * 9)], Span.of_batches(1, 9), "Time")
     areas = re.findall(r'class="band"[^>]* d="M ([\d. ]+) L ([\d. ]+) Z"', svg)
     heights = [float(floor.split()[-1]) - float(top.split()[1]) for top, floor in areas]

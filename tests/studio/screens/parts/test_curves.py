@@ -8,7 +8,7 @@ from studio.screens.parts.curves import (
     show_choices,
     show_curves,
     training_seconds,
-    waiting_share,
+    waiting_fraction,
 )
 
 PHASES = {"data_s": 0.01, "d_s": 0.4, "g_s": 0.5, "checkpoint_s": 0.05, "frames_s": 0.04}
@@ -32,10 +32,10 @@ def test_before_the_second_batch_there_is_nothing_to_draw():
         assert "second batch" in show_curves(entries(count), [], "losses", False)
 
 
-def test_the_share_of_waiting_for_data_is_a_number():
+def test_the_fraction_of_waiting_for_data_is_a_number():
     metrics = entries(50, data_s=0.9) + entries(100, **PHASES)
-    assert waiting_share(metrics) == pytest.approx(0.01)
-    assert waiting_share(entries(5)) is None
+    assert waiting_fraction(metrics) == pytest.approx(0.01)
+    assert waiting_fraction(entries(5)) is None
     assert "<b" in show_curves(metrics, [], "time", False)
     assert "1.0%" in show_curves(metrics, [], "time", False)
 

@@ -1,9 +1,10 @@
-"""A walk from one city to another, as far as the slider says."""
+"""An interpolation between two cities, as far as the slider says."""
 
 from __future__ import annotations
 
 import gradio as gr
 import torch
+from markupsafe import Markup
 
 from latent.interpolation import slerp
 from latent.points import LatentPoint
@@ -12,17 +13,17 @@ from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_er
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.points import resolve_points
 
-STEPS = 40
+STEPS = 40  # So many steps of the slider lead from one city to the other.
 
 
-class WalkView:
-    """The two cities that were chosen last are its ends."""
+class InterpolationView:
+    """Shows the two cities that were chosen last, and one in between."""
 
     def __init__(self, app: AppContext, chosen: gr.State) -> None:
         self._app = app
         with gr.Tab("Walk between two"):
             ends = gr.State([])
-            view = gr.HTML(_NO_ENDS, elem_id="walk")
+            view = gr.HTML(_NO_ENDS, elem_id="interpolation")
             slider = gr.Slider(0, STEPS, STEPS // 2, label="How far on the way", step=1)
             command = markup.pressable()
         chosen.change(_extend, [ends, chosen], ends, **EVENT_DEFAULTS)
@@ -38,29 +39,34 @@ class WalkView:
 
     def _show(
         self, run: str | None, chosen: tuple[str, int] | None, ends: list[str], step: float
-    ) -> tuple[str, str]:
+    ) -> tuple[Markup, Markup]:
         if run is None or chosen is None or len(ends) < 2:
-            return _NO_ENDS, ""
+            return _NO_ENDS, markup.NOTHING
         batch = chosen[1]
         a, b = resolve_points(self._app.workspace, run, ends)
-        share = step / STEPS
-        between = LatentPoint("between", slerp(a.z, b.z, torch.tensor([share]))[0])
-        pictures = self._app.picture_cache
-        start, end = pictures.show(run, batch, [a, b])
-        middle = pictures.show(run, batch, [between], LARGE_PX)[0]
-        figures = "".join(
-            f'<figure class="picture"><img src="{source}" alt="{text}"><figcaption>{text}'
-            "</figcaption></figure>"
-            for source, text in (
-                (start, a.label),
-                (middle, f"{share:.0%} of the way"),
-                (end, b.label),
+        fraction = step / STEPS
+        between = LatentPoint("between", slerp(a.z, b.z, torch.tensor([fraction]))[0])
+        start, end = self._app.picture_cache.show(run, batch, [a, b])
+        middle = self._app.picture_cache.show(run, batch, [between], LARGE_PX)[0]
+        figures = markup.join(
+            (
+                _figure(start, a.label),
+                _figure(middle, f"{fraction:.0%} of the way"),
+                _figure(end, b.label),
             )
         )
         words = ["render", "interpolation", run, "--points", ",".join(ends), "--batch", str(batch)]
-        body = f'<div class="walk">{figures}</div>{markup.credit(self._app.attribution(run))}'
+        body = Markup('<div class="interpolation">{}</div>').format(figures)
+        body += markup.credit(self._app.attribution(run))
         title = f"From {a.label} to {b.label} at batch {batch:,}"
         return markup.card(title, body), markup.command(words)
+
+
+def _figure(source: str, text: str) -> Markup:
+    return Markup(
+        '<figure class="picture"><img src="{source}" alt="{text}">'
+        "<figcaption>{text}</figcaption></figure>"
+    ).format(source=source, text=text)
 
 
 def _extend(ends: list[str], chosen: tuple[str, int] | None) -> list[str]:

@@ -26,10 +26,10 @@ def points(workspace):
 
 def test_a_small_picture_is_the_rendered_one_to_the_pixel(workspace, points):
     run = CheckpointIndex(workspace.runs)["city"]
-    pictures = PictureCache(workspace)
+    picture_cache = PictureCache(workspace)
     for batch in (3, 1, BATCHES):
         frames = render_frames(run.generator(batch), torch.stack([p.z for p in points]))
-        for source, frame in zip(pictures.show("city", batch, points), frames, strict=True):
+        for source, frame in zip(picture_cache.show("city", batch, points), frames, strict=True):
             assert np.array_equal(decode(source), frame)
 
 
@@ -39,11 +39,11 @@ def test_a_picture_is_no_larger_than_asked_for(workspace, points):
 
 
 def test_another_run_of_the_same_name_is_seen_as_it_is(workspace, points, studio):
-    pictures = PictureCache(workspace)
-    pictures.show("city", BATCHES, points)
+    picture_cache = PictureCache(workspace)
+    picture_cache.show("city", BATCHES, points)
     shutil.rmtree(workspace.run("city"))
     studio("train", "streets", "--run", "city", "--batches", "2", *TINY)
     fresh = points_of(workspace, "city", FIXED)
     with pytest.raises(EXPECTED_ERRORS, match=str(BATCHES)):
-        pictures.show("city", BATCHES, fresh)
-    assert pictures.batches("city") == [1, 2]
+        picture_cache.show("city", BATCHES, fresh)
+    assert picture_cache.batches("city") == [1, 2]

@@ -9,13 +9,14 @@ from tests.studio.conftest import BATCHES
 
 
 def test_what_was_appended_shows_at_the_next_look(workspace, studio):
-    records = RunCache(workspace)
-    assert records.summary("city").checkpoints == BATCHES
-    assert len(records.metrics("city")) == BATCHES
+    run_cache = RunCache(workspace)
+    assert run_cache.summary("city").checkpoints == BATCHES
+    assert len(run_cache.metrics("city")) == BATCHES
     studio("resume", "city", "--batches", BATCHES + 2)
-    assert records.summary("city").last_batch == BATCHES + 2
-    assert [entry["batch"] for entry in records.metrics("city")] == list(range(1, BATCHES + 3))
-    assert records.storage_report("city").batches == CheckpointIndex(workspace.runs)["city"].batches
+    assert run_cache.summary("city").last_batch == BATCHES + 2
+    assert [entry["batch"] for entry in run_cache.metrics("city")] == list(range(1, BATCHES + 3))
+    kept = CheckpointIndex(workspace.runs)["city"].batches
+    assert run_cache.storage_report("city").batches == kept
 
 
 def test_a_run_that_is_not_training_has_no_forecast(workspace):
@@ -23,12 +24,12 @@ def test_a_run_that_is_not_training_has_no_forecast(workspace):
 
 
 def test_another_run_of_the_same_name_is_looked_at_anew(workspace, studio):
-    records = RunCache(workspace)
-    assert records.summary("city").checkpoints == BATCHES
+    run_cache = RunCache(workspace)
+    assert run_cache.summary("city").checkpoints == BATCHES
     studio("train", "streets", "--run", "other", "--batches", 2, "--preset", "small-and-quick")
     shutil.rmtree(workspace.run("city"))
     with pytest.raises(EXPECTED_ERRORS, match="Known: other"):
-        records.summary("city")
+        run_cache.summary("city")
     shutil.copytree(workspace.run("other"), workspace.run("city"))
-    assert records.summary("city").checkpoints == 2
-    assert len(records.metrics("city")) == 2
+    assert run_cache.summary("city").checkpoints == 2
+    assert len(run_cache.metrics("city")) == 2

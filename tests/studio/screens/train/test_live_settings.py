@@ -1,7 +1,7 @@
 from studio.runs.changes import change_settings, list_changes
 from studio.runs.config import TrainingConfig
 from studio.screens.train.live_settings import (
-    DIALS,
+    LIVE_SETTINGS,
     asked_values,
     set_words,
     settings_now,
@@ -11,11 +11,11 @@ from studio.screens.train.live_settings import (
 
 
 def typed(config, **changed):
-    return tuple(changed.get(dial.name, getattr(config, dial.name)) for dial in DIALS)
+    return tuple(changed.get(s.name, getattr(config, s.name)) for s in LIVE_SETTINGS)
 
 
-def test_every_dial_is_a_setting_that_may_change_in_a_run():
-    assert {dial.name for dial in DIALS} <= set(TrainingConfig.live_names())
+def test_every_field_is_a_setting_that_may_change_in_a_run():
+    assert {setting.name for setting in LIVE_SETTINGS} <= set(TrainingConfig.live_names())
 
 
 def test_only_what_differs_from_what_is_in_force_is_asked_for():
