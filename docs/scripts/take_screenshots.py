@@ -46,12 +46,12 @@ def show_tab(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
     page.wait_for_timeout(3500)
     if tab == "Explore":
-        page.locator("#gallery .look").first.click()
-        page.locator("#near .look").first.wait_for()
+        page.locator("#gallery .thumbnail").first.click()
+        page.locator("#near .thumbnail").first.wait_for()
     elif tab == "Render" and page.locator("#player video").count():
         page.locator("#player video").evaluate("film => { film.currentTime = film.duration * 0.9 }")
     elif tab == "Specimens":
-        for picture in page.locator("#specimens .look").all()[1:4]:
+        for picture in page.locator("#specimens .thumbnail").all()[1:4]:
             picture.click()
             page.wait_for_timeout(400)
     page.wait_for_timeout(1500)
