@@ -135,7 +135,6 @@ NOT_YET = (  # rooms whose docstrings are being written
     "studio/training/",
     "studio/workspace/",
     "studio/upkeep/",
-    "studio/datasets/",
 )
 
 

@@ -1,1 +1,1 @@
-"""Prepared datasets: folders of pictures and city maps, as pixels ready for training."""
+"""Datasets: folders of pictures and city maps, prepared as pixels that training reads."""

@@ -1,4 +1,4 @@
-"""Training pictures cut out of a city map."""
+"""Datasets of cities: pictures cut out of a city map at random places."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from renderers.progress import OnProgress, ignore_progress
 from studio.datasets.city_map import draw_city_map
 from studio.datasets.osm_extract import ATTRIBUTION
 from studio.datasets.prepared import PreparedDataset
-from studio.datasets.writer import Progress, keep_quiet, write_dataset
+from studio.datasets.writer import write_dataset
 from studio.workspace.errors import StudioError
 
-# A window is empty when one flat colour (a lake, a field, a railway yard) covers more than this.
-EMPTY_SHARE = 0.65
-TRIES_PER_PICTURE = 100
+# A window is empty if one colour (a lake, a field, a railway yard) covers more of it than this.
+MAX_COLOUR_SHARE = 0.65
+MAX_TRIES = 100  # Windows that are tried for each picture.
 
 
 def prepare_city(
@@ -27,24 +28,27 @@ def prepare_city(
     count: int = 4096,
     seed: int = 0,
     replace: bool = False,
-    on_progress: Progress = keep_quiet,
+    on_progress: OnProgress = ignore_progress,
 ) -> PreparedDataset:
-    """Prepare windows of a city map, at random places, turned by quarters and flipped at random.
+    """Cut windows out of a city map at random places, turned by quarters, half of them mirrored.
 
-    Quarter turns keep the pixels of the drawing and the few directions of a street grid, which a
-    small network learns sooner than streets at every angle. The same arguments give the same
-    pixels. `osm_extract.ATTRIBUTION` goes into the manifest.
+    Quarter turns leave the drawn pixels as they are, and streets in few directions, which a small
+    network learns sooner than streets at every angle. The same arguments give the same pixels.
+    The manifest holds `osm_extract.ATTRIBUTION`.
 
     Args:
         city: one of `osm_extract.CITIES`.
         destination: the dataset's folder; its last part is the dataset's name.
         image_size: a power of two, 32 to 1024 pixels.
-        metres_per_pixel: 0.5 to 5.
-        count: how many pictures to cut.
+        metres_per_pixel: scale of the map, 0.5 to 5.
+        count: how many pictures to cut, 1 or more.
+        seed: 0 or more.
+        replace: whether a dataset in destination is replaced.
+        on_progress: told the number of pictures that are cut, of count.
 
     Raises:
-        StudioError: the city, the size or the scale will not do, the map is too small for such
-            windows, or the destination is taken.
+        StudioError: an unknown city, an argument out of range, a map that is not installed or too
+            small for such windows, or a destination that is taken or cannot be written to.
     """
     if count < 1:
         raise StudioError(f"Cannot prepare {count} pictures. Ask for one or more.")
@@ -77,17 +81,24 @@ def _check_window(city: str, city_map: np.ndarray, size: int, metres_per_pixel: 
 def _cut_windows(
     city_map: np.ndarray, size: int, random: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Windows that are not empty, without end: uint8 [size, size, 3]."""
+    """Cut windows that are not empty, without end.
+
+    Args:
+        city_map: uint8 [H, W, 3].
+
+    Yields:
+        uint8 [size, size, 3].
+    """
     height, width, _ = city_map.shape
     while True:
-        for _ in range(TRIES_PER_PICTURE):
+        for _ in range(MAX_TRIES):
             top, left = random.integers(height - size + 1), random.integers(width - size + 1)
             window = city_map[top : top + size, left : left + size]
             if not _is_empty(window):
                 break
         else:
             raise StudioError(
-                f"No window of {size} pixels with streets was found in {TRIES_PER_PICTURE} tries. "
+                f"No window of {size} pixels with streets was found in {MAX_TRIES} tries. "
                 "Choose a larger size or more metres per pixel."
             )
         window = np.rot90(window, int(random.integers(4)))
@@ -95,7 +106,8 @@ def _cut_windows(
 
 
 def _is_empty(window: np.ndarray) -> bool:
+    """Whether nearly all pixels, of every few that are looked at, have one colour."""
     step = max(1, len(window) // 64)
     colours = window[::step, ::step].astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     _, counts = np.unique(colours, return_counts=True)
-    return bool(counts.max() > EMPTY_SHARE * colours.size)
+    return bool(counts.max() > MAX_COLOUR_SHARE * colours.size)

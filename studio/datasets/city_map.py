@@ -1,4 +1,4 @@
-"""A city map in the manner of a fine printed one, drawn from an OpenStreetMap extract."""
+"""City maps in the style of printed ones, drawn from OpenStreetMap extracts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _rule(**values: str) -> Rule:
     return {key: frozenset(words.split()) for key, words in values.items()}
 
 
-# In the order they are laid over one another.
+# Areas are drawn in this order, each over those before it.
 AREA_COLOURS: tuple[tuple[str, Rule], ...] = (
     (BLOCK, _rule(place="city_block", landuse="residential commercial retail industrial civil")),
     (RAILWAY, _rule(landuse="railway")),
@@ -48,7 +48,7 @@ OPEN_GROUND = _rule(place="square", highway="pedestrian", man_made="pier")
 CIVIC = _rule(building="church public university school museum civic industrial government")
 LOW_HOUSES = _rule(building="house residential terrace garages shed detached")
 NO_BUILDINGS = _rule(building="no roof")
-# Metres, as drawn: wider than on the ground, so that the network still reads at 64 pixels.
+# Streets are drawn so many metres wide, more than on the ground, to be seen in 64 pixels.
 STREET_WIDTHS = {
     "motorway": 18.0,
     "trunk": 16.0,
@@ -67,12 +67,14 @@ STREET_WIDTHS = {
     "footway": 2.0,
     "path": 2.0,
 }
-TRACK_WIDTH = 5.0  # tracks of a yard lie closer together: they flow into one shape
-THINNEST_STREET_PX = 2.0
-CASING_PX = 0.75
-# Buildings are thickened by this much, which closes the slits and light wells nobody could see.
+# Tracks are drawn so many metres wide; those of a yard lie closer and become one shape.
+TRACK_WIDTH_M = 5.0
+MIN_STREET_PX = 2.0  # Thinner streets are left out.
+CASING_PX = 0.75  # Each side of a street has a darker line of this width.
+# Buildings are drawn larger by this much on each side, which closes slits and light wells that are
+# too small to be seen.
 BUILDING_EDGE_PX = 0.6
-SCALES = (0.5, 5.0)  # metres per pixel
+MIN_METRES_PER_PIXEL, MAX_METRES_PER_PIXEL = 0.5, 5.0
 
 
 def draw_city_map(city: str, metres_per_pixel: float = 2.0) -> Image.Image:
@@ -80,10 +82,10 @@ def draw_city_map(city: str, metres_per_pixel: float = 2.0) -> Image.Image:
 
     Args:
         city: one of `osm_extract.CITIES`.
-        metres_per_pixel: 0.5 to 5. Ways thinner than two pixels at this scale are left out.
+        metres_per_pixel: 0.5 to 5. Streets thinner than two pixels at this scale are left out.
 
     Returns:
-        An RGB picture. Wherever it is shown, `osm_extract.ATTRIBUTION` belongs beside it.
+        An RGB picture. `osm_extract.ATTRIBUTION` has to stand beside it wherever it is shown.
 
     Raises:
         StudioError: the city is not known, its map or osmium is not installed, or the scale is out
@@ -95,53 +97,56 @@ def draw_city_map(city: str, metres_per_pixel: float = 2.0) -> Image.Image:
 def draw_extract(extract: Extract, metres_per_pixel: float) -> Image.Image:
     """Draw an extract as `draw_city_map` does.
 
+    Args:
+        metres_per_pixel: 0.5 to 5.
+
     Raises:
         StudioError: the scale is out of range.
     """
-    low, high = SCALES
+    low, high = MIN_METRES_PER_PIXEL, MAX_METRES_PER_PIXEL
     if not low <= metres_per_pixel <= high:
         raise StudioError(
             f"A city map cannot be drawn at {metres_per_pixel:g} metres per pixel. "
             f"Choose {low:g} to {high:g}; 2 shows streets and blocks well at 64 pixels."
         )
-    # Pillow draws without antialiasing: draw large and average.
+    # Pillow draws without antialiasing, so the map is drawn larger and averaged.
     enlargement = 4 if metres_per_pixel >= 1 else 2
-    canvas = _Canvas(extract, metres_per_pixel, enlargement)
+    drawing = _MapDrawing(extract, metres_per_pixel, enlargement)
     for colour, rule in AREA_COLOURS:
-        canvas.fill_areas((area for area in extract.areas if _matches(rule, area.tags)), colour)
+        drawing.fill_areas((area for area in extract.areas if _matches(rule, area.tags)), colour)
     for polygon in find_sea(extract):
-        canvas.fill(polygon, WATER)
-    canvas.fill_areas((area for area in extract.areas if _matches(OPEN_GROUND, area.tags)), SQUARE)
-    _draw_railways(canvas, extract)
-    _draw_buildings(canvas, extract, BUILDING_EDGE_PX * metres_per_pixel)
-    _draw_streets(canvas, extract, metres_per_pixel)
-    return canvas.image.reduce(enlargement)
+        drawing.fill(polygon, WATER)
+    drawing.fill_areas((area for area in extract.areas if _matches(OPEN_GROUND, area.tags)), SQUARE)
+    _draw_railways(drawing, extract)
+    _draw_buildings(drawing, extract, BUILDING_EDGE_PX * metres_per_pixel)
+    _draw_streets(drawing, extract, metres_per_pixel)
+    return drawing.image.reduce(enlargement)
 
 
-def _draw_railways(canvas: _Canvas, extract: Extract) -> None:
+def _draw_railways(drawing: _MapDrawing, extract: Extract) -> None:
     for line in extract.lines:
         if line.tags.get("railway") == "rail":
-            canvas.stroke(line.points, TRACK_WIDTH, RAILWAY)
+            drawing.stroke(line.points, TRACK_WIDTH_M, RAILWAY)
 
 
-def _draw_buildings(canvas: _Canvas, extract: Extract, edge_m: float) -> None:
+def _draw_buildings(drawing: _MapDrawing, extract: Extract, edge_m: float) -> None:
     for area in extract.areas:
         if "building" in area.tags and not _matches(NO_BUILDINGS, area.tags):
-            canvas.fill_areas([area], _building_colour(area.tags), edge_m)
+            drawing.fill_areas([area], _building_colour(area.tags), edge_m)
 
 
-def _draw_streets(canvas: _Canvas, extract: Extract, metres_per_pixel: float) -> None:
-    thinnest = THINNEST_STREET_PX * metres_per_pixel
+def _draw_streets(drawing: _MapDrawing, extract: Extract, metres_per_pixel: float) -> None:
+    min_width_m = MIN_STREET_PX * metres_per_pixel
     streets = [
         (STREET_WIDTHS[line.tags["highway"]], line.points)
         for line in extract.lines
-        if STREET_WIDTHS.get(line.tags.get("highway", ""), 0) >= thinnest
+        if STREET_WIDTHS.get(line.tags.get("highway", ""), 0) >= min_width_m
         and line.tags.get("area") != "yes"
     ]
     for width, points in streets:
-        canvas.stroke(points, width + 2 * CASING_PX * metres_per_pixel, CASING)
+        drawing.stroke(points, width + 2 * CASING_PX * metres_per_pixel, CASING)
     for width, points in streets:
-        canvas.stroke(points, width, STREET)
+        drawing.stroke(points, width, STREET)
 
 
 def _building_colour(tags: Mapping[str, str]) -> str:
@@ -158,8 +163,8 @@ def _matches(rule: Rule, tags: Mapping[str, str]) -> bool:
     return any(tags.get(key) in words for key, words in rule.items())
 
 
-class _Canvas:
-    """A picture of an extract that is drawn on in metres."""
+class _MapDrawing:
+    """The map while it is drawn; positions and widths are metres."""
 
     def __init__(self, extract: Extract, metres_per_pixel: float, enlargement: int) -> None:
         self._scale = enlargement / metres_per_pixel
@@ -169,11 +174,12 @@ class _Canvas:
         self._draw = ImageDraw.Draw(self.image)
 
     def fill(self, polygon: list[Point], colour: str) -> None:
+        """Fill a polygon."""
         if len(polygon) > 2:
             self._draw.polygon(self._pixels(polygon), fill=colour)
 
     def fill_areas(self, areas: Iterable[Area], colour: str, edge_m: float = 0.0) -> None:
-        """Fill areas, around their holes, with an edge that reaches edge_m beyond every ring."""
+        """Fill areas but not their holes, and draw a line of 2 * edge_m along every ring."""
         for area in areas:
             if area.inner:
                 self._fill_around_holes(area, colour)

@@ -1,4 +1,4 @@
-"""The sea, which OpenStreetMap draws only as its shore."""
+"""Polygons of the sea, found from its shores: OpenStreetMap maps only the coastline."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from studio.datasets.osm_extract import Extract, Point
 
 
 def find_sea(extract: Extract) -> list[list[Point]]:
-    """The polygons of the sea, in metres.
+    """Find the polygons of the sea in an extract.
 
     Water lies to the right of a coastline's direction
-    (https://wiki.openstreetmap.org/wiki/Tag:natural=coastline), so where a shore leaves the
-    extract, its border is followed clockwise to the next shore that comes in. Islands that lie
-    wholly inside an extract are not cut out of its sea.
+    (https://wiki.openstreetmap.org/wiki/Tag:natural=coastline). So a polygon follows a shore to
+    where it leaves the extract, then the extract's border clockwise to where the next shore
+    enters. Islands that lie wholly inside the extract are not cut out of the sea.
+
+    Returns:
+        Polygons of points in metres, as in `Extract`.
     """
     border = _Border(extract.width_m, extract.height_m)
     shores = [
@@ -26,7 +29,7 @@ def find_sea(extract: Extract) -> list[list[Point]]:
         polygon = list(shore)
         while True:
             following = min(shores, key=lambda other: border.distance(shore[-1], other[0]))
-            polygon += border.walk(shore[-1], following[0])
+            polygon += border.follow(shore[-1], following[0])
             if following is first or following not in waiting:
                 break
             waiting.remove(following)
@@ -37,7 +40,7 @@ def find_sea(extract: Extract) -> list[list[Point]]:
 
 
 class _Border:
-    """The rectangle around an extract; positions on it are metres clockwise from its north-west."""
+    """The border of an extract; positions on it are metres clockwise from its north-west corner."""
 
     def __init__(self, width: float, height: float) -> None:
         self._corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
@@ -45,11 +48,15 @@ class _Border:
         self._length = 2 * (width + height)
 
     def distance(self, start: Point, end: Point) -> float:
-        """Metres along the border, clockwise, between the places nearest to two points."""
+        """The length in metres of `follow(start, end)`."""
         return (self._position(end) - self._position(start)) % self._length
 
-    def walk(self, start: Point, end: Point) -> list[Point]:
-        """The border's points from the place nearest to start to the one nearest to end."""
+    def follow(self, start: Point, end: Point) -> list[Point]:
+        """Go clockwise from the place nearest to start to the one nearest to end.
+
+        Returns:
+            Both places, and the corners between them.
+        """
         begin, length = self._position(start), self.distance(start, end)
         passed = sorted(
             ((corner - begin) % self._length, point)

@@ -1,13 +1,14 @@
-"""Any folder of pictures, prepared for training."""
+"""Datasets of folders: all pictures below a folder, prepared for training."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from renderers.progress import OnProgress, ignore_progress
 from studio.datasets.picture import UnreadablePictureError, read_picture
 from studio.datasets.prepared import PreparedDataset
-from studio.datasets.writer import Progress, keep_quiet, write_dataset
+from studio.datasets.writer import write_dataset
 from studio.workspace.errors import StudioError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -19,20 +20,23 @@ def prepare_folder(
     image_size: int,
     *,
     replace: bool = False,
-    on_progress: Progress = keep_quiet,
+    on_progress: OnProgress = ignore_progress,
 ) -> PreparedDataset:
     """Prepare all pictures of a folder and of the folders in it, in natural order.
 
-    See `picture.read_picture` for what is done to each. Files that cannot be read are left out
-    and named, with the reason, in the manifest. Hidden files are not looked at.
+    `picture.read_picture` makes each of them square. Files that cannot be read are left out; the
+    manifest names them with the reason. Hidden files are ignored.
 
     Args:
+        source: the folder of pictures.
         destination: the dataset's folder; its last part is the dataset's name.
         image_size: a power of two, 32 to 1024 pixels.
+        replace: whether a dataset in destination is replaced.
+        on_progress: told the number of files that are done, of all.
 
     Raises:
-        StudioError: there is no such folder, it holds no picture that can be read, the size will
-            not do, or the destination is taken.
+        StudioError: there is no such folder, none of its files can be read as a picture, the size
+            is not possible, or the destination is taken or cannot be written to.
     """
     files = find_pictures(source)
     skipped: list[tuple[str, str]] = []
@@ -55,7 +59,10 @@ def prepare_folder(
 
 
 def find_pictures(source: Path) -> list[Path]:
-    """All picture files below a folder, by their suffix, in natural order (2.png before 10.png).
+    """Find all picture files below a folder by their suffix.
+
+    Returns:
+        Paths in natural order: `2.png` before `10.png`.
 
     Raises:
         StudioError: there is no such folder, or no picture in it.
@@ -78,6 +85,7 @@ def _is_picture(relative: Path, path: Path) -> bool:
 
 
 def _natural_key(path: Path) -> list[tuple[list[tuple[str, int]], str]]:
+    """What to sort paths by: texts and numbers in turn, for each part of the path."""
     return [
         (
             [(text.lower(), int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", part)],

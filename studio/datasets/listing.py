@@ -1,4 +1,4 @@
-"""The datasets of a workspace."""
+"""The datasets of a workspace, by name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from studio.workspace.paths import Workspace
 
 
 def list_datasets(workspace: Workspace) -> list[str]:
-    """Names of the prepared datasets, sorted."""
+    """List the names of the prepared datasets, sorted."""
     return sorted(path.parent.name for path in workspace.datasets.glob("[!.]*/manifest.json"))
 
 
 def open_dataset(workspace: Workspace, name: str) -> PreparedDataset:
-    """A dataset by name; an unknown name is an error that lists the known ones."""
+    """Open a dataset by name.
+
+    Raises:
+        StudioError: there is no dataset of that name, or it is damaged.
+    """
     known = list_datasets(workspace)
     if name not in known:
         raise StudioError(

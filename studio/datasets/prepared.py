@@ -1,4 +1,4 @@
-"""A prepared dataset: square pictures of one size, decoded once, memory-mapped when read."""
+"""Prepared datasets: square pictures of one size, decoded once, memory-mapped to be read."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Manifest:
         image_size: width and height in pixels.
         pictures: how many there are.
         source: where they came from, in words.
-        attribution: what has to stand wherever they are shown; may be empty.
-        skipped: files that could not be used, each with the reason.
+        attribution: a notice that has to stand wherever they are shown; may be empty.
+        skipped: (file, reason) for each file that could not be used.
     """
 
     name: str
@@ -40,6 +40,8 @@ class PreparedDataset:
     """An opened dataset: its manifest and its pixels.
 
     Attributes:
+        folder: where it lies.
+        manifest: what it holds.
         pixels: uint8 [N, image_size, image_size, 3], memory-mapped, read-only.
     """
 

@@ -1,4 +1,4 @@
-"""Writing a prepared dataset: picture by picture, complete or not there at all."""
+"""Writing a prepared dataset picture by picture, so that it is complete or not there at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,15 +22,9 @@ from studio.workspace.errors import StudioError
 
 IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
-Progress = Callable[[int, int], None]  # done, total
-
-
-def keep_quiet(done: int, total: int) -> None:
-    """Report progress to nobody."""
-
 
 class DatasetWriter:
-    """Takes pictures one at a time; `write_dataset` makes one."""
+    """Appends pictures to the pixels of a dataset; `write_dataset` makes one."""
 
     def __init__(self, file: BinaryIO, image_size: int) -> None:
         self.pictures = 0
@@ -46,7 +40,7 @@ class DatasetWriter:
         self.pictures += 1
 
     def finish(self) -> None:
-        """Put the final count into the header and the pixels onto the disk."""
+        """Write the final count into the header, and flush all pixels to the disk."""
         self._file.seek(0)
         self._write_header()
         _sync(self._file)
@@ -68,13 +62,24 @@ def write_dataset(
     skipped: list[tuple[str, str]] | None = None,
     replace: bool = False,
 ) -> Iterator[DatasetWriter]:
-    """Write a dataset beside its place and move it there when the block ends without an error.
+    """Write a dataset beside its place, and move it there when the block ends without an error.
 
-    `skipped` is read at the end of the block. What an interrupted call left behind is removed.
+    Whatever an interrupted call left behind is removed first.
+
+    Args:
+        folder: the dataset's folder; its last part is the dataset's name.
+        image_size: one of IMAGE_SIZES.
+        source: where the pictures come from, in words.
+        attribution: a notice that has to stand wherever they are shown.
+        skipped: files that could not be used, with reasons; read when the block ends.
+        replace: whether a dataset in folder is replaced.
+
+    Yields:
+        The writer that takes the pictures.
 
     Raises:
-        StudioError: the name or the size will not do, a dataset of that name exists and is not to
-            be replaced, or the disk cannot be written to.
+        StudioError: the name or the size is not possible, a dataset of that name exists and is not
+            to be replaced, or the disk cannot be written to.
     """
     _check_name(folder.name)
     _check_image_size(image_size)
@@ -126,7 +131,7 @@ def _refuse_existing(folder: Path, replace: bool) -> None:
 
 @contextmanager
 def _partial_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the dataset's place, locked while it is written, gone afterwards."""
+    """A new folder beside the dataset's place, locked while it is written, removed afterwards."""
     partial = Path(
         tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent)
     )
@@ -141,7 +146,7 @@ def _partial_folder(folder: Path) -> Iterator[Path]:
 
 
 def _clean_up(folder: Path) -> None:
-    """Undo what a killed process left: half a dataset, or one taken away but not yet replaced."""
+    """Remove half a dataset that a killed process left, and put back one that it was replacing."""
     replaced = _replaced(folder)
     if replaced.exists() and not folder.exists():
         replaced.rename(folder)
@@ -152,7 +157,7 @@ def _clean_up(folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(partial)
         except BlockingIOError:
-            continue  # another process is writing it at this moment
+            continue  # Another process is writing it at this moment.
         finally:
             os.close(lock)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from studio.datasets.city import EMPTY_SHARE, prepare_city
+from studio.datasets.city import MAX_COLOUR_SHARE, prepare_city
 from studio.datasets.prepared import PreparedDataset
 from studio.workspace.errors import EXPECTED_ERRORS
 
@@ -29,7 +29,7 @@ def test_a_city_becomes_pictures_with_their_attribution(tmp_path):
 
 def test_no_picture_is_empty(tmp_path):
     dataset = prepare_city("suburb", tmp_path / "suburb", 32, count=100)
-    assert max(map(share_of_the_commonest_colour, dataset.pixels)) <= EMPTY_SHARE
+    assert max(map(share_of_the_commonest_colour, dataset.pixels)) <= MAX_COLOUR_SHARE
 
 
 def test_a_seed_gives_the_same_pictures_and_another_seed_others(tmp_path):

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from studio.datasets.folder import prepare_folder
+from studio.datasets.folder import find_pictures, prepare_folder
 from studio.datasets.prepared import PreparedDataset
 from studio.workspace.errors import EXPECTED_ERRORS
 
@@ -21,6 +23,15 @@ def test_pictures_of_all_subfolders_come_in_natural_order(tmp_path):
     assert dataset.manifest.name == "grey"
     assert dataset.manifest.source == "folder photos"
     assert dataset.manifest.attribution == ""
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=8, unique=True))
+def test_numbered_pictures_come_in_the_order_of_their_numbers(tmp_path_factory, numbers):
+    folder = tmp_path_factory.mktemp("numbered")
+    for number in numbers:
+        (folder / f"step {number}.png").touch()
+    found = [path.name for path in find_pictures(folder)]
+    assert found == [f"step {number}.png" for number in sorted(numbers)]
 
 
 def test_a_broken_picture_is_named_and_skipped(tmp_path):

@@ -1,7 +1,10 @@
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from studio.datasets.picture import UnreadablePictureError, read_picture
@@ -126,6 +129,25 @@ def test_a_file_cut_short_is_refused(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UnreadablePictureError):
         read_picture(path, 32)
+
+
+@given(
+    st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF"]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=8),
+)
+def test_whatever_bytes_a_file_has_it_is_a_picture_or_refused(tmp_path_factory, kind, changes):
+    stream = io.BytesIO()
+    orange().save(stream, format=kind)
+    content = bytearray(stream.getvalue())
+    for place, byte in changes:
+        content[place % len(content)] = byte
+    path = tmp_path_factory.getbasetemp() / "changed"
+    path.write_bytes(content)
+    try:
+        picture = read_picture(path, 32)
+    except UnreadablePictureError:
+        return
+    assert (picture.shape, picture.dtype) == ((32, 32, 3), np.uint8)
 
 
 def test_the_reason_does_not_repeat_the_path(tmp_path):
