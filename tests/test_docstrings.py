@@ -134,7 +134,6 @@ NOT_YET = (  # rooms whose docstrings are being written
     "studio/screens/",
     "studio/training/",
     "studio/workspace/",
-    "studio/upkeep/",
 )
 
 

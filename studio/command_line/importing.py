@@ -57,11 +57,11 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import checkpoints that you already have, in the order of the numbers in their names."""
-    from studio.upkeep.imports import ImportRequest, import_run, look_into
+    from studio.upkeep.imports import ImportRequest, import_run, inspect_files
 
     request = ImportRequest(folder, generator, _parse(options), pattern)
     if dry_run:
-        plan, _ = look_into(request, reporter_of(context))
+        plan, _ = inspect_files(request, reporter_of(context))
         _show_plan(run, plan, as_json)
         return
     with job_of(context, run) as reporter:

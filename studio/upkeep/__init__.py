@@ -1,0 +1,1 @@
+"""Upkeep: imports, reindexing and thinning of runs."""

@@ -1,4 +1,4 @@
-"""Runs made of checkpoints that a person already has."""
+"""Importing: checkpoints that a person already has, as files, become a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from studio.workspace.progress import Reporter
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What a person asks for: see `GeneratorFinder` and `plan_import`."""
+    """Which files to import and how to read them.
+
+    Attributes:
+        source: a folder, or one file.
+        generator: `package.module:Class` or a name; None: to be recognised.
+        options: options of that generator.
+        pattern: a regular expression whose group is the batch in a file's name; None: to be found.
+    """
 
     source: Path
     generator: str | None
@@ -29,19 +36,25 @@ class ImportRequest:
 
 
 @dataclass(frozen=True)
-class Import:
-    """What became of it."""
+class ImportResult:
+    """What an import did.
+
+    Attributes:
+        plan: which files it meant to import.
+        appended: how many checkpoints it added to the run.
+        skipped: files that were left out, each with the reason.
+    """
 
     plan: ImportPlan
     appended: int
     skipped: list[SkippedFile]
 
 
-def look_into(request: ImportRequest, reporter: Reporter) -> tuple[ImportPlan, GeneratorFinder]:
-    """What an import would do; nothing is written.
+def inspect_files(request: ImportRequest, reporter: Reporter) -> tuple[ImportPlan, GeneratorFinder]:
+    """Plan an import by looking into the files; nothing is written.
 
     Raises:
-        StudioError: there is nothing to import, or a doubt that a person has to settle.
+        CheckpointError: there is nothing to import, or a person has to say how to read the files.
     """
     finder = GeneratorFinder(request.generator, request.options)
     with reporter.task("Looking into files") as on_progress:
@@ -50,16 +63,20 @@ def look_into(request: ImportRequest, reporter: Reporter) -> tuple[ImportPlan, G
 
 def import_run(
     workspace: Workspace, run: str, request: ImportRequest, storage: str | None, reporter: Reporter
-) -> Import:
+) -> ImportResult:
     """Import files as a run, or go on with an import that was interrupted.
 
-    The run has fixed latent points, as one that was trained here has.
+    The run is given fixed latent points, as training would give them.
+
+    Args:
+        run: name of the run.
+        storage: `exact` or `visual`; None: what the run has, or the default.
 
     Raises:
-        StudioError: as `look_into`, `open_import` and `import_files`.
+        CheckpointError: as `inspect_files`, or the run exists and has other checkpoints.
     """
     workspace.run(run)
-    plan, finder = look_into(request, reporter)
+    plan, finder = inspect_files(request, reporter)
     index = CheckpointIndex(workspace.runs)
     if run not in index:
         points = sample_points(0, range(TrainingConfig.fixed_points), plan.spec.z_dim)
@@ -69,4 +86,4 @@ def import_run(
     opened = open_import(index, run, plan, storage)
     with reporter.task("Importing checkpoints") as on_progress:
         appended, skipped = import_files(opened, plan, finder, on_progress)
-    return Import(plan, appended, [*plan.skipped, *skipped])
+    return ImportResult(plan, appended, [*plan.skipped, *skipped])

@@ -1,4 +1,4 @@
-"""Letting some checkpoints of a run go, but never one that somebody refers to."""
+"""Thinning: delete checkpoints of a run, but never one that is pinned or that a specimen shows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from checkpoints_index.upkeep.thinning import (
     keep_every,
     keep_only,
 )
+from renderers.progress import OnProgress
 from studio.runs.pins import list_pins, specimen_batches
-from studio.upkeep.reindexing import exported_origins
+from studio.upkeep.reindexing import exported_passports
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress
 
 
 @dataclass(frozen=True)
 class ThinRequest:
-    """One of three: a budget, every so manieth batch (from `start` up to `end`), or pins alone."""
+    """Which checkpoints to keep: exactly one of a budget, a step, and the pinned ones alone.
+
+    Attributes:
+        budget_bytes: size of the run afterwards, at most.
+        every: keep the batches that this divides.
+        start: thin from this batch on; goes with `every`.
+        end: thin up to this batch, itself not included; goes with `every`.
+        keep_pinned: keep only what `protected_batches` names.
+    """
 
     budget_bytes: int | None = None
     every: int | None = None
@@ -31,7 +39,15 @@ class ThinRequest:
 
 @dataclass(frozen=True)
 class ThinPlan:
-    """What thinning does, or has done: `size_after` is an estimate until then."""
+    """What thinning does or did.
+
+    Attributes:
+        run: name of the run.
+        before: its batches before.
+        kept: its batches afterwards.
+        size_before: bytes before.
+        size_after: bytes afterwards; an estimate in a plan.
+    """
 
     run: str
     before: list[int]
@@ -41,9 +57,11 @@ class ThinPlan:
 
     @property
     def dropped(self) -> int:
+        """How many checkpoints are deleted."""
         return len(self.before) - len(self.kept)
 
     def to_json(self) -> dict[str, Any]:
+        """What `studio thin --json` prints."""
         return {
             "run": self.run,
             "checkpoints": len(self.kept),
@@ -54,10 +72,10 @@ class ThinPlan:
 
 
 def plan_thinning(workspace: Workspace, run: str, request: ThinRequest) -> ThinPlan:
-    """What thinning would do; nothing is changed.
+    """Plan thinning; nothing is changed.
 
     Raises:
-        StudioError: unknown run, or a budget that cannot be kept.
+        CheckpointError: unknown run, or a budget that cannot be kept.
     """
     opened = CheckpointIndex(workspace.runs)[run]
     keep = _choose(opened, request, protected_batches(workspace, opened))
@@ -70,12 +88,12 @@ def plan_thinning(workspace: Workspace, run: str, request: ThinRequest) -> ThinP
 def thin_run(
     workspace: Workspace, run: str, request: ThinRequest, on_progress: OnProgress
 ) -> ThinPlan:
-    """Let the checkpoints go that the request does not keep; those kept stay bit for bit.
+    """Delete the checkpoints that the request does not keep; the others stay bit for bit.
 
-    Killed at any moment, the same call goes on.
+    After it was killed at any moment, the same call goes on.
 
     Raises:
-        StudioError: as `plan_thinning`, or another process writes to the run.
+        CheckpointError: as `plan_thinning`, or another process writes to the run.
     """
     with CheckpointIndex(workspace.runs)[run] as opened:
         before, size_before = opened.batches, opened.size_bytes
@@ -88,14 +106,14 @@ def thin_run(
 
 
 def protected_batches(workspace: Workspace, run: CheckpointRun) -> set[int]:
-    """The batches that stay: the first, the last, the pinned, and those of specimens.
+    """The batches that thinning never deletes: the first, the last, pinned ones and specimens'.
 
-    A specimen refers to the batch of its label and to the one that its exported JPEG shows.
+    A specimen refers to the batch in its label and to the one that its exported JPEG shows.
     """
     batches = run.batches
     protected = {*batches[:1], *batches[-1:], *list_pins(workspace, run.name)}
     protected.update(specimen_batches(workspace, run.name))
-    protected.update(origin.batch for origin in exported_origins(workspace, run.name))
+    protected.update(passport.batch for passport in exported_passports(workspace, run.name))
     return protected & set(batches)
 
 

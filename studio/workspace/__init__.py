@@ -1,0 +1,1 @@
+"""The workspace: paths, database, jobs, devices, progress, quantities and errors."""

@@ -1,4 +1,4 @@
-"""Errors that a person can put right, of the studio and of the libraries that it stands on."""
+"""The family of the studio's errors, and the families whose texts a person may read."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ class StudioError(Exception):
     """
 
 
-# Errors whose text is meant to be read by a person; any other error is a fault of the studio.
+# The texts of these errors are for a person to read. Any other error is a fault of the studio.
 EXPECTED_ERRORS = (StudioError, CheckpointError, LatentError, RenderError)

@@ -1,4 +1,4 @@
-"""Ending politely when asked to: Ctrl-C, or the SIGTERM of a cancelled job."""
+"""Requests to stop: Ctrl-C, and the SIGTERM that a cancelled job is sent."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first request to end into an answer; a second one ends at once.
+    """Note the first request to stop instead of ending; a second one ends at once.
 
-    For the main thread. Yields a function that says whether an end was asked for.
+    Only the main thread can use this.
+
+    Yields:
+        A function that says whether a stop was requested.
     """
-    asked = False
+    requested = False
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
             raise KeyboardInterrupt
-        asked = True
+        requested = True
 
-    before = {number: signal.signal(number, ask) for number in SIGNALS}
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
-        yield lambda: asked
+        yield lambda: requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def exit_on_sigterm() -> None:
-    """Let SIGTERM unwind the stack, so that half-written files are taken away."""
+    """Turn SIGTERM into SystemExit, so that `finally` blocks delete half-written files."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
