@@ -3,7 +3,7 @@
 One run is left alone; another, of the same settings, is ended with SIGKILL again and again, and
 resumed each time. Then every checkpoint of it must be bit-identical to the undisturbed run's, its
 index without a gap, its numbers one for every batch, its film one frame a batch, and its events
-must say where each sitting began. Prints one JSON document.
+must say where each session began. Prints one JSON document.
 
     python -m benchmarks.killed_training [--kills 30] [--batches 1500] [--seed 0]
 """
@@ -82,7 +82,7 @@ def train(root: Path, run: str, batches: int) -> subprocess.Popen:
 
 
 def train_with_kills(root: Path, batches: int, kills: int, choose: random.Random) -> int:
-    """Train to the end; each sitting is killed until there were enough kills. Kills that hit."""
+    """Train to the end; each session is killed until there were enough kills. Kills that hit."""
     done = 0
     while True:
         process = train(root, "killed", batches)
@@ -96,7 +96,7 @@ def train_with_kills(root: Path, batches: int, kills: int, choose: random.Random
 
 
 def kill_some_time(root: Path, process: subprocess.Popen, choose: random.Random) -> bool:
-    """End a sitting with SIGKILL, mostly while it trains; False where it ended by itself."""
+    """End a session with SIGKILL, mostly while it trains; False where it ended by itself."""
     if choose.random() < EARLY:
         wait_s = choose.uniform(0, EARLY_S)
     else:
@@ -136,7 +136,7 @@ def compare(root: Path, batches: int) -> dict[str, Any]:
         "training_states_equal": states[0].read_bytes() == states[1].read_bytes(),
         "numbers": len(read_metrics(workspace.metrics("killed"))),
         "film_frames": [count_frames(video.path) for video in film][:1],
-        "sittings": kinds.count("started") + kinds.count("resumed"),
+        "sessions": kinds.count("started") + kinds.count("resumed"),
         "wanted": batches,
     }
 

@@ -94,7 +94,7 @@ class Training:
     """The studio's recipe, fed from anywhere, and how long it waited."""
 
     def __init__(self, config: TrainingConfig) -> None:
-        self.recipe: Recipe = build_recipe(config, Processes.alone("cpu"))
+        self.recipe: Recipe = build_recipe(config, Processes.single("cpu"))
         self._watch = Stopwatch()
 
     def step(self, reals: Iterator[Tensor]) -> tuple[float, float]:

@@ -20,8 +20,8 @@ from studio.runs.forecast import describe_growth
 from studio.runs.metrics import read_metrics
 from studio.runs.storage_report import (
     StorageReport,
+    describe_error_bound,
     describe_gaps,
-    describe_promise,
     report_storage,
 )
 from studio.workspace.quantities import format_bytes
@@ -89,7 +89,7 @@ def verify(
             for seen, found in enumerate(opened.verify(deep, share), 1):
                 damaged += [found] if found.reason is not None else []
                 on_progress(min(seen, total), total)
-    checked, promise = min(seen, total), describe_promise(opened.error_bound)
+    checked, promise = min(seen, total), describe_error_bound(opened.error_bound)
     if as_json:
         print_json(
             {
@@ -116,7 +116,7 @@ def _show(inventory: StorageReport) -> None:
         ("as plain tensors", inventory.plain_bytes and format_bytes(inventory.plain_bytes)),
         ("times smaller", inventory.ratio and f"{inventory.ratio:.1f}"),
         ("storage", inventory.storage),
-        ("promise", describe_promise(inventory.promise)),
+        ("promise", describe_error_bound(inventory.error_bound)),
         ("pinned", ", ".join(f"{batch:,}" for batch in inventory.pinned) or "none"),
     ]
     if inventory.forecast is not None:

@@ -109,7 +109,7 @@ def train(
 ) -> None:
     """Train a generator on a dataset and keep a checkpoint of every batch."""
     from studio.training.setup.creation import create_run
-    from studio.training.setup.proposal import Proposal, propose
+    from studio.training.setup.run_request import RunRequest, resolve_request
 
     workspace = workspace_of(context)
     if is_main():
@@ -121,8 +121,8 @@ def train(
         }
         overrides = {name: value for name, value in named.items() if value is not None}
         values = {**parse_settings(settings or []), **overrides}
-        wanted = Proposal(dataset, config, preset, values, branch, init_from)
-        chosen, first = propose(workspace, wanted)
+        wanted = RunRequest(dataset, config, preset, values, branch, init_from)
+        chosen, first = resolve_request(workspace, wanted)
         create_run(workspace, run, chosen, storage, first)
         for line in filter(None, describe_launch(chosen, storage, workspace.run(run))):
             print(line, file=sys.stderr)

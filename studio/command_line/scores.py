@@ -28,7 +28,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """How far the pictures of a checkpoint are from its data; lower is better."""
-    from studio.training.monitor.scores import score_checkpoint
+    from studio.training.monitor.picture_scores import score_checkpoint
 
     metrics = [name.strip() for name in metric.split(",") if name.strip()]
     with job_of(context, run) as reporter, reporter.task("Drawing pictures") as on_progress:

@@ -118,7 +118,7 @@ def record_change(
     _insert(workspace, run, name, value, before, batch)
 
 
-def take_up(workspace: Workspace, change: Change, batch: int, before: Any) -> None:
+def mark_applied(workspace: Workspace, change: Change, batch: int, before: Any) -> None:
     """Write down with which batch a change took effect, and what it replaced."""
     with open_database(workspace.database) as db:
         db.execute(

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import difflib
-import json
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from checkpoints_index.generators.spec import GeneratorSpec
+from studio.runs.setting_fields import (
+    SettingDescription,
+    check_range,
+    check_value,
+    describe_field,
+    format_toml,
+    is_live,
+    setting,
+)
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
-LIVE = "live"
+STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
+MAX_BATCH = 10**9
+
 Norm = Literal["auto", "batch", "spectral", "none"]
 
 
-def number(default: float, low: float, high: float, *, live: bool = False) -> Any:
-    """A field that is a number from low to high, both included; a live one may change in a run."""
-    return field(default=default, metadata={"range": (low, high), LIVE: live})
-
-
-def live(default: Any) -> Any:
-    """A field of another type that may change while the run trains."""
-    return field(default=default, metadata={LIVE: True})
+def setting_in_batches(default: int, help: str, minimum: int = 1) -> Any:
+    """Declare a setting that counts batches and may change while the run trains."""
+    return setting(default, help, minimum=minimum, maximum=MAX_BATCH, unit="batches", live=True)
 
 
 @dataclass(frozen=True)
@@ -34,80 +38,184 @@ class TrainingConfig:
     """Everything that decides what a run becomes; the same values and data give the same run.
 
     Raises:
-        StudioError: a value of the wrong type or out of range, by name.
+        StudioError: a value of the wrong type or out of range; the text names the setting.
     """
 
-    dataset: str = ""  # its name in the workspace
-    null_pictures: str = ""  # a dataset of what is "not a city": D is given them as fakes
-    recipe: str = "gan"
-    parent: str = ""  # RUN@BATCH that this run began from
+    dataset: str = setting("", "Dataset whose pictures are real, by its name in the workspace")
+    negatives: str = setting("", 'Dataset of what is "not a city": D learns its pictures as fakes')
+    recipe: str = setting("gan", "How networks are trained, by name")
+    parent: str = setting("", "RUN@BATCH that this run began from")
 
     # The networks.
-    generator: str = "dcgan"
-    generator_options: Mapping[str, Any] = field(default_factory=dict)  # but the next two
-    z_dim: int = number(100, 1, 65536)
-    image_size: int = number(64, 32, 1024)
-    discriminator: Literal["dcgan", "residual"] = "dcgan"
-    discriminator_width: float = number(1.0, 1 / 64, 16)
-    discriminator_norm: Norm = "auto"
-    minibatch_stddev: bool = False
+    generator: str = setting(
+        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class"
+    )
+    generator_options: Mapping[str, Any] = setting(
+        dict, "Options of the generator, except z_dim and image_size"
+    )
+    z_dim: int = setting(100, "Numbers in a latent point", minimum=1, maximum=65536)
+    image_size: int = setting(
+        64, "Width and height of a picture", minimum=32, maximum=1024, unit="px"
+    )
+    discriminator: Literal["dcgan", "residual"] = setting("dcgan", "Discriminator")
+    discriminator_width: float = setting(
+        1.0, "Factor on the channels of every layer of D", minimum=1 / 64, maximum=16
+    )
+    discriminator_norm: Literal["auto", "batch", "spectral", "none"] = setting(
+        "auto", "Normalisation in D; auto is batch, or none where the loss has a penalty"
+    )
+    minibatch_stddev: bool = setting(
+        False, "Tell D how much a batch varies, against mode collapse (Karras 2018)"
+    )
 
     # How they learn.
-    batches: int = number(20_000, 1, 10**9)
-    batch_size: int = number(64, 2, 65536)  # over all processes and accumulated passes
-    fit_memory: bool = False  # when memory runs out, take a batch in smaller passes
-    precision: Literal["float32", "bf16", "fp16"] = "float32"
-    compile: bool = False
-    learning_rate_g: float = number(2e-4, 0, 1, live=True)
-    learning_rate_d: float = number(2e-4, 0, 1, live=True)
-    betas: tuple[float, float] = (0.5, 0.999)
-    schedule: Literal["constant", "linear", "cosine", "step", "exponential"] = live("constant")
-    schedule_every: int = number(5000, 1, 10**9, live=True)  # batches between steps, or to a power
-    schedule_factor: float = number(0.5, 0, 1, live=True)  # of a step, or by the last batch
-    warm_up_batches: int = number(0, 0, 10**9, live=True)  # of learning rates, in a straight line
-    g_updates: int = number(1, 1, 64, live=True)  # so many of G
-    d_updates: int = number(1, 1, 64, live=True)  # to so many of D
-    d_warm_up: int = number(0, 0, 10**6)  # updates of D before G begins
-    weight_decay: float = number(0, 0, 1, live=True)
-    clip_norm: float = number(0, 0, 1e6, live=True)  # longest gradient; 0 leaves them alone
-    loss: Literal["non_saturating", "hinge", "wasserstein", "relativistic"] = "non_saturating"
-    gradient_penalty: float = number(-1, -1, 1e6, live=True)  # -1: what the loss's paper says
-    label_smoothing: float = number(0.1, 0, 0.5, live=True)  # non_saturating: of reals
-    label_noise: float = number(0, 0, 0.5, live=True)  # labels move by up to this towards 0.5
-    label_flips: float = number(0, 0, 0.5, live=True)  # share of labels that are the wrong ones
-    mixed_phase: bool = live(False)  # a third update of D, on a batch half real, half generated
-    augmentation: str = live("")  # such as "color,translation,cutout"
-    augmentation_target: float = number(0, 0, 1, live=True)  # ADA's; 0 augments every picture
-    blur_sigma_px: float = number(0, 0, 10)  # how much D's pictures are blurred at first,
-    blur_fade_batches: int = number(500, 1, 10**9)  # and when they are sharp
-    random_flips: bool = True  # mirror half of the real pictures, left to right
-    ema: float = number(0.999, 0, 0.999999, live=True)  # how much of G_ema stays at each batch
-    seed: int = number(0, 0, 2**63 - 1)
+    batches: int = setting(
+        20_000, "Updates of G until the run is finished", minimum=1, maximum=MAX_BATCH
+    )
+    batch_size: int = setting(
+        64, "Pictures in a batch, over all processes", minimum=2, maximum=65536, unit="pictures"
+    )
+    fit_memory: bool = setting(False, "Take a batch in smaller passes once memory has run out")
+    precision: Literal["float32", "bf16", "fp16"] = setting(
+        "float32", "Number format of the forward passes; weights stay float32"
+    )
+    compile: bool = setting(False, "Compile the networks with torch.compile; made for GPUs")
+    learning_rate_g: float = setting(2e-4, "Learning rate of G", minimum=0, maximum=1, live=True)
+    learning_rate_d: float = setting(2e-4, "Learning rate of D", minimum=0, maximum=1, live=True)
+    betas: tuple[float, float] = setting(
+        (0.5, 0.999), "Adam's decay of the mean and of the mean square of gradients"
+    )
+    schedule: Literal["constant", "linear", "cosine", "step", "exponential"] = setting(
+        "constant", "How the learning rates change over the batches", live=True
+    )
+    schedule_every: int = setting_in_batches(
+        5000, "step, exponential: batches until the factor has been applied once"
+    )
+    schedule_factor: float = setting(
+        0.5,
+        "Factor on learning rates: of each step, or by the last batch",
+        minimum=0,
+        maximum=1,
+        live=True,
+    )
+    warm_up_batches: int = setting_in_batches(
+        0, "Batches in which learning rates rise in a straight line", minimum=0
+    )
+    g_updates: int = setting(
+        1, "Updates of G, in the ratio g_updates : d_updates", minimum=1, maximum=64, live=True
+    )
+    d_updates: int = setting(
+        1, "Updates of D, in the ratio g_updates : d_updates", minimum=1, maximum=64, live=True
+    )
+    d_warm_up: int = setting(0, "Updates of D before G begins", minimum=0, maximum=10**6)
+    weight_decay: float = setting(
+        0, "Decoupled weight decay (AdamW)", minimum=0, maximum=1, live=True
+    )
+    clip_norm: float = setting(
+        0,
+        "Longest gradient, to which longer ones are clipped; 0: no limit",
+        minimum=0,
+        maximum=1e6,
+        live=True,
+    )
+    loss: Literal["non_saturating", "hinge", "wasserstein", "relativistic"] = setting(
+        "non_saturating", "Loss of both networks"
+    )
+    gradient_penalty: float = setting(
+        -1,
+        "Weight of the gradient penalty; -1: what the paper of the loss says",
+        minimum=-1,
+        maximum=1e6,
+        live=True,
+    )
+    label_smoothing: float = setting(
+        0.1, "non_saturating: real labels are 1 minus this", minimum=0, maximum=0.5, live=True
+    )
+    label_noise: float = setting(
+        0, "Labels are moved at random by up to this towards 0.5", minimum=0, maximum=0.5, live=True
+    )
+    label_flips: float = setting(
+        0,
+        "Fraction of labels that are swapped, real for generated",
+        minimum=0,
+        maximum=0.5,
+        live=True,
+    )
+    mixed_phase: bool = setting(
+        False, "Update D once more, on a batch half real and half generated", live=True
+    )
+    augmentation: str = setting(
+        "", "What D sees changed at random: any of color,translation,cutout", live=True
+    )
+    augmentation_target: float = setting(
+        0, "Target of ADA's r_t; 0 augments every picture", minimum=0, maximum=1, live=True
+    )
+    blur_sigma_px: float = setting(
+        0, "Blur of all that D sees, at batch 0", minimum=0, maximum=10, unit="px"
+    )
+    blur_fade_batches: int = setting(
+        500, "Batches until that blur is gone", minimum=1, maximum=MAX_BATCH, unit="batches"
+    )
+    random_flips: bool = setting(True, "Mirror half of the real pictures, left to right")
+    ema: float = setting(
+        0.999, "Fraction of G_ema that stays at each batch", minimum=0, maximum=0.999999, live=True
+    )
+    seed: int = setting(0, "Seed of all random numbers", minimum=0, maximum=2**63 - 1)
 
     # What is kept, and what is looked at.
-    quality: float = number(0.1, 0.01, 10)  # visual storage: rms of 255 that pictures may differ
-    checkpoint_every: int = number(1, 1, 10**9, live=True)
-    fixed_points: int = number(9, 1, 1024, live=True)
-    film_every: int = number(1, 0, 10**9, live=True)  # batches between live frames; 0: no film
-    preview_every: int = number(50, 1, 10**9, live=True)
-    state_every: int = number(500, 1, 10**9, live=True)
-    state_minutes: float = number(10, 0.1, 10**6, live=True)
-    score_every: int = number(500, 0, 10**9, live=True)  # batches between distances to the data
-    histograms_every: int = number(500, 0, 10**9, live=True)
+    quality: float = setting(
+        0.1,
+        "Visual storage: how far pictures may differ, root mean square",
+        minimum=0.01,
+        maximum=10,
+        unit="levels of 255",
+    )
+    checkpoint_every: int = setting_in_batches(1, "Batches between checkpoints")
+    fixed_points: int = setting(
+        9, "Latent points that are filmed while training", minimum=1, maximum=1024, live=True
+    )
+    film_every: int = setting_in_batches(
+        1, "Batches between frames of the live film; 0: no film", minimum=0
+    )
+    preview_every: int = setting_in_batches(50, "Batches between previews")
+    state_every: int = setting_in_batches(
+        500, "Batches between training states, from which a run can resume"
+    )
+    state_minutes: float = setting(
+        10,
+        "Longest time between training states",
+        minimum=0.1,
+        maximum=10**6,
+        unit="minutes",
+        live=True,
+    )
+    score_every: int = setting_in_batches(
+        500, "Batches between distances to the data (SWD); 0: never", minimum=0
+    )
+    histograms_every: int = setting_in_batches(
+        500, "Batches between histograms of weights and activations; 0: never", minimum=0
+    )
 
     # What happens on a bad day.
-    rollbacks: int = number(3, 0, 1000, live=True)  # tries before a diverging run gives up
-    rollback_factor: float = number(0.5, 0, 1, live=True)  # of the learning rates, at each of them
-    progress_batches: int = number(1000, 2, 10**9, live=True)  # without visible change: an alarm
-    alarm_command: str = live("")  # is run for each alarm, with its JSON on standard input
-    alarm_webhook: str = live("")  # is sent each alarm as JSON
+    rollbacks: int = setting(
+        3, "Tries before a run that diverges gives up", minimum=0, maximum=1000, live=True
+    )
+    rollback_factor: float = setting(
+        0.5, "Factor on the learning rates at each of these tries", minimum=0, maximum=1, live=True
+    )
+    progress_batches: int = setting_in_batches(
+        1000, "Batches without visible change after which an alarm sounds", minimum=2
+    )
+    alarm_command: str = setting(
+        "", "Command that is run for each alarm, with JSON on its standard input", live=True
+    )
+    alarm_webhook: str = setting("", "Address that each alarm is posted to as JSON", live=True)
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, checked_type(name, kind, getattr(self, name)))
+        annotations = get_type_hints(type(self))
         for entry in fields(self):
-            if "range" in entry.metadata:
-                check_range(entry.name, getattr(self, entry.name), *entry.metadata["range"])
+            checked = check_value(entry, annotations[entry.name], getattr(self, entry.name))
+            object.__setattr__(self, entry.name, checked)
         for beta in self.betas:
             check_range("betas", beta, 0, 0.999999)
         check_augmentation(self.augmentation)
@@ -119,10 +227,10 @@ class TrainingConfig:
 
     @property
     def norm_of_d(self) -> Norm:
-        """batch, spectral or none.
+        """The normalisation of D: batch, spectral or none.
 
-        By itself it is batch norm for a dcgan, unless the loss has a penalty of single pictures'
-        gradients, which batch norm mixes (Gulrajani et al. 2017, section 4).
+        Where discriminator_norm is auto, a dcgan has batch norm, unless the loss penalises the
+        gradients of single pictures, which batch norm mixes (Gulrajani et al. 2017, section 4).
         """
         if self.discriminator_norm != "auto":
             return self.discriminator_norm
@@ -131,13 +239,13 @@ class TrainingConfig:
 
     @classmethod
     def names(cls) -> list[str]:
-        """All settings."""
+        """The names of all settings."""
         return [entry.name for entry in fields(cls)]
 
     @classmethod
     def live_names(cls) -> list[str]:
-        """The settings that may change while a run trains."""
-        return [entry.name for entry in fields(cls) if entry.metadata.get(LIVE)]
+        """The names of the settings that may change while a run trains."""
+        return [entry.name for entry in fields(cls) if is_live(entry)]
 
     def generator_spec(self) -> GeneratorSpec:
         """The generator that is trained: its options with z_dim and image_size among them."""
@@ -148,14 +256,17 @@ class TrainingConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """A config from names and values; what is not named keeps its default.
 
+        Names that settings had in older versions are understood.
+
         Raises:
             StudioError: an unknown name, or a value that does not fit.
         """
         known = cls.names()
-        for name in values:
+        named = {STORED_NAMES.get(name, name): value for name, value in values.items()}
+        for name in named:
             if name not in known:
                 raise StudioError(describe_unknown(name, known))
-        return cls(**values)
+        return cls(**named)
 
     @classmethod
     def read(cls, path: Path) -> TrainingConfig:
@@ -176,54 +287,33 @@ class TrainingConfig:
             raise StudioError(f"{path}: {error}") from error
 
     def to_toml(self) -> str:
-        """The text that `read` makes an equal config of."""
+        """The config as TOML text, from which `read` makes an equal config."""
         values = asdict(self)
         options = values.pop("generator_options")
-        lines = [f"{name} = {toml_value(value)}" for name, value in values.items()]
+        lines = [f"{name} = {format_toml(value)}" for name, value in values.items()]
         if options:
             lines += ["", "[generator_options]"]
-            lines += [f"{toml_value(name)} = {toml_value(v)}" for name, v in options.items()]
+            lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
         return "\n".join(lines) + "\n"
 
 
-def checked_type(name: str, kind: Any, value: Any) -> Any:
-    """The value as the type that the field is declared with."""
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise StudioError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}.")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(kind) is tuple:
-        if not isinstance(value, (list, tuple)) or len(value) != 2:
-            raise StudioError(f"{name} is two numbers such as [0.5, 0.999], not {value!r}.")
-        return tuple(checked_type(name, float, part) for part in value)
-    if get_origin(kind) is Mapping:
-        return checked_options(name, value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise StudioError(f"{name} is of type {kind.__name__}, not {value!r}.")
-    return value
+def describe_settings() -> list[SettingDescription]:
+    """Every training setting in its order, described for forms, commands and tables.
 
-
-def checked_options(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise StudioError(f"{name} is a table of names and values, not {value!r}.")
-    for option, setting in value.items():
-        if option in ("z_dim", "image_size"):
-            raise StudioError(f"{option} is a setting of its own: move it out of {name}.")
-        if not isinstance(setting, (bool, int, float, str)):
-            raise StudioError(
-                f"{name}.{option} is a number, a text or true/false, not {setting!r}."
-            )
-    return dict(value)
-
-
-def check_range(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise StudioError(f"{name} is from {low:g} to {high:g}, not {value:g}.")
+    Example:
+        >>> {s.name: (s.default, s.maximum, s.unit) for s in describe_settings()}["image_size"]
+        (64, 1024, 'px')
+    """
+    annotations = get_type_hints(TrainingConfig)
+    return [describe_field(entry, annotations[entry.name]) for entry in fields(TrainingConfig)]
 
 
 def check_augmentation(policy: str) -> None:
+    """Refuse a list of augmentations that names an unknown one.
+
+    Raises:
+        StudioError: the text lists the known names.
+    """
     for name in augmentation_names(policy):
         if name not in AUGMENTATION_NAMES:
             known = ", ".join(AUGMENTATION_NAMES)
@@ -231,20 +321,17 @@ def check_augmentation(policy: str) -> None:
 
 
 def augmentation_names(policy: str) -> list[str]:
+    """The names in a list of augmentations.
+
+    Example:
+        >>> augmentation_names("color, cutout")
+        ['color', 'cutout']
+    """
     return [name.strip() for name in policy.split(",") if name.strip()]
 
 
 def describe_unknown(name: str, known: list[str]) -> str:
+    """The sentence about an unknown setting: the closest known name, or all of them."""
     closest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     advice = f"Did you mean {closest[0]}?" if closest else f"Known: {', '.join(known)}."
     return f"There is no training setting '{name}'. {advice}"
-
-
-def toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
-    return repr(value)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from checkpoints_index.errors import name_some
 from studio.workspace.errors import StudioError
 
-MOST_GAPS_NAMED = 5
+MAX_GAPS_NAMED = 5
 Missing = Literal["refuse", "skip", "hold"]
 
 
@@ -87,7 +87,7 @@ def nearest_batch(kept: Sequence[int], batch: float) -> int:
 
 def _refuse_gaps(gaps: Sequence[int], run: str) -> None:
     if gaps:
-        named = name_some(list(map(str, gaps)), MOST_GAPS_NAMED)
+        named = name_some(list(map(str, gaps)), MAX_GAPS_NAMED)
         raise StudioError(
             f"Run '{run}' has no checkpoint {named}. Leave them out: --skip-missing. Show "
             f"the one before: --hold-missing. See what there is: studio checkpoints {run}"

@@ -32,7 +32,7 @@ class StorageReport:
     size_bytes: int
     plain_bytes: int | None
     storage: str
-    promise: ErrorBound | None
+    error_bound: ErrorBound | None
     pinned: list[int]
     forecast: Forecast | None
 
@@ -59,7 +59,7 @@ class StorageReport:
             "plain_bytes_per_checkpoint": self.plain_bytes,
             "ratio": None if self.ratio is None else round(self.ratio, 2),
             "storage": self.storage,
-            "promise": describe_promise(self.promise),
+            "promise": describe_error_bound(self.error_bound),
             "pinned": self.pinned,
             "forecast": self.forecast.to_json() if self.forecast else None,
         }
@@ -107,13 +107,13 @@ def count_plain_bytes(catalogue: Catalogue) -> int | None:
     )
 
 
-def describe_promise(promise: ErrorBound | None) -> str:
+def describe_error_bound(bound: ErrorBound | None) -> str:
     """How faithful what is read back is, in words."""
-    if promise is None:
+    if bound is None:
         return "every bit"
     return (
-        f"pictures differ by at most {promise.largest} of 255 and {promise.rms:.2f} rms "
-        f"on {promise.pictures} calibration points"
+        f"pictures differ by at most {bound.largest} of 255 and {bound.rms:.2f} rms "
+        f"on {bound.pictures} calibration points"
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from studio.runs.forecast import describe_growth
-from studio.runs.storage_report import StorageReport, describe_gaps, describe_promise
+from studio.runs.storage_report import StorageReport, describe_error_bound, describe_gaps
 from studio.screens.parts import markup
 from studio.workspace.quantities import format_bytes
 
@@ -24,7 +24,7 @@ def show_storage(report: StorageReport, specimens: Collection[int]) -> Markup:
     Args:
         specimens: batches that specimens refer to.
     """
-    said = [f"Read back: {describe_promise(report.promise)}."]
+    said = [f"Read back: {describe_error_bound(report.error_bound)}."]
     if report.missing:
         said.append(f"Without a checkpoint: {describe_gaps(report.missing, MAX_GAPS_NAMED)}.")
     body = draw_kept(report.batches, report.pinned, specimens) + markup.note(" ".join(said))

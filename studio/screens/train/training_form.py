@@ -9,8 +9,8 @@ from typing import Any
 from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig, augmentation_names
 from studio.runs.settings import parse_settings
 from studio.training.setup.branching import BranchOrigin
-from studio.training.setup.choice import choose_config
 from studio.training.setup.presets import PRESETS
+from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import parse_duration

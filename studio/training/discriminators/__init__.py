@@ -9,16 +9,17 @@ from studio.training.discriminators.dcgan import DCGANDiscriminator
 from studio.training.discriminators.residual import ResidualDiscriminator
 from studio.workspace.errors import StudioError
 
-MIRRORED = ("max_channels", "blocks", "group_width")  # options that a residual pair shares
+# Options of a residual generator that its residual discriminator shares.
+MIRRORED = ("max_channels", "blocks", "group_width")
 
 
 def build_discriminator(config: TrainingConfig) -> nn.Module:
-    """The config's discriminator, untrained: pictures float [N, 3, S, S] -> logits float [N].
+    """The discriminator that the config names, untrained: pictures [N, 3, S, S] -> logits [N].
 
     A residual one has the depth and the groups of the generator where that is residual as well.
 
     Raises:
-        StudioError: a size that does not fit, or a setting that the discriminator has nothing for.
+        StudioError: a size that does not fit, or a setting that this discriminator lacks.
     """
     if config.discriminator == "dcgan":
         return DCGANDiscriminator(
@@ -34,9 +35,14 @@ def build_discriminator(config: TrainingConfig) -> nn.Module:
 
 
 def check_residual(config: TrainingConfig) -> None:
+    """Refuse settings that a residual discriminator lacks.
+
+    Raises:
+        StudioError: a normalisation, or the minibatch deviation.
+    """
     if config.norm_of_d != "none" or config.minibatch_stddev:
         raise StudioError(
-            "The residual discriminator normalises nothing and judges each picture alone, but "
+            "The residual discriminator normalises nothing and looks at each picture alone, but "
             f"discriminator_norm is {config.discriminator_norm} and minibatch_stddev "
             f"{str(config.minibatch_stddev).lower()}. Set them to auto and false."
         )

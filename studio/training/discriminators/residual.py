@@ -14,6 +14,7 @@ from checkpoints_index.generators.residual import (
     residual_blocks,
     stage_channels,
 )
+from studio.training.discriminators.stored_names import keep_stored_names
 
 
 class ResidualDiscriminator(nn.Module):
@@ -24,7 +25,7 @@ class ResidualDiscriminator(nn.Module):
         width, max_channels, blocks, group_width: as in `ResidualGenerator`.
 
     Raises:
-        StudioError: a size that is not among the above, or an option out of range.
+        StudioError: another image_size, or an option out of range.
     """
 
     def __init__(
@@ -47,17 +48,19 @@ class ResidualDiscriminator(nn.Module):
             ),
         )
         self.basis = nn.Conv2d(channels[-1], channels[-1], 4, groups=channels[-1], bias=False)
-        self.judge = nn.Linear(channels[-1], 1, bias=False)
+        self.to_logit = nn.Linear(channels[-1], 1, bias=False)
         initialise(self)
+        keep_stored_names(self)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """float [N, 3, S, S] in about -1..1 -> logits, float [N]: high where it looks real."""
         x = self.stages(self.from_rgb(pictures))  # [NC44]
-        return self.judge(self.basis(x).flatten(1)).flatten()
+        logits: Tensor = self.to_logit(self.basis(x).flatten(1))
+        return logits.flatten()
 
 
 class Halving(nn.Module):
-    """To half the size, bilinearly, which is the mean of 2x2 pixels; then to other channels."""
+    """Halves the size bilinearly, which is the mean of 2x2 pixels, and changes the channels."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -65,4 +68,5 @@ class Halving(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float [N, in_channels, H, W] -> float [N, out_channels, H/2, W/2]."""
-        return self.project(F.avg_pool2d(x, 2))
+        halved: Tensor = self.project(F.avg_pool2d(x, 2))
+        return halved

@@ -1,4 +1,4 @@
-"""Batches of real pictures, drawn from prepared pixels, two ahead of the training step."""
+"""Draws batches of real pictures from prepared pixels, two ahead of the training step."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from torch import Tensor
 from studio.training.machine.processes import Processes
 from studio.workspace.errors import StudioError
 
-AHEAD = 2  # batches that are gathered while one is trained on
+AHEAD = 2  # Batches that are gathered while one is trained on.
 
 
 class Batches(Iterator[Tensor]):
-    """Draws batches without end: float [N, 3, S, S] in -1..1 on the device, channels last.
+    """Draws batches without end: float32 [N, 3, S, S] in -1..1 on the device, channels last.
 
-    What comes next depends on the draws of `rng` alone, whatever has been gathered ahead of its
-    use: saving `state` is saving the position in the data.
+    The next batch depends on `state` alone, however many have been gathered ahead of their use:
+    saving `state` saves the position in the data.
 
     Args:
         pixels: uint8 [count, S', S', 3], S' >= S, memory-mapped or not. Where S' > S, each batch
             has random crops.
         image_size: S.
         batch_size: N, over all processes.
-        seed: of the draws.
+        seed: seeds the draws.
         random_flips: mirror half of the pictures, left to right.
-        device: where the batches go.
-        processes: all of them draw the same batch, and each gathers its own share of it.
+        device: the device that the batches go to.
+        processes: all of them draw the same batch, and each gathers its own shard of it.
 
     Raises:
         StudioError: the pixels are smaller than image_size or fewer than a batch, or a batch cannot
-            be shared equally.
+            be split equally.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Batches(Iterator[Tensor]):
         processes: Processes | None = None,
     ) -> None:
         check_pixels(pixels, image_size, batch_size)
-        self.pixels = np.asarray(pixels)  # a plain view: slicing a memmap costs more than its copy
+        self.pixels = np.asarray(pixels)  # A plain view: slicing a memmap costs more than the copy.
         self.image_size, self.batch_size = image_size, batch_size
         self.random_flips, self.device = random_flips, device
         everything = torch.arange(batch_size)
-        self._share = (processes.share(everything) if processes else everything).numpy()
+        self._shard = (processes.shard(everything) if processes else everything).numpy()
         self._rng = np.random.default_rng(seed)
         self._position = self.state_of_draws()
         self._worker: ThreadPoolExecutor | None = None
@@ -63,7 +63,7 @@ class Batches(Iterator[Tensor]):
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __next__(self) -> Tensor:
-        """The next batch; what went wrong while it was gathered is raised here."""
+        """The next batch; an error while it was gathered is raised here."""
         while len(self._ahead) <= AHEAD:
             self._begin_another()
         position, future = self._ahead[0]
@@ -74,7 +74,7 @@ class Batches(Iterator[Tensor]):
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where the draws stand after the batches that were taken, as JSON can hold it."""
+        """The random state after the batches that were taken, as JSON can hold it."""
         return self._position
 
     @state.setter
@@ -84,11 +84,11 @@ class Batches(Iterator[Tensor]):
         self._position = self.state_of_draws()
 
     def state_of_draws(self) -> dict[str, Any]:
-        """Where the draws stand after those that are gathered ahead."""
+        """The random state after the batches that are gathered ahead."""
         return dict(self._rng.bit_generator.state)
 
     def close(self) -> None:
-        """End the thread and forget what it gathered; taking another batch begins it anew."""
+        """End the thread and drop what it gathered; taking another batch starts it again."""
         if self._worker is not None:
             self._worker.shutdown(cancel_futures=True)
         self._worker = None
@@ -102,18 +102,18 @@ class Batches(Iterator[Tensor]):
         draw = self._draw()
         self._ahead.append((self.state_of_draws(), self._worker.submit(self._gather, draw)))
 
-    def _draw(self) -> Draw:
+    def _draw(self) -> BatchDraw:
         N, room = self.batch_size, self.pixels.shape[1] - self.image_size
         pictures = self._rng.integers(len(self.pixels), size=N)
         mirrored = self._rng.random(N) < 0.5
         corners = self._rng.integers(room + 1, size=(N, 2)) if room else np.zeros((N, 2), int)
-        return Draw(pictures[self._share], mirrored[self._share], corners[self._share])
+        return BatchDraw(pictures[self._shard], mirrored[self._shard], corners[self._shard])
 
-    def _gather(self, draw: Draw) -> Gathered:
-        """Read the pictures, in the order in which they lie on the disk.
+    def _gather(self, draw: BatchDraw) -> Gathered:
+        """Read the pictures of a batch, in the order in which they lie on the disk.
 
-        A GPU is sent them as they are. For a processor they are made ready here, in one pass over
-        them: torch's four would take the training step's cores for three times as long.
+        To a GPU they are sent as they are. For a CPU they are mirrored and scaled here, in one pass
+        over them: the four passes of torch would take the cores for three times as long.
         """
         S, on_gpu = self.image_size, self._copies is not None
         with torch.cuda.device(self.device) if on_gpu else nullcontext():
@@ -133,12 +133,12 @@ class Batches(Iterator[Tensor]):
             return Gathered(pictures, mirrored.to(self.device), self._copies.record_event())
 
     def _finish(self, gathered: Gathered) -> Tensor:
-        """float [N, 3, S, S] in -1..1, on the device."""
+        """A gathered batch as float32 [N, 3, S, S] in -1..1, on the device."""
         pictures, mirrored, copied = gathered
         if copied is not None:
             current = torch.cuda.current_stream(self.device)
             current.wait_event(copied)
-            pictures.record_stream(current)  # or its memory is reused by the next copy
+            pictures.record_stream(current)  # Otherwise the next copy could reuse its memory.
             mirrored.record_stream(current)
             if self.random_flips:
                 pictures = torch.where(mirrored.view(-1, 1, 1, 1), pictures.flip(2), pictures)
@@ -146,12 +146,12 @@ class Batches(Iterator[Tensor]):
         return pictures.permute(0, 3, 1, 2)
 
 
-class Draw(NamedTuple):
-    """What a batch is made of, for one process.
+class BatchDraw(NamedTuple):
+    """The random choices of a batch, for one process.
 
     Attributes:
         pictures: int64 [N], positions in the dataset.
-        mirrored: bool [N].
+        mirrored: bool [N], the pictures to mirror.
         corners: int64 [N, 2], top and left of each crop in px.
     """
 
@@ -161,12 +161,12 @@ class Draw(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """Pictures on their way.
+    """Pictures of a batch that is on its way to the device.
 
     Attributes:
-        pictures: [N, S, S, 3]; uint8 as they lie on the disk, or, without `copied`, ready floats.
-        mirrored: bool [N], those that are to be.
-        copied: tells that they have arrived on a GPU.
+        pictures: [N, S, S, 3]; with `copied` uint8 as on the disk, without it finished float32.
+        mirrored: bool [N], the pictures to mirror.
+        copied: the event that they have arrived on a GPU; None on a CPU.
     """
 
     pictures: Tensor
@@ -175,16 +175,23 @@ class Gathered(NamedTuple):
 
 
 def scale(levels: Tensor) -> Tensor:
-    """0..255 -> float in -1..1."""
+    """Levels 0..255 of any dtype -> float32 in -1..1, of the same shape."""
     return levels.float().div_(127.5).sub_(1)
 
 
-LEVELS = scale(torch.arange(256))  # what each becomes
+LEVELS = scale(torch.arange(256))  # The float of each level: float32 [256].
 
 
 @njit(nogil=True, cache=True)
 def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-untyped-def]
-    """uint8 [N, S, S, 3] -> float32 [N, S, S, 3], those that are to be mirrored left to right."""
+    """Mirror some pictures left to right and scale all of them, in one pass.
+
+    Args:
+        pictures: uint8 [N, S, S, 3].
+        mirrored: bool [N], the pictures to mirror.
+        levels: float32 [256], the float of each level.
+        ready: float32 [N, S, S, 3], where the result is written.
+    """
     last = pictures.shape[2] - 1
     for n in range(len(pictures)):
         for y in range(pictures.shape[1]):
@@ -195,7 +202,11 @@ def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-unty
 
 
 def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
-    """Refuse pixels that are not pictures of at least image_size, or are fewer than a batch."""
+    """Refuse pixels that are no pictures, smaller than image_size, or fewer than a batch.
+
+    Raises:
+        StudioError: the text says what the dataset holds, and what was expected.
+    """
     is_rgb = pixels.dtype == np.uint8 and pixels.ndim == 4 and pixels.shape[-1] == 3
     is_square = is_rgb and pixels.shape[1] == pixels.shape[2]
     if not is_square or pixels.shape[1] < image_size:

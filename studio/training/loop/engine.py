@@ -1,26 +1,22 @@
-"""The engine owns time: batches, checkpoints, frames, states, stopping, resuming, going back."""
+"""The training loop: batches, checkpoints, frames, states, stopping, resuming, going back."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import psutil
 import torch
-from torch import Tensor
 
 from checkpoints_index.errors import DiskFullError
 from renderers.frames.frame_renderer import FrameRenderer
 from studio.runs.changes import CONTINUE, PAUSE, SAVE
-from studio.runs.config import TrainingConfig
-from studio.runs.setting_differences import differences
-from studio.training.loop.control import Orders
 from studio.training.loop.guards import DivergedError, Rollbacks, read_finite
+from studio.training.loop.live_control import Instructions
+from studio.training.loop.setting_differences import differences
 from studio.training.loop.state import (
     DamagedStateError,
     keep_state,
@@ -28,106 +24,47 @@ from studio.training.loop.state import (
     load_state,
     save_state,
 )
+from studio.training.loop.training_context import RealBatches, TrainingContext
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import Recipe
 from studio.workspace.errors import StudioError
 
-PAUSE_SECONDS = 0.2  # between two looks of a run that was told to wait
-PATIENCE_SECONDS = 5.0  # between two looks at a full disk
-EXACT_EVERY = 16  # batches between those whose phases are timed to the end on a GPU
-WARM_UPS = "d_warm_ups"  # updates of D before the first of G, among the recipe's numbers
-
-
-class Checkpoints(Protocol):
-    """Where the generators go; a run of the checkpoints index is one."""
-
-    @property
-    def last_batch(self) -> int | None: ...
-    def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None: ...
-    def flush(self) -> None: ...
-    def truncate(self, after_batch: int) -> None: ...
-
-
-class Film(Protocol):
-    """Where the frames of the fixed points go."""
-
-    def add(self, batch: int, frames: np.ndarray) -> None: ...
-    def close_chunk(self) -> None: ...
-    def truncate(self, batch: int) -> None: ...
-
-
-class Control(Protocol):
-    """What a person wants of the run."""
-
-    def go_on_from(self, batch: int) -> TrainingConfig: ...
-    def look(self, batch: int) -> Orders: ...
-    def go_back(self, from_batch: int, to_batch: int, factor: float) -> TrainingConfig: ...
-
-
-class Data(Iterator[Tensor], Protocol):
-    """Draws batches of real pictures without end; its state says where it stands."""
-
-    state: dict[str, Any]
-
-
-Observe = Callable[[int, dict[str, float], np.ndarray | None], None]
-Tell = Callable[[int, str, str], None]  # a batch, the kind of an event, and its text
-
-
-@dataclass(frozen=True)
-class TrainingContext:
-    """What belongs to the one process that keeps and tells.
-
-    Args:
-        checkpoints: takes the generator of every batch.
-        film: takes the frames of the fixed points.
-        control: says what a person wants.
-        choose_points: float32 [P, z_dim], so many fixed points as are asked for.
-        observe: called with each batch's number, its metrics, and the frames of the fixed points,
-            uint8 [P, S, S, 3], where they were rendered.
-        settle: called before a state is saved; what was observed is to be on disk then.
-        tell: told every event.
-    """
-
-    checkpoints: Checkpoints
-    film: Film
-    control: Control
-    choose_points: Callable[[int], Tensor]
-    observe: Observe
-    settle: Callable[[], None]
-    tell: Tell
+PAUSE_SECONDS = 0.2  # How often a paused run looks for new requests.
+PATIENCE_SECONDS = 5.0  # How often a run that waits for room looks at the disk.
+EXACT_EVERY = 16  # On a GPU, phases are timed to their end once in so many batches.
+WARM_UPS = "d_warm_ups"  # Name of the number of updates of D before the first of G.
 
 
 class Training:
-    """One sitting of a run. Batch k is the k-th generator update, and appends checkpoint k.
+    """One session of a run. Batch k is the k-th update of G, and appends checkpoint k.
 
     On a CPU, a run that was killed and resumed is bit-identical to one that was not.
 
     Args:
-        recipe: untrained; it is put where the newest training state stands.
+        recipe: untrained; the newest training state is loaded into it.
         data: the real pictures.
         states: the folder of training states.
-        watch: counts where the time goes.
-        processes: all that train together; each has its own recipe and data.
-        around: of the main process; the others have none.
-        should_stop: asked before each batch; a true answer ends the training cleanly.
-        stop_at: moment of `time.monotonic` by which everything is to be saved.
+        watch: measures the phases of a batch.
+        processes: this process among those that train together; each has its own recipe and data.
+        context: given in the main process, None in the others.
+        should_stop: called before each batch; a true answer ends the training cleanly.
+        stop_at: the moment of `time.monotonic` by which everything is to be saved.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        data: Data,
+        data: RealBatches,
         states: Path,
         watch: Stopwatch,
         processes: Processes,
-        around: TrainingContext | None,
+        context: TrainingContext | None,
         should_stop: Callable[[], bool] = lambda: False,
         stop_at: float = float("inf"),
     ) -> None:
         self._recipe, self._data, self._states, self._watch = recipe, data, states, watch
-        self._processes, self._around = processes, around
+        self._processes, self._context = processes, context
         self._should_stop, self._stop_at = should_stop, stop_at
         self._renderer, self._process = FrameRenderer(), psutil.Process()
         self._rollbacks = Rollbacks()
@@ -149,14 +86,14 @@ class Training:
         recipe = self._recipe
         self._begin()
         while recipe.batch < until_batch:
-            # What a person wants, the same for all processes.
-            orders = self._processes.agree(self._receive())
-            if orders.stop:
+            # All processes follow the same instructions of a person.
+            instructions = self._processes.agree(self._receive())
+            if instructions.stop:
                 break
-            if self._obey(orders):
+            if self._follow(instructions):
                 continue
 
-            # One generator update; one that diverges sends the run back.
+            # One update of G is made; one that diverges sends the run back.
             self._watch.exact = recipe.batch % EXACT_EVERY == 0
             try:
                 numbers = read_finite(recipe, recipe.step(self._data, self._watch))
@@ -165,30 +102,30 @@ class Training:
                 continue
             self._rollbacks.passed(recipe.batch, numbers)
 
-            # What came of it is kept and shown.
-            if self._around is not None:
-                self._keep(self._around, numbers, last=recipe.batch == until_batch)
-        if self._around is not None:
-            self._save(self._around)
+            # The checkpoint, the frames and the numbers are kept.
+            if self._context is not None:
+                self._keep(self._context, numbers, last=recipe.batch == until_batch)
+        if self._context is not None:
+            self._save(self._context)
         return recipe.batch
 
     def _begin(self) -> None:
-        """Go on from the newest state, or save the first one; drop what is later than it."""
+        """Load the newest state, or save a first one; drop everything that is later than it."""
         batch = self._load_newest()
-        if self._around is not None:
+        if self._context is not None:
             if batch is None:
-                self._begin_anew(self._around)
-            self._around.checkpoints.truncate(self._recipe.batch)
-            self._around.film.truncate(self._recipe.batch)
-            self._recipe.configure(self._around.control.go_on_from(self._recipe.batch))
-            self._tell_resumed(batch)
-            self._choose_points(self._around)
+                self._begin_anew(self._context)
+            self._context.checkpoints.truncate(self._recipe.batch)
+            self._context.film.truncate(self._recipe.batch)
+            self._recipe.configure(self._context.control.settings_after(self._recipe.batch))
+            self._report_resumed(batch)
+            self._choose_points(self._context)
         self._recipe.configure(self._processes.agree(self._recipe.config))
         self._warm_up()
         self._began = time.monotonic()
 
     def _load_newest(self) -> int | None:
-        """The batch that the run goes on from; None where it begins."""
+        """Load the newest whole state; its batch, or None where the run begins."""
         paths = list_states(self._states)
         for number, path in enumerate(reversed(paths), 1):
             try:
@@ -196,28 +133,29 @@ class Training:
             except DamagedStateError as error:
                 if number == len(paths):
                     raise
-                self._tell("resumed", f"{error} The one before it is used.")
+                self._report("resumed", f"{error} The one before it is used.")
                 continue
             self._saved_batch = self._recipe.batch
             return self._recipe.batch
         return None
 
-    def _tell_resumed(self, batch: int | None) -> None:
-        """Say where the run goes on, and what is set otherwise than when the state was saved."""
+    def _report_resumed(self, batch: int | None) -> None:
+        """Report where the run goes on, and which settings differ from those of the state."""
         if batch is None:
             return
-        self._tell("resumed", f"goes on from the training state of batch {batch:,}")
+        self._report("resumed", f"goes on from the training state of batch {batch:,}")
         for difference in differences(self._saved_settings, self._recipe.config):
-            self._tell("changed", f"{difference}, in run.toml")
+            self._report("changed", f"{difference}, in run.toml")
 
-    def _begin_anew(self, around: TrainingContext) -> None:
-        if around.checkpoints.last_batch is not None:
+    def _begin_anew(self, context: TrainingContext) -> None:
+        """Save the first state of a run; refuse one that has checkpoints but no state."""
+        if context.checkpoints.last_batch is not None:
             raise StudioError(
-                f"This run has checkpoints up to batch {around.checkpoints.last_batch}, but no "
+                f"This run has checkpoints up to batch {context.checkpoints.last_batch}, but no "
                 f"training state in {self._states}, so it cannot go on. Train under another name."
             )
-        self._tell("started", "training began")
-        self._save(around)
+        self._report("started", "training began")
+        self._save(context)
 
     def _warm_up(self) -> None:
         """Let D see real and generated pictures before G begins; a killed warm-up begins anew."""
@@ -228,31 +166,32 @@ class Training:
         for _ in range(int(done), wanted):
             read_finite(recipe, recipe.warm_up(self._data, self._watch))
         recipe.numbers[WARM_UPS] = wanted
-        self._tell("saved", f"D saw {wanted:,} batches before G begins")
-        if self._around is not None:
-            self._save(self._around, again=True)
+        self._report("saved", f"D saw {wanted:,} batches before G begins")
+        if self._context is not None:
+            self._save(self._context, again=True)
 
-    def _receive(self) -> Orders:
-        """What the main process was told; the others hear it from there."""
-        if self._around is None:
-            return Orders(self._recipe.config)
+    def _receive(self) -> Instructions:
+        """The instructions that the main process has; the others get them from there."""
+        if self._context is None:
+            return Instructions(self._recipe.config)
         late = time.monotonic() + self._ending_s > self._stop_at
-        orders = self._around.control.look(self._recipe.batch + 1)
-        return dataclasses.replace(orders, stop=late or self._should_stop())
+        instructions = self._context.control.poll(self._recipe.batch + 1)
+        return dataclasses.replace(instructions, stop=late or self._should_stop())
 
     @property
     def _ending_s(self) -> float:
-        """Seconds that one more batch and everything after it may take."""
+        """Seconds that one more batch and saving everything may take."""
         return 2 * (self._longest_s + self._saving_s) + 1
 
-    def _obey(self, orders: Orders) -> bool:
-        """Do what was asked for; True while the run has to wait."""
-        if orders.config != self._recipe.config:
+    def _follow(self, instructions: Instructions) -> bool:
+        """Apply the settings and answer the requests; True while the run is paused."""
+        config = instructions.config
+        if config != self._recipe.config:
             points = self._recipe.config.fixed_points
-            self._recipe.configure(orders.config)
-            if self._around is not None and points != orders.config.fixed_points:
-                self._choose_points(self._around)
-        for request in orders.requests:
+            self._recipe.configure(config)
+            if self._context is not None and points != config.fixed_points:
+                self._choose_points(self._context)
+        for request in instructions.requests:
             self._answer(request)
         if self._is_paused:
             time.sleep(PAUSE_SECONDS)
@@ -260,38 +199,39 @@ class Training:
         return self._is_paused
 
     def _answer(self, request: str) -> None:
-        if request == SAVE and self._around is not None:
-            path = keep_state(self._save(self._around))
-            self._tell("saved", f"training state of batch {int(path.stem):,} kept for good")
+        """Save a state for good, pause, or continue."""
+        if request == SAVE and self._context is not None:
+            path = keep_state(self._save(self._context))
+            self._report("saved", f"training state of batch {int(path.stem):,} kept for good")
         elif request == PAUSE and not self._is_paused:
             self._is_paused = True
-            self._tell("paused", "paused as asked")
+            self._report("paused", "paused as asked")
         elif request == CONTINUE and self._is_paused:
             self._is_paused = False
-            self._tell("continued", "going on")
+            self._report("continued", "going on")
 
-    def _keep(self, around: TrainingContext, numbers: dict[str, float], last: bool) -> None:
-        """Append the checkpoint, render the frames, tell the numbers, save the state."""
+    def _keep(self, context: TrainingContext, numbers: dict[str, float], last: bool) -> None:
+        """Append the checkpoint, render the frames, hand on the numbers, save the state if due."""
         recipe, config = self._recipe, self._recipe.config
         batch = recipe.batch
         if batch % config.checkpoint_every == 0 or last:
             with self._watch("checkpoint"):
                 weights = recipe.rendered.state_dict()
-                self._patiently(lambda: around.checkpoints.append(batch, weights))
+                self._when_there_is_room(lambda: context.checkpoints.append(batch, weights))
         frames = None
         films = config.film_every > 0 and batch % config.film_every == 0
         if films or last or batch == 1 or batch % config.preview_every == 0:
             with self._watch("frames"):
                 frames = self._renderer.render(recipe.rendered, self._fixed_z)
                 if films:
-                    around.film.add(batch, frames)
-        around.observe(batch, numbers | self._measure(), frames)
+                    context.film.add(batch, frames)
+        context.on_batch(batch, numbers | self._measure(), frames)
         late = time.monotonic() - self._saved_at > 60 * config.state_minutes
         if late or batch % config.state_every == 0:
-            self._save(around)
+            self._save(context)
 
     def _measure(self) -> dict[str, float]:
-        """What a batch took, in seconds and memory, and its learning rates."""
+        """The seconds and bytes of memory that a batch took, and its learning rates."""
         now, config = time.monotonic(), self._recipe.config
         seconds, self._began = now - self._began, now
         self._longest_s = max(seconds, 0.9 * self._longest_s)
@@ -303,22 +243,22 @@ class Training:
         memory = torch.cuda.max_memory_allocated() if on_gpu else self._process.memory_info().rss
         return {
             **rates,
-            **{name: round(spent, 5) for name, spent in self._watch.take().items()},
+            **{name: round(seconds, 5) for name, seconds in self._watch.take().items()},
             "seconds": round(seconds, 5),
             "pictures_per_s": round(config.batch_size / max(seconds, 1e-9), 2),
             "memory_bytes": memory,
         }
 
-    def _save(self, around: TrainingContext, again: bool = False) -> Path:
+    def _save(self, context: TrainingContext, again: bool = False) -> Path:
         """Save the training state, once everything before it is safely on disk."""
         path = self._states / f"{self._recipe.batch}.safetensors"
         if self._saved_batch == self._recipe.batch and not again and path.exists():
             return path
         began = time.monotonic()
-        self._patiently(around.checkpoints.flush)
-        around.film.close_chunk()
-        around.settle()
-        self._patiently(lambda: save_state(self._states, self._recipe, self._data))
+        self._when_there_is_room(context.checkpoints.flush)
+        context.film.close_chunk()
+        context.flush_metrics()
+        self._when_there_is_room(lambda: save_state(self._states, self._recipe, self._data))
         self._saved_batch, self._saved_at = self._recipe.batch, time.monotonic()
         self._saving_s = self._saved_at - began
         return path
@@ -329,24 +269,25 @@ class Training:
         number = self._rollbacks.count(trouble, config.rollbacks)
         to_batch = self._load_newest()
         assert to_batch is not None, "the first state is saved before the first batch"
-        if self._around is not None:
-            self._around.checkpoints.truncate(to_batch)
-            self._around.film.truncate(to_batch)
-            config = self._around.control.go_back(trouble.batch, to_batch, config.rollback_factor)
+        if self._context is not None:
+            self._context.checkpoints.truncate(to_batch)
+            self._context.film.truncate(to_batch)
+            config = self._context.control.go_back(trouble.batch, to_batch, config.rollback_factor)
         self._recipe.configure(self._processes.agree(config))
-        self._tell(
+        self._report(
             "rolled_back",
             f"{trouble} Back at batch {to_batch:,}, learning rates times "
             f"{config.rollback_factor:g} (try {number} of {config.rollbacks})",
             trouble.batch,
         )
 
-    def _choose_points(self, around: TrainingContext) -> None:
-        points = around.choose_points(self._recipe.config.fixed_points)
+    def _choose_points(self, context: TrainingContext) -> None:
+        """Put as many fixed points on the device as the settings ask for."""
+        points = context.choose_points(self._recipe.config.fixed_points)
         self._fixed_z = points.to(self._processes.device)
 
-    def _patiently(self, keep: Callable[[], Any]) -> None:
-        """Do what needs room on the disk; while it is full, the run waits."""
+    def _when_there_is_room(self, keep: Callable[[], Any]) -> None:
+        """Call something that needs room on the disk; while it is full, the run waits."""
         waited = False
         while True:
             try:
@@ -356,12 +297,12 @@ class Training:
                 if self._should_stop():
                     raise
                 if not waited:
-                    self._tell("paused", str(error))
+                    self._report("paused", str(error))
                 waited = True
                 time.sleep(PATIENCE_SECONDS)
         if waited:
-            self._tell("continued", "there is room on the disk again")
+            self._report("continued", "there is room on the disk again")
 
-    def _tell(self, kind: str, text: str, batch: int | None = None) -> None:
-        if self._around is not None:
-            self._around.tell(self._recipe.batch if batch is None else batch, kind, text)
+    def _report(self, kind: str, text: str, batch: int | None = None) -> None:
+        if self._context is not None:
+            self._context.on_event(self._recipe.batch if batch is None else batch, kind, text)

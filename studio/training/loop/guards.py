@@ -1,4 +1,4 @@
-"""Nothing that is not finite is kept, and a run that diverges goes back and tries again."""
+"""Finds what is not finite in a batch, and counts how often a run went back because of it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,33 @@ from torch import Tensor
 from studio.training.recipes import Recipe
 from studio.workspace.errors import StudioError
 
-REPORTED = 5  # batches that the report of a run that gives up has
+REPORTED = 5  # The report of a run that gives up has the numbers of so many batches.
 
 
 class DivergedError(StudioError):
-    """A loss, a gradient or a weight stopped being finite."""
+    """A loss, a gradient or a weight stopped being finite.
+
+    Attributes:
+        batch: the batch where it was found.
+        what: what is not finite.
+    """
 
     def __init__(self, batch: int, what: str) -> None:
         self.batch, self.what = batch, what
         super().__init__(f"Training diverged at batch {batch}: {what} is not finite.")
 
+    def __reduce__(self) -> tuple[type[DivergedError], tuple[int, str]]:
+        return DivergedError, (self.batch, self.what)
+
 
 def read_finite(recipe: Recipe, metrics: Mapping[str, Tensor]) -> dict[str, float]:
-    """The metrics as numbers, brought over from the device at once with the norms of all weights.
+    """The metrics as numbers, copied from the device at once with the norms of all weights.
+
+    Args:
+        metrics: scalars on the device.
 
     Raises:
-        DivergedError: one of them is not finite.
+        DivergedError: a metric or a norm is not finite; the text names it.
     """
     norms = {f"the weights of {name}": _norm(m) for name, m in recipe.modules.items()}
     scalars = {**metrics, **norms}
@@ -39,37 +50,37 @@ def read_finite(recipe: Recipe, metrics: Mapping[str, Tensor]) -> dict[str, floa
 
 
 def _norm(module: torch.nn.Module) -> Tensor:
-    """Of all floating-point weights and buffers; not finite where one of them is not."""
+    """The norm of all floating-point weights and buffers; not finite where one of them is not."""
     return torch.nn.utils.get_total_norm(
         [tensor for tensor in module.state_dict().values() if tensor.is_floating_point()]
     )
 
 
 class Rollbacks:
-    """Counts how often a run went back without getting past the batch where it diverged."""
+    """Counts tries: how often a run went back without passing the batch where it diverged."""
 
     def __init__(self) -> None:
         self._tries, self._farthest = 0, 0
         self._recent: deque[tuple[int, dict[str, float]]] = deque(maxlen=REPORTED)
 
     def passed(self, batch: int, metrics: dict[str, float]) -> None:
-        """A batch went well."""
+        """Take note of a batch that went well."""
         self._recent.append((batch, metrics))
         if batch > self._farthest:
             self._tries = 0
 
-    def count(self, trouble: DivergedError, most: int) -> int:
-        """One more try, counted from 1.
+    def count(self, trouble: DivergedError, limit: int) -> int:
+        """Begin one more try; its number, counted from 1.
 
         Raises:
-            StudioError: there were as many as there may be; it reports the last batches.
+            StudioError: the limit is reached; the text reports the last batches.
         """
         self._farthest = max(self._farthest, trouble.batch)
         self._tries += 1
-        if self._tries <= most:
+        if self._tries <= limit:
             return self._tries
         raise StudioError(
-            f"{trouble} It was tried {most} times with lower learning rates. The checkpoints "
+            f"{trouble} It was tried {limit} times with lower learning rates. The checkpoints "
             f"before it are kept. Last batches: {self._report()}. Branch off an earlier batch with "
             "other settings: studio train --from RUN@BATCH"
         ) from trouble

@@ -1,4 +1,4 @@
-"""The film that grows while a run trains."""
+"""The live film: encodes frames of the fixed points while a run trains."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from renderers.jobs.chunks import (
 from renderers.jobs.stages import BackgroundStage
 from studio.workspace.errors import EXPECTED_ERRORS
 
-CHUNK_FRAMES = 500  # after which a chunk is closed by itself
-MOST_FILMED = 16  # points with a video of their own, since each is an encoder; the grid has all
+CHUNK_FRAMES = 500  # A chunk of the video is closed after so many frames.
+# Points with a video of their own, since each takes an encoder; the grid shows all points.
+MAX_FILMED = 16
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +30,18 @@ log = logging.getLogger(__name__)
 class LiveFilm:
     """Takes the frames of a run's fixed points and encodes them beside the training.
 
-    A film that cannot go on, since an encoder died or the disk is full, says so once and ends;
-    the training goes on without. What was closed by then stays.
+    A film that cannot go on, since an encoder died or the disk is full, reports it once and ends;
+    training goes on without it. Chunks that were closed by then stay.
 
     The grid keeps the cells that it began with, so that its chunks can be joined: a point that is
-    dropped leaves its cell dark, one that is added takes a dark cell, or has a video of its own
-    alone where there is none.
+    dropped leaves its cell dark; a point that is added takes a dark cell, and where there is none
+    it has only a video of its own.
 
     Args:
-        folder: of this film alone; what a killed process left there is swept away.
-        labels: of the points.
+        folder: holds this film alone; unfinished files of a killed process are deleted.
+        labels: the labels of the points.
         fps: frames a second.
-        on_failure: told why the film ended.
+        on_failure: called with the reason when the film ends.
     """
 
     def __init__(
@@ -58,11 +59,14 @@ class LiveFilm:
         self._attempt(self._begin)
 
     def add(self, batch: int, frames: np.ndarray) -> None:
-        """Append a frame of every point; waits where the encoders are behind.
+        """Append a frame of every point; waits while the encoders are behind.
 
         Args:
-            batch: later than all before.
-            frames: uint8 [points, height, width, 3], not to be written to any more.
+            batch: later than all batches before.
+            frames: uint8 [points, height, width, 3]; must not be changed afterwards.
+
+        Raises:
+            ValueError: another number of points.
         """
         if len(frames) != len(self._labels):
             raise ValueError(f"{len(frames)} pictures of {len(self._labels)} points")
@@ -77,18 +81,18 @@ class LiveFilm:
     def close_chunk(self) -> None:
         """Return when all frames so far are safely on disk.
 
-        Call it before a training state is saved: what is lost by a kill is then later than the
-        state, and is made again.
+        Call it before a training state is saved: frames that a kill loses are then later than the
+        state, and are made again.
         """
         self._attempt(self._close)
 
     def truncate(self, batch: int) -> None:
-        """Drop all frames that are later than a batch, of a film that ended too."""
+        """Drop all frames of later batches, also after the film has ended."""
         self.close_chunk()
         self._attempt(lambda: truncate_chunks(self._folder, batch), although_over=True)
 
     def close(self) -> None:
-        """Close the last chunk; nothing may come after."""
+        """Close the last chunk; nothing may be added afterwards."""
         self.close_chunk()
 
     def _begin(self) -> None:
@@ -103,10 +107,11 @@ class LiveFilm:
         if self._frames == CHUNK_FRAMES:
             self._close()
 
-    def _recorder(self) -> Callable:
+    def _recorder(self) -> Callable[..., None]:
+        """The function that encodes one chunk of the present points."""
         before = list_chunks(self._folder)
-        cells = seat(before[-1].cells if before else self._labels, self._labels)
-        layout = ChunkLayout(self._labels, cells, min(MOST_FILMED, len(self._labels)))
+        cells = assign_cells(before[-1].cells if before else self._labels, self._labels)
+        layout = ChunkLayout(self._labels, cells, min(MAX_FILMED, len(self._labels)))
         return partial(record_chunk, folder=self._folder, layout=layout, fps=self._fps)
 
     def _close(self) -> None:
@@ -116,7 +121,7 @@ class LiveFilm:
             chunk.join()
 
     def _attempt(self, step: Callable[[], None], although_over: bool = False) -> None:
-        """Take a step; one that fails ends the film and nothing else."""
+        """Call a step of the film; one that fails ends the film and nothing else."""
         if self._is_over and not although_over:
             return
         try:
@@ -131,11 +136,15 @@ class LiveFilm:
             self._is_over = True
 
 
-def seat(cells: Sequence[str | None], labels: Sequence[str]) -> tuple[str | None, ...]:
-    """Who is in which cell of a grid: each stays in its place, new ones take those that are free.
+def assign_cells(cells: Sequence[str | None], labels: Sequence[str]) -> tuple[str | None, ...]:
+    """The label of each cell of a grid: labels keep their cells, new ones take free cells.
+
+    Args:
+        cells: the labels so far, None for a dark cell.
+        labels: the labels that are filmed from now on.
 
     Example:
-        >>> seat(("a", "b", "c"), ("a", "c", "d", "e"))
+        >>> assign_cells(("a", "b", "c"), ("a", "c", "d", "e"))
         ('a', 'd', 'c')
     """
     new = iter([label for label in labels if label not in cells])

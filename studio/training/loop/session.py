@@ -1,4 +1,4 @@
-"""One sitting of a run: from what is on disk, training on, to what is on disk."""
+"""One session of a run: opens everything that a run reads and writes, and trains."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from studio.runs.events import record_event
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, keep_points, points_of
 from studio.training.loop.batches import Batches
-from studio.training.loop.control import Control
-from studio.training.loop.engine import Training, TrainingContext
+from studio.training.loop.engine import Training
+from studio.training.loop.live_control import LiveControl
 from studio.training.loop.live_film import LiveFilm
+from studio.training.loop.training_context import TrainingContext
 from studio.training.machine.memory import keep_freed_memory
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.monitor.watching import Watcher
+from studio.training.monitor.watcher import Watcher
 from studio.training.recipes import Recipe, build_recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import OnProgress, Say, say_nothing
+
+# The name under which the training state keeps the position in the negatives.
+NEGATIVES_STATE = "nulls"
 
 
 def train_run(
@@ -39,13 +43,16 @@ def train_run(
     duration_s: float = float("inf"),
     say: Say = say_nothing,
 ) -> tuple[str, int]:
-    """Train a run until its last batch, or until asked to stop, and go on from where it was.
+    """Train a run from its newest state to its last batch, or until it is asked to stop.
 
-    Where several processes train together, each calls this, and the main one writes.
+    Where several processes train together, each calls this, and the main process writes.
 
     Args:
-        duration_s: by then everything is saved and the run has stopped.
-        say: told every event in a line.
+        name: the run.
+        on_progress: called after each batch.
+        should_stop: called before each batch; a true answer ends the session cleanly.
+        duration_s: seconds by which everything is saved and the session has ended.
+        say: called with every event, as a line.
 
     Returns:
         ("finished" or "stopped", the last batch trained).
@@ -59,20 +66,20 @@ def train_run(
     processes = Processes.join()
     try:
         with ExitStack() as stack:
-            feed = stack.enter_context(closing(Feed(workspace, config, processes)))
-            recipe = build_recipe(config, processes, feed.nulls)
-            around = None
+            data = stack.enter_context(closing(TrainingData(workspace, config, processes)))
+            recipe = build_recipe(config, processes, data.negatives)
+            context = None
             if processes.is_main:
-                around = stack.enter_context(
-                    surroundings(workspace, name, recipe, config, on_progress, say)
+                context = stack.enter_context(
+                    open_context(workspace, name, recipe, config, on_progress, say)
                 )
             training = Training(
                 recipe,
-                feed,
+                data,
                 workspace.training_states(name),
                 Stopwatch(processes.device),
                 processes,
-                around,
+                context,
                 should_stop,
                 stop_at,
             )
@@ -82,8 +89,15 @@ def train_run(
     return ("finished" if last >= config.batches else "stopped"), last
 
 
-class Feed(Iterator[Tensor]):
-    """The real pictures, and beside them those of what is not wanted, with one state for both."""
+class TrainingData(Iterator[Tensor]):
+    """Batches of real pictures, and beside them of negatives, with one state for both.
+
+    Attributes:
+        negatives: batches of pictures that D learns as generated ones; None where there are none.
+
+    Raises:
+        StudioError: a dataset is missing, too small, or has too small pictures.
+    """
 
     def __init__(self, workspace: Workspace, config: TrainingConfig, processes: Processes) -> None:
         def open_batches(dataset: str, seed: int) -> Batches:
@@ -93,34 +107,37 @@ class Feed(Iterator[Tensor]):
             return Batches(pixels, size, config.batch_size, seed, flips, device, processes)
 
         self._reals = open_batches(config.dataset, config.seed)
-        self.nulls = None
-        if config.null_pictures:
-            self.nulls = open_batches(config.null_pictures, config.seed + 1)
+        self.negatives: Batches | None = None
+        if config.negatives:
+            self.negatives = open_batches(config.negatives, config.seed + 1)
 
     def __next__(self) -> Tensor:
+        """The next batch of real pictures; see `Batches`."""
         return next(self._reals)
 
     @property
     def state(self) -> dict[str, Any]:
-        nulls = {} if self.nulls is None else {"nulls": self.nulls.state}
-        return {**self._reals.state, **nulls}
+        """Where the draws of both stand, as JSON can hold it."""
+        negatives = {} if self.negatives is None else {NEGATIVES_STATE: self.negatives.state}
+        return {**self._reals.state, **negatives}
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         own = dict(state)
-        nulls = own.pop("nulls", None)
+        negatives = own.pop(NEGATIVES_STATE, None)
         self._reals.state = own
-        if self.nulls is not None and nulls is not None:
-            self.nulls.state = nulls
+        if self.negatives is not None and negatives is not None:
+            self.negatives.state = negatives
 
     def close(self) -> None:
+        """End the threads that gather batches."""
         self._reals.close()
-        if self.nulls is not None:
-            self.nulls.close()
+        if self.negatives is not None:
+            self.negatives.close()
 
 
 @contextmanager
-def surroundings(
+def open_context(
     workspace: Workspace,
     name: str,
     recipe: Recipe,
@@ -128,23 +145,23 @@ def surroundings(
     on_progress: OnProgress,
     say: Say,
 ) -> Iterator[TrainingContext]:
-    """Everything that a run writes, open; how the sitting ends is recorded."""
+    """Open everything that a run writes, and record how the session ends."""
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
         events = EventLog(workspace, name, say)
         pixels = open_dataset(workspace, config.dataset).pixels
 
-        def tell(batch: int, kind: str, text: str) -> None:
-            events.tell(batch, kind, text)
-            watcher.note(batch, kind, text)
+        def on_event(batch: int, kind: str, text: str) -> None:
+            events.add(batch, kind, text)
+            watcher.on_event(batch, kind, text)
 
-        watcher = Watcher(workspace, name, recipe, pixels, config.batches, tell, on_progress)
+        watcher = Watcher(workspace, name, recipe, pixels, config.batches, on_event, on_progress)
         stack.enter_context(closing(watcher))
         labels = [point.label for point in points_of(workspace, name, FIXED)]
         film = LiveFilm(
             workspace.live_film(name),
             labels,
-            on_failure=lambda reason: tell(recipe.batch, "alarm", f"Film ended: {reason}"),
+            on_failure=lambda reason: on_event(recipe.batch, "alarm", f"Film ended: {reason}"),
         )
         stack.enter_context(closing(film))
 
@@ -153,22 +170,28 @@ def surroundings(
             film.change_points([point.label for point in points])
             return torch.stack([point.z for point in points])
 
-        control = Control(workspace, name, config)
+        control = LiveControl(workspace, name, config)
         try:
             yield TrainingContext(
-                checkpoints, film, control, choose_points, watcher.look, watcher.settle, tell
+                checkpoints,
+                film,
+                control,
+                choose_points,
+                watcher.on_batch,
+                watcher.flush_metrics,
+                on_event,
             )
         except EXPECTED_ERRORS as error:
-            tell(recipe.batch, "failed", str(error))
+            on_event(recipe.batch, "failed", str(error))
             raise
         status = "finished" if recipe.batch >= config.batches else "stopped"
-        tell(recipe.batch, status, f"{status} at batch {recipe.batch:,}")
+        on_event(recipe.batch, status, f"{status} at batch {recipe.batch:,}")
 
 
 def choose_fixed_points(
     workspace: Workspace, run: str, count: int, z_dim: int
 ) -> list[LatentPoint]:
-    """The first of a run's fixed points, and further ones where there are too few."""
+    """The first `count` fixed points of a run; new ones are added where there are too few."""
     points = points_of(workspace, run, FIXED)
     if len(points) < count:
         keep_points(workspace, run, sample_points(0, range(count), z_dim), origin=FIXED)
@@ -177,13 +200,14 @@ def choose_fixed_points(
 
 
 class EventLog:
-    """Records and says events; where the disk has no room for one, it waits for the next."""
+    """Records events and says them; where the disk has no room for one, it waits for the next."""
 
     def __init__(self, workspace: Workspace, run: str, say: Say) -> None:
         self._workspace, self._run, self._say = workspace, run, say
         self._waiting: list[tuple[int, str, str]] = []
 
-    def tell(self, batch: int, kind: str, text: str) -> None:
+    def add(self, batch: int, kind: str, text: str) -> None:
+        """Take in an event; its kind is one of `studio.runs.events.KINDS`."""
         self._waiting.append((batch, kind, text))
         self._say(f"{self._run}, batch {batch:,}: {text}")
         try:

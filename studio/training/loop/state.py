@@ -1,4 +1,4 @@
-"""The training state on disk: everything needed to go on, the newest two, complete or absent."""
+"""Training states on disk: everything that a resume needs; the newest two are kept."""
 
 from __future__ import annotations
 
@@ -18,26 +18,33 @@ from torch.optim import Optimizer
 
 from checkpoints_index.errors import DiskFullError
 from checkpoints_index.storage.files import create_whole, sync_folder
-from studio.runs.setting_differences import check_same_networks
+from studio.training.loop.setting_differences import check_same_networks
 from studio.training.recipes import Recipe
 from studio.workspace.errors import StudioError
 
 KEPT = 2
-FOR_GOOD = "kept"  # the folder of those that somebody asked for
+FOR_GOOD = "kept"  # The folder of states that somebody asked for.
 
 
 class DamagedStateError(StudioError):
-    """A state is not what was saved, or is of another run."""
+    """A training state is not what was saved, or belongs to another run."""
 
 
-class Data(Protocol):
-    """What draws the batches; its state is JSON."""
+class HasState(Protocol):
+    """The data of a run, as far as a training state is concerned.
+
+    Attributes:
+        state: the position in the data, as JSON can hold it.
+    """
 
     state: dict[str, Any]
 
 
-def save_state(folder: Path, recipe: Recipe, data: Data) -> Path:
+def save_state(folder: Path, recipe: Recipe, data: HasState) -> Path:
     """Write `folder/BATCH.safetensors`, whole or not at all, and drop all but the newest two.
+
+    Returns:
+        The path of the state.
 
     Raises:
         DiskFullError: there is no room; older states are untouched.
@@ -69,7 +76,7 @@ def save_state(folder: Path, recipe: Recipe, data: Data) -> Path:
 
 
 def keep_state(path: Path) -> Path:
-    """Keep a state for good, beside the newest two; it shares their room on the disk."""
+    """Keep a state for good, as a hard link in a folder of its own; the path of the link."""
     kept = path.parent / FOR_GOOD / path.name
     kept.parent.mkdir(exist_ok=True)
     kept.unlink(missing_ok=True)
@@ -78,15 +85,15 @@ def keep_state(path: Path) -> Path:
     return kept
 
 
-def load_state(path: Path, recipe: Recipe, data: Data) -> dict[str, Any]:
-    """Put a recipe and its data where they stood when the state was saved.
+def load_state(path: Path, recipe: Recipe, data: HasState) -> dict[str, Any]:
+    """Bring a recipe and its data to where they stood when the state was saved.
 
     Returns:
-        The settings that were in force then; none in states of old.
+        The settings that were in force then; none in the states of older versions.
 
     Raises:
         DamagedStateError: the file is damaged.
-        StudioError: it is of other networks.
+        StudioError: the state belongs to other networks.
     """
     facts, tensors = read_state(path)
     settings = dict(facts.get("config", {}))
@@ -105,7 +112,7 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The facts of a state, such as its batch and its settings, and its tensors by name.
 
     Raises:
-        StudioError: the file is damaged.
+        DamagedStateError: the file is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -126,7 +133,7 @@ def _unusable(path: Path, error: Exception) -> DamagedStateError:
 
 
 def find_state(folder: Path, batch: int) -> Path | None:
-    """The state at a batch, be it kept for good or one of the newest two."""
+    """The state of a batch, kept for good or one of the newest two; None where there is none."""
     name = f"{batch}.safetensors"
     return next((p for p in (folder / name, folder / FOR_GOOD / name) if p.exists()), None)
 
@@ -138,7 +145,7 @@ def list_states(folder: Path) -> list[Path]:
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """xxh3 of all tensors, by name."""
+    """The xxh3 checksum of all tensors and their names."""
     hashed = xxhash.xxh3_128()
     for name in sorted(tensors):
         hashed.update(name.encode())
@@ -159,6 +166,7 @@ def tensors_of(recipe: Recipe) -> Iterator[tuple[str, Tensor]]:
 
 
 def restore(recipe: Recipe, tensors: dict[str, Tensor], param_groups: dict[str, Any]) -> None:
+    """Load networks, optimisers and random state from tensors by the names of `tensors_of`."""
     for name, module in recipe.modules.items():
         module.load_state_dict(below(tensors, name))
     for name, optimizer in recipe.optimizers.items():
@@ -183,5 +191,6 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], groups: 
 
 
 def below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `name.`, by the rest of their names."""
     prefix = f"{name}."
     return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""One command as several processes of this machine, which train together."""
+"""Starts one command as several processes of this machine, which train together."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from studio.workspace.errors import StudioError
 from studio.workspace.stopping import SIGNALS
 
 LOOPBACK = "127.0.0.1"
-LOOK_S = 0.1  # between two looks at the processes
-PATIENCE_S = 20.0  # for the others to end, once one has died
-WHEN_PARENT_DIES = 1  # prctl(2), PR_SET_PDEATHSIG
+POLL_S = 0.1  # Time between two checks of the processes.
+PATIENCE_S = 20.0  # Time for the others to end, once one has died.
+WHEN_PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2).
 
 
 def launch(command: Sequence[str], processes: int) -> int:
-    """Run a command in several processes, under the environment that torchrun gives them.
+    """Run a command in several processes, in the environment that torchrun gives them.
 
-    They meet on loopback. The first one is the main process: the others' standard output goes
-    nowhere, and what they say on standard error is shown only where it is why all of them ended.
-    SIGTERM and SIGINT are passed on, so that training ends cleanly; when one process dies, so do
-    the others; when this one dies, they are asked to end. For the main thread.
+    They meet on loopback. The first one is the main process: the standard output of the others is
+    dropped, and their standard error is printed only where it tells why all of them ended. SIGTERM
+    and SIGINT are passed on, so that training ends cleanly; when one process dies, the others are
+    ended; when this one dies, they are asked to end. Call it in the main thread.
 
     Args:
         command: such as [sys.executable, "-m", "studio", "train", ...].
-        processes: one or more.
+        processes: how many, one or more.
 
     Returns:
         0 if all ended well, else the exit status of the first that did not (128 and the number of
@@ -50,16 +50,21 @@ def launch(command: Sequence[str], processes: int) -> int:
     check_devices(processes)
     with ExitStack() as stack:
         store = open_store()
-        team: list[Member] = []
-        stack.enter_context(passing_on(team))
+        members: list[Member] = []
+        stack.enter_context(passing_signals(members))
         for rank in range(processes):
             said = stack.enter_context(tempfile.TemporaryFile()) if rank else None
-            team.append(Member(command, environment(rank, processes, store.port), said))
-            stack.callback(team[-1].end_now)
-        return wait_for(team)
+            members.append(Member(command, environment(rank, processes, store.port), said))
+            stack.callback(members[-1].kill)
+        return wait_for(members)
 
 
 def check_devices(processes: int) -> None:
+    """Refuse more processes than GPUs, on a machine that has GPUs.
+
+    Raises:
+        StudioError: the text has both numbers.
+    """
     gpus = torch.cuda.device_count()
     if gpus and processes > gpus:
         raise StudioError(
@@ -69,7 +74,7 @@ def check_devices(processes: int) -> None:
 
 
 def open_store() -> TCPStore:
-    """Where the processes find each other: on loopback, at a port that was free."""
+    """The store where the processes find each other: on loopback, at a free port."""
     listener = socket.create_server((LOOPBACK, 0))
     port = listener.getsockname()[1]
     return TCPStore(
@@ -82,7 +87,7 @@ def open_store() -> TCPStore:
 
 
 def environment(rank: int, processes: int, port: int) -> dict[str, str]:
-    """What torchrun gives a process, and that all of it stays on this machine."""
+    """The variables that torchrun gives a process, with all traffic on this machine."""
     interface = "lo0" if sys.platform == "darwin" else "lo"
     threads = max(1, (os.cpu_count() or 1) // processes)
     return {
@@ -94,17 +99,17 @@ def environment(rank: int, processes: int, port: int) -> dict[str, str]:
         "LOCAL_WORLD_SIZE": str(processes),
         "MASTER_ADDR": LOOPBACK,
         "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is the launcher's
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # The launcher keeps the store.
         "GLOO_SOCKET_IFNAME": interface,
         "NCCL_SOCKET_IFNAME": interface,
     }
 
 
 class Member:
-    """One process of the team.
+    """One of the processes that train together.
 
     Args:
-        said: takes its standard error; None for the main process, which speaks for itself.
+        said: the file for its standard error; None for the main process, which prints its own.
     """
 
     def __init__(
@@ -117,26 +122,28 @@ class Member:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if said else None,
             stderr=said,
-            start_new_session=True,  # Ctrl-C reaches it once: from us
+            start_new_session=True,  # So that Ctrl-C reaches it once, from here.
             preexec_fn=ending_with_parent(),
         )
 
     @property
     def is_running(self) -> bool:
+        """Whether the process has not ended yet."""
         return self.process.poll() is None
 
     @property
     def status(self) -> int:
-        """Its exit status; 0 while it runs."""
+        """The exit status, 128 and the number of a signal; 0 while the process runs."""
         code = self.process.poll() or 0
         return code if code >= 0 else 128 - code
 
-    def end_now(self) -> None:
+    def kill(self) -> None:
+        """End the process at once."""
         self.process.kill()
         self.process.wait()
 
-    def repeat(self) -> None:
-        """Show what it said."""
+    def print_errors(self) -> None:
+        """Print what the process wrote on standard error."""
         if self.said is not None:
             self.said.seek(0)
             sys.stderr.flush()
@@ -145,7 +152,7 @@ class Member:
 
 
 def ending_with_parent() -> Callable[[], object] | None:
-    """Asks Linux, from within a new process, for a SIGTERM when the launcher dies, even killed."""
+    """A function for a new process that asks Linux for SIGTERM when the launcher dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -153,14 +160,14 @@ def ending_with_parent() -> Callable[[], object] | None:
 
 
 @contextmanager
-def passing_on(team: list[Member]) -> Iterator[None]:
-    """Pass requests to end on to all processes."""
+def passing_signals(members: list[Member]) -> Iterator[None]:
+    """Pass signals that ask this process to end on to all members."""
 
-    def tell(number: int, frame: FrameType | None) -> None:
-        for member in team:
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for member in members:
             member.process.send_signal(number)
 
-    before = {number: signal.signal(number, tell) for number in SIGNALS}
+    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
     try:
         yield
     finally:
@@ -168,24 +175,24 @@ def passing_on(team: list[Member]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def wait_for(team: list[Member]) -> int:
+def wait_for(members: list[Member]) -> int:
     """The exit status of the first that failed, once all have ended; 0 if none did."""
-    while any(member.is_running for member in team) and not any(member.status for member in team):
-        time.sleep(LOOK_S)
-    failed = next((member for member in team if member.status), None)
+    while any(m.is_running for m in members) and not any(m.status for m in members):
+        time.sleep(POLL_S)
+    failed = next((member for member in members if member.status), None)
     if failed is None:
         return 0
-    end_others(team)
-    failed.repeat()
+    end_all(members)
+    failed.print_errors()
     return failed.status
 
 
-def end_others(team: list[Member]) -> None:
-    """Ask those that still run to end, and make them if they do not."""
-    for member in team:
+def end_all(members: list[Member]) -> None:
+    """Ask the members that still run to end, and kill those that do not."""
+    for member in members:
         member.process.terminate()
     deadline = time.monotonic() + PATIENCE_S
-    while any(member.is_running for member in team) and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
-    for member in team:
-        member.end_now()
+    while any(member.is_running for member in members) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    for member in members:
+        member.kill()

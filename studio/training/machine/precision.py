@@ -1,4 +1,4 @@
-"""Half precision where it is safe (Micikevicius et al. 2018)."""
+"""Half precision where it is safe: autocast, and the loss scale of fp16 (Micikevicius 2018)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-SCALE, STEADY = "loss_scale", "loss_scale_steady"  # steady: steps since it last changed
+# Names in the training state: the scale, and the steps since it last changed.
+SCALE, STEADY = "loss_scale", "loss_scale_steady"
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """What networks run in; their weights stay float32."""
+    """The context that networks run in; their weights stay float32.
+
+    Args:
+        precision: float32, bf16 or fp16.
+    """
     half = HALVES.get(precision)
     return torch.autocast(device.type, half, enabled=half is not None)
 
 
 class LossScale:
-    """Keeps fp16's small gradients from vanishing; with other precisions it does nothing.
+    """Keeps the small gradients of fp16 from vanishing; with other precisions it does nothing.
 
     A step whose gradients overflow is left out, and the scale is halved.
 
     Args:
-        numbers: where the scale stands between steps, so that it can be saved and set.
+        numbers: where the scale stands between two steps, so that it is saved and restored.
     """
 
     def __init__(self, device: torch.device, precision: str, numbers: dict[str, float]) -> None:
@@ -30,26 +35,28 @@ class LossScale:
         self._numbers = numbers
 
     def begin(self) -> None:
-        """Take the scale from the numbers."""
+        """Read the scale from the numbers, before the first backward pass of an update."""
         if self._scaler.is_enabled() and SCALE in self._numbers:
             state = self._scaler.state_dict()
             state |= {"scale": self._numbers[SCALE], "_growth_tracker": int(self._numbers[STEADY])}
             self._scaler.load_state_dict(state)
 
     def backward(self, loss: Tensor) -> None:
-        self._scaler.scale(loss).backward()
+        """Run the backward pass of a scaled loss, a scalar."""
+        torch.autograd.backward(self._scaler.scale(loss))
 
     def undo(self, optimizer: Optimizer) -> None:
-        """Gradients as they would be without the scale."""
+        """Divide the gradients of an optimiser by the scale."""
         self._scaler.unscale_(optimizer)
 
     def step(self, optimizer: Optimizer) -> None:
+        """Let an optimiser step if all gradients are finite, and write the scale down."""
         self._scaler.step(optimizer)
         self._scaler.update()
         if self._scaler.is_enabled():
             state = self._scaler.state_dict()
             self._numbers |= {SCALE: state["scale"], STEADY: state["_growth_tracker"]}
 
-    def length(self, norm: Tensor) -> Tensor:
-        """A gradient's norm; 0 where the step is left out."""
+    def finite_norm(self, norm: Tensor) -> Tensor:
+        """A gradient's norm; 0 where it overflowed, since that step is left out."""
         return torch.where(norm.isfinite(), norm, 0.0) if self._scaler.is_enabled() else norm

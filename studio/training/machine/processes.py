@@ -1,4 +1,4 @@
-"""Several processes that train one model, each on its share of every batch."""
+"""Several processes that train one model together, each on its shard of every batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-import torch.distributed
+import torch.distributed as dist
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -20,76 +20,73 @@ from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 
 T = TypeVar("T")
-PATIENCE = timedelta(days=7)  # of the others while the main process waits for room on its disk
-FIRST_PORT, PORTS = 20_000, 20_000  # Slurm's jobs get one of these, by their number
+# How long the other processes wait while the main process waits for room on its disk.
+PATIENCE = timedelta(days=7)
+# Slurm's jobs meet at one of these ports, chosen by the number of the job.
+FIRST_PORT, PORTS = 20_000, 20_000
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that train together; alone it costs nothing.
+    """This process among those that train together; a single process pays nothing for it.
 
-    Gradients are averaged by hand, as StyleGAN3 does, rather than by a wrapper around the
-    networks: a gradient penalty goes through D's backward pass twice, and G and D share passes.
-    With the same seed everywhere, the mean over equal shares is the gradient of the whole batch.
-    What depends on a batch as a whole is each process's own: the statistics of batch norm, and
-    the deviation of a minibatch. Networks without them train as one process would with the whole
-    batch, within float rounding.
+    Gradients are averaged here, as in StyleGAN3, rather than by a wrapper of the networks such as
+    DistributedDataParallel: a gradient penalty goes through D's backward pass twice, and G and D
+    use the same passes. With the same seed everywhere, the mean over equal shards is the gradient
+    of the whole batch. What depends on the batch as a whole is each process's own: the statistics
+    of batch norm, and the minibatch deviation. Networks without these train as a single process
+    would with the whole batch, up to float rounding.
 
     Attributes:
         rank: 0 for the main process, the only one that writes.
-        count: how many there are.
-        device: that this one works on.
+        count: how many processes there are.
+        device: the device that this process works on.
     """
 
     rank: int
     count: int
     device: torch.device
-    _agreeing: torch.distributed.ProcessGroup | None = None
+    _agreeing: dist.ProcessGroup | None = None
 
     @classmethod
-    def alone(cls, device: torch.device | str) -> Processes:
+    def single(cls, device: torch.device | str) -> Processes:
+        """A process that trains by itself."""
         return cls(0, 1, torch.device(device))
 
     @classmethod
     def join(cls) -> Processes:
-        """Join those that torchrun, Slurm or `launch` started with this one; else be alone.
+        """Join those that torchrun, Slurm or `launch` started with this one, if any did.
 
         Raises:
             StudioError: the environment of a launcher is incomplete, or the others do not answer.
         """
         environment = read_environment(os.environ)
         if int(environment.get("WORLD_SIZE", "1")) == 1:
-            return cls.alone(choose_device())
+            return cls.single(choose_device())
         os.environ.update(environment)
-        os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # not accelerate's
-
-        from accelerate import PartialState
-
-        on_cpu = not torch.cuda.is_available()
         try:
-            state = PartialState(cpu=on_cpu, backend="gloo" if on_cpu else "nccl")
-            agreeing = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+            device = choose_rank_device(int(environment["LOCAL_RANK"]))
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            agreeing = dist.new_group(backend="gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             raise StudioError(
                 f"Process {environment['RANK']} of {environment['WORLD_SIZE']} could not join the "
                 f"others at {environment['MASTER_ADDR']}:{environment['MASTER_PORT']}: {error}. "
                 "Look at what the others said, then start all of them again."
             ) from error
-        return cls(state.process_index, state.num_processes, state.device, agreeing)
+        return cls(dist.get_rank(), dist.get_world_size(), device, agreeing)
 
     def leave(self) -> None:
-        """Take leave of the others, at the end."""
+        """Close the connections to the others, at the end."""
         if self.count > 1:
-            from accelerate import PartialState
-
-            PartialState().destroy_process_group()
-            PartialState._reset_state()
+            dist.destroy_process_group()
 
     @property
     def is_main(self) -> bool:
+        """Whether this is the one process that writes."""
         return self.rank == 0
 
-    def share(self, batch: Tensor) -> Tensor:
+    def shard(self, batch: Tensor) -> Tensor:
         """This process's contiguous part of a batch [N, ...]: [N / count, ...].
 
         Raises:
@@ -104,10 +101,10 @@ class Processes:
 
     @torch.no_grad()
     def average_gradients(self, parameters: Iterable[Parameter]) -> None:
-        """Replace gradients by their mean over the processes, which is the same in all of them.
+        """Replace gradients by their mean over the processes, the same in all of them.
 
         Args:
-            parameters: those without a gradient are passed over; it is the same ones everywhere.
+            parameters: the same ones in all processes; those without a gradient are skipped.
 
         Raises:
             StudioError: another process has ended.
@@ -116,25 +113,28 @@ class Processes:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
         mean = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = mean.split([gradient.numel() for gradient in gradients])
+        parts = torch.split(mean, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))
 
-    def mean(self, scalars: Tensor) -> Tensor:
+    def mean(self, values: Tensor) -> Tensor:
         """The mean over the processes of each value of a tensor, in all of them.
 
         Raises:
             StudioError: another process has ended.
         """
         if self.count == 1:
-            return scalars
-        total = scalars.clone()
-        with self._together():
-            torch.distributed.all_reduce(total)
+            return values
+        total = values.clone()
+        with self._explaining():
+            dist.all_reduce(total)
         return total.div_(self.count)
 
     def agree(self, value: T) -> T:
-        """What the main process holds, in all of them: anything small that pickle can carry.
+        """The value that the main process holds, in all of them.
+
+        Args:
+            value: anything small that pickle can carry.
 
         Raises:
             StudioError: another process has ended.
@@ -142,26 +142,45 @@ class Processes:
         if self.count == 1:
             return value
         values = [value]
-        with self._together():  # by way of gloo, so that no GPU has to be waited for
-            torch.distributed.broadcast_object_list(values, src=0, group=self._agreeing)
+        with self._explaining():  # By way of gloo, so that no GPU has to be waited for.
+            dist.broadcast_object_list(values, src=0, group=self._agreeing)
         return values[0]
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
+    def _explaining(self) -> Iterator[None]:
+        """Say what a lost connection means."""
         try:
             yield
-        except RuntimeError as error:  # what gloo and nccl raise
+        except RuntimeError as error:  # The type that gloo and nccl raise.
             raise StudioError(
                 f"Process {self.rank} of {self.count} has lost the others: one of them ended. "
                 "Look at what it said, and go on from the last state: studio resume."
             ) from error
 
 
-def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What torchrun would say about the group (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, ...).
+def choose_rank_device(local_rank: int) -> torch.device:
+    """A GPU for each process of this machine, made current; else the CPU.
 
-    Within a step that srun began it is read from Slurm's own variables; a batch script that calls
-    the studio without srun is one process, whatever number of tasks it asked for.
+    Slurm may let each of its tasks see its own GPU alone, hence the remainder.
+
+    Args:
+        local_rank: the number of the process among those on this machine.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which torchrun describes a group: RANK, WORLD_SIZE, LOCAL_RANK, ...
+
+    Within a step that srun began they are made from Slurm's own variables; a batch script that
+    calls the studio without srun is one process, whatever number of tasks it asked for.
+
+    Args:
+        environ: the environment of this process.
 
     Returns:
         The variables of the group; none if there is no group.
@@ -187,7 +206,7 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_slurm(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of torchrun, from those of srun."""
+    """The variables of torchrun, made from those of srun."""
     port = FIRST_PORT + int(environ.get("SLURM_JOB_ID", "0")) % PORTS
     return {
         "RANK": environ.get("SLURM_PROCID", ""),
@@ -199,11 +218,15 @@ def read_slurm(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def first_host(environ: Mapping[str, str]) -> str:
-    """The machine of Slurm's first task; loopback where there is only one machine."""
+    """The machine of Slurm's first task; loopback where there is only one machine.
+
+    Raises:
+        StudioError: scontrol does not know the list of machines.
+    """
     if environ.get("SLURM_STEP_NUM_NODES", environ.get("SLURM_NNODES")) == "1":
         return "127.0.0.1"
     nodes = environ.get("SLURM_STEP_NODELIST", environ.get("SLURM_JOB_NODELIST", ""))
-    if re.fullmatch(r"[\w.-]+(,[\w.-]+)*", nodes):  # no ranges such as node[3-7]
+    if re.fullmatch(r"[\w.-]+(,[\w.-]+)*", nodes):  # A list without ranges such as node[3-7].
         return nodes.split(",")[0]
     command = ["scontrol", "show", "hostnames", nodes]
     try:

@@ -1,4 +1,4 @@
-"""Where the time of a batch goes."""
+"""Measures how long each phase of a batch takes: data, D, G, checkpoint, frames."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PHASES = ("data", "D", "G", "checkpoint", "frames")
 class Stopwatch:
     """Sums seconds by phase; phases may follow each other but not nest.
 
-    On a GPU work is only begun when a call returns, so that a phase would be as short as its
-    calls; while `exact` is set, the device is waited for at its end.
+    On a GPU a call returns when its work has only begun, so a phase seems too short; while
+    `exact` is set, the end of a phase waits for the device.
 
     Args:
-        device: that the work is done on.
+        device: the device that the work is done on.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -29,7 +29,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        """Count what happens inside as a part of a phase."""
+        """Count the time inside the context as part of a phase, one of PHASES."""
         began = time.perf_counter()
         try:
             yield
@@ -39,7 +39,7 @@ class Stopwatch:
             self._seconds[phase] += time.perf_counter() - began
 
     def take(self) -> dict[str, float]:
-        """Seconds of each of PHASES since the last call, by a name such as `data_s`."""
+        """Seconds of each phase since the last call, by names such as `data_s`."""
         taken = {f"{phase.lower()}_s": self._seconds[phase] for phase in PHASES}
         self._seconds.clear()
         return taken

@@ -1,4 +1,4 @@
-"""An update of a network, in passes of as many pictures as fit into memory."""
+"""One update of a network: passes that fit into memory, averaged gradients, clipping, a step."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from studio.workspace.errors import StudioError
 
 log = logging.getLogger(__name__)
 
-MICRO_BATCH = "micro_batch"  # pictures that fit into a pass, once they had to be found
+MICRO_BATCH = "micro_batch"  # Pictures that fit into one pass, once memory has run out.
 Metrics = dict[str, Tensor]
 
 
 @dataclass
 class UpdateInputs:
-    """What an update learns from, all chance included: it can be cut into passes, and repeated.
+    """All inputs of an update, random numbers included: it can be cut into passes and repeated.
 
     Attributes:
-        reals: float [N, 3, S, S] in -1..1; None where none are needed.
+        reals: float [N, 3, S, S] in -1..1; None where the update needs none.
         z: float [N, z_dim].
-        chances: float [N, K], uniform in 0..1.
-        nulls: float [N, 3, S, S], pictures that are to count as generated.
-        for_g: G learns from the same fakes next, so that their graph is kept.
+        draws: float [N, K], uniform in 0..1.
+        negatives: float [N, 3, S, S], pictures that D learns as generated ones.
+        for_g: whether G learns from the same fakes next, so that their graph is kept.
         fakes: float [N, 3, S, S], G's pictures of z, once they have been made.
     """
 
     reals: Tensor | None
     z: Tensor
-    chances: Tensor
-    nulls: Tensor | None = None
+    draws: Tensor
+    negatives: Tensor | None = None
     for_g: bool = False
     fakes: Tensor | None = None
 
@@ -48,22 +48,23 @@ class UpdateInputs:
         return len(self.z)
 
     def split(self, size: int) -> Iterator[UpdateInputs]:
-        """Itself, where it fits into one pass; else parts of so many, without any fakes."""
+        """Cut into parts of `size` pictures without fakes; what fits into one part stays whole."""
         if size >= len(self):
             yield self
             return
-        self.fakes = None  # the memory is needed
+        self.fakes = None  # Their memory is needed for the passes.
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
             yield UpdateInputs(
                 None if self.reals is None else self.reals[rows],
                 self.z[rows],
-                self.chances[rows],
-                None if self.nulls is None else self.nulls[rows],
+                self.draws[rows],
+                None if self.negatives is None else self.negatives[rows],
             )
 
 
-LossesOf = Callable[[UpdateInputs], tuple[Tensor, Metrics]]  # the loss, and what it is made of
+# From inputs to the loss, a scalar, and to metrics, such as the terms of the loss.
+LossesOf = Callable[[UpdateInputs], tuple[Tensor, Metrics]]
 
 
 @dataclass
@@ -71,12 +72,13 @@ class Updater:
     """Updates networks by gradient descent, over all processes together.
 
     The gradient of a batch is the mean over its passes and processes (Goyal et al. 2017). It is
-    that of the whole batch at once, but for what depends on other pictures: batch norm takes its
-    statistics over a pass, and so does the deviation of a minibatch.
+    the gradient of the whole batch at once, except for what depends on other pictures: batch norm
+    and the minibatch deviation take their statistics over one pass.
 
     Args:
+        processes: this process among those that train together.
         numbers: where the size of a pass that fits is remembered.
-        scale: of losses in half precision.
+        scale: the loss scale of half precision.
     """
 
     processes: Processes
@@ -91,66 +93,73 @@ class Updater:
         name: str,
         network: nn.Module,
         optimizer: Optimizer,
-        material: UpdateInputs,
+        inputs: UpdateInputs,
         losses_of: LossesOf,
         config: TrainingConfig,
     ) -> Metrics:
-        """One step down the loss.
+        """Take one step of the optimiser down the gradient of the loss.
+
+        Args:
+            name: the network's name in messages.
+            losses_of: called with each pass; its loss is a mean over the pass.
 
         Returns:
-            Means over the batch, scalars on the device, and the gradient's length as `norm`.
+            Means of the metrics over the batch and all processes, and the gradient's norm before
+            clipping as `norm`: scalars on the device.
 
         Raises:
-            StudioError: memory ran out, a parameter got no gradient, or a network cannot be
+            StudioError: memory ran out, a parameter got no gradient, or the network cannot be
                 compiled.
         """
         try:
             self.scale.begin()
             with compiling(name, "Set compile=false.") if config.compile else nullcontext():
-                metrics = self._accumulate(optimizer, material, losses_of, config.fit_memory)
+                metrics = self._accumulate(optimizer, inputs, losses_of, config.fit_memory)
             self._check_gradients(name, network)
             parameters = [p for p in network.parameters() if p.grad is not None]
             self.processes.average_gradients(parameters)
             self.scale.undo(optimizer)
-            norm = self.scale.length(clip(parameters, config.clip_norm))
+            norm = self.scale.finite_norm(clip(parameters, config.clip_norm))
             self.scale.step(optimizer)
         except torch.OutOfMemoryError as error:
-            raise StudioError(self._explain(name, material, config)) from error
+            raise StudioError(self._explain(name, inputs, config)) from error
         means = self.processes.mean(torch.stack([*metrics.values()]))
         return dict(zip(metrics, means, strict=True)) | {"norm": norm}
 
     def _accumulate(
-        self, optimizer: Optimizer, material: UpdateInputs, losses_of: LossesOf, fit_memory: bool
+        self, optimizer: Optimizer, inputs: UpdateInputs, losses_of: LossesOf, fit_memory: bool
     ) -> Metrics:
-        """Gradients of all of the material, in passes that are halved until they fit."""
+        """Sum the gradients of the batch over passes, which are halved until they fit."""
         while True:
             optimizer.zero_grad(set_to_none=True)
             metrics, ran_out = Metrics(), False
             try:
-                metrics = self._run_passes(material, losses_of)
+                metrics = self._run_passes(inputs, losses_of)
             except torch.OutOfMemoryError:
-                if not fit_memory or self._pass_size(material) == 1:
+                if not fit_memory or self._pass_size(inputs) == 1:
                     raise
                 ran_out = True
             if not (fit_memory and self._anywhere(ran_out)):
                 return metrics
-            self._halve_passes(material)  # here, where nothing of the failed pass is held any more
+            # Outside of the except block, where nothing of the failed pass is held any more.
+            self._halve_passes(inputs)
 
-    def _run_passes(self, material: UpdateInputs, losses_of: LossesOf) -> Metrics:
+    def _run_passes(self, inputs: UpdateInputs, losses_of: LossesOf) -> Metrics:
+        """Run every pass forwards and backwards; the means of its metrics over the batch."""
         sums: Metrics = {}
-        for part in material.split(self._pass_size(material)):
-            share = len(part) / len(material)
+        for part in inputs.split(self._pass_size(inputs)):
+            fraction = len(part) / len(inputs)
             loss, metrics = losses_of(part)
-            self.scale.backward(loss * share)
+            self.scale.backward(loss * fraction)
             for name, value in metrics.items():
-                sums[name] = sums.get(name, 0.0) + value.detach() * share
+                sums[name] = sums.get(name, 0.0) + value.detach() * fraction
         return sums
 
-    def _pass_size(self, material: UpdateInputs) -> int:
-        return min(len(material), int(self.numbers.get(MICRO_BATCH, len(material))))
+    def _pass_size(self, inputs: UpdateInputs) -> int:
+        return min(len(inputs), int(self.numbers.get(MICRO_BATCH, len(inputs))))
 
-    def _halve_passes(self, material: UpdateInputs) -> None:
-        before = self._pass_size(material)
+    def _halve_passes(self, inputs: UpdateInputs) -> None:
+        before = self._pass_size(inputs)
         self.numbers[MICRO_BATCH] = -(-before // 2)
         torch.cuda.empty_cache()
         log.warning(
@@ -160,11 +169,11 @@ class Updater:
         )
 
     def _anywhere(self, ran_out: bool) -> bool:
-        """Whether one of the processes ran out, as all of them then take smaller passes."""
+        """Whether any process ran out of memory; then all of them take smaller passes."""
         if self.processes.count == 1:
             return ran_out
-        share = torch.tensor(float(ran_out), device=self.processes.device)
-        return bool(self.processes.mean(share) > 0)
+        fraction = torch.tensor(float(ran_out), device=self.processes.device)
+        return bool(self.processes.mean(fraction) > 0)
 
     def _check_gradients(self, name: str, network: nn.Module) -> None:
         """Refuse parameters that would never learn, at the first update of a network."""
@@ -179,7 +188,7 @@ class Updater:
                 "take it out of the network."
             )
 
-    def _explain(self, name: str, material: UpdateInputs, config: TrainingConfig) -> str:
+    def _explain(self, name: str, inputs: UpdateInputs, config: TrainingConfig) -> str:
         advice = (
             "Train narrower networks or smaller pictures."
             if config.fit_memory
@@ -188,12 +197,16 @@ class Updater:
         )
         return (
             f"The device ran out of memory in an update of {name} with batch_size "
-            f"{config.batch_size}, {self._pass_size(material)} pictures at once. {advice}"
+            f"{config.batch_size}, {self._pass_size(inputs)} pictures at once. {advice}"
         )
 
 
-def clip(parameters: list[nn.Parameter], longest: float) -> Tensor:
-    """Shorten a gradient to a length (Pascanu et al. 2013), 0 for any; returns what it was."""
-    if longest > 0:
-        return clip_grad_norm_(parameters, longest)
+def clip(parameters: list[nn.Parameter], max_norm: float) -> Tensor:
+    """Shorten a gradient to a norm (Pascanu et al. 2013); 0 leaves it as it is.
+
+    Returns:
+        The norm before clipping, a scalar on the device.
+    """
+    if max_norm > 0:
+        return clip_grad_norm_(parameters, max_norm)
     return get_total_norm([p.grad for p in parameters if p.grad is not None])

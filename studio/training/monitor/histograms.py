@@ -1,4 +1,4 @@
-"""What the layers of G and D hold: weights, biases, activations, and units that are dead."""
+"""Histograms of weights, biases and activations of the layers of G and D, and dead units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from studio.runs.metrics import MetricsLog
 
 BINS = 32
-SAMPLE = 1 << 16  # values that stand for all of a tensor's
+SAMPLE = 1 << 16  # So many values of a larger tensor stand for all of them.
 RECTIFIERS = {
     *(F.relu, F.relu_, F.leaky_relu, F.leaky_relu_),
     *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
@@ -25,7 +25,7 @@ RECTIFIERS = {
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of finite values in bins of equal width from low to high; none where none is."""
+    """Counts of finite values in equal bins from low to high; empty where no value is finite."""
 
     low: float
     high: float
@@ -41,9 +41,9 @@ class LayerHistograms:
     Attributes:
         layer: its name in the network, such as `blocks.0.1`.
         weights, biases: None where it has none.
-        activations: what came out of it.
-        units: channels after a ReLU or LeakyReLU, else None;
-        dead_units: those among them that were above zero nowhere, for no picture.
+        activations: the histogram of its output.
+        units: the number of channels after a ReLU or LeakyReLU, else None.
+        dead_units: the number of these that were nowhere above zero, for no picture.
     """
 
     layer: str
@@ -56,26 +56,27 @@ class LayerHistograms:
 
 @torch.no_grad()
 def measure_layers(network: nn.Module, inputs: Tensor) -> list[LayerHistograms]:
-    """Look into a network while it works on one batch, and leave it as it was.
+    """Measure all layers of a network while it runs on one batch, and leave it as it was.
 
-    Batch norm's statistics and spectral norm's vectors stay, since the network is in eval mode
-    meanwhile. Rectifiers are seen as modules and as functions alike.
+    The network is in eval mode meanwhile, so that the statistics of batch norm and the vectors of
+    spectral norm stay. Rectifiers are found both as modules and as functions.
 
     Args:
-        inputs: z [N, z_dim] for G, pictures [N, 3, S, S] for D; 16 or more tell dead units well.
+        inputs: z [N, z_dim] for G, pictures [N, 3, S, S] for D; an N of 16 or more finds dead
+            units reliably.
 
     Returns:
-        Layers in the order in which they work.
+        The layers in the order in which they run.
     """
-    with evaluating(network), _Looking(network) as looking:
+    with evaluating(network), _LayerRecorder(network) as recorder:
         network(inputs)
-    return looking.layers
+    return recorder.layers
 
 
 def append_histograms(
     path: Path, batch: int, networks: Mapping[str, Sequence[LayerHistograms]]
 ) -> None:
-    """Add a line to a run's histograms.jsonl: {"batch", "networks": {"G": [...], "D": [...]}}."""
+    """Append a line to histograms.jsonl: {"batch", "networks": {"G": [...], "D": [...]}}."""
     layers = {name: [asdict(layer) for layer in found] for name, found in networks.items()}
     line: dict[str, Any] = {"networks": layers}
     log = MetricsLog(path)
@@ -86,7 +87,7 @@ def append_histograms(
 
 
 def histogram_of(values: Tensor) -> Histogram:
-    """The histogram of a tensor; of a large one, of values at even distances."""
+    """The histogram of a tensor; for a large one, of values at even distances."""
     flat = values.detach().flatten()
     flat = flat[:: -(-flat.numel() // SAMPLE)].float().cpu()
     flat = flat[flat.isfinite()]
@@ -100,7 +101,7 @@ def histogram_of(values: Tensor) -> Histogram:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode, and then for each module the mode that it was in."""
+    """Put a network into eval mode, and then each of its modules back into its mode."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -110,8 +111,8 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-class _Looking(TorchFunctionMode):
-    """Notes every layer with weights, and every rectifier, as it works."""
+class _LayerRecorder(TorchFunctionMode):
+    """Measures every layer with weights, and every rectifier, when it runs."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -119,15 +120,18 @@ class _Looking(TorchFunctionMode):
         self._network = network
         self._within: list[str] = []
 
-    def __enter__(self) -> _Looking:
+    def __enter__(self) -> _LayerRecorder:
         self._hooks: list[Any] = []
         for name, module in self._network.named_modules():
             self._hooks.append(module.register_forward_pre_hook(self._entering(name)))
             self._hooks.append(module.register_forward_hook(self._leave))
-        return super().__enter__()
+        mode: Any = super()  # torch has no types for these two methods.
+        mode.__enter__()
+        return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        mode: Any = super()
+        mode.__exit__(*error)
         for hook in self._hooks:
             hook.remove()
 
@@ -157,7 +161,7 @@ class _Looking(TorchFunctionMode):
         return LayerHistograms(name, None, None, histogram_of(output), len(units), dead)
 
     def _free_name(self, kind: str) -> str:
-        """The rectifier itself, or the module that calls it as a function, and which call it is."""
+        """The name of a rectifier: its module; for a function, its caller and which call it is."""
         inside = self._within[-1]
         if isinstance(self._network.get_submodule(inside), nn.ReLU | nn.LeakyReLU):
             return inside

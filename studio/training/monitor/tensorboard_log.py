@@ -1,4 +1,4 @@
-"""A run's numbers, histograms, pictures and events for TensorBoard."""
+"""Writes a run's numbers, histograms, pictures and events for TensorBoard, an optional extra."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch.utils.tensorboard import FileWriter, SummaryWriter
-from torch.utils.tensorboard.summary import Summary
 
 from studio.training.monitor.histograms import Histogram, LayerHistograms
+from studio.workspace.errors import StudioError
 
 GROUPS = {
     "loss": ("d_real", "d_fake", "g", "gradient_penalty", "earth_mover"),
@@ -21,22 +20,39 @@ GROUPS = {
 FLUSH_SECONDS = 10
 
 
+class MissingTensorBoardError(StudioError, ImportError):
+    """The extra `tensorboard` is not installed."""
+
+
 class TensorBoardLog:
-    """Writes event files beside those of earlier sittings of the run.
+    """Writes event files beside those of earlier sessions of the run.
 
     Args:
-        folder: of the run's event files; made if new.
-        first_batch: that is about to be trained; points of an earlier sitting from it on are
-            hidden by TensorBoard, since that batch is trained anew.
+        folder: the folder of the run's event files; made if new.
+        first_batch: the batch that is about to be trained. TensorBoard hides the points that an
+            earlier session wrote from this batch on, since it is trained anew.
+
+    Raises:
+        MissingTensorBoardError: the text says what to install.
     """
 
     def __init__(self, folder: Path, first_batch: int = 1) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise MissingTensorBoardError(
+                "Curves are not written for TensorBoard, since it is not installed: "
+                "pip install 'latent-city-studio[tensorboard]'"
+            ) from error
         self._writer = SummaryWriter(
             str(folder), purge_step=first_batch, max_queue=100, flush_secs=FLUSH_SECONDS
         )
 
     def add_metrics(self, batch: int, metrics: Mapping[str, float]) -> None:
-        """The numbers of a batch, in one record: 20 calls of `add_scalar` would cost 1 ms."""
+        """Write the numbers of a batch as one record; 20 calls of `add_scalar` would cost 1 ms."""
+        from torch.utils.tensorboard import FileWriter
+        from torch.utils.tensorboard.summary import Summary
+
         values = [
             Summary.Value(tag=tag_of(name), simple_value=value) for name, value in metrics.items()
         ]
@@ -44,11 +60,11 @@ class TensorBoardLog:
         self._writer.file_writer.add_summary(Summary(value=values), batch)
 
     def add_frames(self, batch: int, grid: np.ndarray) -> None:
-        """The fixed points' pictures: uint8 [height, width, 3]."""
+        """Write the fixed points' pictures as one grid: uint8 [height, width, 3]."""
         self._writer.add_image("fixed points", grid, batch, dataformats="HWC")
 
     def add_histograms(self, batch: int, networks: Mapping[str, Sequence[LayerHistograms]]) -> None:
-        """See `histograms.measure_layers`."""
+        """Write the histograms of networks by name; see `histograms.measure_layers`."""
         for network, layers in networks.items():
             for layer in layers:
                 for part in ("weights", "biases", "activations"):
@@ -57,10 +73,11 @@ class TensorBoardLog:
             self._writer.add_scalar(f"networks/dead_units_{network}", dead, batch)
 
     def add_event(self, batch: int, kind: str, text: str) -> None:
-        """Something that happened to the run."""
+        """Write something that happened to the run."""
         self._writer.add_text("events", f"**{kind}** {text}", batch)
 
     def close(self) -> None:
+        """Write what waits, and end the event file."""
         self._writer.close()
 
     def _add_histogram(self, batch: int, tag: str, layer: LayerHistograms, part: str) -> None:
@@ -82,7 +99,12 @@ class TensorBoardLog:
 
 
 def tag_of(name: str) -> str:
-    """A metric's name with its group: d_real -> loss/d_real, data_s -> seconds/data."""
+    """A metric's name with its group.
+
+    Example:
+        >>> tag_of("d_real"), tag_of("data_s")
+        ('loss/d_real', 'seconds/data')
+    """
     if name.endswith("_s") and name != "pictures_per_s":
         return f"seconds/{name.removesuffix('_s')}"
     group = next((group for group, names in GROUPS.items() if name in names), "others")

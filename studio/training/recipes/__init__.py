@@ -1,4 +1,4 @@
-"""Ways to train, by name."""
+"""Recipes: what the engine asks of a way to train, and the recipes by name."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from studio.workspace.errors import StudioError
 
 
 class Recipe(Protocol):
-    """What the engine asks of a way to train; all but the config is the training state.
+    """The interface between the engine and a way to train.
+
+    Everything but the config is part of the training state.
 
     Attributes:
         batch: generator updates so far.
         config: the settings in force.
-        modules: the networks.
-        optimizers: theirs.
-        rng: draws everything, on the device; the same in all processes.
-        numbers: what else has to survive a resume. It is changed in place, here and by the engine.
+        modules: the networks by name: G, D, G_ema.
+        optimizers: the optimisers by name: optimizer_g, optimizer_d.
+        rng: draws all random numbers, on the device; the same in all processes.
+        numbers: further scalars that a resume needs; recipe and engine change them in place.
     """
 
     batch: int
@@ -40,46 +42,48 @@ class Recipe(Protocol):
         """The generator whose weights are kept as checkpoints."""
 
     def configure(self, config: TrainingConfig) -> None:
-        """Take up settings that changed in a live run, with the next step."""
+        """Use changed settings from the next step on."""
 
     def step(self, reals: Iterator[Tensor], watch: Stopwatch) -> dict[str, Tensor]:
-        """Exactly one generator update, and what goes with it of the discriminator.
+        """Run exactly one update of G, and the updates of D that are due before it.
 
         Args:
-            reals: this process's share of real pictures, float [N, 3, S, S] in -1..1; as many
-                batches are taken as there are updates that need them.
+            reals: this process's shards of real batches, float [N, 3, S, S] in -1..1; one is taken
+                for each update that needs it.
             watch: counts the phases "data", "D" and "G".
 
         Returns:
-            Scalars to watch, on the device.
+            Metrics by name, scalars on the device.
         """
 
     def warm_up(self, reals: Iterator[Tensor], watch: Stopwatch) -> dict[str, Tensor]:
-        """One update of the discriminator alone, before the first of the generator."""
+        """Run one update of D alone, before the first of G; see `step`."""
 
 
-Nulls = Iterator[Tensor] | None
-RECIPES: dict[str, Callable[[TrainingConfig, Processes, Nulls], Recipe]] = {"gan": GAN}
+Negatives = Iterator[Tensor] | None
+RECIPES: dict[str, Callable[[TrainingConfig, Processes, Negatives], Recipe]] = {"gan": GAN}
 
 
-def build_recipe(config: TrainingConfig, processes: Processes, nulls: Nulls = None) -> Recipe:
-    """The config's recipe, untrained.
+def build_recipe(
+    config: TrainingConfig, processes: Processes, negatives: Negatives = None
+) -> Recipe:
+    """The recipe that the config names, untrained.
 
     Args:
-        nulls: batches like those of real pictures, of what is to count as generated.
+        negatives: batches like those of real pictures, which D learns as generated ones.
 
     Raises:
         StudioError: an unknown recipe, or networks that cannot be built.
     """
     check_recipe(config)
-    return RECIPES[config.recipe](config, processes, nulls)
+    return RECIPES[config.recipe](config, processes, negatives)
 
 
 def check_recipe(config: TrainingConfig) -> None:
-    """Refuse a recipe that is not there.
+    """Refuse an unknown recipe.
 
     Raises:
-        StudioError: it lists the known ones.
+        StudioError: the text lists the known recipes.
     """
     if config.recipe not in RECIPES:
         known = ", ".join(sorted(RECIPES))

@@ -1,4 +1,4 @@
-"""The generative adversarial network (Goodfellow et al. 2014)."""
+"""The recipe of a generative adversarial network: updates of D, then of G (Goodfellow 2014)."""
 
 from __future__ import annotations
 
@@ -16,47 +16,52 @@ from studio.training.machine.precision import LossScale, autocast
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import LossesOf, Metrics, UpdateInputs, Updater
-from studio.training.recipes.augmentation import AUGMENT_CHANCES, adapt, augment
+from studio.training.recipes.augmentation import AUGMENT_DRAWS, adapt_p, augment
 from studio.training.recipes.blur import blur, fading_sigma
-from studio.training.recipes.labels import LABEL_CHANCES, draw_labels
+from studio.training.recipes.labels import LABEL_DRAWS, draw_labels
 from studio.training.recipes.losses import build_loss
-from studio.training.recipes.penalties import Judged, build_penalty
+from studio.training.recipes.penalties import DiscriminatorPass, build_penalty
 from studio.training.recipes.schedules import rate_factor, updates_of_d
 
-# Numbers drawn for each picture of an update: for labels, for the penalty between two pictures,
-# and for the augmentation of real, of generated and of null pictures.
-CHANCES = (LABEL_CHANCES, 1, AUGMENT_CHANCES, AUGMENT_CHANCES, AUGMENT_CHANCES)
-AUGMENT_P, SURETY = "augment_p", "surety"
+# Random numbers that one picture of an update takes: for its labels, for the penalty between a real
+# and a generated picture, and for the augmentation of real, generated and negative pictures.
+DRAWS = [LABEL_DRAWS, 1, AUGMENT_DRAWS, AUGMENT_DRAWS, AUGMENT_DRAWS]
+AUGMENT_P, R_T = "augment_p", "r_t"
+D_NEGATIVE = "d_null"  # The name under which metrics.jsonl keeps D's loss on negatives.
 
 
 class GAN:
-    """G makes pictures, D tells them from real ones, and each learns from the other.
+    """Trains G to make pictures that D takes for real, and D to tell them from real ones.
 
     Args:
-        config: how; what is live in it may change later.
-        processes: all that train together. Each draws the chance of the whole batch and takes its
-            share, so that together they do what one would.
-        nulls: batches of pictures that D is given as generated ones, beside G's.
+        config: the settings; the live ones may change later, see `configure`.
+        processes: this process among those that train together. Each process draws the random
+            numbers of the whole batch and takes its shard, so that together they do what a single
+            one would.
+        negatives: batches of pictures that D learns as generated ones, beside those of G.
     """
 
     def __init__(
-        self, config: TrainingConfig, processes: Processes, nulls: Iterator[Tensor] | None = None
+        self,
+        config: TrainingConfig,
+        processes: Processes,
+        negatives: Iterator[Tensor] | None = None,
     ) -> None:
         device = processes.device
-        self.processes, self.nulls = processes, nulls
+        self.processes, self.negatives = processes, negatives
         self.rng = torch.Generator(device).manual_seed(config.seed)
         self.batch = 0
         self.numbers: dict[str, float] = {}
 
         G, D = build_networks(config)
-        self.G = G.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.D = D.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        self.G: nn.Module = G.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.D: nn.Module = D.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.G_ema: nn.Module = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
         self.fast_G = torch.compile(self.G) if config.compile else self.G
         self.fast_D = torch.compile(self.D) if config.compile else self.D
 
-        # AdamW, as a decay in Adam's gradient would hardly reach the weights whose gradients are
+        # AdamW, since a decay inside Adam's gradient hardly reaches weights whose gradients are
         # large (Loshchilov and Hutter 2019); without a decay both are the same.
         self.optimizer_g = AdamW(self.G.parameters(), betas=config.betas, fused=True)
         self.optimizer_d = AdamW(self.D.parameters(), betas=config.betas, fused=True)
@@ -65,26 +70,30 @@ class GAN:
             "optimizer_d": self.optimizer_d,
         }
         scale = LossScale(device, config.precision, self.numbers)
-        self.descent = Updater(processes, self.numbers, scale)
+        self.updater = Updater(processes, self.numbers, scale)
         self.configure(config)
 
     @property
     def rendered(self) -> nn.Module:
-        """G_ema: its checkpoints are the ones worth looking at."""
+        """The generator whose weights are kept as checkpoints: G_ema."""
         return self.G_ema
 
     def configure(self, config: TrainingConfig) -> None:
-        """Take up settings that changed, with the next step."""
+        """Use changed settings from the next step on."""
         self.config = config
         self.loss, self.penalty = build_loss(config), build_penalty(config)
 
     def step(self, reals: Iterator[Tensor], watch: Stopwatch) -> Metrics:
-        """As many updates of D as are due, then one of G, on the pictures that D saw last.
+        """Run the updates of D that are due, then one of G, on the fakes that D saw last.
+
+        Args:
+            reals: this process's shards of real batches, float [N, 3, S, S] in -1..1.
+            watch: counts the phases "data", "D" and "G".
 
         Returns:
-            `g` and `g_grad_norm`. Of D's last update, in a batch that has one: `d_real`, `d_fake`
-            and `d_null` as they are added up, `gradient_penalty` as it is added to them,
-            `d_accuracy`, `d_grad_norm`, and `earth_mover`. `augment_p`, where it adapts.
+            Scalars on the device: `g` and `g_grad_norm`; in a batch that updates D, also of its
+            last update `d_real`, `d_fake`, `d_null`, `gradient_penalty` (the terms of D's loss),
+            `d_accuracy`, `d_grad_norm` and `earth_mover`; and `augment_p` where it adapts.
         """
         self.set_rates()
         metrics: Metrics = {}
@@ -92,29 +101,29 @@ class GAN:
         # D learns to tell real pictures from generated ones.
         due = updates_of_d(self.config, self.batch + 1)
         for update in range(due):
-            material = self.gather(reals, watch)
-            material.for_g = update == due - 1
+            inputs = self.draw_inputs(reals, watch)
+            inputs.for_g = update == due - 1
             with watch("D"):
-                metrics = self.update_d(material)
+                metrics = self.update_d(inputs)
 
         # G learns to make pictures that D takes for real.
         if due == 0:
-            material = self.gather(reals if self.loss.pairs else None, watch)
+            inputs = self.draw_inputs(reals if self.loss.pairs else None, watch)
         with watch("G"):
-            metrics |= self.update_g(material)
+            metrics |= self.update_g(inputs)
             self.batch += 1
             self.update_ema()
         return self.adapt_augmentation(metrics, due)
 
     def warm_up(self, reals: Iterator[Tensor], watch: Stopwatch) -> Metrics:
-        """One update of D alone, before the first of G."""
+        """Run one update of D alone, before the first of G; see `step`."""
         self.set_rates()
-        material = self.gather(reals, watch)
+        inputs = self.draw_inputs(reals, watch)
         with watch("D"):
-            return self.adapt_augmentation(self.update_d(material), 1)
+            return self.adapt_augmentation(self.update_d(inputs), 1)
 
     def set_rates(self) -> None:
-        """What the next updates learn at; G's rate and D's may differ (Heusel et al. 2017)."""
+        """Set the learning rates of the next updates; G and D have their own (Heusel 2017)."""
         config, factor = self.config, rate_factor(self.config, self.batch + 1)
         for optimizer, rate in (
             (self.optimizer_g, config.learning_rate_g),
@@ -123,145 +132,165 @@ class GAN:
             for group in optimizer.param_groups:
                 group.update(lr=rate * factor, weight_decay=config.weight_decay)
 
-    def gather(self, reals: Iterator[Tensor] | None, watch: Stopwatch) -> UpdateInputs:
-        """The pictures of an update, and all that it leaves to chance."""
+    def draw_inputs(self, reals: Iterator[Tensor] | None, watch: Stopwatch) -> UpdateInputs:
+        """Take the pictures of an update and draw all its random numbers."""
         with watch("data"):
             pictures = None if reals is None else next(reals)
-            nulls = None if self.nulls is None or pictures is None else next(self.nulls)
+            negatives = None
+            if self.negatives is not None and pictures is not None:
+                negatives = next(self.negatives)
         z = torch.randn(
             (self.config.batch_size, self.config.z_dim),
             generator=self.rng,
             device=self.processes.device,
         )
-        return UpdateInputs(pictures, self.processes.share(z), self.draw_chances(), nulls)
+        return UpdateInputs(pictures, self.processes.shard(z), self.draw_uniform(), negatives)
 
-    def draw_chances(self) -> Tensor:
-        """This process's share of [N, K], uniform in 0..1."""
-        shape = (self.config.batch_size, sum(CHANCES))
-        chances = torch.rand(shape, generator=self.rng, device=self.processes.device)
-        return self.processes.share(chances)
+    def draw_uniform(self) -> Tensor:
+        """This process's shard of the random numbers of a batch: float [N, K], 0..1."""
+        shape = (self.config.batch_size, sum(DRAWS))
+        draws = torch.rand(shape, generator=self.rng, device=self.processes.device)
+        return self.processes.shard(draws)
 
-    def update_d(self, material: UpdateInputs) -> Metrics:
-        """One update of D; with a mixed phase, a second one on both kinds of pictures together."""
+    def update_d(self, inputs: UpdateInputs) -> Metrics:
+        """Update D; with a mixed phase, once more on real and fake pictures in one batch."""
         self.D.requires_grad_(True)
-        metrics = self.descend("D", material, self.losses_of_d)
+        metrics = self.update("D", inputs, self.losses_of_d)
         if self.config.mixed_phase:
-            self.descend("D", self.mix(material), partial(self.losses_of_d, mixed=True))
+            self.update("D", self.mix(inputs), partial(self.losses_of_d, mixed=True))
         metrics["d_grad_norm"] = metrics.pop("norm")
         return metrics
 
-    def mix(self, material: UpdateInputs) -> UpdateInputs:
-        """Half of the real pictures and half of the generated ones, with chance of their own."""
-        half, chances = max(1, len(material) // 2), self.draw_chances()
+    def mix(self, inputs: UpdateInputs) -> UpdateInputs:
+        """Half of the real and half of the fake pictures, with random numbers of their own."""
+        half, draws = max(1, len(inputs) // 2), self.draw_uniform()
         return UpdateInputs(
-            None if material.reals is None else material.reals[:half],
-            material.z[-half:],
-            chances[:half],
-            fakes=None if material.fakes is None else material.fakes[-half:],
+            None if inputs.reals is None else inputs.reals[:half],
+            inputs.z[-half:],
+            draws[:half],
+            fakes=None if inputs.fakes is None else inputs.fakes[-half:],
         )
 
-    def losses_of_d(self, material: UpdateInputs, mixed: bool = False) -> tuple[Tensor, Metrics]:
-        """What D is to make small, and its parts."""
-        for_labels, mixing, for_reals, for_fakes, for_nulls = material.chances.split(CHANCES, dim=1)
+    def losses_of_d(self, inputs: UpdateInputs, mixed: bool = False) -> tuple[Tensor, Metrics]:
+        """The loss of D, and the terms that it is the sum of beside other metrics.
+
+        Args:
+            mixed: whether D sees real and fake pictures as one batch, which matters to batch norm
+                and to the minibatch deviation.
+        """
+        for_labels, mixing, for_reals, for_fakes, for_negatives = torch.split(
+            inputs.draws, DRAWS, dim=1
+        )
         labels, penalty = draw_labels(self.config, for_labels), self.penalty
-        assert material.reals is not None
-        reals = self.show(material.reals, for_reals).detach()
-        fakes = self.show(self.generate(material, learn=material.for_g).detach(), for_fakes)
+        assert inputs.reals is not None
+        reals = self.augment(inputs.reals, for_reals).detach()
+        fakes = self.augment(self.generate(inputs, learn=inputs.for_g).detach(), for_fakes)
         reals.requires_grad_(penalty is not None and penalty.of_reals)
         fakes.requires_grad_(penalty is not None and penalty.of_fakes)
-        judge = partial(self.judge, steep=penalty is not None)
+        discriminate = partial(self.discriminate, penalised=penalty is not None)
 
-        if mixed:  # one batch, as batch norm and the deviation of a minibatch see it
-            real_logits, fake_logits = judge(torch.cat([reals, fakes])).chunk(2)
+        if mixed:
+            real_logits, fake_logits = discriminate(torch.cat([reals, fakes])).chunk(2)
         else:
-            real_logits, fake_logits = judge(reals), judge(fakes)
+            real_logits, fake_logits = discriminate(reals), discriminate(fakes)
         d_real, d_fake = self.loss.d(real_logits, fake_logits, labels)
-        parts = {"d_real": d_real, "d_fake": d_fake}
-        if material.nulls is not None:
-            null_logits = judge(self.show(material.nulls, for_nulls))
-            parts["d_null"] = self.loss.d(real_logits, null_logits, labels)[1]
+        terms = {"d_real": d_real, "d_fake": d_fake}
+        if inputs.negatives is not None:
+            negative_logits = discriminate(self.augment(inputs.negatives, for_negatives))
+            terms[D_NEGATIVE] = self.loss.d(real_logits, negative_logits, labels)[1]
         if penalty is not None:
-            judged = Judged(reals, fakes, real_logits, fake_logits)
-            parts["gradient_penalty"] = penalty(judge, judged, mixing)
-        loss = torch.stack([*parts.values()]).sum()
-        return loss, parts | self.assess(real_logits.detach(), fake_logits.detach())
+            d_pass = DiscriminatorPass(reals, fakes, real_logits, fake_logits)
+            terms["gradient_penalty"] = penalty(discriminate, d_pass, mixing)
+        loss = torch.stack([*terms.values()]).sum()
+        return loss, terms | self.assess(real_logits.detach(), fake_logits.detach())
 
     def assess(self, real_logits: Tensor, fake_logits: Tensor) -> Metrics:
-        """How well D tells pictures apart, which is no part of its loss."""
+        """Metrics of how well D tells pictures apart, which are no part of its loss.
+
+        Args:
+            real_logits, fake_logits: float32 [N].
+        """
         metrics = {
             "d_accuracy": (real_logits > fake_logits).float().mean(),
-            SURETY: self.loss.surety(real_logits, fake_logits).sign().mean(),
+            R_T: self.loss.r_t_logits(real_logits, fake_logits).sign().mean(),
         }
         if self.config.loss == "wasserstein":
             metrics["earth_mover"] = (real_logits - fake_logits).mean()
         return metrics
 
-    def update_g(self, material: UpdateInputs) -> Metrics:
-        """One update of G, by pictures that are augmented anew."""
+    def update_g(self, inputs: UpdateInputs) -> Metrics:
+        """Update G, on pictures that are augmented anew."""
         self.D.requires_grad_(False)
-        material.chances = self.draw_chances()
-        metrics = self.descend("G", material, self.losses_of_g)
+        inputs.draws = self.draw_uniform()
+        metrics = self.update("G", inputs, self.losses_of_g)
         return {"g": metrics["g"], "g_grad_norm": metrics["norm"]}
 
-    def losses_of_g(self, material: UpdateInputs) -> tuple[Tensor, Metrics]:
-        """What G is to make small."""
-        _, _, for_reals, for_fakes, _ = material.chances.split(CHANCES, dim=1)
+    def losses_of_g(self, inputs: UpdateInputs) -> tuple[Tensor, Metrics]:
+        """The loss of G, also as the metric `g`."""
+        _, _, for_reals, for_fakes, _ = torch.split(inputs.draws, DRAWS, dim=1)
         real_logits = None
-        if self.loss.pairs and material.reals is not None:
+        if self.loss.pairs and inputs.reals is not None:
             with torch.no_grad():
-                real_logits = self.judge(self.show(material.reals, for_reals))
-        fakes = self.show(self.generate(material, learn=True), for_fakes)
-        g = self.loss.g(self.judge(fakes), real_logits)
+                real_logits = self.discriminate(self.augment(inputs.reals, for_reals))
+        fakes = self.augment(self.generate(inputs, learn=True), for_fakes)
+        g = self.loss.g(self.discriminate(fakes), real_logits)
         return g, {"g": g}
 
-    def generate(self, material: UpdateInputs, learn: bool) -> Tensor:
-        """G's pictures of the material, made once; with their graph where G is to learn."""
-        if material.fakes is None:
-            with torch.set_grad_enabled(learn), autocast(material.z.device, self.config.precision):
-                fakes = self.fast_G(material.z)
-            material.fakes = fakes.float()
-        return material.fakes
+    def generate(self, inputs: UpdateInputs, learn: bool) -> Tensor:
+        """G's pictures of the latent points, made once: float32 [N, 3, S, S].
+
+        Args:
+            learn: whether G will learn from them, so that their graph is kept.
+        """
+        if inputs.fakes is None:
+            with torch.set_grad_enabled(learn), autocast(inputs.z.device, self.config.precision):
+                fakes = self.fast_G(inputs.z)
+            inputs.fakes = fakes.float()
+        return inputs.fakes
 
     def adapt_augmentation(self, metrics: Metrics, updates_of_d: int) -> Metrics:
-        """Move p by how sure D is of real pictures (ADA, Karras et al. 2020a)."""
-        surety, target = metrics.pop(SURETY, None), self.config.augmentation_target
-        if surety is None or target == 0:
+        """Move the probability of augmentation by ADA's r_t (Karras et al. 2020a)."""
+        r_t, target = metrics.pop(R_T, None), self.config.augmentation_target
+        if r_t is None or target == 0:
             return metrics
         before, seen = self.numbers.get(AUGMENT_P, 0.0), updates_of_d * self.config.batch_size
-        self.numbers[AUGMENT_P] = p = adapt(before, float(surety), target, seen)
-        return metrics | {AUGMENT_P: torch.full_like(surety, p)}
+        self.numbers[AUGMENT_P] = p = adapt_p(before, float(r_t), target, seen)
+        return metrics | {AUGMENT_P: torch.full_like(r_t, p)}
 
-    def descend(self, name: str, material: UpdateInputs, losses_of: LossesOf) -> Metrics:
-        """One update of the network of that name."""
+    def update(self, name: str, inputs: UpdateInputs, losses_of: LossesOf) -> Metrics:
+        """Update the network called `name`, G or D; see `Updater.update`."""
         network, optimizer = self.modules[name], self.optimizers[f"optimizer_{name.lower()}"]
-        return self.descent.update(name, network, optimizer, material, losses_of, self.config)
+        return self.updater.update(name, network, optimizer, inputs, losses_of, self.config)
 
-    def show(self, pictures: Tensor, chances: Tensor) -> Tensor:
-        """Pictures [N, 3, S, S] as D is to see them: blurred at first, and augmented."""
+    def augment(self, pictures: Tensor, draws: Tensor) -> Tensor:
+        """Pictures [N, 3, S, S] as D sees them: blurred in early batches, and augmented.
+
+        Args:
+            draws: float [N, AUGMENT_DRAWS], 0..1.
+        """
         config = self.config
         sigma_px = fading_sigma(config.blur_sigma_px, self.batch, config.blur_fade_batches)
         p = self.numbers.get(AUGMENT_P, 0.0) if config.augmentation_target > 0 else 1.0
-        return augment(blur(pictures, sigma_px), config.augmentation, chances, p)
+        return augment(blur(pictures, sigma_px), config.augmentation, draws, p)
 
-    def judge(self, pictures: Tensor, steep: bool = False) -> Tensor:
-        """D's logits, float32 [N], for pictures as it is shown them.
+    def discriminate(self, pictures: Tensor, penalised: bool = False) -> Tensor:
+        """D's logits of augmented pictures: float32 [N].
 
         Args:
-            steep: a penalty goes through D's backward pass. It cannot through a compiled one, nor
-                with so small a range as fp16's.
+            penalised: whether a gradient penalty goes through D's backward pass. It can go neither
+                through a compiled D nor through the small range of fp16.
         """
-        precision = (
-            "float32" if steep and self.config.precision == "fp16" else self.config.precision
-        )
+        config = self.config
+        precision = "float32" if penalised and config.precision == "fp16" else config.precision
         with autocast(pictures.device, precision):
-            return (self.D if steep else self.fast_D)(pictures).float()
+            logits: Tensor = (self.D if penalised else self.fast_D)(pictures)
+            return logits.float()
 
     @torch.no_grad()
     def update_ema(self) -> None:
         """Move G_ema, batch norm's statistics included, towards G (Karras et al. 2018).
 
-        The average is over fewer batches at first, so that it does not remember the noise it
-        began as.
+        The average is over fewer batches at first, so that it forgets the noise it began as.
         """
         keep = min(self.config.ema, (1 + self.batch) / (10 + self.batch))
         averages, lives = self.G_ema.state_dict(), self.G.state_dict()
@@ -277,6 +306,6 @@ def build_networks(config: TrainingConfig) -> tuple[nn.Module, nn.Module]:
     """G and D in training mode, their first weights drawn from the config's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        G = config.generator_spec().build().train()
+        G: nn.Module = config.generator_spec().build().train()
         D = build_discriminator(config)
     return G, D

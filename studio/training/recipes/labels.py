@@ -1,4 +1,4 @@
-"""What D is told about each picture: real or not, softly, noisily, or now and then wrongly."""
+"""The labels that D learns from: soft, noisy, and now and then the wrong ones."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from torch import Tensor
 
 from studio.runs.config import TrainingConfig
 
-LABEL_CHANCES = 4  # numbers drawn for a pair: the noise of both labels, and whether they flip
+# Random numbers for one pair of pictures: the noise of both labels, and whether they flip.
+LABEL_DRAWS = 4
 
 Number = TypeVar("Number", float, Tensor)
 
 
-def draw_labels(config: TrainingConfig, chances: Tensor) -> tuple[Tensor, Tensor]:
-    """The labels of real and of generated pictures, each [N]: how far they count as real.
+def draw_labels(config: TrainingConfig, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """The labels of real and of generated pictures, each float [N]: 1 is real, 0 is generated.
 
     Args:
-        chances: [N, LABEL_CHANCES], uniform in 0..1.
+        draws: float [N, LABEL_DRAWS], uniform in 0..1.
     """
-    real_noise, fake_noise, real_flip, fake_flip = chances.unbind(1)
+    real_noise, fake_noise, real_flip, fake_flip = draws.unbind(1)
     real, fake = noisy_labels(config, real_noise, fake_noise)
     return (
         torch.where(real_flip < config.label_flips, fake, real),
@@ -29,7 +30,7 @@ def draw_labels(config: TrainingConfig, chances: Tensor) -> tuple[Tensor, Tensor
 
 
 def mean_labels(config: TrainingConfig) -> tuple[float, float]:
-    """What the labels of real and of generated pictures are on average."""
+    """The means of the labels of real and of generated pictures, each 0..1."""
     real, fake = noisy_labels(config, 0.5, 0.5)
     flips = config.label_flips
     return (1 - flips) * real + flips * fake, (1 - flips) * fake + flips * real
@@ -38,10 +39,13 @@ def mean_labels(config: TrainingConfig) -> tuple[float, float]:
 def noisy_labels(
     config: TrainingConfig, real_noise: Number, fake_noise: Number
 ) -> tuple[Number, Number]:
-    """Labels that noise in 0..1 has moved towards 0.5, and never beyond.
+    """Labels that noise has moved towards 0.5, and never beyond it.
 
-    Real ones start at 1 minus the smoothing, generated ones at 0 (one-sided: Salimans et al. 2016,
-    section 3.4). Smoothing is about cross entropy; the other losses start at 1.
+    Real labels start at 1 minus the smoothing, generated ones at 0 (one-sided smoothing: Salimans
+    et al. 2016, section 3.4). Smoothing belongs to cross entropy; other losses start at 1.
+
+    Args:
+        real_noise, fake_noise: numbers or float [N], 0..1.
     """
     smoothing = config.label_smoothing if config.loss == "non_saturating" else 0.0
     return (

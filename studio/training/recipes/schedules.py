@@ -1,4 +1,4 @@
-"""When what is done: learning rates over the batches, and updates of D to those of G."""
+"""Schedules over the batches: factors on learning rates, and updates of D to those of G."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from studio.runs.config import TrainingConfig
 
 
 def rate_factor(config: TrainingConfig, batch: int) -> float:
-    """What learning rates are multiplied by for the update that makes a batch.
+    """The factor on the learning rates for the update that makes a batch, 0..1.
 
     Linear and cosine go from 1 to `schedule_factor` at the run's last batch (cosine: Loshchilov
-    and Hutter 2017); step multiplies by it every `schedule_every` batches, exponential does the
-    same without steps. The linear warm-up (Goyal et al. 2017) comes on top.
+    and Hutter 2017); step multiplies by it every `schedule_every` batches; exponential does the
+    same without steps. The linear warm-up (Goyal et al. 2017) is multiplied with these.
 
     Args:
         batch: counted from 1.
@@ -34,7 +34,7 @@ def rate_factor(config: TrainingConfig, batch: int) -> float:
 
 
 def updates_of_d(config: TrainingConfig, batch: int) -> int:
-    """How many updates of D come before the update of G that makes a batch, counted from 1.
+    """How many updates of D precede the update of G that makes a batch, counted from 1.
 
     After k updates of G there have been floor(k * d_updates / g_updates) of D.
     """

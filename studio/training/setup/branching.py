@@ -17,8 +17,8 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.storage.files import sync_folder
 from studio.runs.changes import list_changes, settings_at
 from studio.runs.config import TrainingConfig
-from studio.runs.setting_differences import check_same_networks
 from studio.runs.status import read_config
+from studio.training.loop.setting_differences import check_same_networks
 from studio.training.loop.state import (
     FOR_GOOD,
     below,
@@ -101,7 +101,7 @@ def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
         facts, _ = read_state(path)
         check_same_networks(facts.get("config", {}), config)
         return FirstState(path, origin.batch, f"branched off {origin} with its training state")
-    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     words = load_networks(workspace, origin, recipe)
     recipe.batch = origin.batch
     words = f"branched off {origin} with {words} and fresh optimisers"
@@ -114,7 +114,7 @@ def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
     Raises:
         StudioError: the networks are others than those of the run.
     """
-    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     words = load_networks(workspace, origin, recipe)
     return FirstState(recipe, 0, f"began with {words} of {origin}")
 

@@ -20,7 +20,7 @@ from studio.specimens.points import FIXED, forget_points, keep_points
 from studio.training.discriminators import build_discriminator
 from studio.training.recipes import check_recipe
 from studio.training.setup.branching import FirstState, plant
-from studio.training.setup.networks import check_generator
+from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -85,7 +85,7 @@ def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
     Raises:
         StudioError: it names the dataset, what it has, and what the run wants.
     """
-    for name in filter(None, (config.dataset, config.null_pictures)):
+    for name in filter(None, (config.dataset, config.negatives)):
         manifest = open_dataset(workspace, name).manifest
         if manifest.image_size < config.image_size:
             raise StudioError(

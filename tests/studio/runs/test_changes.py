@@ -5,9 +5,9 @@ from studio.runs.changes import (
     ask,
     change_settings,
     list_changes,
+    mark_applied,
     record_change,
     settings_at,
-    take_up,
 )
 from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS
@@ -33,7 +33,7 @@ def test_a_change_waits_until_the_run_takes_it_up(workspace):
     said = change_settings(workspace, "city", {"ema": 0.5})
     assert said == ["ema: 0.999 -> 0.5, when it goes on."]
     assert in_order(workspace) == [("ema", None, 0.5, None)]
-    take_up(workspace, list_changes(workspace, "city")[0], batch=7, before=0.999)
+    mark_applied(workspace, list_changes(workspace, "city")[0], batch=7, before=0.999)
     assert in_order(workspace) == [("ema", 0.999, 0.5, 7)]
 
 

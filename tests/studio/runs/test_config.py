@@ -1,8 +1,11 @@
+import tomllib
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig
+from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig, describe_settings
 from studio.training.recipes.augmentation import AUGMENTATIONS
 from studio.workspace.errors import EXPECTED_ERRORS
 
@@ -37,7 +40,7 @@ def test_an_unknown_key_is_refused_with_the_closest_known_one(tmp_path):
 
 
 def test_an_unknown_key_that_is_like_no_other_is_refused_with_all_known_ones():
-    with pytest.raises(EXPECTED_ERRORS, match=r"'xyzzy'. Known: dataset, null_pictures, recipe"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"'xyzzy'. Known: dataset, negatives, recipe"):
         TrainingConfig.from_dict({"xyzzy": 1})
 
 
@@ -112,3 +115,63 @@ def test_an_augmentation_that_adapts_needs_one_to_adapt():
 )
 def test_batch_norm_is_left_out_by_itself_where_it_would_mix_penalised_pictures(settings, norm):
     assert TrainingConfig(**settings).norm_of_d == norm
+
+
+def test_every_setting_is_described_in_a_line_and_its_default_fits():
+    described = {setting.name: setting for setting in describe_settings()}
+    assert list(described) == TrainingConfig.names()
+    for name, setting in described.items():
+        assert 5 < len(setting.help) <= 80, name
+        assert not setting.help.endswith("."), name
+        assert isinstance(getattr(TrainingConfig(), name), setting.type), name
+        if setting.minimum is not None:
+            assert setting.minimum <= setting.default <= setting.maximum, name
+        if setting.choices:
+            assert setting.default in setting.choices, name
+    assert [name for name, setting in described.items() if setting.live] == (
+        TrainingConfig.live_names()
+    )
+    assert described["blur_sigma_px"].unit == "px"
+
+
+@pytest.mark.parametrize("name", [s.name for s in describe_settings() if s.minimum is not None])
+def test_the_ends_of_a_range_fit_and_what_lies_beyond_is_refused_with_them(name):
+    (setting,) = (s for s in describe_settings() if s.name == name)
+    base = {"augmentation": "color"} if name == "augmentation_target" else {}
+    for end, beyond in ((setting.minimum, -1), (setting.maximum, 1)):
+        assert getattr(TrainingConfig(**base, **{name: setting.type(end)}), name) == end
+        with pytest.raises(EXPECTED_ERRORS, match=f"{name} is from"):
+            TrainingConfig(**base, **{name: setting.type(end + beyond)})
+
+
+def test_a_run_of_an_older_version_is_read_under_the_old_name_of_a_setting(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('dataset = "maps"\nnull_pictures = "forests"\n')
+    assert TrainingConfig.read(path).negatives == "forests"
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    generator=TEXTS,
+    options=st.dictionaries(
+        TEXTS.filter(lambda name: name not in ("z_dim", "image_size")),
+        st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXTS,
+        max_size=4,
+    ),
+    rate=st.floats(0, 1),
+    betas=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)),
+    seed=st.integers(0, 2**63 - 1),
+)
+@example(generator='\x7f\t\n"\\', options={}, rate=0, betas=(0, 0), seed=0)
+@settings(max_examples=60)
+def test_any_config_comes_back_from_its_own_toml(generator, options, rate, betas, seed):
+    config = TrainingConfig(
+        generator=generator,
+        generator_options=options,
+        learning_rate_g=rate,
+        betas=betas,
+        seed=seed,
+    )
+    assert TrainingConfig.from_dict(tomllib.loads(config.to_toml())) == config

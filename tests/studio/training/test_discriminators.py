@@ -101,3 +101,16 @@ def test_what_a_residual_discriminator_has_nothing_for_is_refused(config, settin
     plain = replace(config, discriminator="residual", discriminator_norm="none")
     with pytest.raises(EXPECTED_ERRORS, match="Set them to auto and false"):
         build_discriminator(replace(plain, **settings))
+
+
+@pytest.mark.parametrize(
+    ("network", "norm"), [("dcgan", "none"), ("dcgan", "spectral"), ("residual", "none")]
+)
+def test_the_last_layer_is_stored_under_the_name_that_states_have(config, network, norm):
+    config = replace(config, discriminator=network, discriminator_norm=norm)
+    D, other = build_discriminator(config), build_discriminator(config)
+    weights = D.state_dict()
+    assert any(name.startswith("judge.") for name in weights)
+    assert not any(name.startswith("to_logit.") for name in weights)
+    other.load_state_dict(weights)
+    assert all(map(torch.equal, D.parameters(), other.parameters()))

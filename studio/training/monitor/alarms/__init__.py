@@ -1,4 +1,4 @@
-"""Alarms: what goes wrong in a run, seen in the numbers of its batches and its pictures."""
+"""All alarms of a run together: what goes wrong, seen in the numbers and pictures of batches."""
 
 from __future__ import annotations
 
@@ -6,57 +6,61 @@ import numpy as np
 
 from studio.runs.config import TrainingConfig
 from studio.training.monitor.alarms.alarm import Alarm, Detector, Metrics
-from studio.training.monitor.alarms.loss_alarms import DWins, GRunsAway, reference_losses
-from studio.training.monitor.alarms.picture_alarms import ModeCollapse, NoProgress
-from studio.training.monitor.alarms.resource_alarms import DiskFull, Slower
-from studio.training.monitor.alarms.swings import Flopping
+from studio.training.monitor.alarms.loss_alarms import (
+    DWinsAlarm,
+    RunawayLossAlarm,
+    reference_losses,
+)
+from studio.training.monitor.alarms.oscillation_alarm import OscillationAlarm
+from studio.training.monitor.alarms.picture_alarms import ModeCollapseAlarm, NoProgressAlarm
+from studio.training.monitor.alarms.resource_alarms import DiskSpaceAlarm, SpeedAlarm
 
 __all__ = ["Alarm", "Alarms"]
 
 
 class Alarms:
-    """Looks at each batch of a run for everything that goes wrong.
+    """Checks each batch of a run for everything that goes wrong.
 
-    An alarm sounds once, and again only when its cause had gone. Nothing is kept on disk: after a
-    resume each detector gathers its past anew, and says nothing before it has.
+    An alarm sounds once, and again only after its cause had gone. Nothing is kept on disk: after a
+    resume each detector collects its history anew, and is silent until it has enough.
 
     Args:
         config: the settings in force.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
-        self._disk = DiskFull()
-        self._d_wins, self._no_progress, self._slower = DWins(config), NoProgress(config), Slower()
-        self._others: list[Detector] = [GRunsAway(), ModeCollapse(), Flopping()]
+        self._disk, self._speed = DiskSpaceAlarm(), SpeedAlarm()
+        self._d_wins, self._no_progress = DWinsAlarm(config), NoProgressAlarm(config)
+        self._others: list[Detector] = [RunawayLossAlarm(), ModeCollapseAlarm(), OscillationAlarm()]
 
     def configure(self, config: TrainingConfig) -> None:
-        """Go on with settings that were changed.
+        """Use changed settings.
 
-        The pace begins anew: with more updates of D a batch rightly takes longer.
+        The speed is measured anew: with more updates of D a batch rightly takes longer.
         """
         self._d_wins.references = reference_losses(config)
         self._no_progress.batches = config.progress_batches
-        self._slower = Slower()
+        self._speed = SpeedAlarm()
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None = None) -> list[Alarm]:
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None = None) -> list[Alarm]:
         """The alarms that a batch sets off.
 
         Args:
-            metrics: the numbers of the batch by the names in `metrics.jsonl`; what is not there
-                is not looked at.
-            small: float32 [P, 16, 16, 3] in 0..255, the fixed points' pictures of this batch
-                (`Observation.small`); None where none were drawn.
+            metrics: the numbers of the batch by their names in `metrics.jsonl`; a detector skips a
+                batch that lacks its numbers.
+            small: float32 [P, 16, 16, 3] in 0..255, this batch's pictures of the fixed points
+                (`Observation.small`); None where none were rendered.
         """
-        detectors: list[Detector] = [self._d_wins, self._no_progress, self._slower, *self._others]
-        said = [(detector.name, detector.look(batch, metrics, small)) for detector in detectors]
-        return [Alarm(batch, name, text) for name, text in said if text is not None]
+        detectors: list[Detector] = [self._d_wins, self._no_progress, self._speed, *self._others]
+        found = [(detector.name, detector.check(batch, metrics, small)) for detector in detectors]
+        return [Alarm(batch, name, text) for name, text in found if text is not None]
 
-    def look_at_disk(self, batch: int, full_at: int, wanted: int) -> list[Alarm]:
+    def check_disk(self, batch: int, full_at: int, wanted: int) -> list[Alarm]:
         """The alarm that a forecast sets off.
 
         Args:
-            full_at: the first batch that there is no room for.
+            full_at: the first batch whose checkpoint has no room.
             wanted: the last batch of the run.
         """
-        text = self._disk.look_at_disk(full_at, wanted)
+        text = self._disk.check_disk(full_at, wanted)
         return [] if text is None else [Alarm(batch, self._disk.name, text)]

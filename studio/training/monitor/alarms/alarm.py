@@ -1,4 +1,4 @@
-"""What an alarm is, and when it sounds again."""
+"""What an alarm is, what detects one, and when it may sound again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that went wrong: its text says what was seen, and what to try next."""
+    """Something that went wrong at a batch; the text says what was seen, and what to try next."""
 
     batch: int
     name: str
@@ -25,22 +25,30 @@ class Alarm:
 
 
 class Detector(Protocol):
-    """Looks at every batch for one thing that goes wrong."""
+    """Checks every batch for one thing that goes wrong.
+
+    Attributes:
+        name: what the alarm is called, in events and on curves.
+    """
 
     name: str
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
-        """What to say where the cause has just come; None all the other times."""
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """The text of an alarm whose cause has just come; None otherwise.
+
+        Args:
+            metrics, small: see `Alarms.check`.
+        """
 
 
 class Latch:
-    """Closes once when a cause comes, and opens only when it has plainly gone.
+    """Closes once when a cause comes, and opens only when the cause has plainly gone.
 
-    Between the two lines a cause may come and go without another word.
+    While a cause is neither plainly there nor plainly gone, the latch stays as it is.
 
     Args:
-        patience: looks in a row for which the cause has to be gone, so that what swings through
-            both lines is told once, too.
+        patience: checks in a row that must find the cause gone before the latch opens, so that a
+            cause that comes and goes is reported once.
     """
 
     def __init__(self, patience: int = 1) -> None:
@@ -48,7 +56,7 @@ class Latch:
         self._patience, self._gone = patience, 0
 
     def closes(self, come: bool, gone: bool) -> bool:
-        """Whether it closed just now."""
+        """Take in one check; whether the latch closed just now."""
         if not self.closed:
             self.closed, self._gone = come, 0
             return come
@@ -57,14 +65,15 @@ class Latch:
         return False
 
 
-class Recent:
-    """The mean of the last so many values."""
+class RunningMean:
+    """The mean of the last `length` values, and how many there were in all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, length: int) -> None:
         self.count = 0
-        self._values: deque[float] = deque(maxlen=most)
+        self._values: deque[float] = deque(maxlen=length)
 
-    def take(self, value: float) -> float:
+    def add(self, value: float) -> float:
+        """Take in a value; the mean with it."""
         self.count += 1
         self._values.append(value)
         return sum(self._values) / len(self._values)

@@ -1,4 +1,4 @@
-"""Alarms that the fixed points' pictures give."""
+"""Alarms about the fixed points' pictures: mode collapse, and no visible progress."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from collections import deque
 import numpy as np
 
 from studio.runs.config import TrainingConfig
-from studio.training.monitor.alarms.alarm import Latch, Metrics, Recent
+from studio.training.monitor.alarms.alarm import Latch, Metrics, RunningMean
 from studio.training.monitor.observations import rms
 
 
-class ModeCollapse:
+class ModeCollapseAlarm:
     """The fixed points' pictures, once different, have become alike, or never came to differ.
 
     The first pictures of a network are all the same grey, hence a patience at the beginning. The
-    differences of blurred pictures are no measure for those of sharp ones (young G draws bold
-    patches), hence a peak that is forgotten in the course of time.
+    differences of blurred pictures are no measure for those of sharp ones (a young G draws bold
+    patches), hence a peak that is slowly forgotten.
     """
 
     name = "Mode collapse"
-    MEMORY = 20  # batches
-    FALLEN, RISEN = 0.35, 0.5  # of the peak; healthy runs stay above 0.7
-    FORGETS = 0.9998  # a batch: half of what is above today's is gone after 3,500
-    ALIKE, DIFFERENT = 1.0, 2.0  # rms of 255; below one level nobody sees a difference
-    PATIENCE = 300  # batches
-    GONE = 100  # batches, before it is told again
+    MEMORY = 20  # Batches that the diversity is averaged over.
+    FALLEN, RISEN = 0.35, 0.5  # Fractions of the peak; healthy runs stay above 0.7.
+    # The peak's decay at each batch: half of what lies above today's diversity is gone after 3,500.
+    FORGETS = 0.9998
+    ALIKE, DIFFERENT = 1.0, 2.0  # RMS of 255; below one level nobody sees a difference.
+    PATIENCE = 300  # Batches in which pictures have to come to differ.
+    GONE = 100  # Batches in a row with diversity, before the alarm may sound again.
 
     def __init__(self) -> None:
         self._latch = Latch(self.GONE)
-        self._diversity = Recent(self.MEMORY)
+        self._diversity = RunningMean(self.MEMORY)
         self._peak = 0.0
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """See `Detector.check`."""
         if metrics.get("diversity") is None:
             return None
-        now = self._diversity.take(metrics["diversity"])
+        now = self._diversity.add(metrics["diversity"])
         self._peak = max(now, self.FORGETS * self._peak)
         fallen = self._peak > self.DIFFERENT and now < self.FALLEN * self._peak
         never = self._diversity.count > self.PATIENCE and now < self.ALIKE
@@ -50,14 +52,18 @@ class ModeCollapse:
         )
 
 
-class NoProgress:
-    """The pictures are those of long before, and of the time between.
+class NoProgressAlarm:
+    """The pictures are those of `progress_batches` before, and of the time between.
 
     Pictures are kept from every eighth of that time, so at most nine of them.
+
+    Args:
+        config: its progress_batches.
     """
 
     name = "No visible progress"
-    SAME, OTHER = 1.0, 2.0  # rms of 255 over 16 x 16 pixels; healthy runs move by 10 and more
+    # RMS of 255 over 16 x 16 pixels; the pictures of healthy runs move by 10 and more.
+    SAME, OTHER = 1.0, 2.0
     KEPT = 8
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -65,7 +71,8 @@ class NoProgress:
         self._latch = Latch()
         self._kept: deque[tuple[int, np.ndarray]] = deque(maxlen=self.KEPT + 1)
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """See `Detector.check`."""
         if small is None or (self._kept and (batch - self._kept[-1][0]) * self.KEPT < self.batches):
             return None
         if self._kept and self._kept[-1][1].shape != small.shape:

@@ -1,4 +1,4 @@
-"""Alarms that time and the disk give."""
+"""Alarms about resources: training has become slower, or the disk will be full."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import numpy as np
 from studio.training.monitor.alarms.alarm import Latch, Metrics
 
 
-class Slower:
+class SpeedAlarm:
     """Fewer than half as many pictures a second as there were, for tens of batches.
 
-    Medians, so that a checkpoint, a preview or a pause that takes long is no drop.
+    Medians are compared, so that a slow checkpoint, preview or pause is no drop.
     """
 
     name = "Slower"
-    BATCHES = 100  # of which half are slow: other work that passes is no drop
-    DROPPED, BACK = 0.5, 0.7
+    BATCHES = 100  # Half of these have to be slow; other work that soon passes is no drop.
+    DROPPED, BACK = 0.5, 0.7  # Fractions of the best speed.
 
     def __init__(self) -> None:
         self._latch = Latch()
         self._best = 0.0
         self._recent: deque[float] = deque(maxlen=self.BATCHES)
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """See `Detector.check`."""
         if "pictures_per_s" not in metrics:
             return None
         self._recent.append(metrics["pictures_per_s"])
@@ -41,17 +42,22 @@ class Slower:
         )
 
 
-class DiskFull:
-    """The disk will be full before the run is at its end."""
+class DiskSpaceAlarm:
+    """The disk will be full before the last batch of the run."""
 
     name = "Disk full"
-    ROOM = 1.05  # of what is wanted: the forecast wavers
+    ROOM = 1.05  # The cause has gone where there is room for this many times the run's batches.
 
     def __init__(self) -> None:
         self._latch = Latch()
 
-    def look_at_disk(self, full_at: int, wanted: int) -> str | None:
-        """What to say where the batch without room has just come below the wanted last one."""
+    def check_disk(self, full_at: int, wanted: int) -> str | None:
+        """The text of an alarm whose cause has just come; None otherwise.
+
+        Args:
+            full_at: the first batch whose checkpoint has no room.
+            wanted: the last batch of the run.
+        """
         if not self._latch.closes(full_at <= wanted, full_at > self.ROOM * wanted):
             return None
         return (

@@ -12,9 +12,10 @@ from studio.runs.changes import ask, change_settings
 from studio.runs.events import list_events, record_event
 from studio.training.loop import engine
 from studio.training.loop.batches import Batches
-from studio.training.loop.control import Control
-from studio.training.loop.engine import Training, TrainingContext
+from studio.training.loop.engine import Training
+from studio.training.loop.live_control import LiveControl
 from studio.training.loop.state import list_states
+from studio.training.loop.training_context import TrainingContext
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe
@@ -40,14 +41,14 @@ class Frames(dict):
 
 
 @dataclass
-class Sitting:
-    """What a sitting of a run left."""
+class Session:
+    """What a session of a run left."""
 
     last: int
     recipe: Any
     film: Frames
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
-    settled: list[int] = field(default_factory=list)
+    flushed: list[int] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -63,46 +64,46 @@ def start(workspace, config, pixels):
         name: str,
         until: int = config.batches,
         config=config,
-        observe: Callable = lambda batch, numbers, frames: None,
+        on_batch: Callable = lambda batch, numbers, frames: None,
         should_stop: Callable[[], bool] = lambda: False,
         spoil: Callable = lambda recipe: None,
         **limits,
-    ) -> Sitting:
+    ) -> Session:
         index = CheckpointIndex(workspace.runs)
         if name not in index:
             index.create(name, config.generator_spec(), "exact").close()
             workspace.run_config(name).write_text(config.to_toml())
-        processes = Processes.alone(CPU)
+        processes = Processes.single(CPU)
         recipe = build_recipe(config, processes)
         spoil(recipe)
         data = Batches(pixels, config.image_size, config.batch_size, config.seed, True, CPU)
-        sitting = Sitting(0, recipe, Frames())
+        session = Session(0, recipe, Frames())
 
         def look(batch, numbers, frames):
-            sitting.metrics[batch] = numbers
-            observe(batch, numbers, frames)
+            session.metrics[batch] = numbers
+            on_batch(batch, numbers, frames)
 
         with index[name] as checkpoints:
-            around = TrainingContext(
+            context = TrainingContext(
                 checkpoints,
-                sitting.film,
-                Control(workspace, name, config),
+                session.film,
+                LiveControl(workspace, name, config),
                 lambda count: torch.randn(
                     count, config.z_dim, generator=torch.Generator().manual_seed(1)
                 ),
                 look,
-                lambda: sitting.settled.append(len(sitting.metrics)),
+                lambda: session.flushed.append(len(session.metrics)),
                 lambda batch, kind, text: record_event(workspace, name, batch, kind, text),
             )
             states, watch = workspace.training_states(name), Stopwatch()
             training = Training(
-                recipe, data, states, watch, processes, around, should_stop, **limits
+                recipe, data, states, watch, processes, context, should_stop, **limits
             )
             try:
-                sitting.last = training.run(until)
+                session.last = training.run(until)
             finally:
                 data.close()
-        return sitting
+        return session
 
     return run
 
@@ -127,26 +128,26 @@ def assert_same_checkpoints(one, other):
 
 
 def test_every_batch_leaves_a_checkpoint_a_frame_and_its_numbers(start, kept):
-    sitting = start("city")
-    assert sitting.last == 6
-    assert kept("city").batches == list(sitting.film) == list(sitting.metrics) == [1, 2, 3, 4, 5, 6]
-    assert all(frames.shape == (2, 32, 32, 3) for frames in sitting.film.values())
-    for numbers in sitting.metrics.values():
+    session = start("city")
+    assert session.last == 6
+    assert kept("city").batches == list(session.film) == list(session.metrics) == [1, 2, 3, 4, 5, 6]
+    assert all(frames.shape == (2, 32, 32, 3) for frames in session.film.values())
+    for numbers in session.metrics.values():
         assert np.isfinite(list(numbers.values())).all()
         phases = sum(numbers[f"{phase}_s"] for phase in ("data", "d", "g", "checkpoint", "frames"))
         assert 0 < phases <= numbers["seconds"]
 
 
 def test_what_was_observed_is_settled_before_each_state(start):
-    assert start("city").settled == [0, 3, 6]
+    assert start("city").flushed == [0, 3, 6]
 
 
 def test_the_frames_are_those_of_the_checkpoint(start, kept):
-    sitting = start("city", until=3)
+    session = start("city", until=3)
     z = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
     pictures = kept("city").generator(3)(z).permute(0, 2, 3, 1).detach()
     expected = ((pictures + 1) * 127.5).round().to(torch.uint8).numpy()
-    np.testing.assert_array_equal(sitting.film[3], expected)
+    np.testing.assert_array_equal(session.film[3], expected)
 
 
 def test_a_stopped_and_resumed_run_is_bit_identical_to_an_undisturbed_one(start, kept, events):
@@ -165,7 +166,7 @@ def test_checkpoints_later_than_the_state_are_made_again_after_a_crash(start, ke
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start("city", observe=crash)
+        start("city", on_batch=crash)
     lost = kept("city").weights(5)
     again = start("city")
     assert list(again.metrics) == [4, 5, 6]
@@ -218,9 +219,9 @@ def test_checkpoints_without_a_training_state_are_left_alone(start, kept, worksp
 
 
 def test_checkpoints_and_frames_have_a_pace_of_their_own(start, kept, config):
-    sitting = start("city", until=5, config=replace(config, checkpoint_every=3, film_every=2))
+    session = start("city", until=5, config=replace(config, checkpoint_every=3, film_every=2))
     assert kept("city").batches == [3, 5]
-    assert list(sitting.film) == [2, 4]
+    assert list(session.film) == [2, 4]
 
 
 def test_other_networks_than_those_of_the_state_are_refused_with_the_difference(start, config):
@@ -240,28 +241,28 @@ def test_a_change_takes_effect_with_the_next_batch(start, workspace, events):
         if batch == 2:
             change_settings(workspace, "city", {"learning_rate_g": 1e-5})
 
-    sitting = start("city", observe=change)
-    rates = [numbers["learning_rate_g"] for numbers in sitting.metrics.values()]
+    session = start("city", on_batch=change)
+    rates = [numbers["learning_rate_g"] for numbers in session.metrics.values()]
     assert rates == pytest.approx([2e-4, 2e-4, 1e-5, 1e-5, 1e-5, 1e-5])
     assert (3, "changed", "learning_rate_g: 0.0002 -> 1e-05") in events("city")
 
 
 def test_a_killed_run_repeats_changes_and_ends_as_an_undisturbed_one(start, workspace, kept):
     def change(run, crash_at=None):
-        def observe(batch, numbers, frames):
+        def on_batch(batch, numbers, frames):
             if batch == 3 and run not in changed:
                 changed.add(run)
                 change_settings(workspace, run, {"learning_rate": 1e-3, "label_flips": 0.3})
             if batch == crash_at:
                 raise KeyboardInterrupt
 
-        return observe
+        return on_batch
 
     changed = set()
-    start("whole", observe=change("whole"))
+    start("whole", on_batch=change("whole"))
     with pytest.raises(KeyboardInterrupt):
-        start("killed", observe=change("killed", crash_at=5))
-    start("killed", observe=change("killed"))
+        start("killed", on_batch=change("killed", crash_at=5))
+    start("killed", on_batch=change("killed"))
     assert_same_checkpoints(kept("whole"), kept("killed"))
 
 
@@ -279,7 +280,7 @@ def test_a_paused_run_waits_until_it_is_told_to_go_on(start, workspace, events, 
 
     monkeypatch.setattr(engine.time, "sleep", wait)
     with working_as_job(workspace, ["train"], "city"):
-        assert start("city", observe=pause).last == 6
+        assert start("city", on_batch=pause).last == 6
     assert len(waited) == 3
     assert [kind for _, kind, _ in events("city")] == ["started", "paused", "continued"]
 
@@ -290,7 +291,7 @@ def test_a_state_that_was_asked_for_is_kept_for_good(start, workspace):
             ask(workspace, "city", "save")
 
     with working_as_job(workspace, ["train"], "city"):
-        start("city", observe=save)
+        start("city", on_batch=save)
     states = workspace.training_states("city")
     assert [path.stem for path in list_states(states)] == ["3", "6"]
     assert [path.stem for path in (states / "kept").iterdir()] == ["1"]
@@ -301,12 +302,12 @@ def test_fixed_points_may_be_added_to_a_live_run(start, workspace):
         if batch == 2:
             change_settings(workspace, "city", {"fixed_points": 5})
 
-    sitting = start("city", observe=add)
-    assert [len(frames) for frames in sitting.film.values()] == [2, 2, 5, 5, 5, 5]
+    session = start("city", on_batch=add)
+    assert [len(frames) for frames in session.film.values()] == [2, 2, 5, 5, 5, 5]
 
 
 def spoil_once(network, at_batch):
-    """Sets a weight to NaN before a batch, once for all sittings."""
+    """Sets a weight to NaN before a batch, once for all sessions."""
     spoiled = []
 
     def spoil(recipe):
@@ -329,16 +330,16 @@ def spoil_once(network, at_batch):
 def test_weights_that_are_not_finite_send_the_run_back_and_never_reach_the_index(
     start, kept, events, network
 ):
-    sitting = start("city", spoil=spoil_once(network, at_batch=5))
-    assert sitting.last == 6
-    assert kept("city").batches == list(sitting.film) == [1, 2, 3, 4, 5, 6]
+    session = start("city", spoil=spoil_once(network, at_batch=5))
+    assert session.last == 6
+    assert kept("city").batches == list(session.film) == [1, 2, 3, 4, 5, 6]
     for batch in kept("city").batches:
         assert all(t.isfinite().all() for t in kept("city").weights(batch).values())
     batch, kind, text = events("city")[-1]
     assert (batch, kind) == (5, "rolled_back")
     assert "Back at batch 3, learning rates times 0.5 (try 1 of 3)" in text
-    assert sitting.recipe.config.learning_rate_g == pytest.approx(1e-4)
-    assert sitting.metrics[4]["learning_rate_g"] == pytest.approx(1e-4)
+    assert session.recipe.config.learning_rate_g == pytest.approx(1e-4)
+    assert session.metrics[4]["learning_rate_g"] == pytest.approx(1e-4)
 
 
 def test_gradients_that_are_not_finite_send_the_run_back(start, kept, events):
@@ -372,7 +373,7 @@ def test_pictures_that_are_not_finite_send_the_run_back(start, kept, monkeypatch
 
     kept_batches = []
     monkeypatch.setattr(Batches, "__next__", spoil)
-    start("city", observe=lambda batch, numbers, frames: kept_batches.append(batch))
+    start("city", on_batch=lambda batch, numbers, frames: kept_batches.append(batch))
     assert spoiled
     assert kept("city").batches == [1, 2, 3, 4, 5, 6]
     assert events("city")[-1][1] == "rolled_back"

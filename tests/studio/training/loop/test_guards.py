@@ -9,7 +9,7 @@ from studio.workspace.errors import EXPECTED_ERRORS
 
 @pytest.fixture
 def recipe(config):
-    return build_recipe(config, Processes.alone("cpu"))
+    return build_recipe(config, Processes.single("cpu"))
 
 
 def test_metrics_of_a_healthy_batch_come_back_as_numbers(recipe):

@@ -12,4 +12,4 @@ def test_a_run_that_is_killed_and_resumed_ends_as_an_undisturbed_one_bit_for_bit
     assert found["differing"] == 0
     assert found["training_states_equal"]
     assert found["film_frames"] == [150]
-    assert found["sittings"] >= 2
+    assert found["sessions"] >= 2

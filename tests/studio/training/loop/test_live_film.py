@@ -14,7 +14,7 @@ from renderers.jobs.chunks import list_chunks
 from renderers.plan.outputs import GRID
 from renderers.video.video_reader import count_frames, read_frames
 from studio.training.loop import live_film
-from studio.training.loop.live_film import LiveFilm, seat
+from studio.training.loop.live_film import LiveFilm, assign_cells
 
 LABELS = ("0.0", "0.1", "0.2")
 SIDE = 16
@@ -238,7 +238,7 @@ def test_a_point_may_join_and_another_leave_while_the_grid_keeps_its_size(film, 
 
 
 def test_many_points_share_the_grid_and_the_first_have_films_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(live_film, "MOST_FILMED", 2)
+    monkeypatch.setattr(live_film, "MAX_FILMED", 2)
     film = LiveFilm(tmp_path, LABELS)
     shoot(film, range(1, 3))
     film.close()
@@ -264,4 +264,4 @@ def test_pictures_of_other_points_are_refused(film):
 )
 def test_points_keep_their_places_in_the_grid(cells, labels, seated):
     given = [None if cell == "-" else cell for cell in cells]
-    assert [cell or "-" for cell in seat(given, list(labels))] == list(seated)
+    assert [cell or "-" for cell in assign_cells(given, list(labels))] == list(seated)

@@ -92,9 +92,9 @@ def test_fixed_points_that_are_added_while_a_run_trains_are_kept(workspace, new_
     assert labels == ["0.0", "0.1", "0.2", "0.3"]
 
 
-def test_null_pictures_are_drawn_on_where_a_stopped_run_was(workspace, new_run):
+def test_negatives_are_drawn_on_where_a_stopped_run_was(workspace, new_run):
     for name in ("whole", "parts"):
-        new_run(name, storage="exact", batches=6, null_pictures="streets")
+        new_run(name, storage="exact", batches=6, negatives="streets")
     go_on(workspace, "whole")
     go_on(workspace, "parts", stop_at=3)
     go_on(workspace, "parts")
@@ -133,7 +133,7 @@ def test_data_that_become_slow_sound_an_alarm(workspace, new_run, monkeypatch):
     monkeypatch.setattr(Batches, "__next__", take_slowly)
     go_on(workspace, "tiny")
     alarms = texts(workspace, "tiny", "alarm")
-    assert [alarm.partition(":")[0] for alarm in alarms] == ["Slower"]
+    assert [alarm.partition(":")[0] for alarm in alarms] == ["SpeedAlarm"]
 
 
 def test_a_dataset_smaller_than_a_batch_is_refused_before_there_is_a_run(studio, workspace):

@@ -26,7 +26,7 @@ def begin(pixels):
     """Builds a recipe and its data, and takes some steps."""
 
     def build(config, steps=0):
-        recipe = build_recipe(config, Processes.alone(CPU))
+        recipe = build_recipe(config, Processes.single(CPU))
         batches = Batches(pixels, config.image_size, config.batch_size, config.seed, True, CPU)
         for _ in range(steps):
             recipe.step(batches, Stopwatch())

@@ -10,7 +10,7 @@ from studio.training.recipes.gan import GAN
 
 @pytest.fixture
 def build(config):
-    return lambda **settings: GAN(replace(config, **settings), Processes.alone("cpu"))
+    return lambda **settings: GAN(replace(config, **settings), Processes.single("cpu"))
 
 
 def reals():

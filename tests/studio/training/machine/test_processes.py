@@ -9,8 +9,8 @@ import torch
 from studio.training.machine.launching import launch
 from studio.training.machine.processes import Processes, read_environment
 from studio.workspace.errors import EXPECTED_ERRORS
-from tests.studio.training import sharing
-from tests.studio.training.sharing import train
+from tests.studio.training import sharded_training
+from tests.studio.training.sharded_training import train
 
 LEFT_ALONE = """
 import os, sys
@@ -37,9 +37,13 @@ SRUN = {
 
 
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(tmp_path, pixels, capfd):
-    alone = train(pixels, Processes.alone("cpu"))
+    alone = train(pixels, Processes.single("cpu"))
     np.save(tmp_path / "pixels.npy", pixels)
-    words = [sharing.__file__, str(tmp_path / "pixels.npy"), str(tmp_path / "metrics.json")]
+    words = [
+        sharded_training.__file__,
+        str(tmp_path / "pixels.npy"),
+        str(tmp_path / "metrics.json"),
+    ]
     assert launch([sys.executable, *words], 2) == 0
     together = json.loads((tmp_path / "metrics.json").read_text())
     assert capfd.readouterr().out == "process 0 of 2 is done\n"
@@ -56,7 +60,7 @@ def test_who_loses_the_others_says_what_to_do(capfd):
 
 
 def test_a_process_alone_changes_nothing():
-    alone = Processes.alone("cpu")
+    alone = Processes.single("cpu")
     layer = torch.nn.Linear(2, 1)
     layer(torch.ones(1, 2)).sum().backward()
     gradient = layer.weight.grad.clone()
@@ -69,7 +73,7 @@ def test_a_process_alone_changes_nothing():
 
 def test_shares_are_contiguous_and_make_up_the_batch():
     batch = torch.arange(12).view(6, 2)
-    shares = [Processes(rank, 3, torch.device("cpu")).share(batch) for rank in range(3)]
+    shares = [Processes(rank, 3, torch.device("cpu")).shard(batch) for rank in range(3)]
     assert torch.equal(torch.cat(shares), batch)
     assert torch.equal(shares[1], batch[2:4])
 
@@ -78,7 +82,7 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused():
     with pytest.raises(
         EXPECTED_ERRORS, match=r"7 cannot be shared equally by 2 processes.*multiple of 2"
     ):
-        Processes(0, 2, torch.device("cpu")).share(torch.arange(7))
+        Processes(0, 2, torch.device("cpu")).shard(torch.arange(7))
 
 
 def test_without_a_launcher_a_process_is_alone(monkeypatch):

@@ -1,17 +1,28 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from checkpoints_index.generators.spec import GeneratorSpec
 from studio.training.monitor.histograms import measure_layers
-from studio.training.monitor.tensorboard_log import TensorBoardLog, tag_of
+from studio.training.monitor.tensorboard_log import (
+    MissingTensorBoardError,
+    TensorBoardLog,
+    tag_of,
+)
 
 
 @pytest.fixture
 def read(tmp_path):
+    """Reads the event files back; the tests that need it are skipped without TensorBoard."""
+    reason = "needs the extra `tensorboard`"
+    accumulators = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason=reason
+    )
+
     def load():
-        accumulator = EventAccumulator(str(tmp_path / "tensorboard"))
+        accumulator = accumulators.EventAccumulator(str(tmp_path / "tensorboard"))
         accumulator.Reload()
         return accumulator
 
@@ -59,3 +70,10 @@ def test_histograms_pictures_and_events_are_there(tmp_path, read):
     assert found.Images("fixed points")[0].width == 40
     assert found.Scalars("networks/dead_units_G")[0].step == 3
     assert "Mode collapse" in str(found.Tensors("events/text_summary")[0].tensor_proto)
+
+
+def test_without_tensorboard_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingTensorBoardError, match=r"latent-city-studio\[tensorboard\]"):
+        TensorBoardLog(tmp_path / "tensorboard")
+    assert not (tmp_path / "tensorboard").exists()

@@ -28,8 +28,8 @@ EVERYTHING = {
 def build(config):
     """Makes a recipe from the smallest config with other settings."""
 
-    def build_gan(nulls=None, **settings):
-        return GAN(replace(config, **settings), Processes.alone("cpu"), nulls)
+    def build_gan(negatives=None, **settings):
+        return GAN(replace(config, **settings), Processes.single("cpu"), negatives)
 
     return build_gan
 
@@ -136,13 +136,13 @@ def test_each_network_has_a_learning_rate_of_its_own_on_its_schedule(build):
 
 def test_the_discriminator_learns_nothing_from_the_generators_turn(build):
     recipe = build()
-    material = recipe.gather(reals(), Stopwatch())
-    material.for_g = True
-    recipe.update_d(material)
-    d, judged = weights(recipe, "D"), [p.grad.clone() for p in recipe.D.parameters()]
-    recipe.update_g(material)
+    inputs = recipe.draw_inputs(reals(), Stopwatch())
+    inputs.for_g = True
+    recipe.update_d(inputs)
+    d, d_pass = weights(recipe, "D"), [p.grad.clone() for p in recipe.D.parameters()]
+    recipe.update_g(inputs)
     assert all(map(torch.equal, d, recipe.D.parameters()))
-    assert all(torch.equal(p.grad, j) for p, j in zip(recipe.D.parameters(), judged, strict=True))
+    assert all(torch.equal(p.grad, j) for p, j in zip(recipe.D.parameters(), d_pass, strict=True))
 
 
 def test_a_third_phase_shows_d_both_kinds_in_one_batch(build):
@@ -154,15 +154,15 @@ def test_a_third_phase_shows_d_both_kinds_in_one_batch(build):
     assert steps == {"optimizer_d": 2}
 
 
-def test_null_pictures_are_learned_to_be_fake(build):
-    nulls = next(reals(99)) * 0.1  # grey, where the real ones are loud
+def test_negatives_are_learned_to_be_fake(build):
+    negatives = next(reals(99)) * 0.1  # grey, where the real ones are loud
     settings = {"augmentation": "", "learning_rate_d": 0.01, "discriminator_norm": "none"}
-    plain, warned = build(**settings), build(itertools.repeat(nulls), **settings)
+    plain, warned = build(**settings), build(itertools.repeat(negatives), **settings)
     for recipe in (plain, warned):
         for batch in range(20):
             metrics = recipe.warm_up(reals(batch), Stopwatch())
     assert metrics["d_null"] < 0.3
-    assert warned.judge(nulls).max() < plain.judge(nulls).min()
+    assert warned.discriminate(negatives).max() < plain.discriminate(negatives).min()
 
 
 def test_weight_decay_is_decoupled_from_the_gradient(build):
@@ -231,14 +231,14 @@ def test_the_same_state_goes_on_to_the_same_bits(build, loss, precision):
 
 
 def copy_state(one, other):
-    other.batch, other.nulls = one.batch, reals(52)
+    other.batch, other.negatives = one.batch, reals(52)
     other.numbers.update(one.numbers)
     other.rng.set_state(one.rng.get_state())
     for name in one.modules:
         other.modules[name].load_state_dict(one.modules[name].state_dict())
     for name in one.optimizers:
         other.optimizers[name].load_state_dict(copy.deepcopy(one.optimizers[name].state_dict()))
-    one.nulls = reals(52)
+    one.negatives = reals(52)
 
 
 @pytest.mark.parametrize("generator", ["skyline", "residual"])

@@ -5,14 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from studio.runs.config import TrainingConfig
-from studio.training.recipes.labels import LABEL_CHANCES, draw_labels
+from studio.training.recipes.labels import LABEL_DRAWS, draw_labels
 from studio.training.recipes.losses import (
     Hinge,
     NonSaturating,
     Relativistic,
     Wasserstein,
     build_loss,
-    d_wins_below,
+    reference_d_losses,
 )
 
 NAMES = ("non_saturating", "hinge", "wasserstein", "relativistic")
@@ -22,7 +22,7 @@ HARD = torch.ones(3), torch.zeros(3)
 
 def test_smoothed_labels_want_real_logits_at_their_own_odds():
     logits = torch.tensor([0.9]).logit().requires_grad_()
-    NonSaturating().judge(logits, torch.tensor([0.9])).backward()
+    NonSaturating().cost(logits, torch.tensor([0.9])).backward()
     assert logits.grad.item() == pytest.approx(0, abs=1e-6)
 
 
@@ -72,23 +72,23 @@ def test_g_and_d_pull_the_logits_of_generated_pictures_apart(name):
 @pytest.mark.parametrize("labels", [{}, {"label_noise": 0.4, "label_flips": 0.1}])
 def test_a_discriminator_that_always_wins_comes_to_the_floor(name, labels):
     config = TrainingConfig(loss=name, **labels)
-    chances = torch.rand(50_000, LABEL_CHANCES, generator=torch.Generator().manual_seed(0))
-    drawn, loss = draw_labels(config, chances), build_loss(config)
+    draws = torch.rand(50_000, LABEL_DRAWS, generator=torch.Generator().manual_seed(0))
+    drawn, loss = draw_labels(config, draws), build_loss(config)
     sure = torch.linspace(0, 30, 301)[:, None]  # logits, one for all pictures
     losses = [loss.d(s.expand(50_000), -s.expand(50_000), drawn) for s in sure]
     found = torch.tensor(losses).amin(dim=0)
-    floor, chance = d_wins_below(config)
+    floor, guess_loss = reference_d_losses(config)
     assert found.tolist() == pytest.approx(floor, abs=0.01)
-    assert losses[0] == pytest.approx(chance, abs=0.01)
+    assert losses[0] == pytest.approx(guess_loss, abs=0.01)
 
 
 def test_a_critic_has_no_way_to_win():
-    assert d_wins_below(TrainingConfig(loss="wasserstein")) is None
+    assert reference_d_losses(TrainingConfig(loss="wasserstein")) is None
 
 
 def test_only_losses_around_zero_call_a_high_logit_sure():
     base = TrainingConfig()
     for name in NAMES:
-        sure = build_loss(replace(base, loss=name)).surety(REAL, FAKE)
+        sure = build_loss(replace(base, loss=name)).r_t_logits(REAL, FAKE)
         expected = REAL if name in ("non_saturating", "hinge") else REAL - FAKE
         assert torch.equal(sure, expected), name

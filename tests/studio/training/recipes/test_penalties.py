@@ -3,7 +3,7 @@ import torch
 
 from studio.runs.config import TrainingConfig
 from studio.training.recipes.penalties import (
-    Judged,
+    DiscriminatorPass,
     OneCentred,
     ZeroCentred,
     build_penalty,
@@ -22,44 +22,46 @@ def slope():
 
 
 @pytest.fixture
-def judged(slope):
+def d_pass(slope):
     reals, fakes = torch.ones(3, 3, 8, 8).requires_grad_(), torch.zeros(3, 3, 8, 8).requires_grad_()
-    return Judged(reals, fakes, judge_with(slope)(reals), judge_with(slope)(fakes))
+    return DiscriminatorPass(
+        reals, fakes, discriminate_with(slope)(reals), discriminate_with(slope)(fakes)
+    )
 
 
-def judge_with(slope):
+def discriminate_with(slope):
     return lambda pictures: (pictures * slope).sum(dim=(1, 2, 3))
 
 
-def test_r1_is_half_gamma_times_the_squared_slope_and_r2_is_as_much_again(slope, judged):
-    steepness = slope.detach().square().sum()
-    r1 = ZeroCentred(4.0, of_fakes=False)(judge_with(slope), judged, MIXING)
-    both = ZeroCentred(4.0, of_fakes=True)(judge_with(slope), judged, MIXING)
-    torch.testing.assert_close(r1.detach(), 2 * steepness)
-    torch.testing.assert_close(both.detach(), 4 * steepness)
+def test_r1_is_half_gamma_times_the_squared_slope_and_r2_is_as_much_again(slope, d_pass):
+    squared_gradients = slope.detach().square().sum()
+    r1 = ZeroCentred(4.0, of_fakes=False)(discriminate_with(slope), d_pass, MIXING)
+    both = ZeroCentred(4.0, of_fakes=True)(discriminate_with(slope), d_pass, MIXING)
+    torch.testing.assert_close(r1.detach(), 2 * squared_gradients)
+    torch.testing.assert_close(both.detach(), 4 * squared_gradients)
 
 
-def test_d_can_learn_to_be_flat(slope, judged):
-    ZeroCentred(4.0, of_fakes=False)(judge_with(slope), judged, MIXING).backward()
+def test_d_can_learn_to_be_flat(slope, d_pass):
+    ZeroCentred(4.0, of_fakes=False)(discriminate_with(slope), d_pass, MIXING).backward()
     torch.testing.assert_close(slope.grad, 4 * slope.detach())
 
 
-def test_the_slope_is_held_at_one_between_real_and_generated_pictures(slope, judged):
+def test_the_slope_is_held_at_one_between_real_and_generated_pictures(slope, d_pass):
     seen = []
 
-    def judge(pictures):
+    def discriminate(pictures):
         seen.append(pictures)
-        return judge_with(slope)(pictures)
+        return discriminate_with(slope)(pictures)
 
-    penalty = OneCentred(10.0)(judge, judged, MIXING)
+    penalty = OneCentred(10.0)(discriminate, d_pass, MIXING)
     length = slope.detach().square().sum().sqrt()
     torch.testing.assert_close(penalty.detach(), 10 * (length - 1) ** 2)
     assert torch.equal(seen[0][:, 0, 0, 0], MIXING[:, 0])
 
 
-def test_a_flat_critic_is_pulled_up_without_dividing_by_zero(judged):
+def test_a_flat_critic_is_pulled_up_without_dividing_by_zero(d_pass):
     flat = torch.zeros(3, 8, 8, requires_grad=True)
-    OneCentred(10.0)(judge_with(flat), judged, MIXING).backward()
+    OneCentred(10.0)(discriminate_with(flat), d_pass, MIXING).backward()
     assert flat.grad.isfinite().all()
 
 

@@ -7,7 +7,7 @@ from studio.training.machine.processes import Processes
 from studio.training.recipes import build_recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 
-ALONE = Processes.alone("cpu")
+ALONE = Processes.single("cpu")
 
 
 def test_the_same_seed_builds_the_same_networks_and_leaves_global_randomness_alone(config):

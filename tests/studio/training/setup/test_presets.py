@@ -27,7 +27,7 @@ def small(config: TrainingConfig) -> TrainingConfig:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_can_be_trained(name):
     config = small(PRESETS[name].config)
-    recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+    recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     metrics = recipe.step(repeat(torch.zeros(4, 3, 32, 32)), Stopwatch())
     assert all(torch.as_tensor(metric).isfinite() for metric in metrics.values())
     assert recipe.rendered(torch.randn(1, config.z_dim)).shape == (1, 3, 32, 32)

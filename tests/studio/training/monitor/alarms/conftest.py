@@ -16,11 +16,11 @@ from studio.training.monitor.observations import Observer
 from studio.training.recipes import build_recipe
 
 
-class Sitting:
+class Session:
     """Trains the recipe on streets that cross anywhere, and looks at each batch."""
 
     def __init__(self, config: TrainingConfig):
-        self.recipe = build_recipe(config, Processes.alone(torch.device("cpu")))
+        self.recipe = build_recipe(config, Processes.single(torch.device("cpu")))
         self.reals = draw_streets(config)
         self.z = torch.randn(
             config.fixed_points, config.z_dim, generator=torch.Generator().manual_seed(1)
@@ -39,9 +39,9 @@ class Sitting:
         self.recipe.configure(dataclasses.replace(self.recipe.config, **changed))
 
     def look(self, numbers):
-        observation = self.observer.look(render_frames(self.recipe.rendered, self.z))
+        observation = self.observer.observe(render_frames(self.recipe.rendered, self.z))
         numbers |= {"change": observation.change, "diversity": observation.diversity}
-        self.seen += self.alarms.look(self.recipe.batch, numbers, observation.small)
+        self.seen += self.alarms.check(self.recipe.batch, numbers, observation.small)
 
 
 def draw_streets(config) -> Iterator[torch.Tensor]:
@@ -74,6 +74,6 @@ def small() -> TrainingConfig:
 
 @pytest.fixture
 def begin(small):
-    """begin(learning_rate_g=0): a sitting with some settings changed."""
+    """begin(learning_rate_g=0): a session with some settings changed."""
     torch.set_num_threads(1)
-    return lambda **changed: Sitting(dataclasses.replace(small, **changed))
+    return lambda **changed: Session(dataclasses.replace(small, **changed))

@@ -13,7 +13,7 @@ EVEN = {"d_real": 0.7, "d_fake": 0.5, "g": 1.2, "d_accuracy": 0.8}
 
 def names(alarms, batches, metrics=lambda batch: {}, pictures=lambda batch: None):
     """The alarms of a stream of batches, as (batch, name)."""
-    found = [a for b in batches for a in alarms.look(b, metrics(b), pictures(b))]
+    found = [a for b in batches for a in alarms.check(b, metrics(b), pictures(b))]
     return [(alarm.batch, alarm.name) for alarm in found]
 
 
@@ -104,7 +104,7 @@ def swinging(rng, period, drift=0.0, noise=0.0):
 def test_pictures_that_swing_have_their_period_named(rng, period):
     alarms = Alarms(TrainingConfig())
     pictures = swinging(rng, period, drift=1e-4, noise=4.0)
-    found = [a for batch in range(1100) for a in alarms.look(batch, {}, pictures(batch))]
+    found = [a for batch in range(1100) for a in alarms.check(batch, {}, pictures(batch))]
     assert [alarm.name for alarm in found] == ["Flopping"]
     said = int(found[0].text.split("about ")[1].split()[0])
     assert said == pytest.approx(period, rel=0.06, abs=1)
@@ -153,9 +153,9 @@ def test_settings_that_change_the_pace_begin_it_anew():
 
 def test_a_disk_that_will_be_full_is_told_once_and_again_after_there_was_room():
     alarms = Alarms(CONFIG)
-    told = [bool(alarms.look_at_disk(1, full_at, 1000)) for full_at in (900, 1010, 990, 2000, 800)]
+    told = [bool(alarms.check_disk(1, full_at, 1000)) for full_at in (900, 1010, 990, 2000, 800)]
     assert told == [True, False, False, False, True]
-    (alarm,) = Alarms(CONFIG).look_at_disk(7, 901, 1000)
+    (alarm,) = Alarms(CONFIG).check_disk(7, 901, 1000)
     assert str(alarm).startswith(
         "Disk full: there is room for checkpoints up to batch 900 of 1,000."
     )

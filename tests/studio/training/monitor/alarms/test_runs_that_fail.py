@@ -18,33 +18,33 @@ def test_a_generator_that_does_not_learn_loses_to_d_and_goes_nowhere(begin):
 
 
 def test_huge_rates_let_the_loss_of_g_run_away_and_d_win(begin):
-    sitting = begin()
-    assert sitting.train(145) == []
-    sitting.configure(learning_rate_d=0.03, learning_rate_g=0.0)
-    assert sitting.train(75) == ["G's loss runs away", "D wins"]
+    session = begin()
+    assert session.train(145) == []
+    session.configure(learning_rate_d=0.03, learning_rate_g=0.0)
+    assert session.train(75) == ["G's loss runs away", "D wins"]
 
 
 def test_a_generator_that_comes_to_ignore_z_has_collapsed(begin):
-    sitting = begin()
-    assert sitting.train(130) == []
+    session = begin()
+    assert session.train(130) == []
     for name in ("G", "G_ema"):
-        sitting.recipe.modules[name].register_forward_pre_hook(lambda G, z: (z[0] * 1e-3,))
-    assert sitting.train(30) == ["Mode collapse"]
+        session.recipe.modules[name].register_forward_pre_hook(lambda G, z: (z[0] * 1e-3,))
+    assert session.train(30) == ["Mode collapse"]
 
 
 def test_weights_that_swing_are_flopping_and_the_period_is_named(begin):
-    sitting = begin()
-    sitting.train(30)
-    before = copy.deepcopy(sitting.recipe.rendered.state_dict())
-    sitting.train(60)
-    after = copy.deepcopy(sitting.recipe.rendered.state_dict())
+    session = begin()
+    session.train(30)
+    before = copy.deepcopy(session.recipe.rendered.state_dict())
+    session.train(60)
+    after = copy.deepcopy(session.recipe.rendered.state_dict())
     for step in range(220):
         blend = 0.75 + 0.25 * math.sin(2 * math.pi * step / 40)
-        sitting.recipe.rendered.load_state_dict(
+        session.recipe.rendered.load_state_dict(
             {name: torch.lerp(before[name].float(), after[name].float(), blend) for name in after}
         )
-        sitting.recipe.batch += 1
-        sitting.look({})
-    (alarm,) = (alarm for alarm in sitting.seen if alarm.name == "Flopping")
+        session.recipe.batch += 1
+        session.look({})
+    (alarm,) = (alarm for alarm in session.seen if alarm.name == "Flopping")
     said = int(alarm.text.partition("period of about ")[2].split()[0])
     assert said == pytest.approx(40, abs=4)

@@ -1,4 +1,4 @@
-"""Pictures that swing: better, then worse, then better."""
+"""The alarm about pictures that swing: better, then worse, then better again."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ from studio.training.monitor.observations import shrink
 SMALL_PX = 8
 
 
-class Flopping:
+class OscillationAlarm:
     """Pictures come back to what they were one period before.
 
-    How far pictures are from those k batches before, on average, grows with k as long as training
-    goes anywhere, noise or not. Where they swing, it falls again, and is least at the period. A
+    The mean distance of pictures to those k batches before grows with k as long as training goes
+    anywhere, noise or not. Where pictures swing, it falls again, and is least at the period. A
     single excursion makes no such dip.
     """
 
     name = "Flopping"
-    STRIDE = 2  # looks; every second one is enough for a period of 8
-    LAGS = (25, 50, 100, 160)  # in strides: short periods are found before long ones
-    SHORTEST = 4
-    COME_BACK, GONE_ON = 0.5, 0.7  # of the largest mean square distance; healthy runs: above 0.85
-    VISIBLE = 2.0  # rms of 255 at 8 x 8 pixels
-    EVERY = 8  # strides between judgements
+    STRIDE = 2  # Every second batch with pictures is taken; enough for a period of 8.
+    LAGS = (25, 50, 100, 160)  # Lags, in strides, up to which periods are sought, in this order.
+    SHORTEST = 4  # The shortest period in strides.
+    # Fractions of the largest mean square distance; healthy runs stay above 0.85.
+    COME_BACK, GONE_ON = 0.5, 0.7
+    VISIBLE = 2.0  # RMS of 255 at 8 x 8 pixels.
+    EVERY = 8  # Strides between two decisions.
 
     def __init__(self) -> None:
         self._latch = Latch()
-        self._looks = 0
-        self._distances = Distances(self.LAGS[-1])
+        self._seen = 0
+        self._distances = LaggedDistances(self.LAGS[-1])
 
-    def look(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """See `Detector.check`."""
         if small is None:
             return None
-        self._looks += 1
-        if self._looks % self.STRIDE:
+        self._seen += 1
+        if self._seen % self.STRIDE:
             return None
-        self._distances.take(batch, shrink(small, SMALL_PX).ravel())
+        self._distances.add(batch, shrink(small, SMALL_PX).ravel())
         if self._distances.count % self.EVERY:
             return None
         period = self._find_period(self.COME_BACK)
@@ -52,7 +54,11 @@ class Flopping:
         )
 
     def _find_period(self, fallen: float) -> tuple[int, float] | None:
-        """The first lag at which distances are least after falling so far, and the largest rms."""
+        """The lag at which distances are least after falling, in strides, and the largest RMS.
+
+        Args:
+            fallen: the fraction of the largest mean square distance that counts as a dip.
+        """
         for longest in self.LAGS:
             means = self._distances.means(longest)
             if means is None:
@@ -65,23 +71,28 @@ class Flopping:
                 risen = np.flatnonzero(~is_dip[first:])
                 dip = means[first : first + risen[0]] if len(risen) else means[first:]
                 lag = first + int(dip.argmin()) + 1
-                if lag < longest:  # at the end it may still be falling: a longer look tells
+                if lag < longest:  # At the end the dip may still be falling: longer lags tell.
                     return lag, float(peaks[-1]) ** 0.5
         return None
 
 
-class Distances:
-    """Mean square distances of each picture to those up to `longest` before it, lately."""
+class LaggedDistances:
+    """Mean square distances of recent pictures to each of the `longest` pictures before them.
+
+    Attributes:
+        spacing: batches between the last two pictures.
+        count: pictures so far.
+    """
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
-        self.spacing = 0  # batches between the last two
+        self.spacing = 0
         self.count = self._batch = 0
         self._pictures = np.zeros((longest, 0), np.float32)
         self._rows = np.zeros((2 * longest, longest), np.float32)
 
-    def take(self, batch: int, picture: np.ndarray) -> None:
-        """Take in float32 [D]; another D begins anew."""
+    def add(self, batch: int, picture: np.ndarray) -> None:
+        """Take in a picture, float32 [D]; another D begins anew."""
         if picture.size != self._pictures.shape[1]:
             self.count = 0
             self._pictures = np.zeros((self.longest, picture.size), np.float32)
@@ -93,8 +104,13 @@ class Distances:
         self.count += 1
 
     def means(self, longest: int) -> np.ndarray | None:
-        """By lag 1 to longest, over twice as many pictures; None before there are as many."""
+        """Mean square distances by lag, 1 to longest: float32 [longest].
+
+        Returns:
+            None before there were three times as many pictures.
+        """
         if self.count < 3 * longest:
             return None
         recent = (self.count - 1 - np.arange(2 * longest)) % len(self._rows)
-        return self._rows[recent, :longest].mean(0)
+        means: np.ndarray = self._rows[recent, :longest].mean(0)
+        return means

@@ -1,4 +1,4 @@
-"""How far generated pictures are from real ones: sliced Wasserstein distance, no network needed."""
+"""The sliced Wasserstein distance of generated to real pictures, which needs no network."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from studio.workspace.errors import StudioError
 
 COARSEST_PX = 16
 PATCH_PX = 7
-PATCHES = 64  # of a picture at a level,
-MOST_PATCHES = 1 << 17  # but fewer where there are many pictures: this bounds memory, at 150 MB
+PATCHES = 64  # Patches of one picture at one level of the pyramid.
+MAX_PATCHES = 1 << 17  # Patches of all pictures at one level, which bounds memory at 150 MB.
 DIRECTIONS = 128
-CHUNK_PIXELS = 1 << 21  # of pictures that are taken apart at once
-SCALE = 1000  # the paper's tables give distances times this
+CHUNK_PIXELS = 1 << 21  # Pixels of the pictures that are decomposed at once.
+SCALE = 1000  # The paper's tables give distances times this.
 
 
 class SlicedWasserstein:
     """The distance of pictures to a fixed set of real ones (Karras et al. 2018, section 5).
 
-    Pictures are taken apart into a Laplacian pyramid. At each level patches of 7 x 7 pixels are
+    Pictures are decomposed into a Laplacian pyramid. At each level patches of 7 x 7 pixels are
     drawn, normalised by the mean and deviation of each colour over all of them, and projected
     onto random directions; the distance is the mean absolute difference of sorted projections.
-    Large pictures' level of 16 px is about layout, the finest about noise and edges. The paper
-    takes 16,384 pictures, 128 patches of each and 512 directions; with fewer, two sets of real
-    pictures are farther from each other, so compare distances of equal counts alone.
+    The level of 16 px measures layout, the finest level noise and edges. The paper takes
+    16,384 pictures, 128 patches of each and 512 directions; with fewer, two sets of real pictures
+    are farther from each other, so only distances of equal counts can be compared.
 
-    Random numbers are its own, and the same each time.
+    It draws from random generators of its own, with the same result each time.
 
     Args:
         reals: uint8 [N, S, S, 3], S at least 16.
-        seed: of patches and directions.
+        seed: seeds the choice of patches and directions.
 
     Raises:
         StudioError: fewer than two pictures, or too small ones.
@@ -46,7 +46,7 @@ class SlicedWasserstein:
         self._reals = self._project(reals, stream=0)
 
     def __call__(self, fakes: np.ndarray) -> dict[int, float]:
-        """Distances, times 1000, by level: {16: ..., 32: ..., S: ...}.
+        """LaggedDistances, times 1000, by level: {16: ..., 32: ..., S: ...}.
 
         Args:
             fakes: uint8 [N, S, S, 3], as many and as large as the real ones.
@@ -75,18 +75,18 @@ class SlicedWasserstein:
 
 
 def sliced_wasserstein(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[int, float]:
-    """`SlicedWasserstein` once: uint8 [N, S, S, 3] each -> {level in px: distance times 1000}."""
+    """The distance of two sets, uint8 [N, S, S, 3] each, by level; see `SlicedWasserstein`."""
     return SlicedWasserstein(real, seed)(fake)
 
 
 def mean_distance(distances: dict[int, float]) -> float:
-    """One number of all levels, as in the paper's tables."""
+    """The mean over all levels, as in the paper's tables."""
     return sum(distances.values()) / len(distances)
 
 
 def draw_patches(pictures: np.ndarray, rng: np.random.Generator) -> dict[int, Tensor]:
-    """Patches from random places of every level: float32 [patches, 3, 49] by level in px."""
-    each = max(1, min(PATCHES, MOST_PATCHES // len(pictures)))
+    """Patches from random places of every level: float32 [patches, 3, 49], by its size in px."""
+    each = max(1, min(PATCHES, MAX_PATCHES // len(pictures)))
     chunk = max(1, CHUNK_PIXELS // (pictures.shape[1] * pictures.shape[2]))
     drawn: dict[int, list[Tensor]] = {}
     for start in range(0, len(pictures), chunk):
@@ -97,19 +97,19 @@ def draw_patches(pictures: np.ndarray, rng: np.random.Generator) -> dict[int, Te
 
 
 def cut_patches(level: Tensor, each: int, rng: np.random.Generator) -> Tensor:
-    """So many patches of each picture [N, 3, S, S]: float32 [N * each, 3, 49]."""
+    """Cut `each` patches out of each picture [N, 3, S, S]: float32 [N * each, 3, 49]."""
     places = rng.integers(level.shape[-1] - PATCH_PX + 1, size=(2, len(level) * each))
     rows, columns = torch.from_numpy(places)
     picture = torch.arange(len(level)).repeat_interleave(each)
-    windows = level.unfold(2, PATCH_PX, 1).unfold(3, PATCH_PX, 1)  # a view [N, 3, y, x, 7, 7]
+    windows = level.unfold(2, PATCH_PX, 1).unfold(3, PATCH_PX, 1)  # A view [N, 3, y, x, 7, 7].
     return windows[picture, :, rows, columns].flatten(2)
 
 
 def laplacian_pyramid(pictures: Tensor) -> Iterator[Tensor]:
-    """What each size adds to the next smaller one, and the smallest itself (Burt and Adelson 1983).
+    """The detail that each size adds to the next smaller one, and the smallest (Burt 1983).
 
-    The kernel is the triangle 1 3 3 1, for which there is a fast implementation, where the
-    original has 1 4 6 4 1.
+    The kernel is the triangle 1 3 3 1, which has a fast implementation; Burt and Adelson's is
+    1 4 6 4 1.
 
     Args:
         pictures: float [N, 3, S, S].
@@ -125,18 +125,25 @@ def laplacian_pyramid(pictures: Tensor) -> Iterator[Tensor]:
 
 
 def normalise(patches: Tensor) -> np.ndarray:
-    """Each colour to mean 0 and deviation 1 over all patches: [P, 3, 49] -> [P, 147]."""
+    """Scale each colour to mean 0 and deviation 1 over all patches: [P, 3, 49] -> [P, 147]."""
     deviation, mean = torch.std_mean(patches, dim=(0, 2), keepdim=True)
-    return ((patches - mean) / (deviation + 1e-8)).flatten(1).numpy()
+    normal: np.ndarray = ((patches - mean) / (deviation + 1e-8)).flatten(1).numpy()
+    return normal
 
 
 def directions(seed: int, level: int) -> np.ndarray:
-    """Unit vectors, drawn evenly: float32 [DIRECTIONS, 147]."""
+    """Unit vectors, evenly distributed: float32 [DIRECTIONS, 147]."""
     drawn = np.random.default_rng((seed, level, 2)).standard_normal((DIRECTIONS, 3 * PATCH_PX**2))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return unit.astype(np.float32)
 
 
 def check_pictures(pictures: np.ndarray) -> None:
+    """Refuse sets that no distance can be measured of.
+
+    Raises:
+        StudioError: fewer than two pictures, or too small ones.
+    """
     if len(pictures) < 2 or pictures.shape[1] < COARSEST_PX:
         raise StudioError(
             f"A distance between sets of pictures needs two of {COARSEST_PX} px or more, not "

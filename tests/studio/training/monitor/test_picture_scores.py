@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from studio.training.monitor.scores import build_metric, check_metrics, score_checkpoint
+from studio.training.monitor.picture_scores import build_metric, check_metrics, score_checkpoint
 from studio.workspace.errors import EXPECTED_ERRORS
 
 

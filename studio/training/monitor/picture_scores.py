@@ -1,4 +1,4 @@
-"""How far the pictures of a checkpoint are from the data it was trained on."""
+"""Scores a checkpoint: distances of its pictures to those it was trained on (SWD, FID, KID)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from renderers.frames.frame_renderer import FrameRenderer
 from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import last_batch
-from studio.training.monitor.distance import SlicedWasserstein, mean_distance
+from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_distance
 from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import OnProgress
 
-FEWEST, MOST = 16, 50_000
+MIN_COUNT, MAX_COUNT = 16, 50_000
 CHUNK = 64
-KID_SUBSET = 1000  # pictures of a subset (Binkowski et al. 2018 take 100 subsets of as many)
-SEED = 0  # of the choice of real pictures and of latent points
+KID_SUBSET = 1000  # Pictures in a subset (Binkowski et al. 2018 take 100 such subsets).
+SEED = 0  # Seeds the choice of real pictures and of latent points.
 
 
 @dataclass
 class Score:
-    """Distances of one checkpoint's pictures to as many real ones; lower is better.
+    """LaggedDistances of one checkpoint's pictures to as many real ones; lower is better.
 
     Attributes:
         values: by metric: swd (times 1000, the mean of its levels), fid, kid.
@@ -59,13 +59,14 @@ def score_checkpoint(
     """Compare pictures of a checkpoint with pictures of its dataset.
 
     The same latent points and real pictures are taken for every checkpoint, so that scores of one
-    count can be compared. What a metric needs and does not find is noted in the score, and the
-    others are measured all the same.
+    count can be compared. Where a metric lacks something on this machine, the score says what, and
+    the other metrics are measured all the same.
 
     Args:
-        batch: the last one by default.
-        metrics: of METRICS.
-        count: pictures on either side; there have to be as many in the dataset.
+        batch: the checkpoint; None for the last one.
+        metrics: names of METRICS.
+        count: pictures on either side; the dataset has to have as many.
+        on_progress: called with the pictures so far.
 
     Raises:
         StudioError: unknown run, batch or metric, no dataset, or a count out of range.
@@ -86,28 +87,28 @@ def score_checkpoint(
 
 
 class UnavailableError(StudioError):
-    """A metric cannot be had on this machine."""
+    """A metric cannot be measured on this machine."""
 
 
 def measure_swd(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
-    """Sliced Wasserstein distance; see `studio.training.monitor.distance`."""
+    """Put the sliced Wasserstein distance into a score, from uint8 pictures [N, S, S, 3]."""
     levels = SlicedWasserstein(reals)(fakes)
     score.swd_levels = {level: round(distance, 3) for level, distance in levels.items()}
     score.values["swd"] = round(mean_distance(levels), 3)
 
 
 def measure_fid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
-    """Frechet inception distance (Heusel et al. 2017)."""
+    """Put the Frechet inception distance (Heusel et al. 2017) into a score."""
     fid = build_metric("fid", lambda image: image.fid.FrechetInceptionDistance(feature=2048))
     score.values["fid"] = round(float(compare(fid, reals, fakes)), 3)
 
 
 def measure_kid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
-    """Kernel inception distance, which has no bias for few pictures (Binkowski et al. 2018)."""
+    """Put the kernel inception distance into a score; it has no bias (Binkowski et al. 2018)."""
     subset = min(KID_SUBSET, len(reals))
     kid = build_metric("kid", lambda image: image.kid.KernelInceptionDistance(subset_size=subset))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)  # the subsets are drawn from the global generator
+        torch.manual_seed(SEED)  # The subsets are drawn from the global generator.
         mean, _ = compare(kid, reals, fakes)
     score.values["kid"] = round(float(mean), 5)
 
@@ -122,13 +123,20 @@ METRICS: dict[str, Callable[[Score, np.ndarray, np.ndarray], None]] = {
 def build_metric(name: str, build: Callable[[ModuleType], Any]) -> Any:
     """A metric of torchmetrics with its Inception network.
 
+    Args:
+        name: the metric's name in messages.
+        build: from the module `torchmetrics.image` to the metric.
+
     Raises:
-        UnavailableError: packages are missing or do not work, or the weights cannot be had.
+        UnavailableError: packages are missing or do not work, or the weights cannot be loaded.
     """
     try:
         import torchmetrics.image.fid
         import torchmetrics.image.kid
-    except (ImportError, RuntimeError) as error:  # torchvision for another torch raises the latter
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # A torchvision for another torch raises the latter.
         raise UnavailableError(
             f"{name} needs packages that are missing or do not fit ({error}): "
             "pip install 'latent-city-studio[scores]'"
@@ -149,7 +157,7 @@ def build_metric(name: str, build: Callable[[ModuleType], Any]) -> Any:
 
 
 def compare(metric: Any, reals: np.ndarray, fakes: np.ndarray) -> Any:
-    """What a metric of torchmetrics says of uint8 pictures [N, S, S, 3]."""
+    """The value of a metric of torchmetrics for uint8 pictures [N, S, S, 3]."""
     for pictures, real in ((reals, True), (fakes, False)):
         for start in range(0, len(pictures), CHUNK):
             chunk = torch.from_numpy(pictures[start : start + CHUNK]).permute(0, 3, 1, 2)
@@ -158,13 +166,18 @@ def compare(metric: Any, reals: np.ndarray, fakes: np.ndarray) -> Any:
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
+    """Refuse an unknown metric.
+
+    Raises:
+        StudioError: the text lists the known ones.
+    """
     for metric in metrics:
         if metric not in METRICS:
             raise StudioError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
 
 
 def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) -> np.ndarray:
-    """Pictures of a run's dataset, cut to their middle where they are larger than the run's.
+    """Pictures of a run's dataset, of which the middle is cut out where they are larger.
 
     Returns:
         uint8 [count, image_size, image_size, 3].
@@ -179,11 +192,11 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) ->
         )
     name = TrainingConfig.read(workspace.run_config(run)).dataset
     pixels = open_dataset(workspace, name).pixels
-    most = min(MOST, len(pixels))
-    if not FEWEST <= count <= most:
+    limit = min(MAX_COUNT, len(pixels))
+    if not MIN_COUNT <= count <= limit:
         raise StudioError(
             f"Cannot compare {count:,} pictures with dataset '{name}': use a --count from "
-            f"{FEWEST} to {most:,}."
+            f"{MIN_COUNT} to {limit:,}."
         )
     chosen = np.random.default_rng(SEED).choice(len(pixels), count, replace=False)
     margin = (pixels.shape[1] - image_size) // 2
@@ -192,10 +205,10 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) ->
 
 
 def draw_fakes(G: nn.Module, z_dim: int, count: int, on_progress: OnProgress) -> np.ndarray:
-    """A generator's pictures of latent points that are the same each time: uint8 [N, S, S, 3]."""
+    """A generator's pictures of the same latent points each time: uint8 [N, S, S, 3]."""
     renderer, drawn = FrameRenderer(), []
     z = torch.stack([point.z for point in sample_points(0, range(count), z_dim, SEED)])
-    for chunk in z.split(CHUNK):
+    for chunk in torch.split(z, CHUNK):
         drawn.append(renderer.render(G, chunk))
         on_progress(min(len(drawn) * CHUNK, count), count)
     return np.concatenate(drawn)

@@ -16,12 +16,12 @@ LOSSES = ("non_saturating", "hinge", "wasserstein", "relativistic")
 
 @pytest.fixture
 def build(config):
-    """Makes a recipe whose networks have no batch norm, so that pictures are judged one by one."""
+    """Makes a recipe whose networks have no batch norm, so that pictures are d_pass one by one."""
 
     def build_gan(**settings):
         few = {"generator": "residual", "generator_options": {"width": 0.05}, "batch_size": 6}
         changed = replace(config, **{**few, "discriminator_norm": "none", **settings})
-        return GAN(changed, Processes.alone("cpu"))
+        return GAN(changed, Processes.single("cpu"))
 
     return build_gan
 
@@ -47,7 +47,7 @@ def limit_memory(recipe, most, turns=("D", "G")):
     """
 
     def check(D, pictures):
-        turn = "D" if D.judge.weight.requires_grad else "G"
+        turn = "D" if D.to_logit.weight.requires_grad else "G"
         if len(pictures[0]) > most and turn in turns:
             raise torch.OutOfMemoryError("out of memory")
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from studio.runs.config import TrainingConfig
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
-from studio.training.setup.choice import choose_config
+from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 
 @dataclass(frozen=True)
-class Proposal:
+class RunRequest:
     """What a person said.
 
     Attributes:
@@ -35,7 +35,9 @@ class Proposal:
     init_from: str | None = None
 
 
-def propose(workspace: Workspace, wanted: Proposal) -> tuple[TrainingConfig, FirstState | None]:
+def resolve_request(
+    workspace: Workspace, wanted: RunRequest
+) -> tuple[TrainingConfig, FirstState | None]:
     """The settings of a new run, and its first training state where it begins from another run.
 
     Raises:

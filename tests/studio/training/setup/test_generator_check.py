@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from checkpoints_index import GeneratorSpec
-from studio.training.setup.networks import check_generator
+from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import EXPECTED_ERRORS
 
 

@@ -1,4 +1,4 @@
-"""What two sets of settings do not have in common."""
+"""Finds the settings in which a training state and a config differ."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 from studio.runs.config import TrainingConfig
 from studio.workspace.errors import StudioError
 
+# Settings that decide on the networks, which a training state cannot change.
 NETWORKS = (
     *("recipe", "generator", "generator_options", "z_dim", "image_size"),
     *("discriminator", "discriminator_width", "discriminator_norm", "minibatch_stddev"),
 )
-NEVER_TOLD = ("batches", "parent")  # going farther is no other way to train
+# Settings that do not change how a run trains.
+IGNORED = ("batches", "parent")
 
 
 class SettingDifference(NamedTuple):
-    """A setting that has another value."""
+    """A setting that has another value than before."""
 
     name: str
     before: Any
@@ -28,25 +30,31 @@ class SettingDifference(NamedTuple):
 
 
 def differences(settings: Mapping[str, Any], config: TrainingConfig) -> list[SettingDifference]:
-    """Settings by name, as JSON keeps them, beside a config.
+    """The settings of a config that differ from those of a training state.
 
-    Names that are new do not count, nor does what was left open and has been decided since.
+    Settings that the state does not know do not count, nor do those that were "auto" in it.
+
+    Args:
+        settings: by name, as JSON keeps them.
     """
     return [
         SettingDifference(name, settings[name], value)
         for name, value in asdict(config).items()
         if name in settings
-        and name not in NEVER_TOLD
+        and name not in IGNORED
         and settings[name] != "auto"
         and not _same(settings[name], value)
     ]
 
 
 def check_same_networks(settings: Mapping[str, Any], config: TrainingConfig) -> None:
-    """Refuse to go on with other networks than those of a training state.
+    """Refuse a config whose networks are not those of a training state.
+
+    Args:
+        settings: those of the state by name, as JSON keeps them.
 
     Raises:
-        StudioError: it names the settings that differ.
+        StudioError: the text names the settings that differ.
     """
     changed = [d for d in differences(settings, config) if d.name in NETWORKS]
     if changed:
