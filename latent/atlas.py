@@ -1,4 +1,4 @@
-"""A flat map of latent points, and how far it may be believed."""
+"""Draw a flat map of latent points, and measure how faithful it is."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from latent.errors import LatentError
 from latent.neighbours import find_neighbours
 
 MIN_POINTS = 10
-NEIGHBOURS = 15
-PCA_DIMENSIONS = 50
+NEIGHBOURS = 15  # UMAP looks at so many neighbours of each point.
+PCA_DIMENSIONS = 50  # UMAP is given so many main directions of the features.
 
 
 @dataclass(frozen=True, eq=False)
 class AtlasMap:
-    """Where each point lies on the map.
+    """Where each point lies on the map, and how faithful the map is.
 
-    `neighbours_kept` is the share of each point's nearest neighbours in feature space that are
-    among its nearest on the map, averaged over the points: 1 is a faithful map, and
-    `neighbours_by_chance` is what a random one would have.
+    Args:
+        coordinates: float32 [N, 2], 0..1.
+        neighbours_kept: the share of each point's nearest neighbours in feature space that are
+            among its nearest on the map, averaged over the points; 1 is a faithful map.
+        neighbours_by_chance: the share that a random map would keep.
     """
 
-    coordinates: np.ndarray  # float32 [N, 2], 0..1
+    coordinates: np.ndarray
     neighbours_kept: float
     neighbours_by_chance: float
 
@@ -34,8 +36,11 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
     """Lay points out in the plane with UMAP (McInnes et al. 2018), near ones near.
 
     Args:
-        features: float [N, num_features], N >= 10.
+        features: float [N, num_features], N >= `MIN_POINTS`.
         seed: the same seed draws the same map.
+
+    Returns:
+        The map, with coordinates float32 [N, 2] in 0..1.
 
     Raises:
         LatentError: too few points.
@@ -44,7 +49,7 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
         raise LatentError(
             f"An atlas of {len(features)} points says nothing: use {MIN_POINTS} or more."
         )
-    import umap  # imported here: it compiles for seconds, and only an atlas needs it
+    import umap  # The import compiles for seconds, and only an atlas needs it.
 
     reduced = _reduce(features)
     layout = umap.UMAP(
@@ -54,7 +59,7 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
         n_jobs=1,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # spectral start on few or repeated points: it falls back
+        warnings.simplefilter("ignore")  # UMAP starts at random where points are few or equal.
         coordinates = layout.fit_transform(reduced)
     coordinates = _to_unit_square(np.asarray(coordinates, np.float32))
     k = min(NEIGHBOURS, len(features) - 1)
@@ -63,7 +68,16 @@ def draw_map(features: np.ndarray, seed: int = 0) -> AtlasMap:
 
 
 def measure_neighbours_kept(features: np.ndarray, coordinates: np.ndarray, k: int) -> float:
-    """Mean share of the k nearest in feature space that are among the k nearest on the map."""
+    """The mean share of the k nearest in feature space that are among the k nearest on the map.
+
+    Args:
+        features: float [N, num_features].
+        coordinates: float [N, 2].
+        k: 1..N - 1.
+
+    Returns:
+        0..1.
+    """
     near = find_neighbours(features, features, k + 1)[0]
     drawn_near = find_neighbours(coordinates, coordinates, k + 1)[0]
     rows = range(len(features))
@@ -72,13 +86,14 @@ def measure_neighbours_kept(features: np.ndarray, coordinates: np.ndarray, k: in
 
 
 def _reduce(features: np.ndarray) -> np.ndarray:
-    """The main directions only: UMAP's neighbour search is exact enough and quick there."""
+    """Keep the main directions only, in which UMAP's search for neighbours is quick."""
     dimensions = min(PCA_DIMENSIONS, *features.shape)
     if features.shape[1] <= dimensions:
         return features
-    return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(features)
+    pca = PCA(dimensions, svd_solver="randomized", random_state=0)
+    return np.asarray(pca.fit_transform(features))
 
 
 def _to_unit_square(coordinates: np.ndarray) -> np.ndarray:
     low, high = coordinates.min(0), coordinates.max(0)
-    return (coordinates - low) / np.maximum(high - low, 1e-12)
+    return np.asarray((coordinates - low) / np.maximum(high - low, 1e-12))

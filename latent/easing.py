@@ -1,4 +1,4 @@
-"""When a route is where: how frames lie between its stops."""
+"""Where each frame of a route lies between its stops: evenly, or slowing down."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ EASINGS = ("linear", "smooth", "ends")
 def time_frames(
     num_points: int, num_frames: int, loop: bool = False, easing: str = "linear"
 ) -> Tensor:
-    """Where each frame is among the stops: 0 at the first, 1 at the second, halfway 0.5.
+    """Place each frame among the stops: 0 at the first, 1 at the second, halfway 0.5.
 
     Every segment from stop to stop takes the same time. An open route begins and ends with a frame
     at a stop; a loop ends a frame before it would come back to the first.
 
     Args:
-        num_points: stops; those of a loop are joined by as many segments, others by one less.
-        num_frames: of the whole route.
+        num_points: the number of stops, at least 2; a loop has as many segments, others one less.
+        num_frames: frames of the whole route, at least `num_points`.
+        loop: come back to the first stop.
         easing: `linear` at one pace, `smooth` slowing down at every stop, `ends` only at the
             first and the last.
 
     Returns:
-        float64 [num_frames], ascending.
+        float64 [num_frames], ascending, 0..num_points - 1, or below num_points in a loop.
 
     Raises:
-        LatentError: fewer than two points, fewer frames than points, or no such easing.
+        TooFewFramesError: fewer frames than points.
+        LatentError: fewer than two points, or no such easing.
     """
     if num_points < 2:
         raise LatentError(f"A route needs at least two latent points, not {num_points}.")
@@ -46,7 +48,7 @@ def time_frames(
 
 
 def count_frames(num_points: int, frames_per_segment: int, loop: bool = False) -> int:
-    """The frames of a route on which each stop has one of its own, so many frames after another.
+    """The number of frames of a route whose stops are exactly `frames_per_segment` frames apart.
 
     Example:
         >>> count_frames(3, 60), count_frames(3, 60, loop=True)
@@ -56,5 +58,5 @@ def count_frames(num_points: int, frames_per_segment: int, loop: bool = False) -
 
 
 def _smoothstep(t: Tensor) -> Tensor:
-    """0..1 -> 0..1, at rest at both ends: the smoothest cubic (Perlin 1985)."""
+    """The cubic 0..1 -> 0..1 that is at rest at both ends (Perlin 1985)."""
     return t * t * (3 - 2 * t)

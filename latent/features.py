@@ -1,4 +1,4 @@
-"""Feature spaces: what "near" can be measured in.
+"""Describe latent points by features, in which nearness can be measured.
 
 - `z`            the latent vectors themselves;
 - `pictures`     what one sees: the generated pictures, averaged down to 16 x 16 pixels;
@@ -17,7 +17,7 @@ from latent.errors import LatentError
 
 SPACES = ("pictures", "activations", "z")
 METRICS = ("euclidean", "cosine")
-CHUNK = 64
+CHUNK = 64  # So many pictures are rendered at a time.
 
 
 def compute_features(
@@ -32,6 +32,7 @@ def compute_features(
         G: generator in eval mode, z [N, z_dim] -> [N, 3, H, W] in -1..1.
         z: float32 [N, z_dim].
         space: one of SPACES.
+        on_progress: called with the number of points described and of all.
 
     Returns:
         float32 [N, num_features] on the CPU.
@@ -45,7 +46,7 @@ def compute_features(
         return z.float().cpu()
     describe = _describe_pictures if space == "pictures" else _describe_activations
     rows = []
-    for chunk in z.split(CHUNK):
+    for chunk in torch.split(z, CHUNK):
         rows.append(describe(G, chunk).cpu())
         on_progress(min(len(rows) * CHUNK, len(z)), len(z))
     return torch.cat(rows)
@@ -58,7 +59,7 @@ def _describe_pictures(G: nn.Module, z: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _describe_activations(G: nn.Module, z: Tensor) -> Tensor:
-    """Every hidden map after a non-linearity, standardised over its size so that none drowns."""
+    """Every hidden map after a non-linearity, scaled by its size so that large ones do not win."""
     maps: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> None:

@@ -1,20 +1,28 @@
-"""The way from one latent point to the next."""
+"""Interpolate between two latent points: along a line, or along a great circle."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-PARALLEL = 1e-6  # radians below which the great circle is not defined numerically
+PARALLEL = 1e-6  # Below so many radians the great circle is not defined numerically.
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Walk the straight line from a to b: float32 [num_frames, z_dim]."""
+    """Follow the straight line from a to b.
+
+    Args:
+        a, b: float32 [z_dim].
+        t: float32 [num_frames], 0..1.
+
+    Returns:
+        float32 [num_frames, z_dim].
+    """
     return a + (b - a) * t[:, None]
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Walk the great circle from a to b, keeping to Gaussian-typical lengths (Shoemake 1985).
+    """Follow the great circle from a to b, keeping to Gaussian-typical lengths (Shoemake 1985).
 
     The direction turns at a constant rate and the length goes evenly from |a| to |b|, so every
     point between is as likely under N(0, I) as the two ends (White 2016).
@@ -41,4 +49,4 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     toward_b = torch.sin(t * angle) / torch.sin(angle)
     directions = toward_a[:, None] * (a / length_a) + toward_b[:, None] * (b / length_b)
     lengths = length_a + (length_b - length_a) * t
-    return directions * lengths[:, None]
+    return torch.mul(directions, lengths[:, None])

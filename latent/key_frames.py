@@ -1,4 +1,4 @@
-"""Key-framed paths: the batch and the latent point move together, from key to key."""
+"""Key-framed paths: read them, and move the batch and the latent point from key to key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latent.easing import time_frames
 from latent.errors import LatentError
 from latent.routes import route
 
-# A comma parts keys only where another begins: the path of a JPEG may hold commas.
+# A comma separates keys only where another begins: the path of a JPEG may hold commas.
 _SEPARATOR = re.compile(r"->|→|,(?=\s*-?\d+\s*@)")
 _KEY = re.compile(r"(\d{1,15})\s*@\s*(\S.*)", re.DOTALL)
 
@@ -26,7 +26,10 @@ class KeyFrame(NamedTuple):
 
 
 def parse_key_frames(text: str) -> list[KeyFrame]:
-    """Read a path such as `12000@16500.28 -> 19000@18218.3`; commas may part the keys as well.
+    """Read a path such as `12000@16500.28 -> 19000@18218.3`; commas may separate the keys as well.
+
+    Returns:
+        Two or more keys, in their order.
 
     Raises:
         LatentError: fewer than two keys, or one that is not BATCH@POINT.
@@ -51,18 +54,20 @@ def follow_key_frames(
     *,
     easing: str = "linear",
 ) -> tuple[Tensor, Tensor]:
-    """Where a path is at every frame; from key to key takes the same time.
+    """Place a path at every frame; every segment from key to key takes the same time.
 
     Args:
-        batches: of each key, in any order; a repeated one holds still.
-        points: of each key, float32 [z_dim].
-        kind, easing: see `latent.routes.route`; easing is of the batch as well.
+        batches: the batch of each key, in any order; a repeated one holds still.
+        points: the latent vector of each key, float32 [z_dim].
+        num_frames: frames of the whole path.
+        kind, easing: see `latent.routes.route`; the batch is eased as well.
 
     Returns:
         (batches with fractions float64 [num_frames], z float32 [num_frames, z_dim]).
 
     Raises:
-        LatentError: fewer than two keys, fewer frames than keys, or no such kind or easing.
+        TooFewFramesError: fewer frames than keys.
+        LatentError: fewer than two keys, or no such kind or easing.
     """
     z = route(points, num_frames, kind, easing=easing)
     position = time_frames(len(points), num_frames, easing=easing)

@@ -1,4 +1,4 @@
-"""Which latent points are near, measured exactly."""
+"""Find the nearest latent points, exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latent.features import METRICS
 def find_neighbours(
     features: np.ndarray, query: np.ndarray, k: int, metric: str = "euclidean"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest rows of each query, nearest first; exhaustive, so never approximate.
+    """Find the k rows nearest to each query by comparing all of them, so the result is exact.
 
     Args:
         features: float [N, num_features].
@@ -21,7 +21,7 @@ def find_neighbours(
         metric: one of METRICS.
 
     Returns:
-        (indices int [Q, k], distances float [Q, k]).
+        (indices int [Q, k], distances float [Q, k]), nearest first.
 
     Raises:
         LatentError: k below one, or no such metric.

@@ -1,4 +1,4 @@
-"""Putting thumbnails on a map so that none hides another."""
+"""Put thumbnails on a map so that none hides another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latent points: where they come from and what they are called."""
+"""Latent points: draw them at random, and read their labels and seeds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,29 @@ _LABEL = re.compile(r"(\d{1,15})\.(\d{1,9})")
 
 @dataclass(frozen=True, eq=False)
 class LatentPoint:
-    """A place in latent space: z float32 [z_dim], on the CPU, and what people call it."""
+    """A place in latent space, and what people call it.
+
+    Args:
+        label: such as `16500.28` or `seed:7`.
+        z: float32 [z_dim], on the CPU.
+    """
 
     label: str
     z: Tensor
 
 
 def seeded_point(seed: int, z_dim: int) -> LatentPoint:
-    """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed."""
+    """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed, 0..2^63 - 1."""
     generator = torch.Generator().manual_seed(seed)
     return LatentPoint(f"seed:{seed}", torch.randn(z_dim, generator=generator))
 
 
 def parse_seed(text: str) -> int | None:
-    """The number in `seed:123`; None where the text is something else."""
+    """The number in `seed:123`; None where the text is something else.
+
+    Raises:
+        LatentError: the number is 2^63 or more, which no generator takes.
+    """
     match = _SEED.fullmatch(text)
     if match is None:
         return None
@@ -46,10 +55,14 @@ def parse_label(text: str) -> tuple[int, int] | None:
 
 
 def sample_points(batch: int, indices: range, z_dim: int, seed: int = 0) -> list[LatentPoint]:
-    """Latent points `BATCH.INDEX` ~ N(0, I), the same ones whenever they are asked for.
+    """Draw latent points `BATCH.INDEX` ~ N(0, I), the same ones whenever they are asked for.
 
     Each has a stream of random numbers of its own, so point 28 does not depend on how many
     points were asked for.
+
+    Args:
+        indices: which points of the batch, such as `range(64)`.
+        seed: another seed draws other points.
     """
     points = []
     for index in indices:

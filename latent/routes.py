@@ -1,4 +1,4 @@
-"""Routes through several latent points."""
+"""Lead a route through several latent points."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def route(
 
     Args:
         points: two or more, each float32 [z_dim].
-        num_frames: of the whole route; see `latent.easing.count_frames`. The first frame is the
-            first point; the last frame is the last point or, in a loop, just before the first.
+        num_frames: frames of the whole route; see `latent.easing.count_frames`. The first frame
+            is the first point, the last one the last point or, in a loop, just before the first.
         kind: `slerp` along great circles, `linear` straight through the less likely middle, or
             `spline`, a smooth curve without corners, a little slower near points than between.
         loop: come back to the first point, so that the film can be played round and round.
@@ -39,7 +39,8 @@ def route(
         float32 [num_frames, z_dim].
 
     Raises:
-        LatentError: fewer than two points, fewer frames than points, or no such kind or easing.
+        TooFewFramesError: fewer frames than points.
+        LatentError: fewer than two points, or no such kind or easing.
     """
     if kind not in KINDS:
         raise LatentError(f"There is no route '{kind}'. Known: {', '.join(KINDS)}.")

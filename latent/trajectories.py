@@ -1,4 +1,4 @@
-"""Walks that need no second point: circles, and noise that drifts from city to city."""
+"""Trajectories that need no second point: circles, and noise that drifts from city to city."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent.errors import LatentError, TooFewFramesError
 
-PARALLEL = 1e-6  # share of a vector beside the others below which it spans no plane with them
+PARALLEL = 1e-6  # A vector of which less than this share is new spans no plane with others.
 
 
 def circle(
@@ -23,18 +23,20 @@ def circle(
         point: float32 [z_dim], two numbers or more.
         num_frames: the first is the point, the last just before it.
         toward: float32 [z_dim], spans the plane with point; drawn with seed if None.
+        seed: draws `toward`.
 
     Returns:
         float32 [num_frames, z_dim].
 
     Raises:
-        LatentError: no frames, or the two do not span a plane.
+        TooFewFramesError: no frames.
+        LatentError: the two do not span a plane.
     """
     turn = _turn(num_frames)
     across = _draw(point, seed, 1)[0] if toward is None else toward
     ahead, aside = _orthonormal(point, across)
-    walk = turn.cos() * ahead + turn.sin() * aside
-    return (point.norm() * walk).float()
+    path = turn.cos() * ahead + turn.sin() * aside
+    return torch.mul(point.norm(), path).float()
 
 
 def orbit(
@@ -52,19 +54,22 @@ def orbit(
         num_frames: the last is just before the first.
         angle_deg: above 0 up to 90; 20 is near by, independent Gaussian points are at 90.
         plane: two directions, float32 [z_dim], to lean towards; drawn with seed if None.
+        seed: draws `plane`.
 
     Returns:
         float32 [num_frames, z_dim].
 
     Raises:
-        LatentError: no frames, an angle out of range, or directions that span no plane.
+        TooFewFramesError: no frames.
+        LatentError: an angle out of range, or directions that span no plane.
     """
     if not 0 < angle_deg <= 90:
         raise LatentError(f"An angle of {angle_deg:g} degrees is out of range: use up to 90.")
     turn, angle = _turn(num_frames), math.radians(angle_deg)
     center, ahead, aside = _orthonormal(point, *(plane or _draw(point, seed, 2)))
-    walk = turn.cos() * ahead + turn.sin() * aside
-    return (point.norm() * (math.cos(angle) * center + math.sin(angle) * walk)).float()
+    path = turn.cos() * ahead + turn.sin() * aside
+    leaning = math.cos(angle) * center + math.sin(angle) * path
+    return torch.mul(point.norm(), leaning).float()
 
 
 def noise_path(
@@ -76,17 +81,18 @@ def noise_path(
     Gaussian and stationary, and none of its derivatives ever jumps.
 
     Args:
-        segments: how far: about as far as great circles through so many random points.
+        segments: about as far as this many great circles from one random point to the next.
         loop: come back to the first frame, the last being just before it.
-        seed: of the walk.
+        seed: the same seed draws the same path.
 
     Returns:
         float32 [num_frames, z_dim].
 
     Raises:
-        LatentError: no frames, or segments out of range.
+        TooFewFramesError: no frames.
+        LatentError: segments out of range.
     """
-    # What is open is the first half of a loop of twice the length.
+    # An open path is the first half of a loop of twice the length.
     turn = _turn(num_frames) if loop else _turn(2 * num_frames)[:num_frames]
     if not 1 <= segments <= num_frames:
         raise LatentError(
@@ -99,7 +105,7 @@ def noise_path(
 
 
 def _count_harmonics(segments: float) -> int:
-    """The fewest with which a closed series goes as far as so many quarter circles.
+    """The number of harmonics with which a closed series goes as far as so many quarter circles.
 
     Its mean speed is 2 pi sqrt(mean k^2) times its length, with mean k^2 = (K+1)(2K+1)/6.
     """
@@ -119,7 +125,7 @@ def _draw(like: Tensor, seed: int, count: int) -> Tensor:
 
 
 def _orthonormal(*vectors: Tensor) -> list[Tensor]:
-    """The vectors, each made a unit and perpendicular to those before (Gram-Schmidt)."""
+    """Make each vector a unit, perpendicular to those before (Gram-Schmidt)."""
     axes: list[Tensor] = []
     for vector in vectors:
         rest = vector.double()

@@ -1,1 +1,1 @@
-"""(generator, latent points) -> frames -> video."""
+"""Render films and pictures: (generator, latent points) -> frames -> video."""

@@ -160,7 +160,7 @@ class _Tasks:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
+        self._kind = "GPU" if _resources().get("GPU") else "CPU"
         self._parts = renderer.parts
         self._tally: Any = ray.remote(_Tally).options(num_cpus=0, scheduling_strategy=here).remote()
         shared = ray.put(renderer)
@@ -218,9 +218,7 @@ class _Tasks:
             time.sleep(POLL_S)
 
     def _require_nodes(self) -> None:
-        import ray
-
-        if not ray.cluster_resources().get(self._kind):
+        if not _resources().get(self._kind):
             raise UnfinishedRenderError(
                 f"No node with a {self._kind} is left in the Ray cluster. Finished parts are kept: "
                 "start nodes (docs/cluster.md)."
@@ -235,6 +233,14 @@ class _Tasks:
             self._rates.setdefault(node, Rate(node)).count(frames)
         under_way = sum(done.get(number, 0) for number, _ in self._pending.values())
         return self._finished + under_way, ", ".join(filter(None, map(str, self._rates.values())))
+
+
+def _resources() -> dict[str, float]:
+    """What the nodes of the cluster have: CPU, GPU, memory."""
+    import ray
+
+    untyped: Any = ray.cluster_resources
+    return dict(untyped())
 
 
 class _Tally:

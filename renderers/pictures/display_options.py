@@ -1,4 +1,4 @@
-"""What of a picture a film shows, and how large: crop, size, scaling."""
+"""How pictures are shown in a video: crop, size and scaling, as ffmpeg filters."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 
 from renderers.errors import RenderError
 
-Size = tuple[int, int]  # width, height
+Size = tuple[int, int]  # Width and height in pixels.
 
-WATCHABLE_PX = 512
-LARGEST_PX = 16_383  # a side, as far as WebP goes; the other formats stop there or little later
-LARGEST_SCALE = 64
+WATCHABLE_PX = 512  # Pictures of less height are enlarged where nobody chose a size.
+MAX_SIDE_PX = 16_383  # WebP allows no longer side; the other formats end there or little later.
+MAX_SCALE = 64
 NEAREST, LANCZOS = SCALINGS = ("nearest", "lanczos")
-BARS = "0x111214"  # around a picture that has another shape than its video
+BARS = "0x111214"  # The colour around a picture that has another shape than its video.
 
 TO_BT709 = "in_range=full:out_range=tv:out_color_matrix=bt709"
 TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-UNSHARED = {"yuv420p": "yuv444p", "yuv422p10le": "yuv444p10le", "bgr0": "gbrp"}
+# The format in which every pixel has a colour of its own, for each format of a video.
+FULL_CHROMA = {"yuv420p": "yuv444p", "yuv422p10le": "yuv444p10le", "bgr0": "gbrp"}
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,33 @@ class DisplayOptions:
     scaling: str = NEAREST
 
     def __post_init__(self) -> None:
-        for name in ("crop", "size"):  # JSON knows no tuples
+        for name in ("crop", "size"):  # JSON knows no tuples.
             if isinstance(value := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(value))
         if self.size and self.scale:
             raise RenderError(f"Size {_text(self.size)} and scale {self.scale}: give one of them.")
         if self.scaling not in SCALINGS:
             raise RenderError(f"There is no scaling '{self.scaling}'. Use {' or '.join(SCALINGS)}.")
-        if self.scale is not None and not 1 <= self.scale <= LARGEST_SCALE:
-            raise RenderError(f"scale {self.scale} is out of range: use 1 to {LARGEST_SCALE}.")
-        if self.size and not all(2 <= side <= LARGEST_PX for side in self.size):
-            raise RenderError(f"Size {_text(self.size)} is out of range: use 2 to {LARGEST_PX} px.")
+        if self.scale is not None and not 1 <= self.scale <= MAX_SCALE:
+            raise RenderError(f"scale {self.scale} is out of range: use 1 to {MAX_SCALE}.")
+        if self.size and not all(2 <= side <= MAX_SIDE_PX for side in self.size):
+            raise RenderError(
+                f"Size {_text(self.size)} is out of range: use 2 to {MAX_SIDE_PX} px."
+            )
         if self.crop and (min(self.crop) < 0 or 0 in self.crop[2:]):
             raise RenderError(f"Crop {_crop_text(self.crop)} has no pixels: use WIDTHxHEIGHT+X+Y.")
 
     def apply_crop(self, pictures: np.ndarray) -> np.ndarray:
-        """The part that is shown: uint8 [..., H, W, 3] -> a view, uint8 [..., height, width, 3].
+        """Cut out the part of pictures that is shown.
+
+        Args:
+            pictures: uint8 [..., H, W, 3].
+
+        Returns:
+            A view of them, uint8 [..., height, width, 3].
 
         Raises:
-            RenderError: it does not lie in the pictures.
+            RenderError: the crop reaches out of the pictures.
         """
         if not self.crop:
             return pictures
@@ -76,10 +85,11 @@ class DisplayOptions:
         return pictures[..., y : y + height, x : x + width, :]
 
     def lay_out(self, width_px: int, height_px: int, even: bool = True) -> FrameLayout:
-        """Lay out frames of that size (already cut).
+        """Lay out frames of a size.
 
         Args:
-            even: the video's sides must be even; see `renderers.video.encoders.Encoder.even`.
+            width_px, height_px: the size of a frame, after the crop.
+            even: the video's sides must be even; see `renderers.video.encoders.VideoEncoder.even`.
 
         Raises:
             RenderError: the video would be too large.
@@ -90,9 +100,9 @@ class DisplayOptions:
             return FrameLayout(picture, _fitted(picture, video), video, self.size, self.scaling)
         scale = self.scale or watchable_scale(height_px)
         shown = width_px * scale, height_px * scale
-        if max(shown) > LARGEST_PX:
+        if max(shown) > MAX_SIDE_PX:
             raise RenderError(
-                f"The video would be {_text(shown)} px, more than {LARGEST_PX}: choose a smaller "
+                f"The video would be {_text(shown)} px, more than {MAX_SIDE_PX}: choose a smaller "
                 "scale or size, or fewer columns."
             )
         return FrameLayout(picture, shown, _rounded_up(shown, even), shown, self.scaling)
@@ -103,11 +113,13 @@ class FrameLayout:
     """Where a picture lies in a video.
 
     Args:
-        picture: its own size.
-        shown: its size once it is scaled. Where it is one less than the video's, which had to
-            become even, the last row or column is repeated; where it is less still, there are bars.
+        picture: the picture's own size.
+        shown: the picture's size once it is scaled. Where it is one pixel less than the video's,
+            which had to become even, the last row or column is repeated; where it is less still,
+            there are bars.
         video: the size of the video.
         wanted: the size that the video would have if it did not have to be even.
+        scaling: see `DisplayOptions`.
     """
 
     picture: Size
@@ -132,19 +144,24 @@ class FrameLayout:
         return self.scaling == NEAREST and self.shown[0] > self.picture[0]
 
     def filters(self, pixel_format: str) -> str:
-        """Of ffmpeg: rgb24 of the picture's size -> `pixel_format` of the video's, tagged."""
+        """The filters of ffmpeg that make the video's frame of the picture.
+
+        Args:
+            pixel_format: ffmpeg's name of the result, which is tagged as BT.709; the picture is
+                rgb24.
+        """
         padding = self._padding()
         colours = f":{TO_BT709}" if pixel_format.startswith("yuv") else ""
-        unshared = UNSHARED[pixel_format]
-        if self.crisp:  # the colours are converted in the picture's own size, where it costs least
+        full_chroma = FULL_CHROMA[pixel_format]
+        if self.crisp:  # Colours are converted in the picture's own size, where it costs least.
             steps = [
-                f"scale=flags=accurate_rnd{colours},format={unshared}",
+                f"scale=flags=accurate_rnd{colours},format={full_chroma}",
                 f"scale={self._scaled_to}:flags=neighbor",
             ]
         else:
             kernel = f"flags={self._kernel}+accurate_rnd+full_chroma_int"
             steps = [f"scale={self._scaled_to}:{kernel}{colours}"]
-        steps += [f"format={unshared}"] if padding else []  # which needs a row or column alone
+        steps += [f"format={full_chroma}"] if padding else []  # Padding may add one row or column.
         tags = [TAGS] if colours else []
         return ",".join([*steps, *padding, "setsar=1", f"format={pixel_format}", *tags])
 
@@ -171,10 +188,14 @@ class FrameLayout:
 
 
 def watchable_scale(height_px: int, least_px: int = WATCHABLE_PX) -> int:
-    """The whole factor by which a small picture is enlarged: 64 px -> 8, 512 px or more -> 1.
+    """The whole factor by which a small picture is enlarged to at least `least_px`.
 
     It is even where it is not 1, so that each pixel covers whole chroma samples of `yuv420p` and
     keeps its colour exactly.
+
+    Example:
+        >>> watchable_scale(64), watchable_scale(100), watchable_scale(512)
+        (8, 6, 1)
     """
     if height_px >= least_px:
         return 1
@@ -182,10 +203,13 @@ def watchable_scale(height_px: int, least_px: int = WATCHABLE_PX) -> int:
 
 
 def parse_size(text: str) -> Size:
-    """Read a size.
+    """Read a size as people write it.
+
+    Returns:
+        Width and height in pixels.
 
     Raises:
-        RenderError: it is none.
+        RenderError: the text is no size.
 
     Example:
         >>> parse_size("1920x1080"), parse_size("512")
@@ -198,10 +222,13 @@ def parse_size(text: str) -> Size:
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:
-    """Read the part of a picture that is shown, as x, y, width, height.
+    """Read the part of a picture that is shown.
+
+    Returns:
+        x, y, width and height in pixels.
 
     Raises:
-        RenderError: it is none.
+        RenderError: the text is no crop.
 
     Example:
         >>> parse_crop("256x192+10+20")
@@ -219,7 +246,7 @@ def _rounded_up(size: Size, even: bool) -> Size:
 
 
 def _fitted(picture: Size, box: Size) -> Size:
-    """The largest size of the picture's shape in a box; a last pixel to its edge is stretched."""
+    """The largest size of the picture's shape in a box; one pixel that is missing is stretched."""
     factor = min(box[0] / picture[0], box[1] / picture[1])
     width, height = (
         side if side - length * factor < 2 else max(1, round(length * factor))

@@ -1,4 +1,4 @@
-"""(generators, latent points) -> one picture: points, checkpoints, or the cross of both."""
+"""Render points, checkpoints, or the cross of both, as one picture with labels."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from renderers.pictures.sheets import Sheet, grid_columns
 from renderers.progress import OnProgress, ignore_progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-CHUNK = 64  # points rendered before they are put in their places
-STRIP = 8  # the most pictures in a row before a sheet has several
-READABLE_PX = 128  # smaller pictures are enlarged, to this at most
-LARGEST_PX = 256  # larger pictures are made smaller where no scale is given
-LARGEST_SCALE = 64
+CHUNK = 64  # So many pictures are rendered before they are put in their places.
+MAX_STRIP = 8  # So many pictures stand in one row before a sheet has several rows.
+# Where no scale is given, smaller pictures than these are enlarged, and larger ones made smaller.
+READABLE_PX, MAX_CELL_PX = 128, 256
+MAX_SCALE = 64
 QUALITY = 95
 
 
@@ -52,13 +52,14 @@ def render_montage(
     device: str = "cpu",
     on_progress: OnProgress = ignore_progress,
 ) -> Montage:
-    """Draw each point at each batch, in one pass: points down, batches across.
+    """Draw each point at each batch, in one pass over the checkpoints: points down, batches across.
 
     Many points at one batch, and one point over batches, fill a sheet row by row instead.
 
     Args:
         path: FILE.png or FILE.jpg.
-        columns: of a sheet that is filled row by row; a strip or the squarest if None.
+        batches: the checkpoints to draw.
+        columns: columns of a sheet that is filled row by row; a strip or the squarest if None.
         scale: whole factor of enlargement; if None, small pictures are enlarged to be readable
             and large ones made smaller.
         title, footer: a line above and one below.
@@ -102,8 +103,8 @@ def _lay_out(points: Sequence[str], batches: Sequence[int], columns: int | None)
     if len(points) > 1 and len(batches) > 1:
         if columns is not None:
             raise RenderError(
-                "Columns are of a sheet of one point or of one batch; in one of "
-                f"{len(points)} points at {len(batches)} batches, each batch has its own."
+                "A number of columns needs a sheet of one point or of one batch; in one of "
+                f"{len(points)} points at {len(batches)} batches, each batch has its own column."
             )
         size = {"rows": len(points), "columns": len(batches)}
         return {**size, "row_labels": points, "column_labels": numbers}
@@ -111,21 +112,21 @@ def _lay_out(points: Sequence[str], batches: Sequence[int], columns: int | None)
     count = len(captions)
     if columns is not None and columns < 1:
         raise RenderError(f"A sheet of {columns} columns has no room: use 1 or more.")
-    columns = min(columns or (count if count <= STRIP else grid_columns(count)), count)
+    columns = min(columns or (count if count <= MAX_STRIP else grid_columns(count)), count)
     return {"rows": math.ceil(count / columns), "columns": columns, "captions": captions}
 
 
 def _render(renderer: FrameRenderer, G: nn.Module, z: Tensor) -> Iterator[np.ndarray]:
-    for chunk in z.split(CHUNK):
+    for chunk in torch.split(z, CHUNK):
         yield from renderer.render(G, chunk)
 
 
 def _cell_size(frame: np.ndarray, scale: int | None) -> tuple[int, int]:
     """Height and width that pictures like this one have on the sheet."""
     height, width, _ = frame.shape
-    if scale is None and height > LARGEST_PX:
-        return LARGEST_PX, max(1, width * LARGEST_PX // height)
+    if scale is None and height > MAX_CELL_PX:
+        return MAX_CELL_PX, max(1, width * MAX_CELL_PX // height)
     scale = max(1, READABLE_PX // height) if scale is None else scale
-    if not 1 <= scale <= LARGEST_SCALE:
-        raise RenderError(f"Scale {scale} is out of range: use 1 to {LARGEST_SCALE}.")
+    if not 1 <= scale <= MAX_SCALE:
+        raise RenderError(f"Scale {scale} is out of range: use 1 to {MAX_SCALE}.")
     return height * scale, width * scale

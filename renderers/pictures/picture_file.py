@@ -1,11 +1,11 @@
-"""One picture as a file."""
+"""Write one still picture as a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
-from PIL import Image
 
 from renderers.errors import RenderError
 from renderers.files import replacing
@@ -18,7 +18,11 @@ def save_picture(picture: np.ndarray, path: Path | str, quality: int = 92) -> Pa
 
     Args:
         picture: uint8 [height, width, 3].
+        path: its folder is made.
         quality: of JPEG and WebP, 1..100.
+
+    Returns:
+        path.
 
     Raises:
         RenderError: an unknown suffix, or the file cannot be written.
@@ -27,5 +31,5 @@ def save_picture(picture: np.ndarray, path: Path | str, quality: int = 92) -> Pa
     if path.suffix.lower() not in SUFFIXES:
         raise RenderError(f"Cannot write a picture as '{path.name}': use {', '.join(SUFFIXES)}.")
     with replacing(path) as temporary:
-        Image.fromarray(picture).save(temporary, quality=quality)
+        iio.imwrite(temporary, picture, plugin="pillow", quality=quality)
     return path

@@ -1,4 +1,7 @@
-"""Pictures -> one picture: grids, and sheets with labels."""
+"""Arrange pictures in one: grids, and sheets with labels.
+
+Pillow writes the labels and changes the sizes, since imageio can do neither.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,19 @@ from renderers.errors import RenderError
 Colour = tuple[int, int, int]
 INK: Colour = (17, 18, 20)
 PAPER: Colour = (250, 249, 246)
-MOST_PIXELS = 40_000_000  # 120 MB, and as much again while the file is written
-MOST_SIDE_PX = 30_000  # half of what a JPEG can hold; viewers give up soon after
+# A sheet of this size takes 120 MB, and as much again while the file is written.
+MAX_PIXELS = 40_000_000
+# A JPEG can hold twice as much; viewers give up soon after.
+MAX_SIDE_PX = 30_000
 
 
 def grid_columns(count: int) -> int:
-    """The columns of the squarest grid: 9 -> 3, 6 -> 3, 2 -> 2."""
+    """The number of columns of the squarest grid.
+
+    Example:
+        >>> grid_columns(9), grid_columns(6), grid_columns(2)
+        (3, 3, 2)
+    """
     return math.ceil(math.sqrt(count))
 
 
@@ -33,6 +43,7 @@ def arrange_grid(
     Args:
         pictures: uint8 [N, height, width, 3].
         columns: the squarest grid if None; never more than N.
+        gap_px: pixels between two pictures.
 
     Returns:
         uint8 [grid height, grid width, 3]; cells without a picture show the background.
@@ -57,11 +68,11 @@ def enlarge(pictures: np.ndarray, scale: int) -> np.ndarray:
 class Sheet:
     """A picture of pictures with labels, which fills row by row as they come.
 
-    Nothing but the sheet is held, so that many large pictures need no room of their own.
+    Only the sheet is in memory: pictures are put into it one by one.
 
     Args:
-        rows, columns: of pictures.
-        height_px, width_px: of each.
+        rows, columns: how many pictures the sheet has down and across.
+        height_px, width_px: the size of each picture.
         captions: a text beneath each picture; one that is wider is cut off.
         row_labels, column_labels: a text at the left of each row, and on top of each column.
         title, footer: a line above all, and one below.
@@ -120,9 +131,10 @@ class Sheet:
             self._write(text, middle, self._text_px, x - 2 * self._text_px)
 
     def add(self, number: int, picture: np.ndarray) -> None:
-        """Put a picture in its place, counted row by row.
+        """Put a picture in its place.
 
         Args:
+            number: its place, counted row by row from 0.
             picture: uint8 [height, width, 3]; one of another size than its place is enlarged by
                 repeating pixels, or made smaller by averaging them.
         """
@@ -157,14 +169,19 @@ def cross_sheet(
     scale: int = 1,
     background: Colour = PAPER,
 ) -> np.ndarray:
-    """The cross of two series, such as points x batches, with labels at the left and on top.
+    """Lay out the cross of two series, such as points x batches, with labels left and on top.
 
     Args:
         pictures: uint8 [rows, columns, height, width, 3].
         row_labels, column_labels: a text for each row and column.
+        scale: each pixel is repeated so often in both directions.
 
     Returns:
         uint8 [sheet height, sheet width, 3], with a margin around.
+
+    Raises:
+        ValueError: the number of labels is not that of the rows and columns.
+        RenderError: the sheet would be too large to be looked at.
     """
     rows, columns, height, width, _ = pictures.shape
     if (len(row_labels), len(column_labels)) != (rows, columns):
@@ -185,10 +202,10 @@ def cross_sheet(
 
 
 def _require_size(rows: int, columns: int, height_px: int, width_px: int) -> None:
-    if height_px * width_px > MOST_PIXELS or max(height_px, width_px) > MOST_SIDE_PX:
+    if height_px * width_px > MAX_PIXELS or max(height_px, width_px) > MAX_SIDE_PX:
         raise RenderError(
             f"A sheet of {columns:,} x {rows:,} pictures would have {width_px:,} x {height_px:,} "
-            f"pixels; the most are {MOST_PIXELS // 10**6} million, and {MOST_SIDE_PX:,} on a side. "
+            f"pixels; the most are {MAX_PIXELS // 10**6} million, and {MAX_SIDE_PX:,} on a side. "
             "Ask for fewer pictures, or a smaller scale."
         )
 

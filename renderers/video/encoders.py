@@ -1,4 +1,4 @@
-"""Video encoders of the bundled ffmpeg: their arguments, and the proof that one works here."""
+"""Choose a video encoder of the bundled ffmpeg, and prove that it works on this machine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from renderers.video.ffmpeg import ffmpeg_command, ffmpeg_complaint
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What ffmpeg wants to hear from one of its encoders.
+class EncoderKind:
+    """The options of one of ffmpeg's encoders.
 
     Args:
+        codec: what it makes, such as `h264`.
+        pixel_format: ffmpeg's name of its input.
         preset: the option and its default; None where there is nothing to choose.
         quality: the option, its default and its worst value; None where there is none.
         always: arguments that are the same for every video. Frames leave in the order in which
@@ -28,26 +30,30 @@ class Kind:
 
 
 KINDS = {
-    "libx264": Kind("h264", "yuv420p", ("-preset", "superfast"), ("-crf", 18, 51), ("-bf", "0")),
-    "h264_nvenc": Kind(
+    "libx264": EncoderKind(
+        "h264", "yuv420p", ("-preset", "superfast"), ("-crf", 18, 51), ("-bf", "0")
+    ),
+    "h264_nvenc": EncoderKind(
         "h264", "yuv420p", ("-preset", "p4"), ("-cq", 18, 51), ("-rc", "vbr", "-bf", "0")
     ),
-    "h264_qsv": Kind(
+    "h264_qsv": EncoderKind(
         "h264", "yuv420p", ("-preset", "medium"), ("-global_quality", 18, 51), ("-bf", "0")
     ),
-    "libvpx-vp9": Kind(
+    "libvpx-vp9": EncoderKind(
         "vp9",
         "yuv420p",
         ("-cpu-used", "5"),
         ("-crf", 20, 63),
         ("-b:v", "0", "-row-mt", "1", "-lag-in-frames", "0", "-auto-alt-ref", "0"),
     ),
-    "libsvtav1": Kind("av1", "yuv420p", ("-preset", "8"), ("-crf", 24, 63)),
-    "prores_ks": Kind("prores", "yuv422p10le", always=("-profile:v", "hq", "-vendor", "apl0")),
-    "ffv1": Kind("ffv1", "bgr0", always=("-level", "3", "-slices", "4", "-slicecrc", "1")),
+    "libsvtav1": EncoderKind("av1", "yuv420p", ("-preset", "8"), ("-crf", 24, 63)),
+    "prores_ks": EncoderKind(
+        "prores", "yuv422p10le", always=("-profile:v", "hq", "-vendor", "apl0")
+    ),
+    "ffv1": EncoderKind("ffv1", "bgr0", always=("-level", "3", "-slices", "4", "-slicecrc", "1")),
 }
 HARDWARE = ("h264_nvenc", "h264_qsv")
-SVT_LEVELS = 6  # the most parallelism that libsvtav1 has a word for
+MAX_SVT_LEVEL = 6  # The highest level of parallelism of libsvtav1.
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class VideoEncoder:
             raise RenderError(f"Quality (crf) {self.crf} is out of range: use 0 (best) to {worst}.")
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> EncoderKind:
+        """Its options."""
         return KINDS[self.name]
 
     @property
@@ -100,9 +107,10 @@ class VideoEncoder:
         return self.pixel_format.startswith("yuv")
 
     def arguments(self, fps: int, crisp: bool = False) -> list[str]:
-        """Of ffmpeg, for a key frame a second.
+        """Arguments of ffmpeg, for a key frame a second.
 
         Args:
+            fps: frames per second.
             crisp: pixels are enlarged squares, whose edges no filter should soften.
         """
         arguments = ["-c:v", self.name, "-pix_fmt", self.pixel_format, *self.kind.always]
@@ -116,25 +124,28 @@ class VideoEncoder:
         return [*arguments, *self._threading(), *self._crispness(crisp)]
 
     def _threading(self) -> list[str]:
-        if self.name == "libsvtav1":  # which counts in levels of parallelism and ignores `-threads`
-            return ["-svtav1-params", f"lp={min(self.threads, SVT_LEVELS)}"]
+        if self.name == "libsvtav1":  # It counts in levels and ignores `-threads`.
+            return ["-svtav1-params", f"lp={min(self.threads, MAX_SVT_LEVEL)}"]
         return ["-threads", str(self.threads)]
 
     def _crispness(self, crisp: bool) -> list[str]:
         return ["-x264-params", "no-deblock=1"] if crisp and self.name == "libx264" else []
 
     def require_codec(self, codec: str) -> None:
-        """Raise RenderError if it makes something else."""
+        """See that the encoder makes a codec.
+
+        Raises:
+            RenderError: it makes another one.
+        """
         if self.kind.codec != codec:
             fitting = " or ".join(name for name, kind in KINDS.items() if kind.codec == codec)
             raise RenderError(f"The encoder {self.name} does not make {codec}. Use {fitting}.")
 
     def prove(self) -> None:
-        """Encode one frame.
+        """Encode one frame, since the name of an encoder in ffmpeg's list proves nothing.
 
         Raises:
-            RenderError: this machine cannot; the name of an encoder in ffmpeg's list proves
-                nothing.
+            RenderError: this machine cannot.
         """
         picture = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=1", "-frames:v", "1"]
         command = ffmpeg_command(*picture, *self.arguments(fps=1), "-f", "null", "-")
@@ -148,7 +159,7 @@ class VideoEncoder:
 
 
 def default_encoder(codec: str) -> str:
-    """The encoder of a codec that works everywhere.
+    """The name of the encoder of a codec that works everywhere.
 
     Example:
         >>> default_encoder("vp9")
@@ -158,11 +169,15 @@ def default_encoder(codec: str) -> str:
 
 
 def choose_encoder(name: str | None, codec: str = "h264") -> str:
-    """The encoder to use for a codec, proven if it is hardware.
+    """Choose the encoder to use for a codec, proven if it is hardware.
 
     Args:
         name: None for the one that works everywhere, `auto` for the first hardware encoder that
             works on this machine, if any, or one of `KINDS`.
+        codec: what the encoder has to make.
+
+    Returns:
+        Its name.
 
     Raises:
         RenderError: an unknown name, an encoder of another codec, or one that does not work here.

@@ -30,13 +30,9 @@ def run_ffmpeg(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
     """
     result = subprocess.run(command, input=stdin, capture_output=True)
     if result.returncode:
-        raise ffmpeg_failure(doing, result.stderr, result.returncode)
+        complaint = ffmpeg_complaint(result.stderr, result.returncode)
+        raise RenderError(f"{doing} failed: {complaint}")
     return result.stdout
-
-
-def ffmpeg_failure(doing: str, stderr: bytes, returncode: int) -> RenderError:
-    """The error that tells what failed, with ffmpeg's first complaint."""
-    return RenderError(f"{doing} failed: {ffmpeg_complaint(stderr, returncode)}")
 
 
 def ffmpeg_complaint(stderr: bytes, returncode: int) -> str:

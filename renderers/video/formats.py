@@ -1,4 +1,4 @@
-"""What a film may be as a file, by its suffix and codec."""
+"""The kinds of files that hold a film, by their suffix and codec."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from renderers.errors import RenderError
 from renderers.video.encoders import KINDS, VideoEncoder, default_encoder
 
-SHORT = 2_000  # frames of a GIF or animated WebP, which browsers hold in memory as a whole
-GIF_FPS = 50  # a GIF counts in hundredths of a second, and one of them is played as ten
-NUMBER = re.compile(r"%0\d+d")  # such as "%06d", the place of the number in a picture's name
+# A GIF or animated WebP has at most so many frames: browsers hold all of them in memory.
+MAX_ANIMATION_FRAMES = 2_000
+# A GIF counts in hundredths of a second, and browsers play a frame of one hundredth as ten.
+MAX_GIF_FPS = 50
+NUMBER = re.compile(r"%0\d+d")  # The place of the number in a picture's name, such as "%06d".
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,22 @@ class Format:
 
     @property
     def video(self) -> bool:
+        """Whether parts are joined as they are, without encoding them anew."""
         return self.codec in {kind.codec for kind in KINDS.values()}
 
     @property
     def numbered(self) -> bool:
-        """A folder of pictures, one a frame."""
+        """Whether it is a folder of pictures, one a frame."""
         return self.suffix in (".png", ".jpg", ".jpeg")
 
     @property
     def part_suffix(self) -> str:
+        """The suffix of the parts."""
         return self.suffix if self.video else LOSSLESS.suffix
 
     @property
     def part_codec(self) -> str:
+        """The codec of the parts."""
         return self.codec if self.video else LOSSLESS.codec
 
     def encoder(
@@ -53,7 +58,11 @@ class Format:
         crf: int | None = None,
         threads: int = 0,
     ) -> VideoEncoder:
-        """The encoder of its parts: the usual one of its codec if name is None.
+        """The encoder of the parts.
+
+        Args:
+            name: the usual encoder of the codec if None.
+            preset, crf, threads: see `VideoEncoder`.
 
         Raises:
             RenderError: the encoder is unknown or makes something else; see `VideoEncoder`.
@@ -63,17 +72,21 @@ class Format:
         return encoder
 
     def require_fit(self, frames: int, fps: int) -> None:
-        """Raise RenderError if a film of so many frames should not be such a file."""
+        """See that a film of so many frames, at so many a second, can be such a file.
+
+        Raises:
+            RenderError: it is too long or too fast for a GIF, or too long for a WebP.
+        """
         if self.video or self.numbered:
             return
-        if frames > SHORT:
+        if frames > MAX_ANIMATION_FRAMES:
             raise RenderError(
                 f"{frames:,} frames are too many for a {self.suffix} file, which holds at most "
-                f"{SHORT:,}. Write .mp4 instead, or choose fewer frames."
+                f"{MAX_ANIMATION_FRAMES:,}. Write .mp4 instead, or choose fewer frames."
             )
-        if self.suffix == ".gif" and fps > GIF_FPS:
+        if self.suffix == ".gif" and fps > MAX_GIF_FPS:
             raise RenderError(
-                f"A GIF cannot play {fps} frames per second: use {GIF_FPS} or fewer, or write "
+                f"A GIF cannot play {fps} frames per second: use {MAX_GIF_FPS} or fewer, or write "
                 ".webp or .mp4."
             )
 
@@ -94,7 +107,11 @@ FORMATS = (
 
 
 def format_of(file: Path | str, codec: str | None = None) -> Format:
-    """The format of a file by its suffix; the usual codec of that suffix if codec is None.
+    """The format of a file by its suffix.
+
+    Args:
+        file: FILE.mp4, or numbered pictures such as `city/%06d.png`.
+        codec: the usual one of the suffix if None.
 
     Raises:
         RenderError: an unknown suffix, a codec that such a file does not hold, or pictures without

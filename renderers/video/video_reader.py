@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
-from typing import IO
 
+import imageio.v3 as iio
 import numpy as np
 
-from renderers.video.ffmpeg import (
-    ffmpeg_command,
-    ffmpeg_failure,
-    pictures_pattern,
-    run_ffmpeg,
-)
-from renderers.video.formats import format_of
+from renderers.errors import RenderError
+from renderers.video.ffmpeg import ffmpeg_command, pictures_pattern, run_ffmpeg
+from renderers.video.formats import NUMBER, Format, format_of
+
+# Colours are converted without shortcuts, and no frame is doubled or dropped.
+EXACT = [
+    *("-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"),
+    *("-fps_mode", "passthrough"),
+]
 
 
 def count_frames(path: Path | str) -> int:
-    """The number of frames in a film, by decoding every one.
+    """Count the frames of a film by decoding every one, which ffmpeg does without copying them.
 
     Args:
         path: a file, or numbered pictures such as `city/%06d.png`, which are counted from 0 to
@@ -34,7 +35,7 @@ def count_frames(path: Path | str) -> int:
 
 
 def count_packets(path: Path | str) -> int:
-    """The number of frames that a video file lists, without decoding them.
+    """Count the frames that a video file lists, without decoding them.
 
     Raises:
         RenderError: it cannot be read.
@@ -49,37 +50,41 @@ def _count(path: Path | str, how: list[str]) -> int:
 
 
 def read_frames(path: Path | str) -> Iterator[np.ndarray]:
-    """Decode a film, frame after frame, each uint8 [height, width, 3]. Paths as `count_frames`.
+    """Decode a film, frame after frame.
+
+    Args:
+        path: as for `count_frames`.
+
+    Returns:
+        uint8 [height, width, 3] for each frame.
 
     Raises:
         RenderError: it cannot be read.
     """
-    exact = ["-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"]
-    decode = [*_input(Path(path)), *exact, "-fps_mode", "passthrough"]
-    command = ffmpeg_command(*decode, "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-")
-    with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages)
-        assert process.stdout is not None
-        try:
-            while process.stdout.readline():  # The first line of each frame is "P6".
-                yield _read_ppm(process.stdout)
-            if process.wait():
-                messages.seek(0)
-                raise ffmpeg_failure(f"Reading {path}", messages.read(), process.returncode)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+    path = Path(path)
+    form = format_of(path)
+    try:
+        yield from _read_numbered(path) if form.numbered else _read_file(path, form)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RenderError(f"Reading {path} failed: {reason}") from error
+
+
+def _read_numbered(path: Path) -> Iterator[np.ndarray]:
+    for number in count():
+        picture = path.with_name(NUMBER.sub(NUMBER.findall(path.name)[0] % number, path.name))
+        if number and not picture.exists():
+            return
+        yield iio.imread(picture, mode="RGB")
+
+
+def _read_file(path: Path, form: Format) -> Iterator[np.ndarray]:
+    if form.video:
+        return iio.imiter(path, plugin="FFMPEG", output_params=EXACT)
+    return iio.imiter(path, plugin="pillow", mode="RGB")
 
 
 def _input(path: Path) -> list[str]:
     if format_of(path).numbered:
         return ["-start_number", "0", "-i", pictures_pattern(path), "-map", "0:v:0"]
     return ["-i", f"file:{path}", "-map", "0:v:0"]
-
-
-def _read_ppm(stream: IO[bytes]) -> np.ndarray:
-    width, height = map(int, stream.readline().split())
-    stream.readline()  # The largest level, "255".
-    pixels = stream.read(height * width * 3)
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

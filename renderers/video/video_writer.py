@@ -17,8 +17,10 @@ from renderers.files import PendingFile
 from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, ffmpeg_complaint
 
-YIELDING = 10  # of encoders, since all of them wait for the forward passes
-PIPE_BYTES = 1 << 20  # the most that Linux lets anyone ask for: fewer switches between processes
+# Encoders have a lower priority than forward passes, for which all of them wait.
+NICENESS = 10
+# This is the largest pipe that Linux lets anyone ask for; it saves switches between processes.
+PIPE_BYTES = 1 << 20
 
 
 class VideoWriter:
@@ -28,11 +30,15 @@ class VideoWriter:
     what was written.
 
     Args:
-        path: its suffix is that of the encoder's format.
-        width_px, height_px: of the frames, as they are added.
+        path: its suffix is that of the encoder's format; its folder is made.
+        width_px, height_px: size of the frames, as they are added.
         fps: frames per second.
         filters: an ffmpeg filter graph from those frames, rgb24, to what the encoder is fed with.
+        encoder: makes the video stream.
         crisp: see `VideoEncoder.arguments`.
+
+    Attributes:
+        frames: how many were added.
 
     Raises:
         RenderError: the file cannot be written, or the encoder stops, with ffmpeg's reason.
@@ -53,7 +59,7 @@ class VideoWriter:
         self.frames = 0
         self._shape = (height_px, width_px, 3)
         self._file = PendingFile(path)
-        self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with us
+        self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `abort`
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
         self._process = subprocess.Popen(
             ffmpeg_command(
@@ -63,20 +69,28 @@ class VideoWriter:
             ),
             stdin=subprocess.PIPE,
             stderr=self._messages,
-            env=os.environ | {"SVT_LOG": "1"},  # libsvtav1 tells errors only
+            env=os.environ | {"SVT_LOG": "1"},  # libsvtav1 reports errors only.
             pipesize=PIPE_BYTES,
-            process_group=0,  # Ctrl-C is for us, who may wish to end the video first
+            process_group=0,  # Ctrl-C goes to this process, which may wish to end the video.
         )
-        with suppress(ProcessLookupError):  # it has stopped at once, which the first frame tells
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, YIELDING)
+        with suppress(ProcessLookupError):  # An encoder that stopped at once fails at a frame.
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
 
     @property
     def process_id(self) -> int:
-        """Of the encoder."""
+        """The process id of the encoder."""
         return self._process.pid
 
     def add(self, frame: np.ndarray) -> None:
-        """Append one frame, uint8 [height_px, width_px, 3]."""
+        """Append one frame.
+
+        Args:
+            frame: uint8 [height_px, width_px, 3].
+
+        Raises:
+            ValueError: it has another shape or dtype.
+            RenderError: the encoder has stopped.
+        """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"frame is {frame.dtype} {frame.shape}, expected uint8 {self._shape}")
         assert self._process.stdin is not None
@@ -87,7 +101,12 @@ class VideoWriter:
         self.frames += 1
 
     def close(self) -> None:
-        """Wait for the encoder, then give the finished file its name."""
+        """Wait for the encoder, then give the finished file its name.
+
+        Raises:
+            FullDiskError: the disk was full.
+            RenderError: the encoder failed, or the file cannot be renamed.
+        """
         try:
             self._finish()
             self._file.publish()
@@ -99,12 +118,13 @@ class VideoWriter:
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # what is still buffered goes nowhere, as it should
+        with suppress(BrokenPipeError):  # What is still buffered is to be lost.
             self._process.stdin.close()
         self._messages.close()
         self._file.discard()
 
     def _finish(self) -> None:
+        """End the encoder's input and wait until it has written everything."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
@@ -114,6 +134,7 @@ class VideoWriter:
             raise self._failure()
 
     def _failure(self) -> RenderError:
+        """The error that tells why the encoder stopped."""
         returncode = self._process.wait()
         self._messages.seek(0)
         complaint = ffmpeg_complaint(self._messages.read(), returncode)

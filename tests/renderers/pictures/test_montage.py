@@ -136,7 +136,7 @@ def test_a_sheet_that_nobody_could_look_at_is_refused_after_the_first_picture(tm
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"columns": 3}, "Columns are of a sheet of one point or of one batch"),
+        ({"columns": 3}, "A number of columns needs a sheet of one point or of one batch"),
         ({"batches": [3], "columns": 0}, "0 columns has no room"),
         ({"scale": 0}, "Scale 0 is out of range: use 1 to 64"),
         ({"batches": []}, "Nothing to draw: 2 points and 0 checkpoints"),

@@ -75,7 +75,7 @@ def test_a_sheet_is_recorded_as_a_job(studio):
         (("--count", 0), "A sheet of 0 batches shows nothing"),
         (("--points", "0.99"), "no specimen 0.99"),
         (("--batches", "often"), "'often' is no choice of batches"),
-        (("--columns", 2), "Columns are of a sheet of one point"),
+        (("--columns", 2), "A number of columns needs a sheet of one point"),
         (("--device", "cuda:97"), "no device 'cuda:97'"),
         (("--out", "sheet.gif"), "Cannot write a sheet as 'sheet.gif'"),
         (("--scale", 64), "pixels; the most are 40 million"),
