@@ -14,8 +14,8 @@ from latent.errors import LatentError
 from latent.routes import route
 
 # A comma separates keys only where another begins: the path of a JPEG may hold commas.
-_SEPARATOR = re.compile(r"->|→|,(?=\s*-?\d+\s*@)")
-_KEY = re.compile(r"(\d{1,15})\s*@\s*(\S.*)", re.DOTALL)
+_SEPARATOR = re.compile(r"->|→|,(?=\s*-?[0-9]+\s*@)")
+_KEY = re.compile(r"([0-9]{1,15})\s*@\s*(\S.*)", re.DOTALL)
 
 
 class KeyFrame(NamedTuple):

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from latent.errors import LatentError
 
-_SEED = re.compile(r"seed:(\d{1,19})")
-_LABEL = re.compile(r"(\d{1,15})\.(\d{1,9})")
+# Only ASCII digits count, so that no two texts that look different mean the same point.
+_SEED = re.compile(r"seed:([0-9]{1,19})")
+_LABEL = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})")
 
 
 @dataclass(frozen=True, eq=False)

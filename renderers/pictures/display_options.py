@@ -215,7 +215,7 @@ def parse_size(text: str) -> Size:
         >>> parse_size("1920x1080"), parse_size("512")
         ((1920, 1080), (512, 512))
     """
-    found = re.fullmatch(r"(\d+)(?:[x×](\d+))?", text.strip().lower())
+    found = re.fullmatch(r"([0-9]+)(?:[x×]([0-9]+))?", text.strip().lower())
     if not found:
         raise RenderError(f"'{text}' is not a size: write 1920x1080, or 512 for a square.")
     return int(found[1]), int(found[2] or found[1])
@@ -234,7 +234,7 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
         >>> parse_crop("256x192+10+20")
         (10, 20, 256, 192)
     """
-    found = re.fullmatch(r"(\d+)[x×](\d+)\+(\d+)\+(\d+)", text.strip().lower())
+    found = re.fullmatch(r"([0-9]+)[x×]([0-9]+)\+([0-9]+)\+([0-9]+)", text.strip().lower())
     if not found:
         raise RenderError(f"'{text}' is not a crop: write WIDTHxHEIGHT+X+Y, such as 256x256+10+20.")
     width, height, x, y = map(int, found.groups())

@@ -53,7 +53,10 @@ def spread_change(change: np.ndarray, frames: int | None) -> np.ndarray:
     wanted = np.linspace(0, seen[-1], frames)
     after = np.searchsorted(seen, wanted).clip(1, len(seen) - 1)
     nearer_before = wanted - seen[after - 1] < seen[after] - wanted
-    return np.asarray(after - nearer_before, np.int64)
+    positions = np.asarray(after - nearer_before, np.int64)
+    # Where the first or last checkpoints all look alike, any of them would do.
+    positions[-1], positions[0] = len(change) - 1, 0
+    return positions
 
 
 def measure_change(

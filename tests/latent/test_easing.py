@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latent.easing import EASINGS, count_frames, time_frames
 from latent.errors import LatentError
@@ -43,3 +45,27 @@ def test_what_cannot_be_timed_is_told():
         time_frames(3, 2)
     with pytest.raises(LatentError, match=r"no easing 'bouncy'\. Known: linear, smooth, ends"):
         time_frames(3, 9, easing="bouncy")
+
+
+@given(
+    num_points=st.integers(2, 20),
+    spare=st.integers(0, 100),
+    loop=st.booleans(),
+    easing=st.sampled_from(EASINGS),
+)
+def test_frames_go_forwards_from_the_first_stop_to_the_last(num_points, spare, loop, easing):
+    position = time_frames(num_points, num_points + spare, loop, easing)
+    assert len(position) == num_points + spare
+    assert position[0] == 0
+    assert (position.diff() >= 0).all()
+    if loop:
+        assert num_points - 1 <= position[-1] + 1e-9 < num_points + 1e-9
+    else:
+        assert position[-1] == pytest.approx(num_points - 1)
+
+
+@given(st.integers(2, 20), st.integers(1, 60), st.booleans())
+def test_counted_frames_give_every_stop_a_frame(num_points, frames_per_segment, loop):
+    position = time_frames(num_points, count_frames(num_points, frames_per_segment, loop), loop)
+    stops = position[::frames_per_segment]
+    assert stops.tolist() == pytest.approx(list(range(num_points)))

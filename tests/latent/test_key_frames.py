@@ -1,6 +1,11 @@
+from contextlib import suppress
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from latent.easing import EASINGS
 from latent.errors import LatentError
 from latent.key_frames import follow_key_frames, parse_key_frames
 from latent.routes import route
@@ -75,3 +80,44 @@ def test_paths_that_cannot_be_are_told():
         follow_key_frames([1], [a], 10)
     with pytest.raises(LatentError, match="no route 'straight'"):
         follow_key_frames([1, 2], [a, b], 10, "straight")
+
+
+KEYS = st.lists(
+    st.tuples(
+        st.integers(0, 10**15 - 1),
+        st.from_regex(r"(seed:\d{1,9}|\d{1,9}\.\d{1,4}|out/[a-z ,@]{0,9}z\.jpg)", fullmatch=True),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@given(keys=KEYS, arrow=st.sampled_from([" -> ", "->", " → ", "→", ", ", ","]))
+def test_every_path_that_is_written_is_read_back(keys, arrow):
+    text = arrow.join(f"{batch}@{point}" for batch, point in keys)
+    assert parse_key_frames(text) == keys
+
+
+@given(st.text() | st.from_regex(r"[\d@>,.\- ]{0,20}", fullmatch=True))
+def test_any_other_text_is_a_path_of_two_keys_or_is_refused(text):
+    with suppress(LatentError):
+        keys = parse_key_frames(text)
+        assert len(keys) >= 2
+        assert all(key.batch >= 0 and key.point.strip() for key in keys)
+
+
+@given(
+    batches=st.lists(st.integers(0, 10**6), min_size=2, max_size=6),
+    spare=st.integers(0, 30),
+    easing=st.sampled_from(EASINGS),
+)
+def test_the_batch_goes_from_the_first_key_to_the_last_and_stays_between_them(
+    batches, spare, easing
+):
+    points = list(torch.randn(len(batches), 4, generator=torch.Generator().manual_seed(1)))
+    path, z = follow_key_frames(batches, points, len(batches) + spare, easing=easing)
+    assert len(path) == len(z) == len(batches) + spare
+    assert path[0] == batches[0]
+    assert path[-1] == pytest.approx(batches[-1])
+    assert min(batches) - 1e-6 <= path.min()
+    assert path.max() <= max(batches) + 1e-6

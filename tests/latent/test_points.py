@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latent.errors import LatentError
 from latent.points import parse_label, parse_seed, sample_points, seeded_point
@@ -43,3 +45,41 @@ def test_a_seed_that_no_generator_takes_is_refused():
     assert parse_seed("16500.28") is None
     with pytest.raises(LatentError, match="too large"):
         parse_seed("seed:9999999999999999999")
+
+
+@given(batch=st.integers(0, 10**15 - 1), index=st.integers(0, 10**9 - 1))
+def test_every_label_is_read_back(batch, index):
+    assert parse_label(f"{batch}.{index}") == (batch, index)
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_every_seed_is_read_back_and_draws_its_point_again(seed):
+    point = seeded_point(seed, 4)
+    assert parse_seed(point.label) == seed
+    assert torch.equal(point.z, seeded_point(seed, 4).z)
+
+
+@given(st.text() | st.from_regex(r"(seed:)?\d*\.?\d*", fullmatch=True))
+def test_any_other_text_is_no_label_and_no_seed(text):
+    label = parse_label(text)
+    assert label is None or [int(number) for number in text.split(".")] == [*label]
+    assert label is None or text.isascii()
+    try:
+        seed = parse_seed(text)
+    except LatentError:
+        assert int(text.removeprefix("seed:")) >= 2**63
+    else:
+        assert seed is None or int(text.removeprefix("seed:")) == seed
+
+
+@given(
+    batch=st.integers(0, 10**6),
+    seed=st.integers(0, 2**62),
+    first=st.integers(0, 50),
+    count=st.integers(1, 5),
+)
+def test_points_are_the_same_whichever_are_drawn_with_them(batch, seed, first, count):
+    alone = sample_points(batch, range(first, first + 1), 3, seed)[0]
+    among = sample_points(batch, range(first, first + count), 3, seed)[0]
+    assert alone.label == among.label == f"{batch}.{first}"
+    assert torch.equal(alone.z, among.z)

@@ -1,7 +1,9 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from latent.easing import count_frames
+from latent.easing import EASINGS, count_frames
 from latent.errors import LatentError
 from latent.interpolation import slerp
 from latent.routes import KINDS, route
@@ -78,3 +80,27 @@ def test_what_cannot_be_a_route_is_told():
         route([a], 10)
     with pytest.raises(LatentError, match="too few to visit 2 points"):
         route([a, b], 1, loop=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    count=st.integers(2, 8),
+    spare=st.integers(0, 40),
+    kind=st.sampled_from(KINDS),
+    loop=st.booleans(),
+    easing=st.sampled_from(EASINGS),
+    seed=st.integers(0, 1000),
+)
+def test_any_route_leaves_from_its_first_point_and_ends_at_its_last(
+    count, spare, kind, loop, easing, seed
+):
+    points = gaussian_points(count, 12, seed)
+    z = route(points, count + spare, kind, loop=loop, easing=easing)
+    assert z.shape == (count + spare, 12)
+    assert torch.isfinite(z).all()
+    assert torch.allclose(z[0], points[0], atol=1e-4)
+    assert loop or torch.allclose(z[-1], points[-1], atol=1e-4)
+    if kind != "linear":
+        lengths = torch.stack(points).norm(dim=1)
+        assert lengths.min() - 1e-3 <= z.norm(dim=1).min()
+        assert z.norm(dim=1).max() <= lengths.max() + 1e-3

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from renderers.errors import RenderError
-from renderers.files import locked, read_json, remove_leftovers, replacing, write_json
+from renderers.files import (
+    PendingFile,
+    locked,
+    read_json,
+    remove_leftovers,
+    replacing,
+    replacing_folder,
+    write_json,
+)
 
 HOLD = """
 import sys, time
@@ -33,6 +41,38 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
         fail_midway()
     assert read_json(path) == [1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pending_file_appears_when_it_is_published_and_else_never(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "film.mp4"
+    given_up, kept = PendingFile(path), PendingFile(path)
+    for pending in (given_up, kept):
+        assert pending.temporary.suffix == ".mp4"
+        pending.temporary.write_text("whole")
+    given_up.discard()
+    assert not path.exists()
+    kept.publish()
+    kept.discard()
+    assert [file.name for file in path.parent.iterdir()] == ["film.mp4"]
+
+
+def test_a_folder_is_replaced_as_a_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    with replacing_folder(folder) as fresh:
+        (fresh / "1.png").write_text("first")
+
+    def fail_midway() -> None:
+        with replacing_folder(folder) as fresh:
+            (fresh / "2.png").write_text("half")
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        fail_midway()
+    assert [file.name for file in folder.iterdir()] == ["1.png"]
+    with replacing_folder(folder) as fresh:
+        (fresh / "2.png").write_text("second")
+    assert [file.name for file in folder.iterdir()] == ["2.png"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_document_that_is_absent_or_no_json_reads_as_none(tmp_path: Path) -> None:

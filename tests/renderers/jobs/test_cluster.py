@@ -68,16 +68,16 @@ def renderer_in(folder: Path, plan: RenderPlan, **source) -> PartRenderer:
 
 
 def render(renderer: PartRenderer, address: str | None, on_progress=None) -> list[int]:
-    """Render all parts on a cluster; what was told meanwhile."""
-    told: list[int] = []
+    """Render all parts on a cluster; the reported numbers of frames."""
+    reports: list[int] = []
 
     def listen(done: int, total: int, note: str = "") -> None:
-        told.append(done)
+        reports.append(done)
         if on_progress:
             on_progress(done)
 
     render_parts_on_cluster(renderer, renderer.parts.plan.parts, address, listen)
-    return told
+    return reports
 
 
 def passes(folder: Path) -> list[str]:
@@ -113,8 +113,8 @@ def test_a_node_that_dies_in_the_middle_leaves_the_film_exact(tmp_path, cluster,
             cluster.remove_node(second, allow_graceful=False)
             killed.append(done)
 
-    told = render(renderer, cluster.address, kill_when_both_render)
-    assert killed[0] < FRAMES == told[-1]
+    reports = render(renderer, cluster.address, kill_when_both_render)
+    assert killed[0] < FRAMES == reports[-1]
     assert len(passes(tmp_path)) > len(plan.parts)
     assert all(renderer.parts.is_whole(part) for part in plan.parts)
     assert_undisturbed(renderer, tmp_path / "local")

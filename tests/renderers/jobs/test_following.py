@@ -17,7 +17,7 @@ ENGINE = partial(render_parts, devices=["cpu"])
 
 
 class Training:
-    """A run that has so many batches at each look, and what the film had at that time."""
+    """A run that has so many batches at each call, and what the film had at that time."""
 
     def __init__(self, root: Path, *counts: int) -> None:
         self._file, self._counts = root / "film.mp4", list(counts)

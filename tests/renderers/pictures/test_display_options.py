@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from renderers.errors import RenderError
 from renderers.pictures.display_options import (
@@ -103,13 +106,13 @@ def test_odd_sizes_become_even_where_the_format_needs_it_and_it_is_said(
     tmp_path, name, display, size
 ) -> None:
     assert shown(tmp_path, display, mosaic(33, 35), name).shape[:2] == size
-    fit = display.lay_out(35, 33, format_of(name).encoder().even)
-    assert fit.video == (size[1], size[0])
+    layout = display.lay_out(35, 33, format_of(name).encoder().even)
+    assert layout.video == (size[1], size[0])
     if name == "film.mkv":
-        assert fit.remark is None
+        assert layout.remark is None
     else:
-        assert fit.remark is not None
-        assert f"The video is {size[1]}x{size[0]} px instead of" in fit.remark
+        assert layout.remark is not None
+        assert f"The video is {size[1]}x{size[0]} px instead of" in layout.remark
 
 
 def test_the_row_and_column_that_are_added_repeat_the_last(tmp_path) -> None:
@@ -159,3 +162,40 @@ def test_impossible_options_are_refused(values, sentence) -> None:
 def test_a_video_larger_than_any_format_is_refused() -> None:
     with pytest.raises(RenderError, match="would be 65536x65536 px, more than 16383"):
         DisplayOptions(scale=64).lay_out(1024, 1024)
+
+
+SIDES = st.integers(0, 10**6)
+
+
+@given(width=SIDES, height=SIDES, sign=st.sampled_from("xX×"), spaces=st.sampled_from(["", " "]))
+def test_every_size_and_crop_that_is_written_is_read(width, height, sign, spaces) -> None:
+    assert parse_size(f"{spaces}{width}{sign}{height}{spaces}") == (width, height)
+    assert parse_size(f"{width}") == (width, width)
+    crop = f"{spaces}{width}{sign}{height}+{height}+{width}"
+    assert parse_crop(crop) == (height, width, width, height)
+
+
+@pytest.mark.parametrize("parse", [parse_size, parse_crop])
+@given(text=st.text() | st.text("0123456789x+", max_size=12))
+def test_any_other_text_is_refused_or_numbers(parse, text) -> None:
+    with suppress(RenderError):
+        assert all(number >= 0 for number in parse(text))
+
+
+@settings(max_examples=60)
+@given(
+    picture=st.tuples(st.integers(16, 300), st.integers(16, 300)),
+    size=st.none() | st.tuples(st.integers(2, 2000), st.integers(2, 2000)),
+    even=st.booleans(),
+)
+def test_a_picture_fits_its_video_and_keeps_its_shape(picture, size, even) -> None:
+    layout = DisplayOptions(size=size).lay_out(*picture, even)
+    assert all(shown <= side for shown, side in zip(layout.shown, layout.video, strict=True))
+    assert all(
+        0 <= side - wanted <= 1 for side, wanted in zip(layout.video, layout.wanted, strict=True)
+    )
+    assert (layout.remark is None) == (layout.video == layout.wanted)
+    if even:
+        assert [side % 2 for side in layout.video] == [0, 0]
+    width, height = (shown / own for shown, own in zip(layout.shown, picture, strict=True))
+    assert abs(width - height) <= 2 * max(1 / own for own in picture)

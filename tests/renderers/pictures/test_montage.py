@@ -95,41 +95,41 @@ def test_title_and_footer_have_room_of_their_own(tmp_path) -> None:
         )
 
     plain = draw("plain.png")
-    told = draw("told.png", title="city · batches 3 to 5", footer="© " + "W" * 40)
-    assert told.shape[1] > plain.shape[1]
-    extra = told.shape[0] - plain.shape[0]
-    first_pixel = np.argwhere((told == level_of(3)).all(2)).min(0)[0]
-    last_pixel = np.argwhere((told == level_of(3)).all(2)).max(0)[0]
+    titled = draw("titled.png", title="city · batches 3 to 5", footer="© " + "W" * 40)
+    assert titled.shape[1] > plain.shape[1]
+    extra = titled.shape[0] - plain.shape[0]
+    first_pixel = np.argwhere((titled == level_of(3)).all(2)).min(0)[0]
+    last_pixel = np.argwhere((titled == level_of(3)).all(2)).max(0)[0]
     assert extra > 20
-    assert told[: extra // 2].min() < 150
-    assert told[last_pixel + 1 :].min() < 150
+    assert titled[: extra // 2].min() < 150
+    assert titled[last_pixel + 1 :].min() < 150
     assert first_pixel - np.argwhere((plain == level_of(3)).all(2)).min(0)[0] > 10
 
 
 def test_progress_counts_pictures_up_to_all(tmp_path) -> None:
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     render_montage(
         GreySource(),
         two_points(),
         range(3),
         tmp_path / "a.png",
-        on_progress=lambda done, total, note="": told.append((done, total)),
+        on_progress=lambda done, total, note="": reports.append((done, total)),
     )
-    assert told == [(done, 6) for done in range(1, 7)]
+    assert reports == [(done, 6) for done in range(1, 7)]
 
 
 def test_a_sheet_that_nobody_could_look_at_is_refused_after_the_first_picture(tmp_path) -> None:
     log = tmp_path / "passes.log"
-    told: list[int] = []
+    reports: list[int] = []
     with pytest.raises(RenderError, match=r"20,000 x 2 pictures would have .* smaller scale"):
         render_montage(
             GrowingSource(log=log),
             two_points(),
             range(20_000),
             tmp_path / "a.png",
-            on_progress=lambda done, total, note="": told.append(done),
+            on_progress=lambda done, total, note="": reports.append(done),
         )
-    assert told == []
+    assert reports == []
     assert [path.name for path in tmp_path.iterdir()] == ["passes.log"]
 
 

@@ -18,11 +18,11 @@ ALL = Overlay("city", "16500.28", True, 19_000, tuple(np.linspace(2, 0, 100)))
 
 
 def drawn(frame: np.ndarray, overlay: Overlay, position: int = 0, number: int = 0) -> np.ndarray:
-    """The frame with the plate on it, float [height, width, 3]."""
-    plate = OverlayBox(overlay, frame.shape[1], frame.shape[0])
+    """The frame with the box on it, float [height, width, 3]."""
+    box = OverlayBox(overlay, frame.shape[1], frame.shape[0])
     result = frame.astype(float)
-    grey, opacity = plate.draw(position, number)
-    (x, y), (rows, columns) = plate.place, plate.shape
+    grey, opacity = box.draw(position, number)
+    (x, y), (rows, columns) = box.place, box.shape
     alpha = opacity[:, :, None] / 255
     spot = result[y : y + rows, x : x + columns]
     spot[:] = spot * (1 - alpha) + grey[:, :, None] * alpha
@@ -42,12 +42,12 @@ def corner(frame: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), [(512, 512), (1080, 1920)])
 def test_the_number_can_be_read_on_any_picture(level, height, width) -> None:
     frame = drawn(flat(level, height, width), NUMBER, number=16_500)
-    plate = OverlayBox(NUMBER, width, height)
-    (x, y), (rows, _) = plate.place, plate.shape
+    box = OverlayBox(NUMBER, width, height)
+    (x, y), (rows, _) = box.place, box.shape
     ground = frame[y + rows // 2, x + 3].max()  # left of the digits
     assert corner(frame).max() >= 254
     assert 255 - ground > 110
-    assert 9 <= plate.draw(0, 88_888)[0].max(1).astype(bool).sum() <= height // 30
+    assert 9 <= box.draw(0, 88_888)[0].max(1).astype(bool).sum() <= height // 30
 
 
 def test_only_the_corner_changes() -> None:
@@ -68,14 +68,14 @@ def test_digits_keep_their_places_while_numbers_grow() -> None:
 
 
 def test_each_number_looks_different() -> None:
-    plate = OverlayBox(Overlay(largest=99), 256, 256)
-    assert len({plate.draw(0, number)[0].tobytes() for number in range(100)}) == 100
+    box = OverlayBox(Overlay(largest=99), 256, 256)
+    assert len({box.draw(0, number)[0].tobytes() for number in range(100)}) == 100
 
 
 def test_run_and_label_stand_beside_the_number_and_stay() -> None:
-    plate = OverlayBox(Overlay("city", "16500.28", True, 19_000), 512, 512)
-    first, last = plate.draw(0, 1)[0], plate.draw(99, 19_000)[0]
-    middle = plate.shape[1] // 2
+    box = OverlayBox(Overlay("city", "16500.28", True, 19_000), 512, 512)
+    first, last = box.draw(0, 1)[0], box.draw(99, 19_000)[0]
+    middle = box.shape[1] // 2
     np.testing.assert_array_equal(first[:, :middle], last[:, :middle])
     assert (first[:, :middle] > 150).sum() > 50
     assert (first[:, middle:] != last[:, middle:]).any()
@@ -84,40 +84,40 @@ def test_run_and_label_stand_beside_the_number_and_stay() -> None:
 
 
 def test_a_long_name_is_cut_and_leaves_the_number_its_room() -> None:
-    plate = OverlayBox(Overlay("name " * 40, None, True, 19_000), 512, 512)
-    assert plate.place[0] + plate.shape[1] <= 512
-    right = plate.draw(0, 19_000)[0][:, -60:]
-    assert (right != plate.draw(0, 11_111)[0][:, -60:]).any()
+    box = OverlayBox(Overlay("name " * 40, None, True, 19_000), 512, 512)
+    assert box.place[0] + box.shape[1] <= 512
+    right = box.draw(0, 19_000)[0][:, -60:]
+    assert (right != box.draw(0, 11_111)[0][:, -60:]).any()
 
 
-def cursor(plate: OverlayBox, position: int) -> np.ndarray:
-    """The columns of the plate with a bright line from far above to far below."""
-    grey = plate.draw(position, 0)[0]
-    return np.flatnonzero((grey > 150).sum(0) > 0.4 * plate.shape[0])
+def cursor(box: OverlayBox, position: int) -> np.ndarray:
+    """The columns of the box with a bright line from far above to far below."""
+    grey = box.draw(position, 0)[0]
+    return np.flatnonzero((grey > 150).sum(0) > 0.4 * box.shape[0])
 
 
 def test_the_cursor_moves_from_the_left_to_the_right_end_of_the_curve() -> None:
-    plate = OverlayBox(ALL, 512, 512)
-    places = [cursor(plate, position).mean() for position in (0, 25, 50, 75, 99)]
-    assert places[0] < plate.shape[1] * 0.1
-    assert places[-1] > plate.shape[1] * 0.9
+    box = OverlayBox(ALL, 512, 512)
+    places = [cursor(box, position).mean() for position in (0, 25, 50, 75, 99)]
+    assert places[0] < box.shape[1] * 0.1
+    assert places[-1] > box.shape[1] * 0.9
     assert np.ptp(np.diff(places)) < 4
 
 
 def test_a_falling_curve_falls_and_what_was_played_is_brighter() -> None:
-    plate = OverlayBox(Overlay(numbers=False, curve=ALL.curve), 512, 512)
-    grey = plate.draw(50, 0)[0].astype(int)
-    early, late = grey[:, plate.shape[1] // 5], grey[:, -plate.shape[1] // 5]
+    box = OverlayBox(Overlay(numbers=False, curve=ALL.curve), 512, 512)
+    grey = box.draw(50, 0)[0].astype(int)
+    early, late = grey[:, box.shape[1] // 5], grey[:, -box.shape[1] // 5]
     assert early.argmax() < late.argmax()
     assert early.max() > 1.2 * late.max() > 50
 
 
 @pytest.mark.parametrize("curve", [(nan,) * 10, (1.0,), (2.0,) * 10, (nan, 1.0, nan, 2.0, 3.0)])
 def test_curves_with_gaps_or_without_change_can_be_drawn(curve) -> None:
-    plate = OverlayBox(Overlay(curve=curve, numbers=False), 512, 512)
-    grey, opacity = plate.draw(len(curve) - 1, 0)
-    assert grey.shape == opacity.shape == plate.shape
-    assert len(cursor(plate, 0)) >= 1
+    box = OverlayBox(Overlay(curve=curve, numbers=False), 512, 512)
+    grey, opacity = box.draw(len(curve) - 1, 0)
+    assert grey.shape == opacity.shape == box.shape
+    assert len(cursor(box, 0)) >= 1
 
 
 def test_one_spike_does_not_flatten_the_curve() -> None:
@@ -157,8 +157,8 @@ def test_a_newer_event_takes_the_place_of_the_one_before() -> None:
 
 def test_a_long_event_is_cut_to_fit_the_picture() -> None:
     long = replace(TOLD, curve=(), notices=((0, "Mode collapse " * 99),))
-    plate = OverlayBox(long, 512, 512)
-    assert plate.place[0] + plate.shape[1] <= 512
+    box = OverlayBox(long, 512, 512)
+    assert box.place[0] + box.shape[1] <= 512
     assert (drawn(flat(128), long, 0)[:, -10:] == 128).all()
     assert (drawn(flat(128), long, 0)[:, 400:] != 128).any()
 
@@ -205,7 +205,7 @@ def test_an_overlay_with_nothing_to_write_leaves_the_picture_alone(tmp_path) -> 
 @pytest.mark.parametrize(
     "display", [DisplayOptions(), DisplayOptions(size=(640, 360), scaling="lanczos")]
 )
-def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, display) -> None:
+def test_the_film_shows_the_box_where_it_belongs(tmp_path, name, display) -> None:
     path = tmp_path / name
     frames = [
         NumberedFrame(i, 150 * i, flat(level, 64, 64)) for i, level in enumerate((30, 128, 220))
@@ -214,8 +214,8 @@ def test_the_film_shows_the_plate_where_it_belongs(tmp_path, name, display) -> N
     for (position, number, picture), frame in zip(frames, read_frames(path), strict=True):
         height, width, _ = frame.shape
         beside = frame.astype(float)
-        plate = OverlayBox(ALL, width, height)
-        (x, y), (rows, columns) = plate.place, plate.shape
+        box = OverlayBox(ALL, width, height)
+        (x, y), (rows, columns) = box.place, box.shape
         beside[y : y + rows, x : x + columns] = 17 if display.size else picture[0, 0]
         difference = abs(frame - drawn(beside.round().astype(np.uint8), ALL, position, number))
         assert difference[y : y + rows, x : min(x + columns, width // 5)].mean() < 6

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from renderers.errors import RenderError
 from renderers.plan.options import RenderOptions
@@ -53,3 +55,11 @@ def test_views_show_each_point_and_then_all() -> None:
     assert (second == 20).all()
     assert grid.shape == (4, 10, 3)
     assert [view.label for view in list_views(plan)] == ["seed:1", "seed:2", "grid"]
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=6, unique=True), st.booleans())
+def test_every_video_lies_in_the_folder_of_the_file(labels, grid) -> None:
+    paths = output_paths("films/city.mp4", labels, RenderOptions(grid=grid))
+    assert len(paths) == len(labels) + grid
+    assert {path.parent for path in paths} == {Path("films")}
+    assert {path.suffix for path in paths} == {".mp4"}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from renderers.plan.pacing import measure_change, spread, spread_change
@@ -45,7 +47,7 @@ def test_checkpoints_that_do_not_change_are_spread_evenly() -> None:
 
 @dataclass(frozen=True)
 class _StandsStillSource:
-    """As another source, but batch 10 and all after it display like batch 10."""
+    """As another source, but batch 10 and all after it look like batch 10."""
 
     source: GrowingSource
 
@@ -61,20 +63,35 @@ class _StandsStillSource:
 
 
 def test_change_is_measured_between_neighbouring_checkpoints() -> None:
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     source = _StandsStillSource(GrowingSource())
-    change = measure_change(source, two_points(), range(20), on_progress=lambda *n: told.append(n))
+    change = measure_change(
+        source, two_points(), range(20), on_progress=lambda *n: reports.append(n)
+    )
     assert change.shape == (20,)
     assert change[0] == 0
     assert (change[1:11] > 0.5).all()
     assert (change[11:] == 0).all()
-    assert told[-1] == (20, 20)
+    assert reports[-1] == (20, 20)
 
 
 def test_change_between_checkpoints_that_were_passed_over_goes_evenly(monkeypatch) -> None:
     monkeypatch.setattr("renderers.plan.pacing.MAX_CHECKPOINTS", 5)
     change = measure_change(GreySource(), two_points(), range(0, 9))
-    looked_at = measure_change(GreySource(), two_points(), range(0, 9, 2))
+    compared = measure_change(GreySource(), two_points(), range(0, 9, 2))
     assert change[1] == pytest.approx(change[2])
-    assert change[1:3].sum() == pytest.approx(looked_at[1])
-    assert change.sum() == pytest.approx(looked_at.sum())
+    assert change[1:3].sum() == pytest.approx(compared[1])
+    assert change.sum() == pytest.approx(compared.sum())
+
+
+@given(
+    change=st.lists(st.floats(0, 1e6), min_size=2, max_size=60),
+    frames=st.none() | st.integers(2, 100),
+)
+def test_checkpoints_are_spread_in_order_from_the_first_to_the_last(change, frames) -> None:
+    change[0] = 0.0
+    shown = spread_change(np.array(change), frames)
+    assert shown.dtype == np.int64
+    assert len(shown) == frames or frames is None
+    assert (np.diff(shown) >= 0).all()
+    assert (shown[0], shown[-1]) == (0, len(change) - 1)

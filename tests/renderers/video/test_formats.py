@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
 from renderers.video.ffmpeg import ffmpeg_command
-from renderers.video.formats import format_of
+from renderers.video.formats import FORMATS, format_of
 from renderers.video.frame_encoding import encode_frames
 from renderers.video.joining import join_parts, require_place
 from renderers.video.video_reader import count_frames, read_frames
@@ -156,3 +159,20 @@ def test_long_and_fast_films_are_refused_where_browsers_could_not_play_them() ->
     for name, _ in FILMS:
         format_of(name).require_fit(1_000, 50)
     format_of("film.mp4").require_fit(1_000_000, 240)
+
+
+@given(
+    form=st.sampled_from(FORMATS),
+    stem=st.text("abcXYZ 123-_.é", min_size=1).filter(lambda stem: set(stem) != {"."}),
+)
+def test_every_format_is_known_by_its_suffix_in_any_case_and_its_codec(form, stem) -> None:
+    number = "%06d" if form.numbered else ""
+    for suffix in (form.suffix, form.suffix.upper()):
+        assert format_of(f"{stem}{number}{suffix}", form.codec) == form
+    assert form.encoder().kind.codec == form.part_codec
+
+
+@given(st.text())
+def test_any_other_name_has_no_format(name) -> None:
+    with suppress(RenderError):
+        assert format_of(name) in FORMATS

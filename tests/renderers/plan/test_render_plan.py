@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from latent.points import LatentPoint
 from renderers.errors import RenderError
@@ -173,3 +176,44 @@ def test_plans_keep_the_digests_and_the_json_of_version_0_1_0() -> None:
     plan = make_plan(points, [5, 5, 9], options, weights=["a", "a", "b"], caption=caption)
     assert plan.digest == "dbe40e07a126e2c8fad8cbb407dc87d312e6831f8f9872fd9eca6b8ab53d647c"
     assert plan.to_json()["options"]["look"]["scale"] == 4
+
+
+BATCHES = st.lists(st.integers(0, 10**6), min_size=1, max_size=60)
+
+
+@given(
+    batches=BATCHES | BATCHES.map(sorted),
+    borders=st.lists(st.integers(0, 10**6), max_size=20),
+    longest=st.integers(1, 70),
+)
+def test_parts_are_never_too_long_and_cut_at_a_border_or_when_full(
+    batches, borders, longest
+) -> None:
+    cuts = cut_parts(batches, borders, longest)
+    ends = [*cuts[1:], len(batches)]
+    lengths = [end - cut for cut, end in zip(cuts, ends, strict=True)]
+    assert cuts[0] == 0
+    assert all(1 <= length <= longest for length in lengths)
+    ascends = batches == sorted(batches)
+    reached = {bisect_left(batches, border) for border in borders} if ascends else set()
+    assert all(
+        length == longest or end in reached
+        for length, end in zip(lengths[:-1], cuts[1:], strict=True)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(batches=BATCHES, moving=st.booleans(), part_frames=st.integers(1, 30), data=st.data())
+def test_any_plan_comes_back_from_json_and_its_parts_are_the_film(
+    batches, moving, part_frames, data
+) -> None:
+    numbers = st.floats(-9, 9, width=32)
+    rows = st.lists(numbers, min_size=3, max_size=3)
+    size = len(batches)
+    z = data.draw(st.lists(rows, min_size=size, max_size=size) if moving else rows)
+    plan = make_plan([Track("t", torch.tensor(z))], batches, RenderOptions(part_frames=part_frames))
+    again = RenderPlan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert (again, again.digest, again.parts) == (plan, plan.digest, plan.parts)
+    assert [batch for part in plan.parts for batch in part.batches] == list(batches)
+    torch.testing.assert_close(again.z(0, size)[:, 0], torch.tensor(z).expand(size, 3))
+    assert plan.first_parts(len(plan.parts) - 1).parts == plan.parts[:-1] if plan.cuts[1:] else True

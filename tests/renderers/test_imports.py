@@ -1,0 +1,24 @@
+"""What a film and a picture import, which decides how long a worker process takes to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LOOK = """
+import sys
+import latent
+import renderers.jobs.following, renderers.jobs.rendering, renderers.jobs.workers
+import renderers.pictures.montage, renderers.plan.pacing, renderers.plan.render_plan
+heavy = {"gradio", "ray", "sklearn", "umap", "matplotlib", "pandas"} & set(sys.modules)
+assert not heavy, heavy
+from latent import find_neighbours
+assert "sklearn" in sys.modules and "umap" not in sys.modules
+"""
+
+
+def test_a_film_imports_no_screen_no_cluster_no_map_and_no_nearness() -> None:
+    result = subprocess.run([sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
