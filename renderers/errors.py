@@ -55,7 +55,8 @@ def add_place(error: BaseException, place: str) -> None:
         >>> error
         KeyError('On node a1: no batch 7')
     """
-    if len(error.args) == 1 and isinstance(error.args[0], str) and error.args[0] in str(error):
-        error.args = (f"{place}: {error.args[0]}",)
+    message = error.args[0] if len(error.args) == 1 else None
+    if isinstance(message, str) and str(error) in (message, repr(message)):
+        error.args = (f"{place}: {message}",)
     else:
         error.add_note(f"{place}.")

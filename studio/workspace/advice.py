@@ -62,7 +62,8 @@ def explain(error: object) -> str:
         >>> explain(ValueError("an error that nobody expected"))
         'an error that nobody expected'
     """
-    for kind in type(error).__mro__:
-        if kind in ADVICE:
-            return f"{error} {ADVICE[kind](error)}".rstrip()
-    return str(error)
+    # Notes of one line say where it happened, such as "On node a1."; longer ones are tracebacks.
+    notes = [note for note in getattr(error, "__notes__", ()) if "\n" not in note]
+    kinds = (kind for kind in type(error).__mro__ if kind in ADVICE)
+    advice = [ADVICE[kind](error) for kind in kinds][:1]
+    return " ".join([str(error), *notes, *advice]).rstrip()

@@ -78,7 +78,7 @@ class GreySource:
             yield batch, Flat([grey] * 3, self.height, self.width).eval().to(device)
 
 
-class DamagedCheckpointError(LookupError):
+class UnreadableSourceError(LookupError):
     """An error of a checkpoint source, which knows nothing of renderers."""
 
     def __init__(self, batch: int) -> None:
@@ -116,7 +116,7 @@ class GrowingSource:
         direction = torch.randn(start.shape).to(device)
         for i, batch in enumerate(batches):
             if batch == self.damaged:
-                raise DamagedCheckpointError(batch)
+                raise UnreadableSourceError(batch)
             if self.die_once and i == 3:
                 self._die()
             G = resident[i % len(resident)]

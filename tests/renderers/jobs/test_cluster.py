@@ -19,7 +19,7 @@ from renderers.jobs.workers import render_parts
 from renderers.plan.render_plan import RenderPlan, make_plan
 from renderers.progress import ignore_progress
 from renderers.video.video_reader import read_frames
-from tests.renderers.tiny import SHORT_PARTS, DamagedCheckpointError, GrowingSource, two_points
+from tests.renderers.tiny import SHORT_PARTS, GrowingSource, UnreadableSourceError, two_points
 
 pytestmark = [
     pytest.mark.cluster,
@@ -124,7 +124,7 @@ def test_an_error_of_the_source_comes_through_a_task_with_its_class_and_node(
     tmp_path, cluster, plan
 ) -> None:
     renderer = renderer_in(tmp_path, plan, damaged=25)
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 25 is damaged") as caught:
+    with pytest.raises(UnreadableSourceError, match="checkpoint 25 is damaged") as caught:
         render(renderer, cluster.address)
     assert caught.value.batch == 25
     assert caught.value.__notes__[0].startswith("On node ")

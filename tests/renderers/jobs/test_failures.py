@@ -4,9 +4,9 @@ import pickle
 
 import pytest
 
-from renderers.errors import CompilationError, RenderError, UnknownVideoError
+from renderers.errors import CompilationError, RenderError, UnknownVideoError, add_place
 from renderers.jobs.failures import ProcessFailure
-from tests.renderers.tiny import DamagedCheckpointError
+from tests.renderers.tiny import UnreadableSourceError
 
 
 def sent(error: Exception, node: str | None = None) -> Exception:
@@ -27,8 +27,8 @@ def test_a_message_names_the_node_and_the_class_stays() -> None:
 
 
 def test_a_message_made_of_attributes_stays_and_a_note_names_the_node() -> None:
-    error = sent(DamagedCheckpointError(7), "a1")
-    assert type(error) is DamagedCheckpointError
+    error = sent(UnreadableSourceError(7), "a1")
+    assert type(error) is UnreadableSourceError
     assert (error.batch, str(error)) == (7, "checkpoint 7 is damaged")
     assert error.__notes__[0] == "On node a1."
 
@@ -52,3 +52,14 @@ def test_a_compilation_error_keeps_its_attributes(advice) -> None:
     assert isinstance(error, CompilationError)
     assert (error.network, error.reason, error.advice) == ("The generator", "no compiler", advice)
     assert str(error) == f"The generator cannot be compiled here: no compiler. {advice}".rstrip()
+
+
+def test_a_message_that_only_holds_the_argument_stays() -> None:
+    class RunError(LookupError):
+        def __str__(self) -> str:
+            return f"There is no run {self.args[0]}."
+
+    error = RunError("city")
+    add_place(error, "On node a1")
+    assert str(error) == "There is no run city."
+    assert error.__notes__ == ["On node a1."]

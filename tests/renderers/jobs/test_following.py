@@ -11,7 +11,7 @@ from renderers.jobs.workers import render_parts
 from renderers.plan.render_plan import Caption, RenderPlan, make_plan
 from renderers.video.video_reader import count_frames
 from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
-from tests.renderers.tiny import SHORT_PARTS, DamagedCheckpointError, GrowingSource, two_points
+from tests.renderers.tiny import SHORT_PARTS, GrowingSource, UnreadableSourceError, two_points
 
 ENGINE = partial(render_parts, devices=["cpu"])
 
@@ -52,7 +52,7 @@ def test_a_film_grows_with_its_run_and_can_be_played_meanwhile(tmp_path) -> None
 
 def test_a_film_that_was_killed_follows_on(tmp_path) -> None:
     damaged = GrowingSource(log=tmp_path / "passes.log", damaged=50)
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 50 is damaged"):
+    with pytest.raises(UnreadableSourceError, match="checkpoint 50 is damaged"):
         follow(tmp_path, Training(tmp_path, 45, 90, 100), damaged)
     videos = follow(tmp_path, Training(tmp_path, 100))
     assert passes(tmp_path) == ["0 20", "20 20", "40 20", "40 20", "60 20", "80 20"]

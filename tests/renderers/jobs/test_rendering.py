@@ -21,9 +21,9 @@ from renderers.plan.outputs import Video
 from renderers.video.video_reader import count_frames, read_frames
 from tests.renderers.tiny import (
     SHORT_PARTS,
-    DamagedCheckpointError,
     GreySource,
     GrowingSource,
+    UnreadableSourceError,
     level_of,
     render_tiny,
 )
@@ -117,7 +117,7 @@ def test_one_pass_serves_all_videos_and_progress_counts_its_batches(tmp_path) ->
 
 
 def test_an_error_of_the_source_is_raised_and_finished_parts_stay(tmp_path, undisturbed) -> None:
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 33 is damaged"):
+    with pytest.raises(UnreadableSourceError, match="checkpoint 33 is damaged"):
         render(tmp_path, GrowingSource(damaged=33))
     parts = names(tmp_path / "render" / "parts")
     assert [name[24:] for name in parts] == ["-000.mp4", "-001.mp4", "-002.mp4", ".json"]
@@ -145,7 +145,7 @@ def first_video(root: Path) -> Path:
 
 def stop_midway(root: Path) -> None:
     """Render the first two parts of five."""
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 50 is damaged"):
+    with pytest.raises(UnreadableSourceError, match="checkpoint 50 is damaged"):
         render(root, GrowingSource(damaged=50))
 
 
@@ -220,7 +220,7 @@ def test_a_changed_checkpoint_is_rendered_again_and_an_unchanged_one_is_not(
     tmp_path, undisturbed
 ) -> None:
     marks = ["same"] * 100
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 90 is damaged"):
+    with pytest.raises(UnreadableSourceError, match="checkpoint 90 is damaged"):
         render(tmp_path, GrowingSource(tmp_path / "passes.log", damaged=90), weights=marks)
     (tmp_path / "passes.log").unlink()
     marks[25] = "changed"

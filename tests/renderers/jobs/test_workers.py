@@ -8,7 +8,7 @@ import pytest
 
 from renderers.errors import RenderError
 from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
-from tests.renderers.tiny import DamagedCheckpointError, GrowingSource
+from tests.renderers.tiny import GrowingSource, UnreadableSourceError
 
 DEVICES = ["cpu", "cpu"]
 
@@ -42,7 +42,7 @@ def test_the_part_of_a_process_that_dies_goes_to_another(tmp_path: Path) -> None
 def test_an_error_of_the_source_comes_through_a_process_with_its_class_and_trace(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(DamagedCheckpointError, match="is damaged") as caught:
+    with pytest.raises(UnreadableSourceError, match="is damaged") as caught:
         render(tmp_path, GrowingSource(damaged=25), devices=DEVICES)
     assert caught.value.batch == 25
     assert "in stream" in caught.value.__notes__[0]

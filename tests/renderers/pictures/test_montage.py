@@ -14,9 +14,9 @@ from renderers.pictures.montage import render_montage
 from renderers.pictures.sheets import PAPER
 from tests.renderers.tiny import (
     Z_DIM,
-    DamagedCheckpointError,
     GreySource,
     GrowingSource,
+    UnreadableSourceError,
     level_of,
     two_points,
 )
@@ -155,7 +155,7 @@ def test_a_failure_half_way_leaves_the_sheet_that_was_there(tmp_path) -> None:
     path = tmp_path / "a.png"
     render_montage(GreySource(), two_points(), [1, 2], path)
     before = path.read_bytes()
-    with pytest.raises(DamagedCheckpointError, match="checkpoint 2 is damaged"):
+    with pytest.raises(UnreadableSourceError, match="checkpoint 2 is damaged"):
         render_montage(GrowingSource(damaged=2), two_points(), [1, 2], path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
