@@ -1,6 +1,5 @@
 """studio import: what a person has becomes an ordinary run."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -53,7 +52,12 @@ def test_a_folder_becomes_an_ordinary_run(empty_studio, empty_workspace, folder,
     film = ("render", "timelapse", "mine", "--points", "0.0", "--out", tmp_path / "m.mp4", "--json")
     assert studio(*film).json["videos"][0]["frames"] == 4
     assert len(studio("specimens", "sample", "mine", "--batch", 100, "--count", 2, "--json").json)
-    assert studio("atlas", "mine", "--count", 40, "--json").json["batch"] == 100
+
+
+@pytest.mark.slow
+def test_an_imported_run_has_an_atlas(empty_studio, folder):
+    assert empty_studio("import", folder, "--run", "mine").status == 0
+    assert empty_studio("atlas", "mine", "--count", 40, "--json").json["batch"] == 100
 
 
 def test_a_dry_run_tells_the_plan_and_writes_nothing(empty_studio, empty_workspace, folder):
@@ -136,7 +140,9 @@ def test_doubt_about_the_number_ends_with_a_pattern_that_settles_it(empty_studio
     assert empty_studio(*settled).json["last_batch"] == 400
 
 
-def test_an_import_that_was_killed_goes_on_with_what_is_missing(empty_workspace, tmp_path):
+def test_an_import_that_was_killed_goes_on_with_what_is_missing(
+    empty_studio, empty_workspace, tmp_path
+):
     folder = tmp_path / "many"
     folder.mkdir()
     batches = range(0, 3000, 10)
@@ -157,8 +163,7 @@ def test_an_import_that_was_killed_goes_on_with_what_is_missing(empty_workspace,
 
     there = index["mine"].batches
     assert 0 < len(there) < len(batches)
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
-    assert json.loads(done.stdout)["checkpoints"] == len(batches)
+    assert empty_studio(*words).json["checkpoints"] == len(batches)
     run = index["mine"]
     assert run.batches == list(batches)
     for batch in batches[::37]:
