@@ -119,7 +119,8 @@ def remove_leftovers(folder: Path, name: str = "*") -> list[Path]:
         The paths that are gone, sorted.
     """
     removed = []
-    for path in sorted({*folder.glob(f".{name}.*{PART}"), *folder.glob(f"{name}{PART}")}):
+    former = (path for path in folder.glob(f"{name}{PART}") if path.is_file())
+    for path in sorted({*folder.glob(f".{name}.*{PART}"), *former}):
         with suppress(FileNotFoundError):
             if _is_abandoned(path):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +12,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from checkpoints_index.storage.files import sync_folder
+from checkpoints_index.storage.files import (
+    build_folder,
+    create_whole,
+    open_whole,
+    remove_leftovers,
+)
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 from studio.workspace.errors import StudioError
 
@@ -40,10 +41,9 @@ class DatasetWriter:
         self.pictures += 1
 
     def finish(self) -> None:
-        """Write the final count into the header, and flush all pixels to the disk."""
+        """Write the final count into the header."""
         self._file.seek(0)
         self._write_header()
-        _sync(self._file)
 
     def _write_header(self) -> None:
         # NumPy pads this header so that a larger first axis fits in the same bytes.
@@ -85,19 +85,21 @@ def write_dataset(
     _check_image_size(image_size)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _clean_up(folder)
-        _refuse_existing(folder, replace)
-        with _partial_folder(folder) as partial:
-            with (partial / PIXELS).open("wb") as file:
+        remove_leftovers(folder.parent, folder.name)
+        with build_folder(folder, replace) as beside:
+            with open_whole(beside / PIXELS) as file:
                 writer = DatasetWriter(file, image_size)
                 yield writer
                 writer.finish()
             manifest = Manifest(
                 folder.name, image_size, writer.pictures, source, attribution, tuple(skipped or ())
             )
-            _write_manifest(partial / MANIFEST, manifest)
-            _refuse_existing(folder, replace)
-            _move_into_place(partial, folder)
+            create_whole(beside / MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+    except FileExistsError as error:
+        raise StudioError(
+            f"A dataset '{folder.name}' exists already in {folder.parent}. "
+            "Choose another name, or ask for it to be replaced."
+        ) from error
     except OSError as error:
         raise StudioError(
             f"Cannot write the dataset {folder}: {error.strerror or error}. Nothing was changed. "
@@ -119,68 +121,3 @@ def _check_image_size(image_size: int) -> None:
         raise StudioError(
             f"Pictures of {image_size} pixels cannot be trained on. Choose of {sizes}."
         )
-
-
-def _refuse_existing(folder: Path, replace: bool) -> None:
-    if folder.exists() and not replace:
-        raise StudioError(
-            f"A dataset '{folder.name}' exists already in {folder.parent}. "
-            "Choose another name, or ask for it to be replaced."
-        )
-
-
-@contextmanager
-def _partial_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside the dataset's place, locked while it is written, removed afterwards."""
-    partial = Path(
-        tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent)
-    )
-    lock = os.open(partial, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        partial.chmod(0o755)
-        yield partial
-    finally:
-        os.close(lock)
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _clean_up(folder: Path) -> None:
-    """Remove half a dataset that a killed process left, and put back one that it was replacing."""
-    replaced = _replaced(folder)
-    if replaced.exists() and not folder.exists():
-        replaced.rename(folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-    for partial in folder.parent.glob(f".{folder.name}.*.partial"):
-        lock = os.open(partial, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(partial)
-        except BlockingIOError:
-            continue  # Another process is writing it at this moment.
-        finally:
-            os.close(lock)
-
-
-def _move_into_place(partial: Path, folder: Path) -> None:
-    sync_folder(partial)
-    if folder.exists():
-        folder.rename(_replaced(folder))
-    partial.rename(folder)
-    sync_folder(folder.parent)
-    shutil.rmtree(_replaced(folder), ignore_errors=True)
-
-
-def _replaced(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.replaced")
-
-
-def _write_manifest(path: Path, manifest: Manifest) -> None:
-    with path.open("wb") as file:
-        file.write(json.dumps(asdict(manifest), indent=2).encode())
-        _sync(file)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

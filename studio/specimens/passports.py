@@ -12,7 +12,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from renderers.files import replacing
+from checkpoints_index.storage.files import open_whole
 from studio.workspace.errors import StudioError
 
 IMAGE_DESCRIPTION, SOFTWARE, COPYRIGHT = 0x010E, 0x0131, 0x8298
@@ -53,7 +53,7 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
         path.
 
     Raises:
-        RenderError: the file cannot be written.
+        StudioError: the file cannot be written.
     """
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = f"{passport.label} of run {passport.run} at batch {passport.batch}"
@@ -69,10 +69,16 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
         "weights": passport.weights_digest,
     }
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + json.dumps(document).encode("ascii")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        image = Image.fromarray(frame)
-        image.save(temporary, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_whole(path) as file:
+            image = Image.fromarray(frame)
+            image.save(file, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
+    except OSError as error:
+        raise StudioError(
+            f"Cannot write {path}: {error.strerror or error}. "
+            "Free some space or choose another folder."
+        ) from error
     return path
 
 

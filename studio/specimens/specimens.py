@@ -93,9 +93,8 @@ def sample_specimens(
         out: folder for the JPEGs; the workspace's exports of the run by default.
 
     Raises:
-        StudioError: the count is out of range.
+        StudioError: the count is out of range, or a JPEG cannot be written.
         CheckpointError: unknown run or batch.
-        RenderError: a JPEG cannot be written.
     """
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
@@ -134,9 +133,8 @@ def export_specimens(
             points, which were drawn before the first checkpoint, the last one.
 
     Raises:
-        StudioError: unknown specimen, or a run without checkpoints.
+        StudioError: unknown specimen, a run without checkpoints, or a JPEG that cannot be written.
         CheckpointError: unknown run or batch.
-        RenderError: a JPEG cannot be written.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
     attribution = attribution_of(workspace, run)

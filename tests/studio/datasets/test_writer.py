@@ -75,6 +75,12 @@ def test_two_writers_of_one_name_do_not_disturb_each_other(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["city"]
 
 
+def test_a_dataset_that_is_named_like_something_incomplete_stays(tmp_path):
+    write(tmp_path / "city.part", 7)
+    write(tmp_path / "city", 8)
+    assert PreparedDataset.open(tmp_path / "city.part").pixels[0, 0, 0, 0] == 7
+
+
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), write_dataset(tmp_path / "city", 32, "a test"):
         _ = 1 // 0
