@@ -15,6 +15,7 @@ from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.curves import Metrics, overlay_runs
 from studio.workspace.paths import Workspace
+from studio.workspace.quantities import format_duration
 
 # Names of colours in CSS; no more runs are compared than there are.
 COLOURS = ("--accent", "--water", "--green", "--ochre", "--plum", "--quiet")
@@ -177,7 +178,7 @@ def show_progress(runs: Sequence[Progress]) -> Markup:
             run_name(run.name, colours),
             markup.badge(run.status),
             run.batch,
-            markup.duration(run.seconds),
+            format_duration(run.seconds),
         )
         for run in runs
     )

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from studio.screens.parts import markup
 from studio.workspace.jobs import ACTIVE, Job, cancel_job, find_job, retry_job
 from studio.workspace.paths import Workspace
+from studio.workspace.quantities import format_duration
 
 LOG_BYTES = 8_000  # So much of the end of a log is shown.
 
@@ -52,7 +53,7 @@ def progress_text(job: Job) -> str:
     """How far a job is, such as `120 of 400, 3 min left`; empty while nobody knows."""
     if not job.total:
         return ""
-    left = f", {markup.duration(job.left_s)} left" if job.left_s is not None else ""
+    left = f", {format_duration(job.left_s)} left" if job.left_s is not None else ""
     return f"{job.done:,} of {job.total:,}{left}"
 
 

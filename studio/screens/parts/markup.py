@@ -161,18 +161,6 @@ def moment(timestamp: float) -> str:
     return f"{then.tm_mday} {time.strftime('%b', then)} {clock}"
 
 
-def duration(seconds: float) -> str:
-    """45 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    seconds = round(seconds)
-    if seconds < 90:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
 def _button(
     text: str, action: str, kind: str, attributes: Markup, values: dict[str, object]
 ) -> Markup:

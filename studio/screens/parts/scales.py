@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.screens.parts import markup
+from studio.workspace.quantities import format_duration
 
 # Size of a chart and margins around its plot, in units of the drawing.
 WIDTH, HEIGHT = 430, 220
@@ -40,7 +40,7 @@ class Span:
     @classmethod
     def of_seconds(cls, first: float, last: float) -> Span:
         """From one time to another, in seconds."""
-        return cls(first, last, markup.duration)
+        return cls(first, last, format_duration)
 
     def fraction(self, x: np.ndarray) -> np.ndarray:
         """0 where the chart begins, 1 where it ends; float, of the shape of x."""

@@ -1,11 +1,8 @@
-import pytest
-
 from studio.screens.parts.markup import (
     Thumbnail,
     command,
     credit,
     downloads,
-    duration,
     note,
     picture_grid,
 )
@@ -30,11 +27,3 @@ def test_a_star_is_offered_only_where_it_means_something():
     starred, plain = Thumbnail("", "1.2", "1.2", starred=True), Thumbnail("", "1.2", "1.2")
     assert 'aria-pressed="true"' in picture_grid([starred], 4)
     assert "aria-pressed" not in picture_grid([plain], 4)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(45.4, "45 s"), (89, "89 s"), (600, "10 min"), (5400, "1 h 30 min"), (180_000, "2 d 2 h")],
-)
-def test_durations_are_read_at_a_glance(seconds, text):
-    assert duration(seconds) == text
