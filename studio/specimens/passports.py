@@ -6,10 +6,11 @@ import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from checkpoints_index.storage.files import open_whole
@@ -92,17 +93,25 @@ def read_passport(path: Path) -> Passport:
         with Image.open(path) as image:
             comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
         raw = comment if isinstance(comment, bytes) else str(comment).encode()
-        document = json.loads(raw.removeprefix(ASCII_PREFIX))
-        z = np.frombuffer(base64.b64decode(document["z"], validate=True), "<f4")
-        return Passport(
-            str(document["run"]),
-            str(document["label"]),
-            int(document["batch"]),
-            torch.from_numpy(z.astype(np.float32)),
-            str(document["weights"]),
-        )
-    except (OSError, UnidentifiedImageError, ValueError, KeyError, TypeError) as error:
+        return _from_document(json.loads(raw.removeprefix(ASCII_PREFIX)))
+    except Exception as error:
+        # Pillow and JSON meet foreign bytes with errors of many kinds: OSError, SyntaxError,
+        # ValueError, KeyError, TypeError, struct.error, RecursionError and more.
         raise StudioError(
             f"'{path.name}' does not say which latent point it shows: it is no JPEG exported here, "
             "or its metadata was stripped. Export it again: studio specimens export RUN LABEL"
         ) from error
+
+
+def _from_document(document: Any) -> Passport:
+    """The passport that `save_specimen` wrote as JSON; any error where it did not."""
+    z = np.frombuffer(base64.b64decode(document["z"], validate=True), "<f4").astype(np.float32)
+    if not np.isfinite(z).all():
+        raise ValueError("a latent point is made of finite numbers")
+    return Passport(
+        str(document["run"]),
+        str(document["label"]),
+        int(document["batch"]),
+        torch.from_numpy(z),
+        str(document["weights"]),
+    )
