@@ -35,6 +35,7 @@ _PART = struct.Struct("<II")  # length of a part as it is, and compressed
 _HEAD = struct.Struct("<B")
 _LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # what `SPLIT` may set apart, by bytes an item
 _REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}  # the largest move that a digit of a form holds
+_MAX_PART_BYTES = 8 * BLOCK_ITEMS
 _NOTHING = np.empty(0, np.uint8)
 _ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7, write_content_size=1
@@ -149,10 +150,22 @@ class BlockUnpacker:
                 exponent of (0, 0).
 
         Raises:
-            ValueError: these bytes were not made by a packer.
+            ValueError: these bytes were not made by a packer. The items may have changed.
         """
+        try:
+            self._unpack(block, items, exponent, items.dtype.type(sign))
+        except (struct.error, zstandard.ZstdError) as error:
+            raise ValueError(f"a block that is damaged: {error}") from error
+
+    def _unpack(
+        self,
+        block: memoryview,
+        items: Integers,
+        exponent: ExponentField | None,
+        direction: np.integer[Any],
+    ) -> None:
         (form,) = _HEAD.unpack_from(block)
-        at, direction = _HEAD.size, items.dtype.type(sign)
+        at = _HEAD.size
         if form == ZERO:
             return
         if form == MAGNITUDES:
@@ -232,10 +245,11 @@ class BlockUnpacker:
         start = at + _PART.size
         if not size_bytes:
             return _NOTHING, start
-        part = self._zstd.decompress(block[start : start + compressed_bytes])
-        if len(part) != size_bytes:
+        compressed = block[start : start + compressed_bytes]
+        # Nothing is allocated before its size is known to be one that a packer makes.
+        if size_bytes > _MAX_PART_BYTES or zstandard.frame_content_size(compressed) != size_bytes:
             raise ValueError("a block of another size")
-        return np.frombuffer(part, np.uint8), start + compressed_bytes
+        return np.frombuffer(self._zstd.decompress(compressed), np.uint8), start + compressed_bytes
 
 
 def _count_beyond(items: Integers, reach: int) -> int:

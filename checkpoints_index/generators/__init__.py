@@ -1,4 +1,4 @@
-"""Generator architectures, by name."""
+"""Generator architectures by name, and building them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
 
     Args:
         architecture: one of ARCHITECTURES, "keras", or `package.module:Class` of another program.
+        options: what it is constructed with, by name.
 
     Raises:
         CheckpointError: an unknown architecture, or an option that it does not take or that it
@@ -49,7 +50,11 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
 
 
 def find_architecture(name: str) -> type[nn.Module]:
-    """The class of an architecture of ours by name."""
+    """The class of an architecture of this package by name.
+
+    Raises:
+        CheckpointError: there is none of that name; the message lists those that there are.
+    """
     if name == "keras":
         from checkpoints_index.generators.keras_model import KerasGenerator
 

@@ -1,4 +1,4 @@
-"""Any generator whose layers simply follow one another, written down layer by layer."""
+"""Generators whose layers simply follow one another, written down layer by layer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class ChainGenerator(nn.Module):
     """Layers of `torch.nn`, one after another, under the tensor names of a foreign program.
 
     Args:
-        layers: of each its "layer", such as "ConvTranspose2d", what that is constructed with, and,
-            where it has weights, the "name" that it bears in the state dict, such as "main.0".
+        layers: a mapping for each: "layer" is its class, such as "ConvTranspose2d"; "name", where
+            it has weights, its name in the state dict, such as "main.0"; the rest is what the
+            class is constructed with.
         z_dim: length of a latent point.
         image_size: width and height of a picture in px.
 
@@ -58,6 +59,14 @@ class ChainGenerator(nn.Module):
 
 
 def build_layer(described: dict[str, Any]) -> nn.Module:
+    """One layer of a chain.
+
+    Args:
+        described: as in `ChainGenerator`.
+
+    Raises:
+        CheckpointError: it is none of LAYERS, or does not take one of its options.
+    """
     options = {key: value for key, value in described.items() if key not in ("layer", "name")}
     kind = described.get("layer")
     if kind not in LAYERS:
@@ -71,7 +80,13 @@ def build_layer(described: dict[str, Any]) -> nn.Module:
 
 
 def register(root: nn.Module, dotted: str, layer: nn.Module) -> None:
-    """Put a layer where its state dict has the names of the foreign program."""
+    """Put a layer where its state dict has the names of the foreign program.
+
+    Args:
+        root: the generator.
+        dotted: the layer's name in it, such as "main.0"; modules on the way are made.
+        layer: the layer.
+    """
     *parents, leaf = dotted.split(".")
     for parent in parents:
         if parent not in root._modules:

@@ -65,7 +65,7 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""
-        x = self.stem(z).unflatten(1, (-1, 4, 4))  # [NC44]
+        x = torch.unflatten(self.stem(z), 1, (-1, 4, 4))  # [NC44]
         x = F.relu(self.stem_norm(x))
         return torch.tanh(self.to_rgb(self.blocks(x)))
 
@@ -75,6 +75,10 @@ class NearestUpsamplingConvolution(nn.Module):
 
     Repeating and convolving is linear, so the nine taps fold into a 4x4 kernel of stride 2
     (Karras et al. 2018, "fused scale"): the same picture for half the multiplications.
+
+    Args:
+        in_channels, out_channels: channels before and behind it.
+        bias: whether a learned number is added to each channel.
     """
 
     fold: Tensor
@@ -83,7 +87,9 @@ class NearestUpsamplingConvolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        shifts = torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]])  # where a tap falls
+        shifts = torch.tensor(
+            [[1.0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+        )  # the pixels that a tap falls on
         fold = torch.einsum("ij,kl->ikjl", shifts, shifts).reshape(9, 16)
         self.register_buffer("fold", fold, persistent=False)
 
@@ -97,10 +103,16 @@ class NearestUpsamplingConvolution(nn.Module):
         if w.is_contiguous():
             return (w.reshape(-1, 9) @ self.fold).view(*shape, 4, 4)
         channels_last = self.fold.t() @ w.permute(0, 2, 3, 1).flatten(1, 2)  # [I, 16, O]
-        return channels_last.unflatten(1, (4, 4)).permute(0, 3, 1, 2)
+        return torch.unflatten(channels_last, 1, (4, 4)).permute(0, 3, 1, 2)
 
 
 def block(in_channels: int, out_channels: int, upsampling: str) -> nn.Sequential:
+    """Doubling, batch norm and ReLU: [N, in_channels, H, W] -> [N, out_channels, 2H, 2W].
+
+    Args:
+        in_channels, out_channels: channels before and behind it.
+        upsampling: one of UPSAMPLINGS.
+    """
     return nn.Sequential(
         upsampling_convolution(in_channels, out_channels, upsampling, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -111,13 +123,20 @@ def block(in_channels: int, out_channels: int, upsampling: str) -> nn.Sequential
 def upsampling_convolution(
     in_channels: int, out_channels: int, upsampling: str, *, bias: bool
 ) -> nn.Module:
+    """A convolution that doubles: [N, in_channels, H, W] -> [N, out_channels, 2H, 2W].
+
+    Args:
+        in_channels, out_channels: channels before and behind it.
+        upsampling: one of UPSAMPLINGS.
+        bias: whether a learned number is added to each channel.
+    """
     if upsampling == "nearest":
         return NearestUpsamplingConvolution(in_channels, out_channels, bias)
     return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), batch norm's gains from N(1, 0.02) (Radford et al. 2016)."""
+    """Draw weights from N(0, 0.02), batch norm's gains from N(1, 0.02) (Radford et al. 2016)."""
     if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, NearestUpsamplingConvolution)):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -125,6 +144,11 @@ def initialise(module: nn.Module) -> None:
 
 
 def check_options(z_dim: int, image_size: int, width: float, upsampling: str) -> None:
+    """Refuse what `DCGANGenerator` cannot be built with.
+
+    Raises:
+        CheckpointError: an option is out of range; the message says which.
+    """
     if image_size not in SIZES:
         raise CheckpointError(
             f"The generator 'dcgan' makes pictures of {', '.join(map(str, SIZES))} px, "

@@ -23,7 +23,7 @@ class KerasGenerator(nn.Module):
     """A Keras model whose weights are parameters `000_kernel`, `001_bias`, ... in its own order.
 
     Args:
-        model: what `keras.saving.serialize_keras_object` says of the model.
+        model: what `keras.saving.serialize_keras_object` makes of the model.
         z_dim: length of a latent point.
         image_size: width and height of a picture in px.
 
@@ -38,7 +38,7 @@ class KerasGenerator(nn.Module):
         with keras.device("cpu"):
             built = keras.saving.deserialize_keras_object(dict(model), safe_mode=True)
             built.build((None, z_dim))
-        self._model = (built,)  # in a tuple, so that torch does not register its weights again
+        self._model = (built,)  # In a tuple, torch does not register its weights again.
         self._ends_in_sigmoid = ends_in_sigmoid(built)
         for name, variable in name_variables(built):
             self.register_parameter(name, variable.value)
@@ -46,7 +46,7 @@ class KerasGenerator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, image_size, image_size]; grey is repeated."""
         with keras.device(str(z.device)):
-            pictures = self._model[0](z, training=False)
+            pictures: Tensor = self._model[0](z, training=False)
         if pictures.shape[-1] in (1, 3):
             pictures = pictures.permute(0, 3, 1, 2)  # [NHWC] -> [NCHW]
         if self._ends_in_sigmoid:
@@ -55,28 +55,29 @@ class KerasGenerator(nn.Module):
 
 
 def load_keras_model(path: str) -> Any:
-    """A whole model from `.keras` or `.h5`, without running code of the file."""
+    """A whole model from a `.keras` or `.h5` file, without running code of the file."""
     with keras.device("cpu"):
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def describe_keras_model(model: Any) -> dict[str, Any]:
     """What `KerasGenerator` rebuilds the model from, of JSON's types."""
-    return keras.saving.serialize_keras_object(model)
+    described: dict[str, Any] = keras.saving.serialize_keras_object(model)
+    return described
 
 
 def read_keras_weights(model: Any) -> dict[str, Tensor]:
-    """The weights under the names of KerasGenerator's state dict."""
+    """The weights of a model on the CPU, under the names of KerasGenerator's state dict."""
     return {name: variable.value.detach().cpu() for name, variable in name_variables(model)}
 
 
 def name_variables(model: Any) -> list[tuple[str, Any]]:
-    """Names that depend on the order alone: those of layers count up with every model made."""
+    """The variables of a model, named by their order, since Keras counts up the names of layers."""
     return [(f"{i:03}_{variable.name}", variable) for i, variable in enumerate(model.weights)]
 
 
 def ends_in_sigmoid(model: Any) -> bool:
-    """Whether its pictures are in 0..1 rather than in -1..1."""
+    """Whether a model's pictures are in 0..1 rather than in -1..1."""
     last = model.layers[-1]
     activation = getattr(last, "activation", None)
     return getattr(activation, "__name__", None) == "sigmoid"
@@ -84,6 +85,9 @@ def ends_in_sigmoid(model: Any) -> bool:
 
 def refuse_code(described: object) -> None:
     """Refuse a model that is not made of Keras' own layers alone.
+
+    Args:
+        described: what `describe_keras_model` gave, or a part of it.
 
     Raises:
         CheckpointError: it has a Lambda layer, or a class of somebody else's.

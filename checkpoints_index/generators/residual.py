@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from checkpoints_index.errors import CheckpointError
 
 SIZES = (32, 64, 128, 256, 512, 1024)
-SLOPE = 0.2  # of the leaky ReLU below zero
-EXPANSION = 2  # channels inside a block to channels between blocks
+SLOPE = 0.2  # The leaky ReLU multiplies what is below zero by this.
+EXPANSION = 2  # A block has so many times the channels inside.
 
 
 class ResidualGenerator(nn.Module):
@@ -68,15 +68,15 @@ class ResidualGenerator(nn.Module):
         hardly let go of a white street that ought to be black.
         """
         x = self.amounts(z)[:, :, None, None] * self.basis  # [NC44]
-        pictures = self.to_rgb(self.stages(x))
+        pictures: Tensor = self.to_rgb(self.stages(x))
         return pictures if self.training else pictures.clamp(-1, 1)
 
 
 class ResidualBlock(nn.Module):
-    """An inverted bottleneck: wider, a 3x3 convolution in groups, narrower, added to what was.
+    """An inverted bottleneck: wider, a 3x3 convolution in groups, narrower, added to its input.
 
     Args:
-        channels: of what goes in and comes out.
+        channels: channels of the input and the output.
         group_width: channels that the 3x3 convolution sees; 0: all of them.
     """
 
@@ -91,12 +91,16 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float [N, channels, H, W] -> the same shape."""
         y = F.leaky_relu(self.widen(x), SLOPE)
-        y = F.leaky_relu(self.mix(y), SLOPE)
-        return x + self.narrow(y)
+        y = self.narrow(F.leaky_relu(self.mix(y), SLOPE))
+        return x + y
 
 
 class Doubling(nn.Module):
-    """To other channels, then to twice the size, bilinearly; this order is the cheaper one."""
+    """A projection to other channels, then bilinear doubling; this order is the cheaper one.
+
+    Args:
+        in_channels, out_channels: channels before and behind it.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -108,27 +112,41 @@ class Doubling(nn.Module):
 
 
 def stage_channels(image_size: int, width: float, max_channels: int, group_width: int) -> list[int]:
-    """Channels at each size from the picture's down to 4x4, so many that whole groups fill them."""
+    """Channels at each size from the picture's down to 4x4, rounded so that groups are whole.
+
+    Args:
+        image_size, width, max_channels, group_width: as in `ResidualGenerator`.
+
+    Example:
+        >>> stage_channels(64, 0.25, 512, 16)
+        [16, 32, 64, 128, 128]
+    """
     step = max(1, group_width // EXPANSION)
-    wished = (width * min(max_channels, 64 * 2**k) for k in range(int(math.log2(image_size)) - 1))
-    return [step * max(1, round(channels / step)) for channels in wished]
+    exact = (width * min(max_channels, 64 * 2**k) for k in range(int(math.log2(image_size)) - 1))
+    return [step * max(1, round(channels / step)) for channels in exact]
 
 
 def residual_blocks(channels: int, count: int, group_width: int) -> nn.Sequential:
+    """Some blocks, one after another: float [N, channels, H, W] -> the same shape."""
     return nn.Sequential(*(ResidualBlock(channels, group_width) for _ in range(count)))
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:
+    """A 1x1 convolution without bias; the identity where the channels stay the same."""
     if in_channels == out_channels:
         return nn.Identity()
     return nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
 
 def initialise(network: nn.Module) -> None:
-    """Weights that keep a signal's size through any depth without normalisation.
+    """Draw weights that keep a signal's size through any depth without normalisation.
 
-    He et al. 2015; and of L residual blocks of three layers, Fixup (Zhang et al. 2019) has the
-    first two L^(-1/4) smaller and the last one zero, so that every block begins as the identity.
+    They are those of He et al. 2015. In L residual blocks of three layers, Fixup (Zhang et al.
+    2019) makes the first two layers L^(-1/4) smaller and the last one zero, so that every block
+    begins as the identity.
+
+    Args:
+        network: its convolutions, dense layers and `ResidualBlock`s are initialised.
     """
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -144,6 +162,11 @@ def initialise(network: nn.Module) -> None:
 
 
 def check_options(image_size: int, width: float, blocks: int, group_width: int) -> None:
+    """Refuse what residual networks cannot be built with.
+
+    Raises:
+        CheckpointError: an option is out of range; the message says which.
+    """
     if image_size not in SIZES:
         raise CheckpointError(
             f"The residual networks are for pictures of {', '.join(map(str, SIZES))} px, "

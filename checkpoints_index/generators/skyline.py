@@ -46,20 +46,20 @@ class SkylineGenerator(nn.Module):
             )
         )
         self.smooth = nn.ConvTranspose2d(channels[-1], channels[-1], 6)
-        self.to_rgb = nn.Conv2d(channels[-1], 3, 6)  # takes back the 5 px that `smooth` added
+        self.to_rgb = nn.Conv2d(channels[-1], 3, 6)  # It takes back the 5 px that `smooth` added.
         self.apply(initialise)
 
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""
-        x = self.dense(z).unflatten(1, (-1, self.grid_size, self.grid_size))  # [NCgg]
+        x = torch.unflatten(self.dense(z), 1, (-1, self.grid_size, self.grid_size))  # [NCgg]
         x = self.blocks(F.leaky_relu(x, 0.2))
         return torch.tanh(self.to_rgb(F.leaky_relu(self.smooth(x), 0.2)))
 
 
 def initialise(module: nn.Module) -> None:
-    """He et al. 2015, so that the signal keeps its size without batch norm.
+    """Draw weights after He et al. 2015, so that a signal keeps its size without batch norm.
 
-    Of a transposed convolution's k x k taps, only one in stride^2 meets each pixel of the result.
+    In a transposed convolution, only one in stride^2 of the k x k taps meets each output pixel.
     """
     if isinstance(module, nn.ConvTranspose2d):
         taps = module.in_channels * module.kernel_size[0] ** 2 / module.stride[0] ** 2
@@ -69,6 +69,11 @@ def initialise(module: nn.Module) -> None:
 
 
 def check_options(z_dim: int, image_size: int, width: float) -> None:
+    """Refuse what `SkylineGenerator` cannot be built with.
+
+    Raises:
+        CheckpointError: an option is out of range; the message says which.
+    """
     if image_size not in SIZES:
         raise CheckpointError(
             f"The generator 'skyline' makes pictures of {', '.join(map(str, SIZES))} px, "

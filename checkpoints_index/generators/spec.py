@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 class GeneratorSpec:
     """An architecture by name, and the options it is built with.
 
+    Args:
+        architecture: "dcgan", "residual", "skyline", "chain", "keras", or `package.module:Class`.
+        options: what it is constructed with, of JSON's types.
+
     Example:
+        >>> import torch
         >>> spec = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 32, "width": 0.125})
         >>> spec.build()(torch.zeros(2, spec.z_dim)).shape
         torch.Size([2, 3, 32, 32])
@@ -24,15 +29,17 @@ class GeneratorSpec:
 
     @property
     def z_dim(self) -> int:
+        """Length of a latent point."""
         return int(self.options.get("z_dim", 100))
 
     @property
     def image_size(self) -> int:
+        """Width and height of a picture in px."""
         return int(self.options.get("image_size", 64))
 
     @property
     def is_ours(self) -> bool:
-        """Whether the architecture is one of this package, rather than somebody else's code."""
+        """Whether the architecture belongs to this package, rather than to somebody else."""
         return ":" not in self.architecture and self.architecture != "keras"
 
     def build(self) -> nn.Module:
@@ -48,7 +55,10 @@ class GeneratorSpec:
     def expected_weights(self) -> dict[str, Tensor]:
         """Names, shapes and dtypes of its state dict, as tensors without content.
 
-        Draws no random numbers, so that a seeded training is none the wiser.
+        It draws no random numbers, so that a seeded training goes the same way with and without.
+
+        Raises:
+            CheckpointError: as `build`.
         """
         import torch
 

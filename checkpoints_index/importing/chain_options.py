@@ -1,4 +1,4 @@
-"""From layers in their order to the options of a `chain` generator."""
+"""The options of a `chain` generator, from the layers of a file in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.layers import Step, picture_channels
+from checkpoints_index.importing.layers import PlacedLayer, picture_channels
+from checkpoints_index.importing.refusals import MissingStridesError, UnknownHintError
 
 CONVOLUTIONS = ("Conv2d", "ConvTranspose2d")
 ACTIVATIONS: dict[str, dict[str, Any]] = {
@@ -25,8 +26,8 @@ class Hints:
     """What shapes do not show, where a person says it.
 
     Args:
-        activation: between layers, one of ACTIVATIONS; the usual one if None.
-        output: behind the last layer, one of OUTPUTS.
+        activation: stands between layers, one of ACTIVATIONS; the usual one if None.
+        output: stands behind the last layer, one of OUTPUTS.
         strides: how much each convolution behind the first grid enlarges, 1 or 2, in their order.
     """
 
@@ -36,14 +37,19 @@ class Hints:
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Hints:
-        """Raises CheckpointError where an option or its value is unknown."""
+        """The hints among options that a person gave.
+
+        Args:
+            options: values by the names of the fields.
+
+        Raises:
+            UnknownHintError: there is no such option.
+            CheckpointError: a value is not among those that there are.
+        """
         known = list(cls.__dataclass_fields__)
         unknown = sorted(set(options) - set(known))
         if unknown:
-            raise CheckpointError(
-                f"There is no option {', '.join(unknown)} for generators that are recognised; "
-                f"there are {', '.join(known)}. Those of a class of yours go with --generator."
-            )
+            raise UnknownHintError(unknown, known)
         hints = cls(**options)
         for said, names in ((hints.activation, ACTIVATIONS), (hints.output, OUTPUTS)):
             if said is not None and said not in list(names):
@@ -54,14 +60,19 @@ class Hints:
         return hints
 
 
-def describe_chain(steps: Sequence[Step], hints: Hints) -> GeneratorSpec:
-    """The spec of a `chain` that computes these layers.
+def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> GeneratorSpec:
+    """The spec of a `chain` that computes some layers.
 
     Positions in a Sequential (`main.0`, `main.1`, `main.3`) show where something without weights
     stands; what it is, and how far a convolution enlarges, are the usual (Radford et al. 2016).
 
+    Args:
+        steps: the layers, from the latent point to the picture.
+        hints: what a person said about what shapes do not show.
+
     Raises:
-        UnusableFileError: nothing shows where it enlarges.
+        MissingStridesError: nothing shows where it enlarges.
+        UnusableFileError: a convolution can neither keep the size of a grid nor double it.
         CheckpointError: the strides in the hints are not one for each convolution.
     """
     factors = choose_factors(steps, hints.strides)
@@ -84,7 +95,7 @@ def describe_chain(steps: Sequence[Step], hints: Hints) -> GeneratorSpec:
         layers.append(_describe_layer(step, sizing))
         size *= factor
     if hints.strides is None and size & (size - 1) and _is_guessed(steps):
-        raise UnusableFileError(_ask_for_strides(list(factors)))
+        raise MissingStridesError(list(factors))
     given = steps[-1].given
     if not given.is_grid:
         channels = picture_channels(given.width) or 1
@@ -94,14 +105,27 @@ def describe_chain(steps: Sequence[Step], hints: Hints) -> GeneratorSpec:
     return GeneratorSpec("chain", {"z_dim": first.taken, "image_size": size, "layers": layers})
 
 
-def usual_activation(steps: Sequence[Step]) -> str:
+def usual_activation(steps: Sequence[PlacedLayer]) -> str:
     """ReLU between transposed convolutions, as in the paper of DCGAN; else a leaky one."""
     kinds = {step.kind for step in steps[:-1]} | {steps[-1].kind} - {"Conv2d"}
     return "relu" if "ConvTranspose2d" in kinds and "Conv2d" not in kinds else "leaky_relu"
 
 
-def choose_factors(steps: Sequence[Step], strides: Sequence[int] | None) -> dict[str, int]:
-    """How much each convolution behind the first grid enlarges, by the name of its layer."""
+def choose_factors(steps: Sequence[PlacedLayer], strides: Sequence[int] | None) -> dict[str, int]:
+    """How much each convolution behind the first grid enlarges.
+
+    Args:
+        steps: the layers, from the latent point to the picture.
+        strides: what a person said, 1 or 2 for each of these convolutions; None for nothing.
+
+    Returns:
+        1 or 2 by the name of its layer.
+
+    Raises:
+        MissingStridesError: nothing shows it.
+        UnusableFileError: a convolution makes the grid smaller.
+        CheckpointError: the strides are not one for each convolution.
+    """
     pairs = [(before, step) for before, step in pairwise(steps) if step.kind in CONVOLUTIONS]
     names = [step.layer.name for _, step in pairs]
     if strides is not None:
@@ -113,27 +137,22 @@ def choose_factors(steps: Sequence[Step], strides: Sequence[int] | None) -> dict
         return dict(zip(names, strides, strict=True))
     factors = [_shown_factor(before, step, steps) for before, step in pairs]
     if factors and factors[-1] is None and None not in factors[:-1]:
-        factors[-1] = 1  # the colours are convolved at the size of the picture
+        factors[-1] = 1  # The colours are convolved at the size of the picture.
     if None in factors:
-        raise UnusableFileError(_ask_for_strides(names))
+        raise MissingStridesError(names)
     return {name: factor or 1 for name, factor in zip(names, factors, strict=True)}
 
 
-def _ask_for_strides(names: Sequence[str]) -> str:
-    example = ",".join(["2"] * (len(names) - 1) + ["1"])
-    return (
-        "nothing in it shows where it enlarges; say how much each of its convolutions does "
-        f"({', '.join(names)}), such as --option strides=[{example}]"
-    )
-
-
-def _is_guessed(steps: Sequence[Step]) -> bool:
-    """Odd kernels of transposed convolutions go with a stride of 1 as well as of 2."""
+def _is_guessed(steps: Sequence[PlacedLayer]) -> bool:
+    """Whether a factor may be wrong: odd transposed kernels go with strides of 1 and of 2."""
     transposed = (s.layer.weight[-1] for s in steps[1:] if s.kind == "ConvTranspose2d")
     return any(kernel % 2 for kernel in transposed)
 
 
-def _shown_factor(before: Step, step: Step, steps: Sequence[Step]) -> int | None:
+def _shown_factor(
+    before: PlacedLayer, step: PlacedLayer, steps: Sequence[PlacedLayer]
+) -> int | None:
+    """How much a convolution enlarges, 1 or 2, where its kernel or its position shows it."""
     kernel = step.layer.weight[-1]
     if step.kind == "ConvTranspose2d":
         others = {s.layer.weight[-1] % 2 for s in steps[:-1] if s.kind == "ConvTranspose2d"}
@@ -152,16 +171,16 @@ def _shown_factor(before: Step, step: Step, steps: Sequence[Step]) -> int | None
     return 2 if position.isdecimal() and int(position) > 0 else None
 
 
-def _activates(before: Step, step: Step, factor: int) -> bool:
-    """Whether there is an activation between two layers, as far as positions show it."""
+def _activates(before: PlacedLayer, step: PlacedLayer, factor: int) -> bool:
+    """Whether an activation stands between two layers, as far as positions show it."""
     free = _free_positions(before, step)
     if free is None:
         return not step.layer.is_norm
     return free > (step.kind == "Conv2d" and factor == 2)
 
 
-def _free_positions(before: Step, step: Step) -> int | None:
-    """How many modules without weights, but for a folding, stand between two in one Sequential."""
+def _free_positions(before: PlacedLayer, step: PlacedLayer) -> int | None:
+    """The number of modules without weights, but for an Unflatten, between two in a Sequential."""
     (parent, _, a), (other_parent, _, b) = (s.layer.name.rpartition(".") for s in (before, step))
     if parent != other_parent or not (a.isdecimal() and b.isdecimal()):
         return None
@@ -169,7 +188,7 @@ def _free_positions(before: Step, step: Step) -> int | None:
     return max(0, free - 1) if _folds(before, step) else free
 
 
-def _folds(before: Step, step: Step) -> bool:
+def _folds(before: PlacedLayer, step: PlacedLayer) -> bool:
     """Whether a vector becomes a grid between two layers."""
     return not before.given.is_grid and step.kind in (*CONVOLUTIONS, "BatchNorm2d")
 
@@ -178,7 +197,7 @@ def _fold(channels: int, size: int) -> dict[str, Any]:
     return {"layer": "Unflatten", "dim": 1, "unflattened_size": [channels, size, size]}
 
 
-def _sizing(step: Step, factor: int) -> dict[str, int]:
+def _sizing(step: PlacedLayer, factor: int) -> dict[str, int]:
     """Stride and padding with which a convolution keeps the size of a grid (1) or doubles it (2).
 
     Raises:
@@ -187,7 +206,7 @@ def _sizing(step: Step, factor: int) -> dict[str, int]:
     kernel = step.layer.weight[-1]
     odd = kernel % 2
     if step.kind == "Conv2d":
-        return {"padding": kernel // 2}  # what doubles is the Upsample before it
+        return {"padding": kernel // 2}  # The Upsample before it is what doubles.
     if kernel == 1 if factor == 2 else not odd:
         does = "doubles" if factor == 2 else "keeps the size"
         raise UnusableFileError(f"'{step.layer.name}' has a kernel of {kernel}, none that {does}")
@@ -196,7 +215,7 @@ def _sizing(step: Step, factor: int) -> dict[str, int]:
     return {"stride": 2, "padding": (kernel - 1) // 2, "output_padding": odd}
 
 
-def _describe_layer(step: Step, sizing: Mapping[str, int]) -> dict[str, Any]:
+def _describe_layer(step: PlacedLayer, sizing: Mapping[str, int]) -> dict[str, Any]:
     """A layer as a chain takes it."""
     layer = step.layer
     described: dict[str, Any] = {"layer": step.kind, "name": layer.name}

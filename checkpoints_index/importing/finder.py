@@ -1,4 +1,4 @@
-"""Finding the one generator of a file."""
+"""Finding the one generator in a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundGenerator:
     """A generator in a file.
 
-    `part` says where in the file it was, `remarks` what a person should know; the spec's generator
-    loads `weights` as they are.
+    Args:
+        spec: what rebuilds it; its generator loads the weights as they are.
+        part: where in the file it was, such as "models.netG"; "" for the whole of it.
+        weights: its state dict.
+        remarks: sentences that a person should know.
     """
 
     spec: GeneratorSpec
@@ -39,8 +42,9 @@ class GeneratorFinder:
     """Finds the generator in each of many files.
 
     Args:
-        generator: `package.module:Class`, or an architecture of ours; found from shapes if None.
-        options: of that class or architecture; without a name, those of `Hints`.
+        generator: `package.module:Class`, or an architecture of this package; recognised by its
+            shapes if None.
+        options: those of that class or architecture; without a name, those of `Hints`.
 
     Raises:
         CheckpointError: there is no such generator, or it does not take the options.
@@ -52,10 +56,11 @@ class GeneratorFinder:
         self._recogniser = choose_recogniser(generator, options or {})
         self._keras = KerasFinder()
 
-    def find(self, path: Path, check: bool = False) -> Found:
-        """The generator in a file. Its tensors are read where they are used.
+    def find(self, path: Path, check: bool = False) -> FoundGenerator:
+        """The generator in a file. Its tensors are read when they are used.
 
         Args:
+            path: the file, of one of SUFFIXES.
             check: hold the file against its checksums, for which all of it is read.
 
         Raises:
@@ -63,7 +68,7 @@ class GeneratorFinder:
         """
         if path.suffix.lower() in keras_files.SUFFIXES:
             spec, weights = self._keras.find(path)
-            return Found(spec, "", weights)
+            return FoundGenerator(spec, "", weights)
         parts = find_parts(load_content(path, check))
         reasons = []
         for part in parts:
@@ -75,12 +80,12 @@ class GeneratorFinder:
                 continue
             fitting = {name: held[name].to(t.dtype) for name, t in recognised.expected.items()}
             remarks = (*_say_choice(part, parts), *recognised.remarks)
-            return Found(recognised.spec, part.name, fitting, remarks)
+            return FoundGenerator(recognised.spec, part.name, fitting, remarks)
         raise reasons[0]
 
 
 def _with_counters(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """With the counters of batch norm, which files from before PyTorch 0.4.1 do not have."""
+    """Add the counters of batch norm, which files from before PyTorch 0.4.1 do not have."""
     norms = [name.removesuffix("running_mean") for name in weights if name.endswith("running_mean")]
     counters = (f"{norm}num_batches_tracked" for norm in norms)
     missing = (name for name in counters if name not in weights)

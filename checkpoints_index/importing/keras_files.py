@@ -40,7 +40,7 @@ class KerasFinder:
             raise UnusableFileError(str(error).rstrip(".")) from error
         try:
             model = keras_model.load_keras_model(str(path))
-        except Exception as error:  # whatever reading arbitrary bytes may lead to
+        except Exception as error:  # Reading arbitrary bytes may lead to anything.
             said = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UnusableFileError(f"cannot be read by Keras ({said})") from error
         z_dim, image_size = _measure(model)
@@ -51,7 +51,7 @@ class KerasFinder:
 
 
 def _read_config(path: Path) -> Any:
-    """What a file says of its model, without building it."""
+    """What a file says about its model, without building it."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -72,7 +72,11 @@ def _read_config(path: Path) -> Any:
 
 
 def _measure(model: Any) -> tuple[int, int]:
-    """z_dim and image_size of a generator; whatever else it is, is refused."""
+    """z_dim and image_size of a generator.
+
+    Raises:
+        UnusableFileError: the model is something else.
+    """
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UnusableFileError(
             f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
@@ -88,7 +92,7 @@ def _measure(model: Any) -> tuple[int, int]:
 
 
 def _nameless(described: object) -> str:
-    """A model's description without the names of layers."""
+    """The description of a model as a text, without the names of layers."""
     return json.dumps(_without_names(described), sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""The layers of a network and how they follow one another, from the shapes of its tensors."""
+"""The layers of a network and their order, from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
 
-MOST_LAYERS = 100
-MOST_TRIALS = 5_000
+MAX_LAYERS = 100
+MAX_TRIALS = 5_000  # A search for the order of layers is given up after so many.
 PICTURE_CHANNELS = (1, 3)
-SMALLEST_PICTURE = 16  # px; smaller ones are rather a vector that happens to be a square
+MIN_PICTURE_PX = 16  # A smaller one is rather a vector whose length happens to be a square.
 _NORM = {"running_mean", "running_var"}
 
 Shape = tuple[int, ...]
@@ -22,31 +22,50 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class NetworkLayer:
-    """A module with weights: its name, and the shapes of its tensors."""
+    """A module with weights.
+
+    Args:
+        name: its name in the state dict, such as "main.0".
+        shapes: the shapes of its tensors by their last names, such as "weight".
+    """
 
     name: str
     shapes: dict[str, Shape]
 
     @property
     def weight(self) -> Shape:
+        """The shape of its weight; () where it has none."""
         return self.shapes.get("weight", ())
 
     @property
     def is_norm(self) -> bool:
+        """Whether it is a batch norm with running statistics."""
         return self.shapes.keys() >= _NORM
 
 
 @dataclass(frozen=True)
 class Flow:
-    """What passes between two layers: a vector of `width` numbers, or a grid of `width` maps."""
+    """What passes between two layers: a vector, or a grid of maps.
+
+    Args:
+        is_grid: which of them.
+        width: number of the vector's numbers, or of the grid's maps.
+    """
 
     is_grid: bool
     width: int
 
 
 @dataclass(frozen=True)
-class Step:
-    """A layer in its place: what it is in torch.nn, the width it takes, what it gives."""
+class PlacedLayer:
+    """A layer in its place.
+
+    Args:
+        layer: the layer.
+        kind: its class in torch.nn.
+        taken: the width that it takes.
+        given: what it gives to the next one.
+    """
 
     layer: NetworkLayer
     kind: str
@@ -55,7 +74,7 @@ class Step:
 
 
 def read_layers(weights: Mapping[str, Tensor]) -> list[NetworkLayer]:
-    """The layers in the order of the file.
+    """The layers of a state dict, in the order of the file.
 
     Raises:
         UnusableFileError: one is of a kind whose meaning the shapes do not show.
@@ -65,21 +84,21 @@ def read_layers(weights: Mapping[str, Tensor]) -> list[NetworkLayer]:
         module, _, kind = name.rpartition(".")
         shapes.setdefault(module, {})[kind] = tuple(tensor.shape)
     layers = [NetworkLayer(name, inside) for name, inside in shapes.items()]
-    if len(layers) > MOST_LAYERS:
+    if len(layers) > MAX_LAYERS:
         raise UnusableFileError(f"has {len(layers)} layers, more than any plain generator")
     for layer in layers:
         _check(layer)
     return layers
 
 
-def order_layers(layers: Sequence[NetworkLayer]) -> list[Step]:
-    """All layers as they follow one another from a latent point to a picture.
+def order_layers(layers: Sequence[NetworkLayer]) -> list[PlacedLayer]:
+    """Put layers in the order in which they lead from a latent point to a picture.
 
-    In the order of the file where that fits; else (safetensors sort their names) in the first that
-    fits and keeps numbers in names ascending, `main.3` before `main.10`.
+    The order of the file is taken where it does; else (safetensors sort their names) the first one
+    that does and keeps numbers in names ascending, `main.3` before `main.10`.
 
     Raises:
-        UnusableFileError: there is none.
+        UnusableFileError: there is no such order.
     """
     by_name = sorted(layers, key=lambda layer: natural_parts(layer.name))
     steps = Arrangement(layers, in_order=True).find() or Arrangement(by_name).find()
@@ -95,7 +114,12 @@ def order_layers(layers: Sequence[NetworkLayer]) -> list[Step]:
 
 
 class Arrangement:
-    """A search for the order of layers in which each takes what the one before gives."""
+    """A search for the order of layers in which each takes what the one before gives.
+
+    Args:
+        layers: the layers.
+        in_order: whether no other order than this one is tried.
+    """
 
     def __init__(self, layers: Sequence[NetworkLayer], in_order: bool = False) -> None:
         self._layers, self._in_order = layers, in_order
@@ -105,13 +129,15 @@ class Arrangement:
             for layer in layers
         }
 
-    def find(self) -> list[Step] | None:
-        """The first order that takes all layers and ends in a picture."""
+    def find(self) -> list[PlacedLayer] | None:
+        """The first order that takes all layers and ends in a picture; None where there is none."""
         return self._go_on(list(self._layers), None)
 
-    def _go_on(self, rest: list[NetworkLayer], last: Step | None) -> list[Step] | None:
+    def _go_on(
+        self, rest: list[NetworkLayer], last: PlacedLayer | None
+    ) -> list[PlacedLayer] | None:
         self._trials += 1
-        if self._trials > MOST_TRIALS:
+        if self._trials > MAX_TRIALS:
             return None
         if not rest:
             return [] if last is not None and _is_picture(last.given) else None
@@ -122,8 +148,8 @@ class Arrangement:
                     return [step, *following]
         return None
 
-    def _candidates(self, rest: list[NetworkLayer], last: Step | None) -> list[NetworkLayer]:
-        """Norms first where the last layer was none, since they stand behind their convolution."""
+    def _candidates(self, rest: list[NetworkLayer], last: PlacedLayer | None) -> list[NetworkLayer]:
+        """The layers that may come next; norms first where a convolution was the last."""
         if self._in_order:
             return rest[:1]
         names = {layer.name for layer in rest}
@@ -131,23 +157,25 @@ class Arrangement:
         wants_norm = last is not None and not last.layer.is_norm
         return sorted(possible, key=lambda layer: layer.is_norm != wants_norm)
 
-    def _readings(self, layer: NetworkLayer, flow: Flow | None) -> Iterator[Step]:
-        """What a layer may be behind what flows into it; a latent point, if None."""
+    def _readings(self, layer: NetworkLayer, flow: Flow | None) -> Iterator[PlacedLayer]:
+        """What a layer may be, given what flows into it; None stands for a latent point."""
         if layer.is_norm:
             yield from _read_norm(layer, flow)
         elif len(layer.weight) == 2:
             given, taken = layer.weight
             if flow is None or flow == Flow(False, taken):
-                yield Step(layer, "Linear", taken, Flow(False, given))
+                yield PlacedLayer(layer, "Linear", taken, Flow(False, given))
         else:
             for kind, taken, given in self._convolutions(layer):
                 latent = flow is None and kind == "ConvTranspose2d" and layer.weight[2] > 1
                 if latent or (flow is not None and _fits_grid(flow, taken)):
-                    yield Step(layer, kind, taken, Flow(True, given))
+                    yield PlacedLayer(layer, kind, taken, Flow(True, given))
 
     def _convolutions(self, layer: NetworkLayer) -> list[tuple[str, int, int]]:
-        """The weight of a transposed convolution is [in, out, k, k], of the other [out, in, k, k].
+        """The classes that a convolution may be of, with its channels, the likelier one first.
 
+        The weight of a transposed convolution is [in, out, k, k], that of a plain one [out, in, k,
+        k].
         Where both would fit: generators narrow on their way, and an even kernel doubles.
         """
         a, b, kernel, _ = layer.weight
@@ -165,7 +193,12 @@ class Arrangement:
 
 
 def natural_parts(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts numbers in names as numbers: `main.3` before `main.10`."""
+    """A key that sorts numbers in names as numbers.
+
+    Example:
+        >>> sorted(["main.10", "main.3"], key=natural_parts)
+        ['main.3', 'main.10']
+    """
     parts = re.split(r"(\d+)", name)
     return [(0, 0, part) if i % 2 == 0 else (1, int(part), "") for i, part in enumerate(parts)]
 
@@ -178,16 +211,16 @@ def _must_precede(name: str, other: str) -> bool:
     return False
 
 
-def _read_norm(layer: NetworkLayer, flow: Flow | None) -> Iterator[Step]:
+def _read_norm(layer: NetworkLayer, flow: Flow | None) -> Iterator[PlacedLayer]:
     (width,) = layer.shapes["running_mean"]
     if flow == Flow(False, width):
-        yield Step(layer, "BatchNorm1d", width, Flow(False, width))
+        yield PlacedLayer(layer, "BatchNorm1d", width, Flow(False, width))
     elif flow is not None and _fits_grid(flow, width):
-        yield Step(layer, "BatchNorm2d", width, Flow(True, width))
+        yield PlacedLayer(layer, "BatchNorm2d", width, Flow(True, width))
 
 
 def _fits_grid(flow: Flow, channels: int) -> bool:
-    """Whether it is a grid of so many maps, or a vector that can be folded into one."""
+    """Whether a flow is a grid of so many maps, or a vector that can be folded into one."""
     if flow.is_grid:
         return flow.width == channels
     pixels, rest = divmod(flow.width, channels)
@@ -195,10 +228,15 @@ def _fits_grid(flow: Flow, channels: int) -> bool:
 
 
 def picture_channels(width: int) -> int | None:
-    """3 or 1 where a vector can be a square picture of so many channels."""
+    """The channels, 3 or 1, with which a vector can be a square picture; None where it cannot.
+
+    Example:
+        >>> picture_channels(3 * 64 * 64), picture_channels(100)
+        (3, None)
+    """
     for channels in PICTURE_CHANNELS:
         side = math.isqrt(width // channels)
-        if side >= SMALLEST_PICTURE and channels * side**2 == width:
+        if side >= MIN_PICTURE_PX and channels * side**2 == width:
             return channels
     return None
 
@@ -210,6 +248,7 @@ def _is_picture(flow: Flow) -> bool:
 
 
 def _check(layer: NetworkLayer) -> None:
+    """Refuse a layer whose meaning its shapes do not show."""
     known = {"weight", "bias"}
     if layer.is_norm and layer.shapes.keys() <= known | _NORM | {"num_batches_tracked"}:
         return

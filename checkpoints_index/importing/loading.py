@@ -23,6 +23,7 @@ def load_content(path: Path, check: bool = False) -> Mapping[Any, Any]:
     """What a file of `torch.save` or safetensors holds; tensors are read when they are used.
 
     Args:
+        path: the file.
         check: hold all bytes against the checksums of the file, where it has some.
 
     Raises:
@@ -55,10 +56,10 @@ def _load_safetensors(path: Path) -> Mapping[str, Any]:
 
 def _load_torch(path: Path, is_zip: bool) -> object:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of TorchScript, about which an error says more
+        warnings.simplefilter("ignore")  # They are about TorchScript; the error says more.
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-        except Exception as error:  # whatever reading arbitrary bytes may lead to
+        except Exception as error:  # Reading arbitrary bytes may lead to anything.
             raise UnusableFileError(_explain(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""The spec of a generator that a person names: a class of theirs, or an architecture of ours."""
+"""The spec of a generator that a person names: a class of theirs, or one of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from checkpoints_index.errors import CheckpointError
+from checkpoints_index.errors import CheckpointError, MissingZDimError
 from checkpoints_index.generators import find_architecture
 from checkpoints_index.generators.foreign import SIZES, import_class
 from checkpoints_index.generators.spec import GeneratorSpec
@@ -22,12 +22,12 @@ def spec_by_name(name: str, options: Mapping[str, Any]) -> GeneratorSpec:
     """The spec with z_dim and image_size among its options; one latent point was tried on it.
 
     Args:
-        name: `package.module:Class`, or an architecture of ours.
+        name: `package.module:Class`, or an architecture of this package.
         options: what it is constructed with, of JSON's types.
 
     Raises:
-        CheckpointError: there is no such generator, it does not take the options, or it does not
-            turn latent points into pictures.
+        GeneratorOptionsError: it does not take the options, or no z of that length.
+        CheckpointError: there is no such generator.
     """
     given = _as_json(options)
     kind = import_class(name) if ":" in name else find_architecture(name)
@@ -43,12 +43,13 @@ def spec_by_name(name: str, options: Mapping[str, Any]) -> GeneratorSpec:
 def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as a run's description gives them back: tuples become lists."""
     try:
-        return json.loads(json.dumps(dict(options), allow_nan=False))
+        kept: dict[str, Any] = json.loads(json.dumps(dict(options), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"The options {dict(options)} cannot be kept with a run: {error}. "
             "Use numbers, texts, lists, True, False and None."
         ) from error
+    return kept
 
 
 def _defaults(kind: type[nn.Module]) -> dict[str, Any]:
@@ -56,13 +57,13 @@ def _defaults(kind: type[nn.Module]) -> dict[str, Any]:
 
 
 def _first_width(name: str, G: nn.Module) -> int:
-    """How many numbers the first layer takes."""
+    """The number of channels that the first layer takes, which is the length of z."""
     for module in G.modules():
         if isinstance(module, nn.Linear):
             return module.in_features
         if isinstance(module, nn.ConvTranspose2d):
             return module.in_channels
-    raise CheckpointError(f"How long are the latent points of '{name}'? Say it: --option z_dim=N")
+    raise MissingZDimError(name)
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Which batch a file is, from the numbers in its name."""
+"""The batch of each file, from the numbers in its name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.importing.refusals import AmbiguousFilesError
 
-LARGEST_BATCH = 2**62
+MAX_BATCH = 2**62
 _NUMBER = re.compile(r"\d+")
 _SET_OFF_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+")
 _SEPARATORS = re.compile(r"[-_ ]+")
@@ -29,7 +30,13 @@ def choose_batches(
         (batch, path) with batches ascending, and the paths that have no number.
 
     Raises:
-        CheckpointError: more than one number could be the batch, or two files have the same.
+        AmbiguousFilesError: more than one number could be the batch, or two files have the same.
+        CheckpointError: the pattern finds no number.
+
+    Example:
+        >>> numbered, _ = choose_batches([PurePath("G_10.pt"), PurePath("G_9.pt")])
+        >>> [(batch, path.name) for batch, path in numbered]
+        [(9, 'G_9.pt'), (10, 'G_10.pt')]
     """
     unnumbered: list[PurePath] = []
     if pattern is not None:
@@ -40,17 +47,21 @@ def choose_batches(
         rest = sorted(set(paths) - set(unnumbered))
         numbered = list(zip(_read_batches(rest), rest, strict=True))
     numbered.sort()
-    if numbered and numbered[-1][0] > LARGEST_BATCH:
-        raise CheckpointError(
-            f"The number of '{numbered[-1][1]}' is too large for a batch. "
-            f"Choose another one with a pattern: {_suggest(numbered[-1][1])}"
+    if numbered and numbered[-1][0] > MAX_BATCH:
+        path = numbered[-1][1]
+        raise AmbiguousFilesError(
+            f"The number of '{path}' is too large for a batch. Choose another one with a pattern.",
+            suggest_pattern(path),
         )
     _refuse_twins(numbered)
     return numbered, unnumbered
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A person's pattern; it has one group, or one called `batch`.
+    """Compile a regular expression that finds the batch in a path.
+
+    Args:
+        pattern: it has one group, or one called `batch`, which is the number.
 
     Raises:
         CheckpointError: it is no regular expression, or has no such group.
@@ -59,11 +70,11 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         compiled = re.compile(pattern)
     except re.error as error:
         raise CheckpointError(
-            f"--pattern '{pattern}' is no regular expression: {error}."
+            f"The pattern '{pattern}' is no regular expression: {error}."
         ) from error
     if "batch" not in compiled.groupindex and compiled.groups != 1:
         raise CheckpointError(
-            f"--pattern '{pattern}' has {compiled.groups} groups. Put the number, and only that, "
+            f"The pattern '{pattern}' has {compiled.groups} groups. Put the number, and only that, "
             r"into brackets: 'step_(\d+)', or name its group: '(?P<batch>\d+)'."
         )
     return compiled
@@ -75,14 +86,14 @@ def _match(pattern: str, path: PurePath) -> int:
     text = found.group("batch" if "batch" in compiled.groupindex else 1) if found else None
     if text is None or not text.isdecimal():
         raise CheckpointError(
-            f"--pattern '{pattern}' finds '{text}' in '{path}', which is no number. "
+            f"The pattern '{pattern}' finds '{text}' in '{path}', which is no number. "
             r"Let the group hold digits alone: (\d+)."
         )
     return int(text)
 
 
 def _read_batches(paths: Sequence[PurePath]) -> list[int]:
-    """The number that differs; where several names are the same but for separators, the last."""
+    """The number of each path that differs from path to path; the last one where none does."""
     if len(paths) < 2:
         return [_read_single(path) for path in paths]
     strangers = [path for path in paths if _skeleton(path) != _skeleton(paths[0])]
@@ -97,10 +108,12 @@ def _read_batches(paths: Sequence[PurePath]) -> list[int]:
 
 
 def _read_single(path: PurePath) -> int:
-    """Of one file alone: its only number, or the only one that no letter touches, or none: 0.
+    """The batch of one file alone: its only number, or the only one that no letter touches.
+
+    A file without a number is batch 0.
 
     Raises:
-        CheckpointError: several numbers could be meant.
+        AmbiguousFilesError: several numbers could be meant.
     """
     stem = path.stem
     numbers = [found.group() for found in _NUMBER.finditer(stem)]
@@ -110,43 +123,50 @@ def _read_single(path: PurePath) -> int:
             return int(candidates[0])
     if not numbers:
         return 0
-    raise CheckpointError(
+    raise AmbiguousFilesError(
         f"'{path}' has several numbers, and any of them could be the batch. "
-        f"Choose one with a pattern: {_suggest(path)}"
+        "Choose one with a pattern.",
+        suggest_pattern(path),
     )
 
 
 def _refuse_twins(numbered: Sequence[tuple[int, PurePath]]) -> None:
     for (batch, path), (next_batch, next_path) in pairwise(numbered):
         if batch == next_batch:
-            raise CheckpointError(
+            raise AmbiguousFilesError(
                 f"Both '{path}' and '{next_path}' are batch {batch}, and a batch has one "
-                "checkpoint. Choose those of one kind with a pattern: "
-                f"{_suggest(path)}, or name a folder that holds only them."
+                "checkpoint. Choose those of one kind with a pattern, or name a folder that holds "
+                "only them.",
+                suggest_pattern(path),
             )
 
 
-def _ambiguous(what: str, a: PurePath, b: PurePath) -> CheckpointError:
-    return CheckpointError(
-        f"Which number is the batch? '{a}' and '{b}' {what}. "
-        f"Choose one with a pattern: {_suggest(a)}"
+def _ambiguous(what: str, a: PurePath, b: PurePath) -> AmbiguousFilesError:
+    return AmbiguousFilesError(
+        f"Which number is the batch? '{a}' and '{b}' {what}. Choose one with a pattern.",
+        suggest_pattern(a),
     )
 
 
-def _suggest(path: PurePath) -> str:
-    r"""A pattern for the last number of a name, such as --pattern 'step_(\d+)'."""
+def suggest_pattern(path: PurePath) -> str:
+    r"""A regular expression for the last number of a name.
+
+    Example:
+        >>> print(suggest_pattern(PurePath("epoch_5_step_200.pt")))
+        step_(\d+)
+    """
     before = re.findall(r"([A-Za-z]*[^A-Za-z0-9]*)\d+", path.stem)
     words = re.escape(before[-1] if before else "").replace(r"\-", "-")
-    return rf"--pattern '{words}(\d+)'"
+    return rf"{words}(\d+)"
 
 
 def _numbers(path: PurePath) -> tuple[int, ...]:
-    """All numbers of a path but for its suffix: h5 is none."""
+    """All numbers of a path without its suffix, as that of .h5 is none."""
     return tuple(int(digits) for digits in _NUMBER.findall(str(path.with_suffix(""))))
 
 
 def _skeleton(path: PurePath) -> str:
-    """What is left of a path without its numbers; how words are separated does not matter."""
+    """A path with # for its numbers and one separator for all, to compare how paths are named."""
     return _SEPARATORS.sub("_", _NUMBER.sub("#", str(path.with_suffix(""))))
 
 

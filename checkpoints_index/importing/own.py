@@ -1,4 +1,4 @@
-"""Our own architectures, with the options that the shapes of their tensors show."""
+"""Recognising the architectures of this package, with their options, by shapes alone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from checkpoints_index.generators.spec import GeneratorSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-DCGAN_CHANNELS, DCGAN_MAX_CHANNELS = 64, 512  # at width 1 and half the size of the picture
+# Channels of a DCGAN of width 1: at half the size of the picture, and at most.
+DCGAN_CHANNELS, DCGAN_MAX_CHANNELS = 64, 512
 
 
 def recognise_own(weights: Mapping[str, Tensor]) -> GeneratorSpec | None:
-    """The spec of a generator of ours that has exactly these tensors, if there is one."""
+    """The spec of a generator of this package that has exactly these tensors; None without one."""
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     guesses = _guess_dcgan if "stem.weight" in shapes else _guess_skyline
     for spec in guesses(shapes):
@@ -48,8 +49,10 @@ def _guess_dcgan(shapes: Shapes) -> Iterator[GeneratorSpec]:
         options = {**sizes, "image_size": 4 * 2**doublings}
         options["full_resolution_block"] = full_resolution
         for width in _guess_widths(channels, wanted):
-            for most in (DCGAN_MAX_CHANNELS, max(1, round(channels[0] / width)), wanted[0]):
-                yield GeneratorSpec("dcgan", {**options, "width": width, "max_channels": most})
+            for max_channels in (DCGAN_MAX_CHANNELS, max(1, round(channels[0] / width)), wanted[0]):
+                yield GeneratorSpec(
+                    "dcgan", {**options, "width": width, "max_channels": max_channels}
+                )
 
 
 def _guess_skyline(shapes: Shapes) -> Iterator[GeneratorSpec]:

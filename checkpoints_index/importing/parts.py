@@ -19,12 +19,15 @@ _WRAPPING_DEPTH = 8
 
 
 class Role(IntEnum):
-    """What the names around some weights say they are; the better guess first."""
+    """What the names around some weights say they are; the better guess first.
+
+    AVERAGE is a moving average of a generator, WHOLE a generator and others in one.
+    """
 
     AVERAGE = 0
     GENERATOR = 1
     UNSAID = 2
-    WHOLE = 3  # a generator and others in one
+    WHOLE = 3
     OTHER = 4
     OPTIMIZER = 5
 
@@ -39,7 +42,13 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class FilePart:
-    """Some tensors of a file: where they were found, and what they may be."""
+    """Some tensors of a file.
+
+    Args:
+        name: where in the file they were found, such as "models.netG".
+        role: what they may be.
+        weights: the tensors by the names that a network gives them.
+    """
 
     name: str
     role: Role
@@ -47,7 +56,7 @@ class FilePart:
 
 
 def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
-    """The state dicts in a file that may be a generator, the most likely first.
+    """The state dicts in a file that may be those of a generator, the most likely first.
 
     An average of the generator's weights (G_ema) comes before the generator itself. Prefixes of
     wrappers (`module.`, `_orig_mod.`) are gone from the names.
@@ -55,7 +64,7 @@ def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
     Raises:
         UnusableFileError: it holds no weights, or only those of something else.
     """
-    found = list(_walk(content, "", Role.UNSAID, _WRAPPING_DEPTH))
+    found = list(_search(content, "", Role.UNSAID, _WRAPPING_DEPTH))
     usable = [part for part in found if part.role <= Role.WHOLE]
     if usable:
         return sorted(usable, key=lambda part: part.role)
@@ -68,12 +77,18 @@ def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
 
 
 def role_of(name: str) -> Role:
-    """What the words of a name say: `netG` and `G_state_dict` a generator, `G_ema` an average."""
+    """What the words of a name say.
+
+    Example:
+        >>> role_of("netG").name, role_of("G_ema").name, role_of("weights").name
+        ('GENERATOR', 'AVERAGE', 'UNSAID')
+    """
     words = {word.lower() for word in _WORD.findall(name)}
     return next((role for role, known in _WORDS.items() if words & known), Role.UNSAID)
 
 
-def _walk(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iterator[FilePart]:
+def _search(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iterator[FilePart]:
+    """All state dicts in nested mappings, each with what the names on the way say."""
     if {"state", "param_groups"} <= content.keys():
         role = Role.OPTIMIZER
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
@@ -82,7 +97,7 @@ def _walk(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iter
     for key, value in content.items():
         if isinstance(value, Mapping) and depth:
             where = f"{name}.{key}" if name else str(key)
-            yield from _walk(value, where, _both(role, key), depth - 1)
+            yield from _search(value, where, _both(role, key), depth - 1)
 
 
 def _split(tensors: dict[str, Tensor], name: str, role: Role) -> Iterator[FilePart]:

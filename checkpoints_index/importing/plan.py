@@ -1,42 +1,50 @@
-"""What an import of a folder would do: which file is which batch, and which are left out."""
+"""Planning an import: which file becomes which checkpoint, and which files are left out."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from checkpoints_index.errors import CheckpointError, UnusableFileError, name_some
+from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.finder import SUFFIXES, Found, GeneratorFinder
+from checkpoints_index.importing.finder import SUFFIXES, FoundGenerator, GeneratorFinder
 from checkpoints_index.importing.layers import natural_parts
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
-
-MOST_NAMED = 5  # so many files are named for each reason
+from checkpoints_index.importing.refusals import (
+    AmbiguousFilesError,
+    NothingToImportError,
+    SkippedFile,
+)
 
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A file that becomes a checkpoint."""
+    """A file that becomes a checkpoint.
+
+    Args:
+        batch: the batch that it becomes.
+        path: the file, as it can be opened.
+    """
 
     batch: int
     path: Path
 
 
 @dataclass(frozen=True)
-class SkippedFile:
-    """A file that does not, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
 class ImportPlan:
-    """Files in the order of their batches, all of one generator; paths as they can be opened."""
+    """What an import will do.
+
+    Args:
+        folder: the folder that is imported.
+        spec: the one generator of all files.
+        remarks: sentences that a person should know.
+        files: those that become checkpoints, in the order of their batches.
+        skipped: the others, and why.
+    """
 
     folder: Path
     spec: GeneratorSpec
@@ -55,36 +63,37 @@ def plan_import(
 
     Args:
         source: a folder, searched to any depth, or one file.
+        finder: finds the generator in each file.
         pattern: a regular expression that finds the batch in a path; others are left out.
+        on_progress: is told how many files were looked into, of how many.
 
     Raises:
-        CheckpointError: no file has a generator, two differ, or their numbers leave a doubt.
+        NothingToImportError: no file has a generator.
+        AmbiguousFilesError: two generators differ, or their numbers leave a doubt.
+        CheckpointError: there is no such folder, or the pattern is none.
     """
     folder, paths = list_files(source)
     compiled = compile_pattern(pattern) if pattern is not None else re.compile("")
-    found: dict[PurePath, Found] = {}
+    found: dict[PurePath, FoundGenerator] = {}
     skipped = []
     for done, path in enumerate(paths):
         on_progress(done, len(paths))
         try:
             if not compiled.search(path.as_posix()):
-                raise UnusableFileError("does not match --pattern")
+                raise UnusableFileError("does not match the pattern")
             generator = finder.find(folder / path)
         except UnusableFileError as reason:
-            skipped.append(SkippedFile(folder / path, str(reason)))
+            skipped.append(SkippedFile(folder / path, reason))
             continue
-        found[path] = Found(generator.spec, generator.part, {}, generator.remarks)
+        found[path] = FoundGenerator(generator.spec, generator.part, {}, generator.remarks)
         _refuse_other(found, path)
     on_progress(len(paths), len(paths))
     if not found:
-        raise CheckpointError(
-            f"There is no generator to import in '{source}'. "
-            + " ".join(f"{line}." for line in group_skipped(skipped, folder))
-            + " A generator of another kind can be named: --generator package.module:Class"
-        )
+        raise NothingToImportError(source, folder, skipped)
     numbered, unnumbered = choose_batches(list(found), pattern)
     for path in unnumbered:
-        skipped.append(SkippedFile(folder / path, "has no number in its name, unlike others"))
+        numberless = UnusableFileError("has no number in its name, unlike others")
+        skipped.append(SkippedFile(folder / path, numberless))
     files = tuple(PlannedFile(batch, folder / path) for batch, path in numbered)
     first = found[numbered[0][1]]
     remarks = (*first.remarks, *_say_changes_of_part(found))
@@ -103,7 +112,7 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
         raise CheckpointError(
             f"There is no folder '{source}'. Name the one that holds the checkpoints."
         )
-    paths = [path.relative_to(source) for path in _walk(source)]
+    paths = [path.relative_to(source) for path in _find_files(source)]
     if not paths:
         raise CheckpointError(
             f"'{source}' holds no file of {', '.join(SUFFIXES)}. Name another folder."
@@ -111,26 +120,32 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
     return source, sorted(paths, key=lambda path: natural_parts(path.as_posix()))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _find_files(folder: Path) -> Iterator[Path]:
+    """The files that may hold weights, at any depth, without hidden ones."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = (Path(parent, name) for name in names if not name.startswith("."))
         yield from (path for path in visible if path.suffix.lower() in SUFFIXES)
 
 
-def _refuse_other(found: dict[PurePath, Found], path: PurePath) -> None:
+def _refuse_other(found: dict[PurePath, FoundGenerator], path: PurePath) -> None:
     first = next(iter(found))
     spec, other = found[first].spec, found[path].spec
     if spec != other:
-        raise CheckpointError(
+        raise AmbiguousFilesError(
             f"'{first}' and '{path}' hold different generators ({describe_spec(spec)}, and "
-            f"{describe_spec(other)}), but a run has one. Choose files of one kind with "
-            "--pattern, or name a folder that holds only them."
+            f"{describe_spec(other)}), but a run has one. Choose files of one kind with a pattern, "
+            "or name a folder that holds only them."
         )
 
 
 def describe_spec(spec: GeneratorSpec) -> str:
-    """A generator in a line: what it is, and from what to what it goes."""
+    """A generator in a line: what it is, its sizes, and what else tells it from others.
+
+    Example:
+        >>> describe_spec(GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "width": 0.5}))
+        'dcgan, z 100 -> 64 px, width 0.5'
+    """
     options = {k: v for k, v in spec.options.items() if k not in ("z_dim", "image_size", "model")}
     layers = options.pop("layers", [])
     kinds = Counter(layer["layer"] for layer in layers if "name" in layer)
@@ -140,16 +155,8 @@ def describe_spec(spec: GeneratorSpec) -> str:
     return f"{spec.architecture}, {sizes}" + (f", {', '.join(inside)}" if inside else "")
 
 
-def group_skipped(skipped: Iterable[SkippedFile], folder: Path) -> list[str]:
-    """A line for each reason, with the files that it holds for."""
-    reasons: dict[str, list[str]] = {}
-    for file in skipped:
-        reasons.setdefault(file.reason, []).append(f"'{file.path.relative_to(folder)}'")
-    return [f"{name_some(names, MOST_NAMED)}: {reason}" for reason, names in reasons.items()]
-
-
-def _say_changes_of_part(found: dict[PurePath, Found]) -> list[str]:
-    """A line where G_ema is in some files and not in others."""
+def _say_changes_of_part(found: dict[PurePath, FoundGenerator]) -> list[str]:
+    """A remark where G_ema is taken from some files and G from others."""
     (first, found_first), *_ = found.items()
     other = next((path for path, f in found.items() if f.part != found_first.part), None)
     if other is None:

@@ -1,4 +1,4 @@
-"""Which generator some weights belong to: by their shapes, or by the name a person gave."""
+"""Recognising the generator of some weights: by shapes, or by the name that a person gave."""
 
 from __future__ import annotations
 
@@ -11,17 +11,30 @@ from torch import Tensor
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators import find_architecture
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.chain_options import Hints, describe_chain, usual_activation
+from checkpoints_index.importing.chain_options import (
+    ACTIVATIONS,
+    OUTPUTS,
+    Hints,
+    describe_chain,
+    usual_activation,
+)
 from checkpoints_index.importing.layers import order_layers, read_layers
 from checkpoints_index.importing.named import spec_by_name
 from checkpoints_index.importing.own import recognise_own
+from checkpoints_index.importing.refusals import AssumedActivations
 
 Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A generator, the state dict it expects (on the device "meta"), and what was assumed."""
+    """What some weights were recognised as.
+
+    Args:
+        spec: the generator.
+        expected: the state dict that it expects, on the device "meta".
+        remarks: sentences about what was assumed.
+    """
 
     spec: GeneratorSpec
     expected: Weights = field(repr=False)
@@ -32,7 +45,11 @@ class Recogniser(Protocol):
     """Knows generators by their weights."""
 
     def recognise(self, weights: Weights) -> Recognised:
-        """The generator of these weights; UnusableFileError with the reason where there is none."""
+        """The generator of some weights.
+
+        Raises:
+            UnusableFileError: there is none; the text is the reason.
+        """
         ...
 
 
@@ -41,7 +58,7 @@ def choose_recogniser(generator: str | None, options: Mapping[str, Any]) -> Reco
 
     Args:
         generator: `package.module:Class` or the name of an architecture.
-        options: of that class or architecture; without a name, those of `Hints`.
+        options: those of that class or architecture; without a name, those of `Hints`.
 
     Raises:
         CheckpointError: there is no such generator, or it does not take the options.
@@ -56,26 +73,34 @@ def choose_recogniser(generator: str | None, options: Mapping[str, Any]) -> Reco
 
 
 class ByShapes:
-    """Recognises our own generators, and any whose layers follow one another.
+    """Recognises the generators of this package, and any whose layers follow one another.
 
     Args:
+        hints: what a person said about what shapes do not show.
         only: the one architecture that is meant, if a person said so.
     """
 
     def __init__(self, hints: Hints, only: str | None = None) -> None:
         self._hints, self._only = hints, only
-        self._known: dict[tuple[tuple[str, tuple[int, ...]], ...], Recognised | str] = {}
+        self._known: dict[
+            tuple[tuple[str, tuple[int, ...]], ...], Recognised | UnusableFileError
+        ] = {}
 
     def recognise(self, weights: Weights) -> Recognised:
+        """The generator of some weights; equal shapes are looked into once.
+
+        Raises:
+            UnusableFileError: there is none; the text is the reason.
+        """
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in weights.items())
         if shapes not in self._known:
             try:
                 self._known[shapes] = self._recognise(weights)
             except UnusableFileError as reason:
-                self._known[shapes] = str(reason)
+                self._known[shapes] = reason
         known = self._known[shapes]
-        if isinstance(known, str):
-            raise UnusableFileError(known)
+        if isinstance(known, UnusableFileError):
+            raise known.with_traceback(None)
         return known
 
     def _recognise(self, weights: Weights) -> Recognised:
@@ -87,21 +112,30 @@ class ByShapes:
         steps = order_layers(read_layers(weights))
         spec = describe_chain(steps, self._hints)
         activation = self._hints.activation or usual_activation(steps)
-        assumed = (
+        assumed = AssumedActivations(
             f"Shapes do not show activations: {activation} between layers and "
-            f"{self._hints.output} at the end are taken, as is usual. "
-            "Others: --option activation=relu or leaky_relu, --option output=tanh or sigmoid."
+            f"{self._hints.output} at the end are taken, as is usual. The options activation "
+            f"({', '.join(ACTIVATIONS)}) and output ({', '.join(OUTPUTS)}) choose others."
         )
         return Recognised(spec, spec.expected_weights(), (assumed,))
 
 
 class ByName:
-    """Recognises the weights of one generator, by the names and shapes of its tensors."""
+    """Recognises the weights of one generator, by the names and shapes of its tensors.
+
+    Args:
+        spec: the generator.
+    """
 
     def __init__(self, spec: GeneratorSpec) -> None:
         self._recognised = Recognised(spec, spec.expected_weights())
 
     def recognise(self, weights: Weights) -> Recognised:
+        """That generator, where it fits.
+
+        Raises:
+            UnusableFileError: the weights are those of another one; the text is the reason.
+        """
         expected = self._recognised.expected
         extra = [name for name in weights if name not in expected and "num_batches" not in name]
         names = [*expected, *extra]

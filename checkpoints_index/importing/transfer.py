@@ -1,4 +1,4 @@
-"""Carrying out a plan: files become checkpoints, one after another."""
+"""Carrying out the plan of an import: files become checkpoints, one after another."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from checkpoints_index.errors import CheckpointError, UnusableFileError
+from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.importing.finder import GeneratorFinder
-from checkpoints_index.importing.plan import ImportPlan, PlannedFile, SkippedFile
+from checkpoints_index.importing.plan import ImportPlan, PlannedFile
+from checkpoints_index.importing.refusals import (
+    ImportedRunError,
+    ImportedStorageError,
+    NotFiniteError,
+    SkippedFile,
+)
 from checkpoints_index.index import CheckpointIndex
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from checkpoints_index.storage.files import create_whole
 
-RECORD = "import.json"
+RECORD = "import.json"  # A file in a run's folder that says which import began it.
 
 
 def open_import(
@@ -27,10 +33,15 @@ def open_import(
     """The run that an import goes into: a new one, or the one that it began before.
 
     Args:
+        index: where the run is, or is to be.
+        name: its name.
+        plan: what is imported.
         storage: "exact" or "visual", which is that of a new run if None.
 
     Raises:
-        CheckpointError: the run is there, and was not begun by an import of this generator.
+        ImportedRunError: the run is there, and was not begun by an import of this generator.
+        ImportedStorageError: it was, with another storage.
+        CheckpointError: a new run cannot be created.
     """
     record = checkpoints_folder(index.folder, name).parent / RECORD
     if name not in index:
@@ -41,14 +52,9 @@ def open_import(
     run = index[name]
     if not record.exists() or run.spec != plan.spec:
         what = "of another generator" if record.exists() else "that no import began"
-        raise CheckpointError(
-            f"There is a run '{name}' already, {what}. Import under another name: --run NAME"
-        )
-    if storage not in (None, run.storage):
-        raise CheckpointError(
-            f"Run '{name}' keeps its checkpoints as '{run.storage}', not '{storage}'. "
-            "Leave --storage out to go on, or import under another name: --run NAME"
-        )
+        raise ImportedRunError(name, what)
+    if storage is not None and storage != run.storage:
+        raise ImportedStorageError(name, run.storage, storage)
     return run
 
 
@@ -60,12 +66,18 @@ def import_files(
 ) -> tuple[int, list[SkippedFile]]:
     """Append the planned files that are not in the run yet, holding one in memory at a time.
 
+    Args:
+        run: what `open_import` opened; closed at the end.
+        plan: what is imported.
+        finder: the one that the plan was made with.
+        on_progress: is told how many files were dealt with, of how many.
+
     Returns:
-        How many were appended, and the files that turned out to be unusable.
+        The number of files that were appended, and those that turned out to be unusable.
 
     Raises:
-        CheckpointError: the disk is full, or another process writes to the run. What was appended
-            stays.
+        DiskFullError: there is no room; what was appended stays.
+        RunLockedError: another process writes to the run.
     """
     appended, skipped = 0, []
     there = set(run.batches)
@@ -77,7 +89,7 @@ def import_files(
             try:
                 run.append(file.batch, _read(run, plan, finder, file, max(there, default=-1)))
             except UnusableFileError as reason:
-                skipped.append(SkippedFile(file.path, str(reason)))
+                skipped.append(SkippedFile(file.path, reason))
                 continue
             appended += 1
         run.flush()
@@ -89,6 +101,9 @@ def _read(
     run: CheckpointRun, plan: ImportPlan, finder: GeneratorFinder, file: PlannedFile, last: int
 ) -> dict[str, Tensor]:
     """The weights of one planned file.
+
+    Args:
+        last: the last batch of the run when the import began.
 
     Raises:
         UnusableFileError: they cannot be kept.
@@ -108,7 +123,4 @@ def _read(
 def _refuse_if_not_finite(weights: Mapping[str, Tensor]) -> None:
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise UnusableFileError(
-                f"'{name}' holds numbers that are not finite, so there is no picture; "
-                "--storage exact keeps them all the same"
-            )
+            raise NotFiniteError(name)

@@ -72,7 +72,7 @@ class CheckpointReader:
         self._run, self._catalogue = catalogue.run, catalogue
         self._layouts: dict[tuple[Path, str], TensorLayout] = {}
         self._damaged: set[Record] = set()
-        self._segment_layout: TensorLayout | None = None  # that of what is decoded
+        self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
         self._decoded: tuple[Record, IntegerArrays] | None = None
         self._passed: dict[int, IntegerArrays] = {}  # a cache of the same segment, if one-way
         self._pool = ThreadPool(min(MAX_THREADS, threads or os.cpu_count() or 1), "decode")
@@ -216,7 +216,11 @@ class CheckpointReader:
                     self._damaged.add(edge.record)
                     return None
                 chain.append((payload, edge.sign))
-            payloads.unpack(layout, chain, arrays, pool)
+            try:
+                payloads.unpack(layout, chain, arrays, pool)
+            except ValueError:  # Checksums were right, yet no packer made one of them.
+                self._damaged.update(edge.record for edge in group)
+                return None
             if cached and group is not groups[-1]:
                 self._cache(group[-1].target, arrays, room)
         return arrays

@@ -72,7 +72,7 @@ class CheckpointEncoder:
         self._run, self._spec, self._error_bound = run, spec, error_bound
         self._pool = ThreadPool(threads, "encode")
         self._calibration = Calibration(spec, error_bound, self._pool) if error_bound else None
-        self._chain: RecordChain | None = None  # of the open segment; None begins another
+        self._chain: RecordChain | None = None  # The open segment; None begins another.
         self._used_fraction = MAX_USED_FRACTION
         self._next_check = 1  # counted in records of the open segment
         self._checks = [(0, self._used_fraction)]  # length of the chain, fraction used by then

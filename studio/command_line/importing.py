@@ -18,11 +18,13 @@ from studio.command_line.context import (
     workspace_of,
 )
 from studio.runs.status import summarise_run
+from studio.workspace.advice import explain
 from studio.workspace.errors import StudioError
 from studio.workspace.quantities import format_bytes
 
 if TYPE_CHECKING:
-    from checkpoints_index.importing.plan import ImportPlan, SkippedFile
+    from checkpoints_index.importing.plan import ImportPlan
+    from checkpoints_index.importing.refusals import SkippedFile
 
 MOST_ROWS = 40
 
@@ -96,12 +98,13 @@ def _show_plan(run: str, plan: ImportPlan, as_json: bool) -> None:
 
 def _tell(plan: ImportPlan, skipped: Sequence[SkippedFile]) -> None:
     """What was recognised, what was assumed, and what is left out."""
-    from checkpoints_index.importing.plan import describe_spec, group_skipped
+    from checkpoints_index.importing.plan import describe_spec
+    from checkpoints_index.importing.refusals import group_skipped
 
     print(f"Generator: {describe_spec(plan.spec)}.")
     for remark in plan.remarks:
-        print(f"  {remark}")
-    for line in group_skipped(skipped, plan.folder):
+        print(f"  {explain(remark)}")
+    for line in group_skipped(skipped, plan.folder, explain):
         print(f"  Left out: {line}.")
 
 
@@ -112,10 +115,10 @@ def _document(run: str, plan: ImportPlan, skipped: Sequence[SkippedFile]) -> dic
         "run": run,
         "generator": plan.spec.architecture,
         "recognised": describe_spec(plan.spec),
-        "remarks": list(plan.remarks),
+        "remarks": [explain(remark) for remark in plan.remarks],
         "first_batch": plan.files[0].batch,
         "last_batch": plan.files[-1].batch,
-        "skipped": [{"path": file.path, "reason": file.reason} for file in skipped],
+        "skipped": [{"path": file.path, "reason": explain(file.error)} for file in skipped],
     }
 
 

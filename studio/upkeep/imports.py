@@ -8,7 +8,8 @@ from typing import Any
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.importing.finder import GeneratorFinder
-from checkpoints_index.importing.plan import ImportPlan, SkippedFile, plan_import
+from checkpoints_index.importing.plan import ImportPlan, plan_import
+from checkpoints_index.importing.refusals import SkippedFile
 from checkpoints_index.importing.transfer import import_files, open_import
 from latent.points import sample_points
 from studio.runs.config import TrainingConfig

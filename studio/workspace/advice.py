@@ -16,6 +16,16 @@ from checkpoints_index.errors import (
     UnknownRunError,
     WrongInputError,
 )
+from checkpoints_index.importing.refusals import (
+    AmbiguousFilesError,
+    AssumedActivations,
+    ImportedRunError,
+    ImportedStorageError,
+    MissingStridesError,
+    NotFiniteError,
+    NothingToImportError,
+    UnknownHintError,
+)
 from latent.errors import TooFewFramesError
 from renderers.errors import (
     CompilationError,
@@ -39,6 +49,24 @@ ADVICE: dict[type, Callable[[Any], str]] = {
     GeneratorOptionsError: lambda error: "Give options: --option NAME=VALUE",
     MissingZDimError: lambda error: "Say it: --option z_dim=N",
     WrongInputError: lambda error: "If only z_dim is wrong: --option z_dim=N",
+    NothingToImportError: lambda error: (
+        "A generator of another kind can be named: --generator package.module:Class"
+    ),
+    AmbiguousFilesError: lambda error: (
+        f"For example: --pattern '{error.pattern}'"
+        if error.pattern
+        else "It is given as: --pattern REGEX"
+    ),
+    UnknownHintError: lambda error: "Those of a class of yours go with --generator.",
+    ImportedRunError: lambda error: "Import under another name: --run NAME",
+    ImportedStorageError: lambda error: (
+        "Leave --storage out to go on, or import under another name: --run NAME"
+    ),
+    MissingStridesError: lambda error: f"(--option strides=[{','.join(map(str, error.example))}])",
+    NotFiniteError: lambda error: "(--storage exact)",
+    AssumedActivations: lambda remark: (
+        "For example: --option activation=leaky_relu --option output=sigmoid"
+    ),
     TooFewFramesError: lambda error: "Raise the seconds.",
     CompilationError: lambda error: "" if error.advice else "Leave out --compile.",
     FullDiskError: lambda error: "Give the same command again: it goes on where it was.",
@@ -62,8 +90,9 @@ def explain(error: object) -> str:
         >>> explain(ValueError("an error that nobody expected"))
         'an error that nobody expected'
     """
+    text = error.describe(explain) if isinstance(error, NothingToImportError) else str(error)
     # Notes of one line say where it happened, such as "On node a1."; longer ones are tracebacks.
     notes = [note for note in getattr(error, "__notes__", ()) if "\n" not in note]
     kinds = (kind for kind in type(error).__mro__ if kind in ADVICE)
     advice = [ADVICE[kind](error) for kind in kinds][:1]
-    return " ".join([str(error), *notes, *advice]).rstrip()
+    return " ".join([text, *notes, *advice]).rstrip()

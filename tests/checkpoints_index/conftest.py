@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
+from tests.checkpoints_index.forking import Forker
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,14 @@ def history(spec):
         optimizer.step()
         states.append({name: tensor.clone() for name, tensor in G.state_dict().items()})
     return states
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory):
+    """Starts processes quickly; it begins when the first one is needed."""
+    forker = Forker(tmp_path_factory.mktemp("forker"))
+    yield forker
+    forker.close()
 
 
 @pytest.fixture

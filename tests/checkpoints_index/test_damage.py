@@ -4,11 +4,8 @@ import errno
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -228,17 +225,12 @@ for batch in range(1, 100000):
 
 
 @pytest.mark.parametrize("storage", ["exact", "visual"])
-def test_a_killed_writer_loses_nothing_that_was_flushed(index, spec, storage):
+def test_a_killed_writer_loses_nothing_that_was_flushed(index, spec, storage, forker):
     index.create("city", spec, storage=storage).close()
-    process = subprocess.Popen(
-        [sys.executable, "-c", APPENDER, str(index.folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
+    process = forker.start(APPENDER, index.folder)
     acknowledged = [int(process.stdout.readline()) for _ in range(4)]
     time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     acknowledged += [int(line) for line in process.stdout.read().split()]
     process.wait()
     with index["city"] as run:
@@ -248,31 +240,25 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(index, spec, storage):
         run.append(run.last_batch + 1, run.weights(1))
 
 
-def test_a_killed_writer_has_on_disk_what_it_wrote_seconds_ago(index, spec):
-    """Nobody calls flush(): the thread syncs by itself."""
+def test_a_killed_writer_has_on_disk_what_it_wrote_seconds_ago(index, spec, forker):
+    """Nobody calls flush(): the thread writes and syncs by itself."""
     index.create("city", spec, storage="exact").close()
     script = APPENDER.replace("run.flush()", "pass").replace(
-        "run.append(batch, weights)", "run.append(batch, weights); __import__('time').sleep(0.05)"
+        "run.append(batch, weights)", "run.append(batch, weights); __import__('time').sleep(0.02)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(index.folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
+    process = forker.start(script, index.folder)
     while int(process.stdout.readline()) < 20:
         pass
-    time.sleep(2)
-    process.send_signal(signal.SIGKILL)
+    time.sleep(1)
+    process.kill()
     process.wait()
     assert index["city"].last_batch >= 20
 
 
-def test_a_writer_that_nobody_closes_writes_all_at_the_end(index, spec):
+def test_a_writer_that_nobody_closes_writes_all_at_the_end(index, spec, forker):
     index.create("city", spec, storage="exact").close()
     script = APPENDER.replace("100000", "8").replace("run.flush()", "pass")
-    command = [sys.executable, "-c", script, str(index.folder)]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], capture_output=True)
+    assert forker.start(script, index.folder).wait() == 0
     assert index["city"].batches == list(range(1, 8))
 
 

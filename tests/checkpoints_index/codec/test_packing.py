@@ -1,8 +1,13 @@
 """Blocks of integers, packed and unpacked."""
 
+import contextlib
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from checkpoints_index.codec.kernels import LATTICE_LIMIT
 from checkpoints_index.codec.packing import (
     GAPS,
     MAGNITUDES,
@@ -100,3 +105,38 @@ def test_entropy_of_small_moves_is_nearly_reached():
         symbols = np.unique(new, return_counts=True)[1] / new.size
         entropy_bytes = -(symbols * np.log2(symbols)).sum() * new.size / 8
         assert len(BlockPacker().pack(new, base, None)) < 1.15 * entropy_bytes
+
+
+@st.composite
+def pairs_of_blocks(draw):
+    """Two blocks of integers of one type within the limits of a lattice, alike or not."""
+    dtype = draw(st.sampled_from([np.int16, np.int32]))
+    limit = LATTICE_LIMIT[np.dtype(dtype).itemsize]
+    items = st.integers(-limit, limit) | st.sampled_from([0, 1, -1, limit, -limit])
+    base = draw(st.lists(items, min_size=1, max_size=600))
+    new = draw(st.lists(items, min_size=len(base), max_size=len(base)))
+    alike = draw(st.lists(st.booleans(), min_size=len(base), max_size=len(base)))
+    base, new = np.array(base, dtype), np.array(new, dtype)
+    return base, np.where(alike, base, new)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs_of_blocks())
+def test_any_blocks_of_a_lattice_lead_there_and_back(pair):
+    base, new = pair
+    block = BlockPacker().pack(new, base, None)
+    assert np.array_equal(unpacked(block, base, None), new)
+    assert np.array_equal(unpacked(block, new, None, sign=-1), base)
+    alone = BlockPacker().pack(new, None, None)
+    assert np.array_equal(unpacked(alone, np.zeros_like(new), None), new)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs_of_blocks(), st.data())
+def test_a_damaged_block_raises_a_value_error_or_gives_other_integers(pair, data):
+    base, new = pair
+    block = bytearray(BlockPacker().pack(new, base, None))
+    size = data.draw(st.integers(1, len(block)))
+    block[data.draw(st.integers(0, len(block) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with contextlib.suppress(ValueError):
+        assert unpacked(block[:size], base, None).shape == new.shape

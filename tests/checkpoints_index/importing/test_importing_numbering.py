@@ -2,9 +2,12 @@ import re
 from pathlib import PurePath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
+from checkpoints_index.importing.refusals import AmbiguousFilesError
 
 
 def batches(*names, pattern=None):
@@ -55,22 +58,23 @@ def test_a_file_alone_has_its_only_number_or_none(name, expected):
     ],
 )
 def test_a_doubt_names_two_files_and_a_pattern(names):
-    with pytest.raises(CheckpointError, match=r"--pattern '\w+\(\\d\+\)'") as refusal:
+    with pytest.raises(AmbiguousFilesError) as refusal:
         order(*names)
     assert all(name in str(refusal.value) for name in names)
+    assert re.fullmatch(r"\w+\(\\d\+\)", refusal.value.pattern)
 
 
 def test_several_numbers_of_a_file_alone_are_a_doubt():
-    with pytest.raises(CheckpointError, match=r"epoch_5_step_200.*--pattern 'step_\(\\d\+\)'"):
+    with pytest.raises(AmbiguousFilesError, match=r"epoch_5_step_200") as refusal:
         order("epoch_5_step_200.pt")
+    assert refusal.value.pattern == r"step_(\d+)"
 
 
 def test_the_suggested_pattern_settles_the_doubt():
     names = ["a/epoch=5-it.er.200.ckpt", "a/epoch=6-it.er.400.ckpt"]
-    with pytest.raises(CheckpointError) as doubt:
+    with pytest.raises(AmbiguousFilesError) as doubt:
         order(*names)
-    (pattern,) = re.findall("--pattern '(.*)'", str(doubt.value))
-    assert order(*names, pattern=pattern) == [200, 400]
+    assert order(*names, pattern=doubt.value.pattern) == [200, 400]
 
 
 @pytest.mark.parametrize("pattern", [r"step_(\d+)", r"epoch_(\d+_)?step_(?P<batch>\d+)"])
@@ -81,7 +85,7 @@ def test_a_pattern_chooses_the_number(pattern):
 
 @pytest.mark.parametrize("pattern", [r"step_\d+", r"(a)(b)", "("])
 def test_a_pattern_without_one_group_is_refused(pattern):
-    with pytest.raises(CheckpointError, match="--pattern"):
+    with pytest.raises(CheckpointError, match="The pattern"):
         compile_pattern(pattern)
 
 
@@ -107,3 +111,37 @@ def test_a_file_without_a_number_is_told_from_the_others():
 def test_a_number_that_no_store_could_hold_is_refused():
     with pytest.raises(CheckpointError, match="too large"):
         order("G_1.pt", f"G_{10**30}.pt")
+
+
+SOME = settings(max_examples=80, deadline=None)
+WORDS = st.text("abcxyzG", min_size=1, max_size=6)
+
+
+@SOME
+@given(WORDS, st.sets(st.integers(0, 10**9), min_size=1, max_size=8), st.sampled_from("_-. "))
+def test_any_numbers_behind_one_word_are_the_batches(word, batches, separator):
+    names = [f"{word}{separator}{batch}.pt" for batch in batches]
+    assert order(*names) == sorted(batches)
+
+
+@SOME
+@given(WORDS, WORDS, st.lists(st.integers(0, 999), min_size=2, max_size=5, unique=True))
+def test_a_suggested_pattern_always_settles_the_doubt(word, other, numbers):
+    names = [f"{word}_{n}-{other}_{2 * n + 1}.pt" for n in numbers]
+    try:
+        found = order(*names)
+    except AmbiguousFilesError as doubt:
+        found = order(*names, pattern=doubt.pattern)
+    # Where both words are the same, the pattern finds the first of the two numbers.
+    assert found in (sorted(2 * n + 1 for n in numbers), sorted(numbers))
+
+
+@SOME
+@given(st.text(max_size=12))
+def test_any_text_is_a_pattern_or_refused_in_a_sentence(text):
+    compiled, said = None, ""
+    try:
+        compiled = compile_pattern(text)
+    except CheckpointError as refusal:
+        said = str(refusal)
+    assert (text in said) if compiled is None else compiled.groups or compiled.groupindex

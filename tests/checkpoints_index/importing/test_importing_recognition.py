@@ -7,6 +7,7 @@ from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.importing.own import shapes_of
+from checkpoints_index.importing.refusals import MissingStridesError
 from tests.checkpoints_index.foreign_networks import (
     DCGAN,
     MLP,
@@ -105,8 +106,9 @@ def test_where_nothing_shows_the_enlargements_they_are_asked_for(tmp_path):
 
     network = trained(Named())
     path = save(network, tmp_path)
-    with pytest.raises(UnusableFileError, match=r"--option strides=\[2,2,1\]"):
+    with pytest.raises(MissingStridesError, match="conv1, conv2, conv3") as missing:
         GeneratorFinder().find(path)
+    assert missing.value.example == [2, 2, 1]
     found = GeneratorFinder(None, {"strides": [2, 2, 1]}).find(path)
     assert_same_pictures(network, found, 6)
     with pytest.raises(CheckpointError, match="conv1, conv2, conv3"):

@@ -5,9 +5,8 @@ import os
 import random
 import signal
 import subprocess
-import sys
+import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -223,54 +222,41 @@ while run.batches != [*keep, 319]:
 """
 
 
-def start(script, *arguments, stdin=None):
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    root = Path(__file__).parents[3]
-    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True, cwd=root)
-
-
-def test_another_process_reads_right_while_a_run_is_thinned(full):
+def test_another_process_reads_right_while_a_run_is_thinned(full, forker):
     run, _ = full
-    process = start(READER, run.folder.parents[1], run.name)
+    process = forker.start(READER, run.folder.parents[1], run.name)
     assert process.stdout.readline() == "ready\n"
     for every in (2, 4, 8, 16):
         run.thin(keep_every(run.batches, every))
-    assert process.wait(timeout=60) == 0
+    assert process.wait() == 0
 
 
 THINNER = """
-import os, signal, sys, time
+import sys
 from checkpoints_index import CheckpointIndex
-import checkpoints_index.run
-for line in sys.stdin:
-    name, lives_s = line.split()
-    began, child = time.monotonic(), os.fork()
-    if not child:
-        CheckpointIndex(sys.argv[1])[name].thin([*range(0, 320, 5), 319])
-        os._exit(0)
-    if float(lives_s) >= 0:
-        time.sleep(float(lives_s))
-        os.kill(child, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(status, time.monotonic() - began, flush=True)
+CheckpointIndex(sys.argv[1])[sys.argv[2]].thin([*range(0, 320, 5), 319])
 """
 
 
-def test_a_killed_thinning_leaves_each_checkpoint_as_before_or_as_after(full, tmp_path):
+def test_a_killed_thinning_leaves_each_checkpoint_as_before_or_as_after(full, tmp_path, forker):
     run, decoded = full
     keep, choose = {*range(0, 320, 5), 319}, random.Random(run.storage)
     index, statuses = CheckpointIndex(tmp_path), []
-    process = start(THINNER, tmp_path, stdin=subprocess.PIPE)
 
-    def thin(name, lives_s=-1.0):
+    def thin(name, lives_s=None):
+        """Thin a copy in another process, which is killed after a while; its exit status."""
         subprocess.run(["cp", "-r", run.folder.parent, tmp_path / name], check=True)
-        print(name, lives_s, file=process.stdin, flush=True)
-        status, took_s = process.stdout.readline().split()
-        return int(status), float(took_s)
+        process = forker.start(THINNER, tmp_path, name)
+        if lives_s is not None:
+            time.sleep(lives_s)
+            process.kill()
+        return process.wait()
 
-    _, took_s = thin("undisturbed")
+    began = time.monotonic()
+    assert thin("undisturbed") == 0
+    took_s = time.monotonic() - began
     for n in range(KILLS):
-        statuses.append(thin(f"killed-{n}", choose.uniform(0, took_s))[0])
+        statuses.append(thin(f"killed-{n}", choose.uniform(0, took_s)))
         killed = index[f"killed-{n}"]
         batches = killed.batches
         assert keep <= set(batches)
@@ -279,8 +265,6 @@ def test_a_killed_thinning_leaves_each_checkpoint_as_before_or_as_after(full, tm
         assert list_records(killed) == list_records(index["undisturbed"])
         assert not list(killed.folder.glob("*.part"))
     assert -signal.SIGKILL in statuses
-    process.stdin.close()
-    assert process.wait() == 0
 
 
 def list_records(run):
