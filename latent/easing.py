@@ -48,7 +48,12 @@ def time_frames(
 
 
 def count_frames(num_points: int, frames_per_segment: int, loop: bool = False) -> int:
-    """The number of frames of a route whose stops are exactly `frames_per_segment` frames apart.
+    """The number of frames of a route whose stops are exactly some frames apart.
+
+    Args:
+        num_points: the number of stops.
+        frames_per_segment: frames from one stop to the next, at least 1.
+        loop: come back to the first stop.
 
     Example:
         >>> count_frames(3, 60), count_frames(3, 60, loop=True)

@@ -29,7 +29,17 @@ class LatentPoint:
 
 
 def seeded_point(seed: int, z_dim: int) -> LatentPoint:
-    """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed, 0..2^63 - 1."""
+    """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed.
+
+    Args:
+        seed: 0..2^63 - 1.
+        z_dim: numbers in the latent vector.
+
+    Example:
+        >>> point = seeded_point(123, 100)
+        >>> point.label, point.z.shape
+        ('seed:123', torch.Size([100]))
+    """
     generator = torch.Generator().manual_seed(seed)
     return LatentPoint(f"seed:{seed}", torch.randn(z_dim, generator=generator))
 

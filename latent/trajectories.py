@@ -99,7 +99,7 @@ def noise_path(
             f"{segments:g} segments in {num_frames} frames are out of range: use 1 to {num_frames}."
         )
     harmonics = _count_harmonics(segments if loop else 2 * segments)
-    angles = turn * torch.arange(1, harmonics + 1)  # [num_frames, harmonics]
+    angles = turn * torch.arange(1, harmonics + 1)  # Shape [num_frames, harmonics].
     waves = torch.cat([angles.cos(), angles.sin()], dim=1) / math.sqrt(harmonics)
     return (waves @ _draw(torch.empty(z_dim), seed, 2 * harmonics).double()).float()
 

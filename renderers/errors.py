@@ -49,6 +49,10 @@ def add_place(error: BaseException, place: str) -> None:
 
     The place is put before the message, or in a note where the message is made of attributes.
 
+    Args:
+        error: changed in place.
+        place: such as `On node a1`.
+
     Example:
         >>> error = KeyError("no batch 7")
         >>> add_place(error, "On node a1")

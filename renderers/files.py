@@ -131,6 +131,10 @@ def unwritable(path: Path, error: OSError) -> RenderError:
 def write_json(document: Any, path: Path) -> None:
     """Write one JSON document as path, whole or not at all.
 
+    Args:
+        document: what `json.dumps` takes.
+        path: its folder is made.
+
     Raises:
         RenderError: it cannot be written.
     """

@@ -50,6 +50,14 @@ class FixedShapePasses:
     def __call__(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
         """Render pictures as `forward_frames` does.
 
+        Args:
+            G: one of the resident modules, in eval mode, on the device of z.
+            z: float32 [N, z_dim], with the same N in every call.
+            precision: `float32` or `bf16`.
+
+        Returns:
+            uint8 [N, height, width, 3], on the device.
+
         Raises:
             CompilationError: the generator cannot be compiled here.
         """
@@ -98,7 +106,7 @@ class GraphRecording:
 
     def __init__(self, run: Callable[[Tensor], Tensor], z: Tensor) -> None:
         self._z, self._graph = z.clone(), torch.cuda.CUDAGraph()
-        new_stream: Any = torch.cuda.Stream  # torch leaves its constructor untyped.
+        new_stream: Any = torch.cuda.Stream  # The constructor has no types.
         stream = new_stream(z.device)
         with (
             torch.cuda.device(z.device),  # A new thread uses the first GPU.

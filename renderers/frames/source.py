@@ -38,6 +38,9 @@ def stream_exactly(
 ) -> Generator[tuple[int, nn.Module], None, None]:
     """Stream checkpoints as `source.stream` does, and see that it yields every batch, in order.
 
+    Args:
+        batches, device, into: see `CheckpointSource.stream`.
+
     Raises:
         RenderError: a checkpoint is missing.
     """

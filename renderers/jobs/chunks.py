@@ -175,6 +175,10 @@ def record_chunk(
 def truncate_chunks(folder: Path, batch: int) -> None:
     """Drop all frames that are later than a batch, and none before.
 
+    Args:
+        folder: of the chunks.
+        batch: the last batch whose frame stays.
+
     Raises:
         RenderError: a video does not have its frames, or the disk is full.
     """

@@ -15,7 +15,8 @@ from renderers.frames.concurrency import run_in_order
 from renderers.frames.devices import concurrency_of
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import CheckpointSource, stream_exactly
-from renderers.plan.render_plan import Part, RenderPlan
+from renderers.plan.cutting import Part
+from renderers.plan.render_plan import RenderPlan
 
 MOVING_BATCH = 16  # Pictures per forward pass where tracks move; few, since several passes wait.
 

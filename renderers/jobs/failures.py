@@ -28,7 +28,12 @@ class ProcessFailure:
 
     @classmethod
     def capture(cls, error: Exception, node: str | None = None) -> ProcessFailure:
-        """Make an error ready to be sent."""
+        """Make an error ready to be sent.
+
+        Args:
+            error: an error that was just caught, with its traceback.
+            node: the machine, where there are several.
+        """
         trace = "".join(traceback.format_exception(error))
         return cls(_portable(error, trace), trace, node)
 

@@ -16,8 +16,9 @@ from renderers.frames.source import CheckpointSource
 from renderers.jobs.device_renderer import DeviceRenderer, TrackPictures
 from renderers.jobs.stages import feeding
 from renderers.pictures.overlay import Overlay
+from renderers.plan.cutting import Part
 from renderers.plan.outputs import VideoView, list_views
-from renderers.plan.render_plan import Part, RenderPlan
+from renderers.plan.render_plan import RenderPlan
 from renderers.video.encoders import VideoEncoder
 from renderers.video.frame_encoding import NumberedFrame, encode_frames
 
@@ -176,7 +177,11 @@ def _encode_view(
 
 
 def make_overlay(view: VideoView, plan: RenderPlan) -> Overlay | None:
-    """What is written on a view's frames; None for nothing."""
+    """What is written on a view's frames, by the options and the caption of its plan.
+
+    Returns:
+        None if nothing is written.
+    """
     wanted, caption = plan.options.overlay, plan.caption
     if not wanted:
         return None

@@ -13,8 +13,9 @@ from renderers.errors import UnfinishedRenderError
 from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.parts import PartFolder, PartRenderer
+from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.outputs import Video, list_views, output_paths
-from renderers.plan.render_plan import Part, RenderPlan, count_part_frames
+from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
 from renderers.video.joining import join_parts, require_place
 
@@ -71,7 +72,14 @@ def finish(
     engine: Engine,
     on_progress: OnProgress,
 ) -> list[Video]:
-    """Do what `render_film` does, in a folder that is locked already."""
+    """Do what `render_film` does, in a folder that is locked already.
+
+    Args:
+        source, plan, folder, file, engine, on_progress: see `render_film`.
+
+    Returns:
+        The videos, tracks first, then the grid.
+    """
     paths = output_paths(file, plan.labels, plan.options)
     for path in paths:
         require_place(path)
@@ -89,7 +97,11 @@ def finish(
 
 
 def keep_plan(folder: Path, plan: RenderPlan) -> RenderPlan:
-    """The plan that was begun here if it is the same one, else this one, written down."""
+    """Keep the plan that was begun in folder if it has the same digest, else write this one.
+
+    Returns:
+        The plan that is kept, which may have other cuts than the given one.
+    """
     begun = read_json(folder / "plan.json") or {}
     if begun.get("digest") == plan.digest:
         return RenderPlan.from_json(begun["plan"])
@@ -133,6 +145,13 @@ def render_missing(
 
 def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
     """Join each view's parts into its video, which must have every frame.
+
+    Args:
+        parts: all of them whole.
+        paths: one for each view of the plan.
+
+    Returns:
+        The videos, in the order of paths.
 
     Raises:
         UnfinishedRenderError: a part has changed on disk.

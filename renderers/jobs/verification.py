@@ -30,7 +30,11 @@ class VideoCheck:
 
 
 def find_render(renders: Path, file: Path) -> Path:
-    """The folder of the render that made a file.
+    """Find the folder of the render that made a file.
+
+    Args:
+        renders: the folder of all renders.
+        file: a video; it may have been moved together with its render's folder.
 
     Raises:
         UnknownVideoError: there is no such file.
@@ -52,7 +56,12 @@ def read_plan(folder: Path) -> RenderPlan:
 
 
 def verify_video(folder: Path, file: Path) -> VideoCheck:
-    """Count the frames of a video by decoding, and compare with what was planned."""
+    """Count the frames of a video by decoding, and compare with what was planned.
+
+    Args:
+        folder: the render's, from `find_render`.
+        file: one of its videos.
+    """
     entry = _entry(folder, file)
     assert entry is not None, "`find_render` finds the folder that made the file"
     expected = len(read_plan(folder).batches)

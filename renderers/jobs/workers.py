@@ -15,7 +15,7 @@ from renderers.errors import UnfinishedRenderError
 from renderers.frames.devices import sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
-from renderers.plan.render_plan import Part, count_part_frames
+from renderers.plan.cutting import Part, count_part_frames
 from renderers.progress import OnProgress, Rate
 
 PATIENCE_S = 10  # A dismissed worker has this long to delete what it began.

@@ -1,4 +1,4 @@
-"""How pictures are shown in a video: crop, size and scaling, as ffmpeg filters."""
+"""How pictures are shown in a video: crop, size and scaling."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from renderers.errors import RenderError
-
-Size = tuple[int, int]  # Width and height in pixels.
+from renderers.pictures.frame_layout import (
+    NEAREST,
+    SCALINGS,
+    FrameLayout,
+    Size,
+    rounded_up,
+    size_text,
+)
 
 WATCHABLE_PX = 512  # Pictures of less height are enlarged where nobody chose a size.
 MAX_SIDE_PX = 16_383  # WebP allows no longer side; the other formats end there or little later.
 MAX_SCALE = 64
-NEAREST, LANCZOS = SCALINGS = ("nearest", "lanczos")
-BARS = "0x111214"  # The colour around a picture that has another shape than its video.
-
-TO_BT709 = "in_range=full:out_range=tv:out_color_matrix=bt709"
-TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-# The format in which every pixel has a colour of its own, for each format of a video.
-FULL_CHROMA = {"yuv420p": "yuv444p", "yuv422p10le": "yuv444p10le", "bgr0": "gbrp"}
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,16 @@ class DisplayOptions:
             if isinstance(value := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(value))
         if self.size and self.scale:
-            raise RenderError(f"Size {_text(self.size)} and scale {self.scale}: give one of them.")
+            raise RenderError(
+                f"Size {size_text(self.size)} and scale {self.scale}: give one of them."
+            )
         if self.scaling not in SCALINGS:
             raise RenderError(f"There is no scaling '{self.scaling}'. Use {' or '.join(SCALINGS)}.")
         if self.scale is not None and not 1 <= self.scale <= MAX_SCALE:
             raise RenderError(f"scale {self.scale} is out of range: use 1 to {MAX_SCALE}.")
         if self.size and not all(2 <= side <= MAX_SIDE_PX for side in self.size):
             raise RenderError(
-                f"Size {_text(self.size)} is out of range: use 2 to {MAX_SIDE_PX} px."
+                f"Size {size_text(self.size)} is out of range: use 2 to {MAX_SIDE_PX} px."
             )
         if self.crop and (min(self.crop) < 0 or 0 in self.crop[2:]):
             raise RenderError(f"Crop {_crop_text(self.crop)} has no pixels: use WIDTHxHEIGHT+X+Y.")
@@ -80,7 +81,7 @@ class DisplayOptions:
         if x + width > given[0] or y + height > given[1]:
             raise RenderError(
                 f"Crop {_crop_text(self.crop)} reaches out of the picture, which has "
-                f"{_text(given)} px. Choose a part of it."
+                f"{size_text(given)} px. Choose a part of it."
             )
         return pictures[..., y : y + height, x : x + width, :]
 
@@ -96,99 +97,20 @@ class DisplayOptions:
         """
         picture = width_px, height_px
         if self.size:
-            video = _rounded_up(self.size, even)
+            video = rounded_up(self.size, even)
             return FrameLayout(picture, _fitted(picture, video), video, self.size, self.scaling)
         scale = self.scale or watchable_scale(height_px)
         shown = width_px * scale, height_px * scale
         if max(shown) > MAX_SIDE_PX:
             raise RenderError(
-                f"The video would be {_text(shown)} px, more than {MAX_SIDE_PX}: choose a smaller "
-                "scale or size, or fewer columns."
+                f"The video would be {size_text(shown)} px, more than {MAX_SIDE_PX}: choose a "
+                "smaller scale or size, or fewer columns."
             )
-        return FrameLayout(picture, shown, _rounded_up(shown, even), shown, self.scaling)
-
-
-@dataclass(frozen=True)
-class FrameLayout:
-    """Where a picture lies in a video.
-
-    Args:
-        picture: the picture's own size.
-        shown: the picture's size once it is scaled. Where it is one pixel less than the video's,
-            which had to become even, the last row or column is repeated; where it is less still,
-            there are bars.
-        video: the size of the video.
-        wanted: the size that the video would have if it did not have to be even.
-        scaling: see `DisplayOptions`.
-    """
-
-    picture: Size
-    shown: Size
-    video: Size
-    wanted: Size
-    scaling: str
-
-    @property
-    def remark(self) -> str | None:
-        """What to tell a person if the video is not as large as wanted."""
-        if self.video == self.wanted:
-            return None
-        return (
-            f"The video is {_text(self.video)} px instead of {_text(self.wanted)}, because its "
-            "format needs even sides."
-        )
-
-    @property
-    def crisp(self) -> bool:
-        """Whether pixels are enlarged to squares."""
-        return self.scaling == NEAREST and self.shown[0] > self.picture[0]
-
-    def filters(self, pixel_format: str) -> str:
-        """The filters of ffmpeg that make the video's frame of the picture.
-
-        Args:
-            pixel_format: ffmpeg's name of the result, which is tagged as BT.709; the picture is
-                rgb24.
-        """
-        padding = self._padding()
-        colours = f":{TO_BT709}" if pixel_format.startswith("yuv") else ""
-        full_chroma = FULL_CHROMA[pixel_format]
-        if self.crisp:  # Colours are converted in the picture's own size, where it costs least.
-            steps = [
-                f"scale=flags=accurate_rnd{colours},format={full_chroma}",
-                f"scale={self._scaled_to}:flags=neighbor",
-            ]
-        else:
-            kernel = f"flags={self._kernel}+accurate_rnd+full_chroma_int"
-            steps = [f"scale={self._scaled_to}:{kernel}{colours}"]
-        steps += [f"format={full_chroma}"] if padding else []  # Padding may add one row or column.
-        tags = [TAGS] if colours else []
-        return ",".join([*steps, *padding, "setsar=1", f"format={pixel_format}", *tags])
-
-    @property
-    def _scaled_to(self) -> str:
-        return f"{self.shown[0]}:{self.shown[1]}"
-
-    @property
-    def _kernel(self) -> str:
-        if self.shown == self.picture:
-            return "bicubic"
-        return "lanczos" if self.scaling == LANCZOS else "area"
-
-    def _padding(self) -> list[str]:
-        """Filters that make the picture as large as its video."""
-        right, bottom = (v - s for v, s in zip(self.video, self.shown, strict=True))
-        width, height = self.video
-        if not right and not bottom:
-            return []
-        if self.video == _rounded_up(self.shown, even=True):
-            smear = f"fillborders=right={right}:bottom={bottom}:mode=smear"
-            return [f"pad={width}:{height}", smear]
-        return [f"pad={width}:{height}:{right // 2}:{bottom // 2}:color={BARS}"]
+        return FrameLayout(picture, shown, rounded_up(shown, even), shown, self.scaling)
 
 
 def watchable_scale(height_px: int, least_px: int = WATCHABLE_PX) -> int:
-    """The whole factor by which a small picture is enlarged to at least `least_px`.
+    """The whole factor by which a picture of a height is enlarged to at least `least_px`.
 
     It is even where it is not 1, so that each pixel covers whole chroma samples of `yuv420p` and
     keeps its colour exactly.
@@ -241,10 +163,6 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
-def _rounded_up(size: Size, even: bool) -> Size:
-    return (size[0] + size[0] % 2, size[1] + size[1] % 2) if even else size
-
-
 def _fitted(picture: Size, box: Size) -> Size:
     """The largest size of the picture's shape in a box; one pixel that is missing is stretched."""
     factor = min(box[0] / picture[0], box[1] / picture[1])
@@ -253,10 +171,6 @@ def _fitted(picture: Size, box: Size) -> Size:
         for length, side in zip(picture, box, strict=True)
     )
     return width, height
-
-
-def _text(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def _crop_text(crop: tuple[int, int, int, int]) -> str:

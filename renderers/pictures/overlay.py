@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from renderers.pictures.display_options import TO_BT709, FrameLayout
+from renderers.pictures.frame_layout import TO_BT709, FrameLayout
 from renderers.pictures.overlay_masks import (
     MIN_TEXT_PX,
     CurveMask,

@@ -152,7 +152,15 @@ def draw_text(text: str, size: int, room: int) -> np.ndarray:
 
 
 def draw_rounded_box(width: int, height: int, inset: int) -> np.ndarray:
-    """A box with smooth round corners, float32 [height, width], both rounded up to even sizes."""
+    """A box with smooth round corners.
+
+    Args:
+        width, height: in pixels, rounded up to even numbers.
+        inset: pixels between the text and the edge of the box, from which the radius follows.
+
+    Returns:
+        float32 [height, width], 0..1.
+    """
     radius = max(2, 2 * inset // 3)
     width, height = width + width % 2, height + height % 2
     large = Image.new("L", (width * SUPERSAMPLING, height * SUPERSAMPLING))
@@ -162,7 +170,12 @@ def draw_rounded_box(width: int, height: int, inset: int) -> np.ndarray:
 
 
 def stamp(target: np.ndarray, mask: np.ndarray, corner: tuple[int, int]) -> None:
-    """Put a mask into a larger one in place, at y, x; what reaches over its edges is cut off."""
+    """Put a mask into a larger one, in place; what reaches over the edges is cut off.
+
+    Args:
+        target, mask: float32 [height, width], 0..1.
+        corner: y, x of the mask's upper left corner in the target.
+    """
     spot = target[corner[0] : corner[0] + mask.shape[0], corner[1] : corner[1] + mask.shape[1]]
     np.maximum(spot, mask[: spot.shape[0], : spot.shape[1]], out=spot)
 
@@ -178,7 +191,7 @@ def _draw_line(values: np.ndarray, width: int, height: int) -> np.ndarray:
         depth = np.ma.clip((high - means) / max(high - low, 1e-12), 0, 1)
         x = np.linspace(weight, image.width - weight, len(means))
         y = weight + depth * (image.height - 2 * weight)
-        spans_of: Any = np.ma.clump_unmasked  # numpy leaves it untyped.
+        spans_of: Any = np.ma.clump_unmasked  # The function has no types.
         for span in spans_of(y):
             points = list(zip(x[span].tolist(), y[span].tolist(), strict=True))
             ImageDraw.Draw(image).line(points, 255, round(weight), joint="curve")

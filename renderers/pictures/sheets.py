@@ -61,7 +61,14 @@ def arrange_grid(
 
 
 def enlarge(pictures: np.ndarray, scale: int) -> np.ndarray:
-    """Repeat every pixel: uint8 [..., H, W, 3] -> uint8 [..., H * scale, W * scale, 3]."""
+    """Repeat every pixel `scale` times in both directions.
+
+    Args:
+        pictures: uint8 [..., height, width, 3].
+
+    Returns:
+        uint8 [..., height * scale, width * scale, 3].
+    """
     return pictures if scale == 1 else pictures.repeat(scale, -3).repeat(scale, -2)
 
 

@@ -66,6 +66,11 @@ def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions
     Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
     A slash in a label becomes a hyphen.
 
+    Args:
+        file: the name that the person chose.
+        labels: the points, in their order.
+        options: which videos are made, and in which format.
+
     Raises:
         RenderError: the suffix of file is not that of the format.
 

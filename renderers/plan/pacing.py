@@ -23,6 +23,10 @@ MAX_HELD_SHARE = 0.05
 def spread(checkpoints: int, frames: int) -> np.ndarray:
     """Spread checkpoints evenly over frames, the first to the last.
 
+    Args:
+        checkpoints: how many there are, at least 1.
+        frames: how many there are, at least 1; checkpoints are left out or repeated.
+
     Returns:
         The position of each frame's checkpoint, int64 [frames], 0..checkpoints - 1, ascending.
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from latent.points import LatentPoint
 from renderers.errors import RenderError
+from renderers.plan.cutting import Part, ascends, cut_parts
 from renderers.plan.options import RenderOptions
 
 FORMAT = 2
@@ -59,22 +59,6 @@ class Caption:
     curve: tuple[float, ...] = ()
     largest: int = 0
     events: tuple[tuple[int, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A stretch of frames that is rendered in one go.
-
-    Args:
-        first: its first frame, counted in the film.
-        batches: the checkpoint of each of its frames.
-        digest: SHA-256 of all that shows in the part, hexadecimal; equal digests mean equal
-            frames, whatever the film is.
-    """
-
-    first: int
-    batches: tuple[int, ...]
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -151,7 +135,7 @@ class RenderPlan:
         Events outside the film are left out, and all where batches do not ascend.
         """
         numbers = self.caption.numbers or self.batches
-        if not _ascends(numbers):
+        if not ascends(numbers):
             return ()
         return tuple(
             (bisect_left(numbers, batch), text)
@@ -274,40 +258,3 @@ def make_plan(
         caption or Caption(largest=max(batches)),
         cut_parts(batches, borders, options.part_frames),
     )
-
-
-def cut_parts(batches: Sequence[int], borders: Iterable[int], longest: int) -> tuple[int, ...]:
-    """The frames with which parts begin: at the last border within reach, else when one is full.
-
-    Args:
-        batches: the checkpoint of each frame; borders are ignored where they do not ascend.
-        borders: batches at which reading may begin cheaply.
-        longest: the most frames in a part, at least 1.
-
-    Returns:
-        Ascending positions, the first 0.
-
-    Example:
-        >>> cut_parts(range(10), [0, 3, 7], longest=4)
-        (0, 3, 7)
-        >>> cut_parts(range(10), [], longest=4)
-        (0, 4, 8)
-    """
-    positions = [0]
-    if _ascends(batches):
-        positions = sorted({0, *(bisect_left(batches, border) for border in borders)})
-    cuts = [0]
-    while len(batches) - cuts[-1] > longest:
-        full = cuts[-1] + longest
-        border = positions[bisect_right(positions, full) - 1]
-        cuts.append(border if border > cuts[-1] else full)
-    return tuple(cuts)
-
-
-def count_part_frames(parts: Iterable[Part]) -> int:
-    """The number of frames in parts."""
-    return sum(len(part.batches) for part in parts)
-
-
-def _ascends(numbers: Sequence[int]) -> bool:
-    return all(before <= after for before, after in pairwise(numbers))

@@ -38,6 +38,10 @@ def run_ffmpeg(command: list[str], doing: str, stdin: bytes = b"") -> bytes:
 def ffmpeg_complaint(stderr: bytes, returncode: int) -> str:
     """The first line of ffmpeg's messages, which names the cause; later lines name consequences.
 
+    Args:
+        stderr: everything that ffmpeg wrote to standard error.
+        returncode: its exit status, which is told where it wrote nothing.
+
     Example:
         >>> ffmpeg_complaint(b"[libx264 @ 0x5581f0] no such preset\\nError while opening", 1)
         'no such preset'

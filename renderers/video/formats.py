@@ -72,7 +72,11 @@ class Format:
         return encoder
 
     def require_fit(self, frames: int, fps: int) -> None:
-        """See that a film of so many frames, at so many a second, can be such a file.
+        """See that a film can be such a file.
+
+        Args:
+            frames: frames of the whole film.
+            fps: frames per second.
 
         Raises:
             RenderError: it is too long or too fast for a GIF, or too long for a WebP.

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from latent.points import LatentPoint
 from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
+from renderers.plan.cutting import cut_parts
 from renderers.plan.options import RenderOptions
-from renderers.plan.render_plan import Caption, RenderPlan, Track, cut_parts, make_plan
+from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
 from tests.renderers.tiny import two_points
 
 OPTIONS = RenderOptions(part_frames=4)
