@@ -26,7 +26,8 @@ from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
 from renderers.plan.render_plan import make_plan
 from renderers.progress import OnProgress, ignore_progress
-from renderers.video.frame_encoding import NumberedFrame
+from renderers.video.encoders import VideoEncoder
+from renderers.video.frame_encoding import NumberedFrame, encode_frames
 
 Z_DIM = 8
 
@@ -137,6 +138,25 @@ class GrowingSource:
 def number_frames(pictures: Iterable[np.ndarray], first: int = 0) -> Iterator[NumberedFrame]:
     """Pictures as the frames of a film, each showing the batch of its position."""
     return (NumberedFrame(i, i, picture) for i, picture in enumerate(pictures, first))
+
+
+def write_film(
+    path: Path, frames, display: DisplayOptions | None = None, encoder=None, fps: int = 24
+) -> Path:
+    """A film of pictures, each uint8 [height, width, 3]."""
+    display = display or DisplayOptions(scale=1)
+    encode_frames(number_frames(frames), path, fps, display, None, encoder or VideoEncoder())
+    return path
+
+
+def flat(colours, height: int = 32, width: int = 32) -> list[np.ndarray]:
+    """A picture of each colour."""
+    return [np.full((height, width, 3), colour, np.uint8) for colour in colours]
+
+
+def greys(count: int, start: int = 0) -> list[np.ndarray]:
+    """Pictures that become lighter by one level each."""
+    return flat(range(start, start + count))
 
 
 def two_points() -> list[LatentPoint]:

@@ -13,6 +13,7 @@ from tests.renderers.tiny import GrowingSource, UnreadableSourceError
 DEVICES = ["cpu", "cpu"]
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_frames_of_one(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     one = decoded(render(tmp_path / "one"))
@@ -29,7 +30,7 @@ def test_two_devices_give_the_frames_of_one(tmp_path: Path) -> None:
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
-def test_the_part_of_a_process_that_dies_goes_to_another(tmp_path: Path) -> None:
+def test_two_devices_give_the_frames_of_one_even_if_a_process_dies(tmp_path: Path) -> None:
     source = GrowingSource(log=tmp_path / "passes.log", die_once=tmp_path / "died")
     videos = render(tmp_path, source, batches=range(60), devices=DEVICES)
     assert (tmp_path / "died").exists()
@@ -54,6 +55,7 @@ class _DeadlySource(GrowingSource):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_when_all_processes_die_the_person_is_told(tmp_path: Path) -> None:
     source = _DeadlySource(die_once=tmp_path / "never")
     with pytest.raises(RenderError, match="All render processes died"):
