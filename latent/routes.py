@@ -48,10 +48,10 @@ def route(
     stops = torch.stack([*points, points[0]] if loop else [*points]).float()
     if kind == "spline":
         return _follow_spline(stops, position, loop)
-    return _follow_legs(lerp if kind == "linear" else slerp, stops, position)
+    return _follow_segments(lerp if kind == "linear" else slerp, stops, position)
 
 
-def _follow_legs(
+def _follow_segments(
     blend: Callable[[Tensor, Tensor, Tensor], Tensor], stops: Tensor, position: Tensor
 ) -> Tensor:
     segments = len(stops) - 1

@@ -44,7 +44,7 @@ class FixedShapePasses:
 
     def __init__(self, compiled: bool = False) -> None:
         self._compiled = torch.compile(forward_frames, dynamic=False) if compiled else None
-        self._records = True
+        self._may_record = True
         self._recordings: dict[tuple[nn.Module, torch.Size, str], GraphRecording | None] = {}
 
     def __call__(self, G: nn.Module, z: Tensor, precision: str) -> Tensor:
@@ -61,7 +61,7 @@ class FixedShapePasses:
         Raises:
             CompilationError: the generator cannot be compiled here.
         """
-        if not (z.is_cuda and self._records):
+        if not (z.is_cuda and self._may_record):
             return self._pass(G, z, precision)
         key = G, z.shape, precision
         if key not in self._recordings:  # The first pass chooses kernels, which no graph can do.
@@ -84,7 +84,7 @@ class FixedShapePasses:
             return GraphRecording(lambda fixed: self._pass(G, fixed, precision), z)
         except RuntimeError as error:  # The generator waits for the device, or memory is short.
             log.info("No CUDA graphs, since one could not be recorded: %s", error)
-            self._records = False
+            self._may_record = False
             self.forget()
             return None
 

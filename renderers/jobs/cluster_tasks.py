@@ -106,8 +106,8 @@ class ClusterTasks:
         done, rendered = ray.get(self._tally.count.remote())
         for node, frames in rendered.items():
             self._rates.setdefault(node, Rate(node)).count(frames)
-        under_way = sum(done.get(number, 0) for number, _ in self._pending.values())
-        return self._finished + under_way, ", ".join(filter(None, map(str, self._rates.values())))
+        unfinished = sum(done.get(number, 0) for number, _ in self._pending.values())
+        return self._finished + unfinished, ", ".join(filter(None, map(str, self._rates.values())))
 
 
 def _resources() -> dict[str, float]:

@@ -49,8 +49,8 @@ def ffmpeg_complaint(stderr: bytes, returncode: int) -> str:
         'killed by signal 9'
     """
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
-    if telling := [line for line in lines if line]:
-        return _SPEAKER.sub("", telling[0])
+    if said := [line for line in lines if line]:
+        return _SPEAKER.sub("", said[0])
     return f"killed by signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
 
 

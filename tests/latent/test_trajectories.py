@@ -12,7 +12,7 @@ def points():
     return torch.randn(4, 100, generator=torch.Generator().manual_seed(1))
 
 
-def around(z):
+def closed_steps(z):
     """Lengths of all steps, with the one from the last frame back to the first."""
     return torch.cat([z, z[:1]]).diff(dim=0).norm(dim=1)
 
@@ -32,7 +32,7 @@ def test_a_circle_leaves_from_its_point_through_the_given_plane_and_comes_back(p
 def test_circles_keep_their_speed_and_length_also_where_they_close(points, trajectory):
     z = trajectory(points[0], 60)
     assert torch.allclose(z.norm(dim=1), points[0].norm().expand(60), rtol=1e-5)
-    assert torch.allclose(around(z), around(z).mean().expand(60), rtol=1e-3)
+    assert torch.allclose(closed_steps(z), closed_steps(z).mean().expand(60), rtol=1e-3)
 
 
 def test_an_orbit_stays_at_its_angle_from_the_point(points):

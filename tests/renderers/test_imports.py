@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LOOK = """
+CHECK = """
 import sys
 import latent
 import renderers.jobs.following, renderers.jobs.rendering, renderers.jobs.workers
@@ -20,5 +20,5 @@ assert "sklearn" in sys.modules and "umap" not in sys.modules
 
 
 def test_a_film_imports_no_screen_no_cluster_no_map_and_no_nearness() -> None:
-    result = subprocess.run([sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", CHECK], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -17,14 +17,14 @@ class Meter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.at_work, self.most, self.begun = 0, 0, 0
+        self.at_work, self.max_at_work, self.begun = 0, 0, 0
         self.with_the_first = 0
 
     def work(self, number: int) -> int:
         with self._lock:
             self.begun += 1
             self.at_work += 1
-            self.most = max(self.most, self.at_work)
+            self.max_at_work = max(self.max_at_work, self.at_work)
         time.sleep(0.02 if number % 3 == 0 else 0.001)
         with self._lock:
             if number == 0:
@@ -39,7 +39,7 @@ class Meter:
 def test_results_come_in_order_however_long_each_takes() -> None:
     meter = Meter()
     assert list(run_in_order(meter.works(20), concurrency=2)) == list(range(20))
-    assert meter.most == 2
+    assert meter.max_at_work == 2
 
 
 def test_the_first_work_is_done_alone() -> None:

@@ -142,5 +142,5 @@ def test_a_generator_that_waits_for_the_device_is_not_recorded() -> None:
     )
     for _ in range(4):
         np.testing.assert_array_equal(renderer.render(G, z), render_frames(G, z))
-    assert not renderer._passes._records
+    assert not renderer._passes._may_record
     assert torch.cuda.current_stream() == torch.cuda.default_stream()
