@@ -32,24 +32,24 @@ def test_checkpoints_say_how_small_and_how_faithful(studio, workspace):
     plain = CheckpointIndex(workspace.runs)["city"].plain_bytes
     assert found["plain_bytes_per_checkpoint"] == plain
     assert found["ratio"] == pytest.approx(plain / (found["size_bytes"] / BATCHES), abs=0.01)
-    promise = "pictures differ by at most 1 of 255 and 0.10 rms on 16 calibration points"
-    assert found["promise"] == promise
+    bound = "pictures differ by at most 1 of 255 and 0.10 rms on 16 calibration points"
+    assert found["promise"] == bound
     assert found["pinned"] == []
     assert found["forecast"] is None  # nothing trains
     assert "times smaller" in studio("checkpoints", "city").out
 
 
-def test_a_quality_is_the_promise_of_a_run(studio, workspace):
+def test_a_quality_is_the_error_bound_of_a_run(studio, workspace):
     studio("train", "streets", "--run", "rough", "--batches", 2, "--quality", 0.25, *TINY)
     assert "quality = 0.25" in workspace.run_config("rough").read_text()
-    promise = CheckpointIndex(workspace.runs)["rough"].error_bound
-    assert (promise.rms, promise.largest) == (0.25, 3)
+    bound = CheckpointIndex(workspace.runs)["rough"].error_bound
+    assert (bound.rms, bound.largest) == (0.25, 3)
     assert (
         "at most 3 of 255 and 0.25 rms" in studio("checkpoints", "rough", "--json").json["promise"]
     )
 
 
-def test_exact_storage_promises_every_bit_and_takes_no_quality(studio):
+def test_exact_storage_keeps_every_bit_and_takes_no_quality(studio):
     words = ("train", "streets", "--batches", 2, "--storage", "exact", *TINY)
     ended = studio(*words, "--run", "a", "--quality", 0.3)
     assert ended.status == 1
@@ -77,14 +77,14 @@ def test_a_part_of_the_checkpoints_is_verified(studio):
     assert studio("verify", "city", "--subset", "0.25", "--json").json["checked"] == BATCHES // 4
 
 
-@pytest.mark.parametrize("share", ["0", "101%", "-5%", "half"])
-def test_what_is_no_share_is_wrong_usage(studio, share):
-    ended = studio("verify", "city", "--subset", share)
+@pytest.mark.parametrize("subset", ["0", "101%", "-5%", "half"])
+def test_what_is_no_subset_is_wrong_usage(studio, subset):
+    ended = studio("verify", "city", "--subset", subset)
     assert ended.status == 2
     assert "Write it as 5% or 0.05" in ended.err
 
 
-def test_damage_with_another_way_around_it_has_a_status_of_its_own(studio, workspace):
+def test_damage_that_can_be_read_around_has_a_status_of_its_own(studio, workspace):
     (path, *_) = sorted((workspace.run("city") / "checkpoints").glob("*.segment"))
     flip(path, 40)  # in the header, of which the table has a copy
     ended = studio("verify", "city", "--json")
@@ -154,7 +154,7 @@ def test_a_budget_is_kept(studio, city):
         ["--keep-pinned", "--from", "3"],
     ],
 )
-def test_wrong_ways_to_thin_change_nothing(studio, city, words):
+def test_what_is_no_rule_to_thin_by_changes_nothing(studio, city, words):
     assert studio("thin", "city", *words).status == 2
     assert city().batches == ALL
 
