@@ -17,6 +17,7 @@ from studio.runs.attribution import attribution_of
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
 from studio.screens.parts.curves import Metrics, training_seconds, values_of
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
@@ -66,7 +67,7 @@ def show_players(
         try:
             film = lock_film(workspace, run, metrics, by_time)
         except EXPECTED_ERRORS as error:
-            figures += _figure(_no_film(str(error)), run, colours[run])
+            figures += _figure(_no_film(explain(error)), run, colours[run])
         else:
             known.append(film)
             figures += _figure(_video(film), run, colours[run])

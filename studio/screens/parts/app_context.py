@@ -16,6 +16,7 @@ from studio.screens.parts.markup import empty
 from studio.screens.parts.picture_cache import PictureCache
 from studio.screens.parts.run_cache import RunCache
 from studio.specimens.points import FIXED, points_of
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
@@ -129,7 +130,7 @@ def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return work(*values)
         except EXPECTED_ERRORS as error:
-            gr.Warning(escape(str(error)), title="This did not work")
+            gr.Warning(escape(explain(error)), title="This did not work")
             return gr.skip()
 
     return work_or_warn

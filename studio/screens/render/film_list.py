@@ -15,6 +15,7 @@ from renderers.jobs.verification import find_render, verify_video
 from renderers.video.formats import FORMATS
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_bytes
@@ -94,7 +95,7 @@ def check_film(workspace: Workspace, film: FinishedFilm) -> str:
     try:
         verdict = verify_video(find_render(workspace.renders, film.path), film.path)
     except EXPECTED_ERRORS as error:
-        return str(error)
+        return explain(error)
     if verdict.reason is None:
         return f"Whole: {verdict.frames:,} frames, as planned."
     return f"Not whole: {verdict.reason}. Render it again."

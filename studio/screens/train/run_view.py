@@ -15,6 +15,7 @@ from studio.screens.parts import markup
 from studio.screens.parts.curves import show_choices, show_curves
 from studio.screens.parts.jobs_view import progress_text
 from studio.screens.parts.run_cache import RunCache
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import MAKERS, Job, newest_job, training_job
 from studio.workspace.paths import Workspace
@@ -89,7 +90,7 @@ def _row(run_cache: RunCache, name: str, current: bool) -> Markup:
         rest = _cells(run_cache.summary(name))
     except EXPECTED_ERRORS as error:
         damaged = Markup('<td>{}</td><td colspan="3">{}</td>')
-        rest = damaged.format(markup.badge("damaged"), str(error))
+        rest = damaged.format(markup.badge("damaged"), explain(error))
     return Markup(
         '<tr class="{current}"><td><button type="button" class="name" data-action="choose" '
         'data-label="{name}">{name}</button></td>{rest}</tr>'

@@ -1,4 +1,4 @@
-"""A real server of a small workspace, and a real browser to use it with."""
+"""A real server of a small workspace and a real browser, started once for all tests."""
 
 import re
 import shutil
@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from studio.upkeep.reindexing import restore_points
 from studio.workspace.paths import Workspace
 
 REPOSITORY = Path(__file__).parents[3]
 START_SECONDS = 120
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(trained_root, tmp_path_factory):
-    """(workspace, URL) of a studio that is served by a process of its own."""
+    """(workspace, URL) of a studio that is served by a process of its own.
+
+    All tests share it: whoever changes more than the run `city` can bear works on a copy of it;
+    see `copy_run`.
+    """
     workspace = Workspace.open(shutil.copytree(trained_root, tmp_path_factory.mktemp("s") / "w"))
     process = subprocess.Popen(
         [sys.executable, "-m", "studio", "--workspace", workspace.root, "app"],
@@ -41,7 +46,7 @@ def served(trained_root, tmp_path_factory):
     drain.join()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -58,8 +63,24 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, served):
-    """A page with the studio open; whatever the browser complains about fails the test."""
+def copy_run(served):
+    """copy_run(name): make a copy of the run `city`. All runs but `city` go with the test."""
+    workspace, _ = served
+
+    def copy(name):
+        shutil.copytree(workspace.runs / "city", workspace.runs / name)
+        restore_points(workspace, name, z_dim=16)
+        return name
+
+    yield copy
+    for folder in workspace.runs.iterdir():
+        if folder.name != "city":
+            shutil.rmtree(folder)
+
+
+@pytest.fixture
+def page(browser, served, copy_run):
+    """A fresh page with the studio open; what the browser complains about fails the test."""
     complaints = []
     opened = browser.new_page(viewport={"width": 1366, "height": 768})
     opened.set_default_timeout(30_000)
@@ -68,13 +89,13 @@ def page(browser, served):
         "console",
         lambda message: complaints.append(message.text) if message.type == "error" else None,
     )
-    opened.on("request", lambda request: _refuse_strangers(request.url, served[1], complaints))
+    opened.on("request", lambda request: _refuse_other_machines(request.url, served[1], complaints))
     opened.goto(served[1])
     yield opened
     opened.close()
     assert complaints == []
 
 
-def _refuse_strangers(url: str, home: str, complaints: list) -> None:
+def _refuse_other_machines(url: str, home: str, complaints: list) -> None:
     if not url.startswith((home, "data:", "blob:")):
         complaints.append(f"The page asked another machine: {url}")

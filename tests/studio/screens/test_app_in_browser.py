@@ -12,7 +12,6 @@ from studio.screens.render.film_list import list_films
 from studio.specimens.atlases import list_atlases
 from studio.specimens.passports import read_passport
 from studio.specimens.specimens import list_specimens
-from studio.upkeep.reindexing import restore_points
 from tests.studio.conftest import BATCHES
 
 pytestmark = pytest.mark.browser
@@ -30,7 +29,7 @@ def number_field(page, label, value):
 
 def test_a_run_started_through_the_form_shows_its_first_picture(page):
     page.get_by_label("Name of the new run").fill("harbour")
-    number_field(page, "Batches", 3)
+    number_field(page, "Batches", 2)
     page.get_by_text("studio train streets --run harbour").wait_for()
     page.get_by_role("button", name="Start training").click()
     picture = page.locator("#live img[alt='The fixed points of harbour']")
@@ -63,17 +62,17 @@ def test_the_slider_shows_the_fixed_points_at_any_batch(page):
     page.locator("#housekeeping-job", has_text=read_back).wait_for(timeout=60_000)
 
 
-def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(page, served, tmp_path):
-    workspace, _ = served
-    shutil.copytree(workspace.runs / "city", workspace.runs / "suburb")
-    restore_points(workspace, "suburb", z_dim=16)
-    page.locator("#runs").get_by_role("button", name="suburb").click()
+def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(
+    page, served, copy_run, tmp_path
+):
+    workspace, run = served[0], copy_run("outskirts")
+    page.locator("#runs").get_by_role("button", name=run).click()
     open_tab(page, "Checkpoints")
     page.locator("#strip .thumbnail").nth(3).click()
     page.get_by_role("button", name="Pin batch 5").click()
     page.get_by_role("button", name="Unpin batch 5").wait_for()
     page.locator("#pins").get_by_role("button", name="5").wait_for()
-    assert list_pins(workspace, "suburb") == [5]
+    assert list_pins(workspace, run) == [5]
     page.get_by_role("button", name="Export this checkpoint").click()
     with page.expect_download() as download:
         page.locator("#files a").click()
@@ -81,12 +80,11 @@ def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(page, se
     assert load_file(tmp_path / "G.safetensors").keys()
     page.get_by_role("tab", name="Thin").click()
     page.get_by_label("only what is referred to").check()
-    page.get_by_text("studio thin suburb --keep-pinned").wait_for()
+    page.get_by_text(f"studio thin {run} --keep-pinned").wait_for()
     page.get_by_role("button", name="Thin…").click()
     page.get_by_role("button", name=f"Let {BATCHES - 3} go").click()
     page.locator("#housekeeping-job", has_text="are gone, leaving").wait_for(timeout=60_000)
-    assert open_catalogue(workspace.runs, "suburb").batches == [1, 5, BATCHES]
-    shutil.rmtree(workspace.runs / "suburb")
+    assert open_catalogue(workspace.runs, run).batches == [1, 5, BATCHES]
 
 
 def test_the_form_says_what_a_run_will_take(page):
@@ -186,10 +184,10 @@ def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_pat
     assert origin.run == "city"
 
 
-def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, served):
+def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, served, copy_run):
     workspace, _ = served
     page.locator("#runs").get_by_role("button", name="city").wait_for()
-    shutil.copytree(workspace.runs / "city", workspace.runs / "town")
+    copy_run("town")
     town = page.locator("#runs").get_by_role("button", name="town")
     town.wait_for()
     shutil.rmtree(workspace.runs / "town")

@@ -1,24 +1,12 @@
 """Two runs on the tab Compare, in a real browser."""
 
-import shutil
-
 import pytest
-
-from studio.upkeep.reindexing import restore_points
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def second_run(served):
-    workspace, _ = served
-    shutil.copytree(workspace.runs / "city", workspace.runs / "suburb")
-    restore_points(workspace, "suburb", z_dim=16)
-    yield workspace
-    shutil.rmtree(workspace.runs / "suburb")
-
-
-def test_one_slider_moves_the_films_of_two_runs_to_the_same_batch(page, second_run):
+def test_one_slider_moves_the_films_of_two_runs_to_the_same_batch(page, copy_run):
+    copy_run("suburb")
     page.locator("#runs").get_by_role("button", name="suburb").wait_for()
     page.get_by_role("tab", name="Compare", exact=True).click()
     page.locator("#players video").nth(1).wait_for()

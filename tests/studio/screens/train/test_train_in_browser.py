@@ -7,16 +7,18 @@ from studio.runs.changes import list_changes
 pytestmark = pytest.mark.browser
 
 
-def test_enter_in_a_field_changes_the_run_as_its_command_would(page, served):
-    workspace, _ = served
+def test_enter_in_a_field_changes_the_run_as_its_command_would(page, served, copy_run):
+    workspace, run = served[0], copy_run("steered")
+    page.locator("#runs").get_by_role("button", name=run).click()
+    page.locator("#live h3", has_text=run).wait_for()
     page.get_by_role("button", name="Change it while it trains").click()
     rate = page.locator("#controls").get_by_label("Learning rate of G")
     page.wait_for_function("field => field.value === '0.0002'", arg=rate.element_handle())
     rate.fill("1e-5")
-    page.get_by_text("studio set city learning_rate_g=1e-05").wait_for()
+    page.get_by_text(f"studio set {run} learning_rate_g=1e-05").wait_for()
     rate.press("Enter")
     page.get_by_text("When it goes on: learning_rate_g 1e-05").wait_for()
-    (change,) = list_changes(workspace, "city")
+    (change,) = list_changes(workspace, run)
     assert (change.name, change.value) == ("learning_rate_g", 1e-5)
 
 
