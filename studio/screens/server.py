@@ -51,10 +51,10 @@ STYLE_SHEETS = (
 )
 FIRST_PORT, PORTS = 7860, 100
 MAX_UPLOAD = "64mb"
-HOLD_SECONDS = 5.0  # So often an open page hears that its stream of answers goes on.
+HOLD_SECONDS = 5.0  # Seconds between the signs of life that an open page is sent.
 MAX_OPEN_PAGES = 100  # Each open page holds a place in Gradio's queue.
-CONCURRENCY = 4  # So many requests of one kind are worked on at the same time.
-MAX_QUEUE = 256
+CONCURRENCY = 4  # Requests of one kind that are worked on at the same time.
+MAX_QUEUE = 256  # Requests of one kind that wait for their turn.
 
 
 def serve_app(

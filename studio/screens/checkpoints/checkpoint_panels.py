@@ -16,7 +16,7 @@ from studio.workspace.errors import StudioError
 from studio.workspace.jobs import newest_job, submit_job
 
 OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Commands of jobs that are followed here.
-MAX_FILES = 4  # So many of the files that were exported last can be downloaded.
+MAX_FILES = 4  # Exported files that can be downloaded, the newest.
 SUBSETS = ("100%", "20%", "5%", "1%")
 
 Seen = tuple[str, int] | None  # The run and the batch that are looked at.

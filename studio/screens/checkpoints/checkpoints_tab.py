@@ -26,8 +26,8 @@ from studio.screens.parts.app_context import (
 )
 from studio.specimens.points import FIXED, points_of
 
-STRIP = 10  # So many pictures show one point growing.
-MAX_POINTS = 16  # At most so many fixed points are shown.
+STRIP = 10  # Pictures that show one point growing.
+MAX_POINTS = 16  # Fixed points that are shown at most.
 
 
 class CheckpointsScreen:
@@ -60,7 +60,7 @@ class CheckpointsScreen:
         outputs = [self._storage, self._slider, *pictures, self._point, self._known]
         app.keep_current(tab, self._refresh, [self._known], outputs, clock=True)
         self._slider.change(
-            show_errors(self._look_at_batch),
+            show_errors(self._show_batch),
             [run, self._slider, self._point],
             pictures,
             trigger_mode="always_last",
@@ -88,10 +88,10 @@ class CheckpointsScreen:
         storage = show_storage(report, specimens)
         if known is not None and known[0] == run:
             return storage, batch_slider(batches), *(gr.skip(),) * 4, now
-        pictures = self._look_at_batch(run, batches[-1], "")
+        pictures = self._show_batch(run, batches[-1], "")
         return storage, batch_slider(batches, batches[-1]), *pictures, "", now
 
-    def _look_at_batch(
+    def _show_batch(
         self, run: str | None, position: float, point: str
     ) -> tuple[Markup, Markup, tuple[str, int] | None]:
         """The fixed points at the nearest batch, one of them over time, and that batch."""
@@ -103,11 +103,11 @@ class CheckpointsScreen:
             return _NO_POINTS, markup.NOTHING, (run, batch)
         chosen = next((p for p in points if p.label == point), points[0])
         sources = self._app.picture_cache.show(run, batch, points)
-        shown = [
+        thumbnails = [
             markup.Thumbnail(source, p.label, p.label, chosen=p is chosen)
             for source, p in zip(sources, points, strict=True)
         ]
-        grid = markup.picture_grid(shown, columns=grid_columns(len(points)))
+        grid = markup.picture_grid(thumbnails, columns=grid_columns(len(points)))
         sheet = grid + markup.credit(self._app.attribution(run))
         title = f"The fixed points at batch {batch:,}"
         strip = self._draw_strip(run, chosen, batches, batch)
@@ -118,7 +118,7 @@ class CheckpointsScreen:
     ) -> Markup:
         """One point at batches over the whole run; pressing one goes there."""
         places = spread(batches, STRIP)
-        shown = [
+        thumbnails = [
             markup.Thumbnail(
                 self._app.picture_cache.show(run, batch, [point])[0],
                 str(batch),
@@ -127,7 +127,7 @@ class CheckpointsScreen:
             )
             for batch in places
         ]
-        grid = markup.picture_grid(shown, columns=min(len(shown), STRIP // 2))
+        grid = markup.picture_grid(thumbnails, columns=min(len(thumbnails), STRIP // 2))
         hint = markup.note(
             "Press a picture to go to its batch, or one on the left to follow another city."
         )
@@ -137,7 +137,7 @@ class CheckpointsScreen:
         return points_of(self._app.workspace, run, FIXED)[:MAX_POINTS]
 
     def _choose_point(self, run: str, position: float, event: gr.EventData) -> tuple[Any, ...]:
-        return *self._look_at_batch(run, position, event.label), event.label
+        return *self._show_batch(run, position, event.label), event.label
 
     def _choose_batch(self, event: gr.EventData) -> int:
         return int(event.label)

@@ -108,13 +108,13 @@ class ExploreScreen:
             return nothing_yet(run)
         batch, points = self._points(run, position, count, first)
         sources = self._app.picture_cache.show(run, batch, points)
-        shown = [
+        thumbnails = [
             markup.Thumbnail(source, point.label, point.label)
             for source, point in zip(sources, points, strict=True)
         ]
         hint = markup.note("Press a city to see which ones are near it.")
         credit = markup.credit(self._app.attribution(run))
-        grid = markup.picture_grid(shown, columns=MANY_COLUMNS if count > MANY else COLUMNS)
+        grid = markup.picture_grid(thumbnails, columns=MANY_COLUMNS if count > MANY else COLUMNS)
         return Markup('<div class="card">{}{}{}</div>').format(grid, hint, credit)
 
     def _show_others(

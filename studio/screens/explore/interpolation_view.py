@@ -13,7 +13,7 @@ from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_er
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.points import resolve_points
 
-STEPS = 40  # So many steps of the slider lead from one city to the other.
+STEPS = 40  # Steps of the slider from one city to the other.
 
 
 class InterpolationView:

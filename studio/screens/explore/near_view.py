@@ -62,7 +62,7 @@ class NearView:
         labels = [near for near, _ in found.neighbours]
         points = resolve_points(workspace, run, [label, *labels])
         large = picture_cache.show(run, batch, points[:1], LARGE_PX)[0]
-        shown = [
+        thumbnails = [
             markup.Thumbnail(source, near, f"{near} · {distance:.3g}")
             for source, (near, distance) in zip(
                 picture_cache.show(run, batch, points[1:]), found.neighbours, strict=True
@@ -82,8 +82,9 @@ class NearView:
             space=space,
             star=self._star(run, label),
         )
+        grid = markup.picture_grid(thumbnails, columns=4)
         credit = markup.credit(self._app.attribution(run))
-        return markup.card(f"City {label}", head + markup.picture_grid(shown, columns=4) + credit)
+        return markup.card(f"City {label}", head + grid + credit)
 
     def _star(self, run: str, label: str) -> Markup:
         starred = any(

@@ -20,7 +20,7 @@ from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
-Components = Sequence[Component]  # inputs or outputs of an event
+Components = Sequence[Component]  # Inputs or outputs of an event.
 CLOCK_SECONDS = 2.0
 
 # Arguments of every event. The page tells every output that shows progress how far each later

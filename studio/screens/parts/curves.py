@@ -16,10 +16,12 @@ from studio.screens.parts.scales import Span
 
 Metrics = Sequence[Mapping[str, Any]]
 
-RECENT_BATCHES = 100  # The fraction of waiting is told of so many batches.
+RECENT_BATCHES = 100  # Batches over which the fraction of waiting is measured.
 MAX_MARKS = 80  # Older events are not marked.
-WRONG = ("alarm", "failed", "rolled_back")  # Kinds of events whose marks stand out.
-MARKED = (*WRONG, "changed", "resumed", "paused")  # What matters most comes first.
+
+# Kinds of events whose marks stand out, and all that are marked; what matters most comes first.
+WRONG = ("alarm", "failed", "rolled_back")
+MARKED = (*WRONG, "changed", "resumed", "paused")
 
 
 @dataclass(frozen=True)

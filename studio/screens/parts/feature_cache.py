@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latent.features import compute_features
 
-TABLES = 3  # At most so many pairs of a checkpoint and a space are kept.
+TABLES = 3  # Pairs of a checkpoint and a space that are kept at most.
 
 
 class FeatureCache:

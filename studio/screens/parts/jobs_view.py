@@ -12,7 +12,7 @@ from studio.workspace.jobs import ACTIVE, Job, cancel_job, find_job, retry_job
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_duration
 
-LOG_BYTES = 8_000  # So much of the end of a log is shown.
+LOG_BYTES = 8_000  # Bytes at the end of a log that are shown.
 
 
 def show_jobs(

@@ -13,10 +13,10 @@ from studio.workspace.quantities import format_duration
 WIDTH, HEIGHT = 430, 220
 LEFT, RIGHT, TOP, BOTTOM = 42, 6, 8, 22
 
-TICKS = 4  # About so many ticks stand beside a linear scale.
-MAX_DECADE_TICKS = 6  # At most so many powers of ten stand beside a logarithmic scale.
+TICKS = 4  # Ticks beside a linear scale, about.
+MAX_DECADE_TICKS = 6  # Powers of ten beside a logarithmic scale, at most.
 ROUND_STEPS = (1, 2, 2.5, 5, 10, 20)
-SMALLEST = 1e-12  # A logarithmic scale shows smaller values as this one.
+SMALLEST = 1e-12  # Smaller values stand where this one does on a logarithmic scale.
 
 
 @dataclass(frozen=True)

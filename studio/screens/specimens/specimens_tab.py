@@ -25,10 +25,10 @@ from studio.specimens.specimens import Specimen, export_specimens, list_specimen
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import submit_job
 
-PAGE = 40  # So many specimens are shown at a time.
+PAGE = 40  # Specimens on one page of the gallery.
 COLUMNS = 8
 KINDS = ("All", "Starred", "Fixed", "Sampled")
-DEFAULT_COUNT, MAX_COUNT = 24, 10_000  # So many are drawn at once.
+DEFAULT_COUNT, MAX_COUNT = 24, 10_000  # Specimens that are drawn at once.
 
 
 class SpecimensScreen:
@@ -132,11 +132,11 @@ class SpecimensScreen:
         page = min(page, pages - 1)
         on_page = specimens[page * PAGE : (page + 1) * PAGE]
         sources = self._sources(run, on_page)
-        shown = [
+        thumbnails = [
             markup.Thumbnail(sources[s.label], s.label, s.label, s.starred, s.label in chosen)
             for s in on_page
         ]
-        grid = markup.picture_grid(shown, columns=COLUMNS)
+        grid = markup.picture_grid(thumbnails, columns=COLUMNS)
         credit = markup.credit(self._app.attribution(run))
         pager = _pager(page, pages, len(specimens), chosen)
         return Markup('<div class="card">{}{}{}</div>').format(grid, pager, credit)

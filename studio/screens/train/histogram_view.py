@@ -13,9 +13,9 @@ from markupsafe import Markup
 from studio.screens.parts import markup
 
 WIDTH, HEIGHT = 120, 30  # Size of a histogram, in units of its own.
-HEAD_BYTES = 64  # The batch stands within so many bytes of a line.
+HEAD_BYTES = 64  # The batch stands within the first bytes of a line; so many are read.
 PARTS = ("weights", "biases", "activations")
-ALARMING_FRACTION = 0.25  # A layer of which so many units are dead stands out.
+ALARMING_FRACTION = 0.25  # A layer with this fraction of dead units, or more, stands out.
 
 
 def show_layers(path: Path, batch: int | None = None) -> Markup:

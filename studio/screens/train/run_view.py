@@ -113,12 +113,12 @@ def _head(workspace: Workspace, run: RunSummary, forecast: Forecast | None) -> M
     return Markup(
         '<div class="line"><h3 style="margin:0">{name}</h3>{badge}'
         '<span class="quiet number">batch {progress}</span><span class="push"></span>'
-        '{presses}</div><div style="margin:8px 0 14px">{bar}{trouble}{growth}</div>'
+        '{buttons}</div><div style="margin:8px 0 14px">{bar}{trouble}{growth}</div>'
     ).format(
         name=run.name,
         badge=markup.badge(run.status),
         progress=progress or "–",
-        presses=_presses(run),
+        buttons=_buttons(run),
         bar=markup.progress_bar(done, total),
         trouble=markup.note(_trouble(job), "") if _trouble(job) else "",
         growth=_growth(forecast) if forecast else "",
@@ -129,7 +129,7 @@ def _growth(forecast: Forecast) -> Markup:
     return markup.note(describe_growth(forecast), "quiet" if forecast.fits else "warning")
 
 
-def _presses(run: RunSummary) -> Markup:
+def _buttons(run: RunSummary) -> Markup:
     """Buttons for what can be asked of a run in its status."""
     if run.status in AT_WORK:
         paused = run.status == "paused"

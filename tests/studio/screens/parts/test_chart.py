@@ -3,6 +3,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.screens.parts.chart import (
     MAX_CURVE_POINTS,
@@ -11,7 +13,7 @@ from studio.screens.parts.chart import (
     draw_bands,
     draw_curves,
 )
-from studio.screens.parts.scales import Scale, Span
+from studio.screens.parts.scales import HEIGHT, WIDTH, Span
 
 
 def curve(values, title="D", colour="--water"):
@@ -61,12 +63,6 @@ def test_where_nothing_is_known_nothing_is_drawn():
     assert drawn(curve([0, 0, 0]), log=True) == ""
 
 
-def test_ticks_are_round_numbers_within_the_scale():
-    assert Scale(0, 3.66).ticks() == [0, 1, 2, 3]
-    assert Scale(-0.7, 0.7).ticks() == pytest.approx([-0.5, 0, 0.5])
-    assert Scale(0.02, 300, log=True).ticks() == pytest.approx([0.1, 1, 10, 100])
-
-
 def test_bands_fill_the_whole_and_keep_their_parts():
     svg = draw_bands([curve([1.0] * 9), curve([3.0] * 9)], Span.of_batches(1, 9), "Time")
     areas = re.findall(r'class="band"[^>]* d="M ([\d. ]+) L ([\d. ]+) Z"', svg)
@@ -79,3 +75,12 @@ def test_a_mark_says_what_happened_and_can_be_focused():
     svg = drawn(curve(range(10)), marks=marks)
     assert svg.count('class="mark') == 1
     assert 'tabindex="0" role="note" aria-label="Batch 5: &lt;b&gt;NaN&lt;/b&gt;"' in svg
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(), min_size=1, max_size=40), st.booleans())
+def test_whatever_the_values_are_every_point_lies_within_the_drawing(values, log):
+    for points in paths(drawn(curve(values), log=log)):
+        assert np.isfinite(points).all()
+        assert (points >= 0).all()
+        assert (points <= (WIDTH, HEIGHT)).all()
