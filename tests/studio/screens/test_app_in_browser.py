@@ -118,7 +118,7 @@ def test_a_place_on_the_atlas_leads_to_its_city(page, served):
     number_field(page, "Cities", 12)
     page.get_by_role("button", name="Draw an atlas").click()
     sheet = page.locator("#atlas-sheet img")
-    sheet.wait_for(timeout=120_000)
+    sheet.wait_for(timeout=240_000)
     (atlas,) = list_atlases(workspace, "city")
     box, side = sheet.bounding_box(), 5  # ceil(sqrt(12 * 1.6)) cells along each side
     row, column = atlas.cells[7]
