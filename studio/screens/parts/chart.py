@@ -17,6 +17,7 @@ from studio.screens.parts.scales import HEIGHT, LEFT, RIGHT, WIDTH, Scale, Span
 
 MAX_CURVE_POINTS = 400
 MAX_BAND_POINTS = 150  # Points of each border between two bands.
+MAX_VALUE = 1e100  # Values beyond are drawn as this one; their sums would not be finite.
 SMOOTHING = 0.03  # Half of the window of the mean, as a fraction of the curve's length.
 
 
@@ -104,7 +105,8 @@ def draw_bands(
 
 def _drawable(curve: Curve, log: bool) -> Curve:
     kept = np.isfinite(curve.y) & (curve.y > 0 if log else True)
-    return Curve(curve.title, curve.colour, curve.x[kept], curve.y[kept])
+    y = np.clip(curve.y[kept], -MAX_VALUE, MAX_VALUE)
+    return Curve(curve.title, curve.colour, curve.x[kept], y)
 
 
 def _line(curve: Curve, span: Span, scale: Scale, rough: bool, smoothed: bool) -> Markup:

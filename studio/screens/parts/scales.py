@@ -69,7 +69,7 @@ class Scale:
             values: float [N], finite, at least one; positive for a logarithmic scale.
         """
         if log:
-            low, high = float(values.min()), float(values.max())
+            low, high = max(float(values.min()), SMALLEST), max(float(values.max()), SMALLEST)
             return cls(low / 1.2, high * 1.2, log=True)
         low, high = np.percentile(values, [1, 99])
         margin = 0.1 * (high - min(low, 0.0))
