@@ -1,4 +1,4 @@
-"""Whom pictures are owed to."""
+"""The attribution that must stand beside the pictures of a run, from its dataset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from studio.workspace.paths import Workspace
 
 
 def attribution_of(workspace: Workspace, run: str) -> str:
-    """The words that must stand beside the pictures of a run; empty where none are known."""
+    """The attribution of the dataset that a run was trained on; empty where none is known."""
     config_path = workspace.run_config(run)
     if not config_path.exists():
         return ""

@@ -1,8 +1,7 @@
-"""What a person changes about a run while it trains.
+"""Changes of a run's settings, and requests to pause, continue or save, while it trains.
 
-A wish is a row in the database. The run takes it up before its next batch and writes down with
-which batch it took effect, so a run that goes back to an earlier state repeats every change where
-it was made.
+A change is a row in the database. The run applies it before its next batch and records that batch,
+so that a run that goes back to an earlier state repeats every change where it was made.
 """
 
 from __future__ import annotations
@@ -29,12 +28,14 @@ ALIASES = {"learning_rate": BOTH_RATES}
 
 @dataclass(frozen=True)
 class Change:
-    """A setting that was given another value, or a request without one.
+    """A setting with a new value, or a request.
 
     Attributes:
-        name: of a setting, or one of REQUESTS.
-        value, before: of the setting; None for a request.
-        batch: from which on it holds; None as long as the run has not taken it up.
+        id: the number of the row; later changes have larger ones.
+        name: the name of a setting, or one of REQUESTS.
+        value, before: the new and the old value of the setting; None for a request.
+        batch: the first batch with the change; None until the run has applied it.
+        asked_at: seconds since 1970.
     """
 
     id: int
@@ -47,14 +48,17 @@ class Change:
 
     @property
     def text(self) -> str:
-        """Such as `learning_rate_g: 0.0002 -> 1e-05`."""
+        """The change in words, such as `learning_rate_g: 0.0002 -> 1e-05`."""
         return f"{self.name}: {self.before} -> {self.value}"
 
 
 def change_settings(workspace: Workspace, run: str, values: Mapping[str, Any]) -> list[str]:
-    """Ask for other values of live settings; `learning_rate` means those of G and D.
+    """Ask for other values of live settings.
 
-    A run that trains takes them up with its next batch, another one when it goes on.
+    A run that trains applies them with its next batch, another one when it goes on.
+
+    Args:
+        values: by the names of settings; `learning_rate` sets those of G and D.
 
     Returns:
         A sentence for each setting.
@@ -63,7 +67,7 @@ def change_settings(workspace: Workspace, run: str, values: Mapping[str, Any]) -
         StudioError: no such run, no such setting, one that is fixed when a run begins, or a value
             that does not fit.
     """
-    named = _spell_out(values)
+    named = _resolve_names(values)
     config = read_config(workspace, run)
     current = settings_at(config, list_changes(workspace, run), None)
     changed = dataclasses.replace(current, **named)
@@ -79,8 +83,11 @@ def change_settings(workspace: Workspace, run: str, values: Mapping[str, Any]) -
 def ask(workspace: Workspace, run: str, request: str) -> None:
     """Ask a run that trains to pause, to continue, or to save its state.
 
+    Args:
+        request: one of REQUESTS.
+
     Raises:
-        StudioError: it is not training.
+        StudioError: the run is not training, or there is no such run.
     """
     read_config(workspace, run)
     if not _is_training(workspace, run):
@@ -92,7 +99,7 @@ def ask(workspace: Workspace, run: str, request: str) -> None:
 
 
 def list_changes(workspace: Workspace, run: str) -> list[Change]:
-    """All that was asked of a run, in order."""
+    """All changes and requests of a run, oldest first."""
     with open_database(workspace.database) as db:
         rows = db.execute("SELECT * FROM changes WHERE run = ? ORDER BY id", (run,)).fetchall()
     return [_from_row(dict(row)) for row in rows]
@@ -101,7 +108,13 @@ def list_changes(workspace: Workspace, run: str) -> list[Change]:
 def settings_at(
     config: TrainingConfig, changes: Iterable[Change], batch: int | None
 ) -> TrainingConfig:
-    """A run's settings after a batch; where none is given, with all that was ever asked."""
+    """A run's settings after a batch.
+
+    Args:
+        config: the settings with which the run began.
+        changes: those of the run, oldest first.
+        batch: None for the settings with every change, applied or not.
+    """
     values = {
         change.name: change.value
         for change in changes
@@ -114,12 +127,12 @@ def settings_at(
 def record_change(
     workspace: Workspace, run: str, name: str, value: Any, before: Any, batch: int
 ) -> None:
-    """Write down a change that a run made by itself."""
+    """Record a change that a run made by itself, with effect from a batch on."""
     _insert(workspace, run, name, value, before, batch)
 
 
 def mark_applied(workspace: Workspace, change: Change, batch: int, before: Any) -> None:
-    """Write down with which batch a change took effect, and what it replaced."""
+    """Record the first batch with a change, and the value that it replaced."""
     with open_database(workspace.database) as db:
         db.execute(
             "UPDATE changes SET batch = ?, before = ? WHERE id = ?",
@@ -128,13 +141,13 @@ def mark_applied(workspace: Workspace, change: Change, batch: int, before: Any) 
 
 
 def forget_changes(workspace: Workspace, run: str) -> None:
-    """Drop the changes of a run that is gone, so that a new one of its name begins without."""
+    """Delete the changes of a run that is gone, so that a new run of its name has none."""
     with open_database(workspace.database) as db:
         db.execute("DELETE FROM changes WHERE run = ?", (run,))
 
 
-def _spell_out(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the names of settings, each of which may change in a run."""
+def _resolve_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of live settings, with aliases replaced."""
     named = {own: value for name, value in values.items() for own in ALIASES.get(name, (name,))}
     known = TrainingConfig.live_names()
     for name in named:

@@ -1,4 +1,4 @@
-"""Training runs side by side: their settings, what was changed in them, and how far they came."""
+"""Compares training runs: their settings, the changes in them, and how far they came."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from studio.runs.status import read_config, summarise_run
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
-RECENT_BATCHES = 100  # whose mean is a run's latest value of a metric
+RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
 FIGURES = ("d_real", "d_fake", "g", "swd", "diversity", "pictures_per_s")
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One setting of all runs.
+class ComparedSetting:
+    """One setting of several runs.
 
     Attributes:
-        values: one a run, as it began.
-        changes: one list a run: (batch from which on, value).
-        differs: whether the runs did not have the same all along.
+        values: the value with which each run began.
+        changes: for each run its changes: (first batch with the value, value).
+        differs: whether the runs ever had different values.
     """
 
     name: str
@@ -34,14 +34,20 @@ class Setting:
     differs: bool
 
     def text(self, index: int) -> str:
-        """Such as `0.0002, 1e-05 from batch 7,000` for one of the runs."""
+        """The values of one run in words, such as `0.0002, 1e-05 from batch 7,000`."""
         later = (f"{value} from batch {batch:,}" for batch, value in self.changes[index])
         return ", ".join([_text(self.values[index]), *later])
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run came, how long it took, and its metrics lately: their means, where known."""
+class RunProgress:
+    """How far a run came.
+
+    Attributes:
+        batch: its last batch with a checkpoint.
+        seconds: the time that its batches took.
+        figures: recent means of the metrics in FIGURES, where they are known.
+    """
 
     name: str
     status: str
@@ -52,18 +58,21 @@ class Progress:
 
 @dataclass(frozen=True)
 class Comparison:
-    runs: list[Progress]
-    settings: list[Setting]
+    """Several runs side by side."""
+
+    runs: list[RunProgress]
+    settings: list[ComparedSetting]
 
     def to_json(self) -> dict[str, Any]:
+        """The comparison as JSON can hold it."""
         return asdict(self)
 
 
 def compare_runs(workspace: Workspace, names: Sequence[str]) -> Comparison:
-    """Runs side by side; settings in the order in which a configuration has them.
+    """Compare runs; the settings are in the order of `TrainingConfig`.
 
     Raises:
-        StudioError: fewer than two runs, one that is named twice, unknown, or was not trained here.
+        StudioError: fewer than two runs, or one that is named twice, unknown, or not trained here.
     """
     if len(names) < 2 or len(set(names)) < len(names):
         raise StudioError(
@@ -79,8 +88,12 @@ def compare_runs(workspace: Workspace, names: Sequence[str]) -> Comparison:
     )
 
 
-def compare_settings(workspace: Workspace, names: Sequence[str]) -> list[Setting]:
-    """Every setting of some runs, with what was changed while they trained."""
+def compare_settings(workspace: Workspace, names: Sequence[str]) -> list[ComparedSetting]:
+    """Every setting of some runs, with its changes while they trained.
+
+    Raises:
+        StudioError: a run is unknown, or was not trained here.
+    """
     configs = [read_config(workspace, name) for name in names]
     changes = [_changes_of(workspace, name) for name in names]
     return [
@@ -95,20 +108,20 @@ def compare_settings(workspace: Workspace, names: Sequence[str]) -> list[Setting
 
 def measure_progress(
     workspace: Workspace, name: str, metrics: Sequence[Mapping[str, Any]]
-) -> Progress:
+) -> RunProgress:
     """How far a run came.
 
     Args:
-        metrics: of all its batches.
+        metrics: the numbers of all its batches.
     """
     summary = summarise_run(workspace, name)
     seconds = sum(float(entry.get("seconds", 0)) for entry in metrics)
     figures = {figure: mean for figure in FIGURES if (mean := _recent(metrics, figure)) is not None}
-    return Progress(name, summary.status, summary.last_batch or 0, seconds, figures)
+    return RunProgress(name, summary.status, summary.last_batch or 0, seconds, figures)
 
 
 def _recent(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """The mean over the last batches; the last value of what is measured now and then."""
+    """The mean over the last batches; for metrics measured now and then, the last value."""
     recent = _finite(metrics[-RECENT_BATCHES:], name) or _finite(metrics, name)[-1:]
     return math.fsum(recent) / len(recent) if recent else None
 
@@ -118,7 +131,7 @@ def _finite(metrics: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 
 
 def _changes_of(workspace: Workspace, run: str) -> dict[str, list[tuple[int, Any]]]:
-    """(batch from which on, value) of each setting that was changed, in order."""
+    """The changes of each setting that was changed: (first batch with the value, value)."""
     taken: dict[str, list[tuple[int, Any]]] = {}
     for change in list_changes(workspace, run):
         if change.batch is not None and change.name not in REQUESTS:
@@ -128,9 +141,9 @@ def _changes_of(workspace: Workspace, run: str) -> dict[str, list[tuple[int, Any
 
 def _compare(
     name: str, values: tuple[Any, ...], changes: tuple[tuple[tuple[int, Any], ...], ...]
-) -> Setting:
+) -> ComparedSetting:
     courses = list(zip(values, changes, strict=True))
-    return Setting(name, values, changes, any(course != courses[0] for course in courses))
+    return ComparedSetting(name, values, changes, any(course != courses[0] for course in courses))
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What happened to a run, at which batch."""
+"""Events of a run: what happened to it, at which batch, in the database."""
 
 from __future__ import annotations
 
@@ -16,14 +16,24 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Event:
+    """Something that happened to a run.
+
+    Attributes:
+        batch: where it happened; None where no batch was trained.
+        kind: one of KINDS.
+        text: one line for people.
+        created_at: seconds since 1970.
+    """
+
     run: str
     batch: int | None
-    kind: str  # one of KINDS
+    kind: str
     text: str
     created_at: float
 
 
 def record_event(workspace: Workspace, run: str, batch: int | None, kind: str, text: str) -> None:
+    """Write an event into the database; see `Event`."""
     with open_database(workspace.database) as db:
         db.execute(
             "INSERT INTO events (run, batch, kind, text, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -32,7 +42,7 @@ def record_event(workspace: Workspace, run: str, batch: int | None, kind: str, t
 
 
 def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event]:
-    """The newest events of a run, newest first."""
+    """The newest events of a run, at most `newest` of them, newest first."""
     with open_database(workspace.database) as db:
         rows = db.execute(
             "SELECT run, batch, kind, text, created_at FROM events WHERE run = ? "
@@ -43,7 +53,7 @@ def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event
 
 
 def is_paused(workspace: Workspace, run: str) -> bool:
-    """Whether the last that was heard of a run is that it waits."""
+    """Whether a run has paused and not gone on since."""
     with open_database(workspace.database) as db:
         row = db.execute(
             "SELECT kind FROM events WHERE run = ? AND kind IN "

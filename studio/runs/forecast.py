@@ -1,7 +1,7 @@
-"""How large a run will become, and at which batch the disk is full.
+"""Forecasts how large a run will become, and at which batch the disk will be full.
 
-Before a run begins, a model of bytes says so, measured on a DCGAN-64 of 3.58 M parameters. As soon
-as there are checkpoints, what they take and how fast they come says it better.
+Before a run begins, the forecast comes from a model of bytes that was measured on a DCGAN-64 of
+3.58 M parameters. Once there are checkpoints, their sizes and their pace give a better one.
 """
 
 from __future__ import annotations
@@ -20,23 +20,31 @@ from studio.workspace.quantities import format_bytes, format_duration
 if TYPE_CHECKING:
     from studio.runs.config import TrainingConfig
 
-EXACT_BYTES = 2.26  # a weight; float32 has 4
-SMALL_TENSOR = 1024  # elements; these, and vectors, stay exact under visual storage
-VISUAL_BITS = 0.655  # a weight of a large tensor, keys included,
-AT_LEARNING_RATE, RATE_POWER = 2e-4, 0.62  # at this learning rate
-AT_QUALITY, QUALITY_POWER = 0.1, 0.55  # and this rms difference of pictures
-YOUNG_TIMES, YOUNG_BATCHES = 3, 500  # bits at batch b are 1 + 3 / (1 + b / 500) times as many
-AVERAGED = 1 / 3  # how far an average of weights moves beside them, which counts as a rate would
+EXACT_BYTES = 2.26  # Bytes of a weight in exact storage; float32 has 4.
+SMALL_TENSOR = 1024  # Tensors with fewer elements, and vectors, stay exact in visual storage.
+# Bits of a weight of a large tensor in visual storage, keys included, at a learning rate of 2e-4
+# and an RMS difference of pictures of 0.1; the powers say how other rates and qualities change it.
+VISUAL_BITS = 0.655
+AT_LEARNING_RATE, RATE_POWER = 2e-4, 0.62
+AT_QUALITY, QUALITY_POWER = 0.1, 0.55
+YOUNG_TIMES, YOUNG_BATCHES = 3, 500  # At batch b there are 1 + 3 / (1 + b / 500) times the bits.
+# An average of weights moves as far as the weights would at a third of the learning rate.
+AVERAGED = 1 / 3
 
-RECENT_CHECKPOINTS = 256  # that say how large the next ones will be
-RECENT_BATCHES = 100  # that say how fast they come
+RECENT_CHECKPOINTS = 256  # The size of the next checkpoints is the mean over so many.
+RECENT_BATCHES = 100  # The pace is the mean over so many batches.
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Checkpoints up to a wanted batch, beside the room that there is.
+    """The bytes of all checkpoints up to a wanted batch, beside the free bytes of the disk.
 
-    `reached` is the last batch so far; `batches_per_s` is None where nobody knows.
+    Attributes:
+        bytes_per_batch: bytes of one checkpoint.
+        reached: the last batch so far.
+        wanted: the last batch of the run.
+        free_bytes: the room on the disk.
+        batches_per_s: the pace; None where it is unknown.
     """
 
     bytes_per_batch: float
@@ -47,25 +55,28 @@ class Forecast:
 
     @property
     def needed_bytes(self) -> float:
+        """Bytes of the checkpoints that are to come."""
         return max(0, self.wanted - self.reached) * self.bytes_per_batch
 
     @property
     def fits(self) -> bool:
+        """Whether there is room for all checkpoints that are to come."""
         return self.needed_bytes <= self.free_bytes
 
     @property
     def full_at(self) -> int:
-        """The first batch that there is no room for."""
+        """The first batch whose checkpoint has no room."""
         return self.reached + 1 + int(self.free_bytes / max(self.bytes_per_batch, 1))
 
     @property
     def full_in_s(self) -> float | None:
-        """Seconds until then at this pace."""
+        """Seconds until that batch at this pace; None where the pace is unknown."""
         if not self.batches_per_s:
             return None
         return (self.full_at - self.reached) / self.batches_per_s
 
     def to_json(self) -> dict[str, Any]:
+        """The forecast as JSON can hold it."""
         return {
             "bytes_per_batch": round(self.bytes_per_batch),
             "free_bytes": self.free_bytes,
@@ -77,10 +88,11 @@ class Forecast:
 
 
 def estimate_bytes(shapes: Sequence[Sequence[int]], config: TrainingConfig, storage: str) -> float:
-    """About what one checkpoint will take, on average over the run.
+    """About the bytes of one checkpoint, on average over the run.
 
     Args:
-        shapes: of the generator's tensors.
+        shapes: the shapes of the generator's tensors.
+        storage: exact or visual.
     """
     sizes = [(math.prod(shape), len(shape)) for shape in shapes]
     if storage == "exact":
@@ -93,14 +105,15 @@ def estimate_bytes(shapes: Sequence[Sequence[int]], config: TrainingConfig, stor
     bits *= 1 + YOUNG_TIMES * math.log1p(config.batches / YOUNG_BATCHES) * (
         YOUNG_BATCHES / config.batches
     )
-    return large * bits / 8 + small * EXACT_BYTES
+    return float(large * bits / 8 + small * EXACT_BYTES)
 
 
 def forecast_launch(config: TrainingConfig, storage: str, folder: Path) -> Forecast:
-    """What a run will take that has not begun.
+    """The forecast of a run that has not begun.
 
     Args:
-        folder: on the disk that it will be kept on.
+        storage: exact or visual.
+        folder: any folder on the disk of the run; it need not be there yet.
 
     Raises:
         StudioError: there is no such generator.
@@ -110,7 +123,10 @@ def forecast_launch(config: TrainingConfig, storage: str, folder: Path) -> Forec
 
 
 def describe_launch(config: TrainingConfig, storage: str, folder: Path) -> tuple[str, str]:
-    """The forecast in words, and a warning where it will not fit, else nothing."""
+    """The forecast of a run that has not begun, in words, and a warning where it will not fit.
+
+    The warning is empty where it fits; see `forecast_launch`.
+    """
     forecast = forecast_launch(config, storage, folder)
     text = (
         f"By estimate {format_bytes(forecast.bytes_per_batch)} a batch: {forecast.wanted:,} "
@@ -129,11 +145,11 @@ def describe_launch(config: TrainingConfig, storage: str, folder: Path) -> tuple
 def forecast_growth(
     catalogue: Catalogue, metrics: Sequence[dict[str, Any]], wanted: int
 ) -> Forecast | None:
-    """What a run will take that is training; None before there is enough to tell.
+    """The forecast of a run that is training; None before there are enough batches.
 
     Args:
-        metrics: of the batches so far, of which each says how many seconds it took.
-        wanted: the batch that it is trained to.
+        metrics: the numbers of the batches so far, `seconds` among them.
+        wanted: the last batch of the run.
     """
     each = recent_bytes(catalogue)
     seconds = sum(entry.get("seconds", 0.0) for entry in metrics[-RECENT_BATCHES:])
@@ -145,7 +161,7 @@ def forecast_growth(
 
 
 def describe_growth(forecast: Forecast) -> str:
-    """The live forecast in a sentence."""
+    """The forecast of a run that is training, in a sentence."""
     if not forecast.fits and forecast.full_in_s is not None:
         return (
             f"At this pace the disk is full at batch {forecast.full_at:,}, "
@@ -158,6 +174,7 @@ def describe_growth(forecast: Forecast) -> str:
 
 
 def warn(forecast: Forecast) -> str:
+    """The sentence about a run that will not fit."""
     return (
         f"The disk will be full at batch {forecast.full_at:,} of {forecast.wanted:,}: make room "
         "before, or thin runs that are there (studio thin RUN --every 2)."
@@ -165,7 +182,7 @@ def warn(forecast: Forecast) -> str:
 
 
 def recent_bytes(catalogue: Catalogue) -> float | None:
-    """Bytes of a checkpoint, keys and all, over the newest segments; None before there are any."""
+    """Mean bytes of a checkpoint, keys included, over the newest segments; None without any."""
     size_bytes = count = 0
     for path in sorted(catalogue.descriptions, reverse=True):
         records = catalogue.records_in(path)
@@ -177,13 +194,13 @@ def recent_bytes(catalogue: Catalogue) -> float | None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk of a folder, which need not be there yet."""
+    """Free bytes on the disk of a folder, which need not be there yet."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(there).free
 
 
 def _shapes(config: TrainingConfig) -> list[tuple[int, ...]]:
-    """Of the generator's tensors; nothing is allocated for them."""
+    """The shapes of the generator's tensors, none of which is allocated."""
     import torch
 
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""The numbers of a training run, one JSON object a line."""
+"""The numbers of a training run on disk: one JSON object a line, one line a batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ log = logging.getLogger(__name__)
 
 
 class MetricsLog:
-    """Appends; what a killed process leaves is a prefix, perhaps with a torn last line.
+    """Appends entries; a killed process leaves whole lines, and perhaps a torn last one.
 
-    Where the disk has no room, entries wait in memory until it has.
+    While the disk has no room, entries wait in memory.
+
+    Args:
+        path: the file; made if new.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,13 +30,14 @@ class MetricsLog:
         self._waiting = bytearray()
         self._written_at = time.monotonic()
 
-    def append(self, batch: int, metrics: dict[str, float]) -> None:
+    def append(self, batch: int, metrics: dict[str, Any]) -> None:
+        """Add the entry of a batch; it is written within about a second."""
         self._waiting += json.dumps({"batch": batch, **metrics}).encode() + b"\n"
         if time.monotonic() - self._written_at > FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, all or nothing."""
+        """Write the entries that wait, all of them or none."""
         self._written_at = time.monotonic()
         try:
             written = self._file.write(self._waiting)
@@ -47,14 +51,18 @@ class MetricsLog:
             self._file.truncate(self._size)
 
     def close(self) -> None:
+        """Write the entries that wait, and close the file."""
         self.flush()
         self._file.close()
 
 
 class MetricsHistory:
-    """All entries by ascending batch, kept up to date while another process appends to them.
+    """The entries of a log by ascending batch, while another process appends to it.
 
-    Where a run went back to resume, the later word counts.
+    Where a run went back and trained batches again, their later entries count.
+
+    Attributes:
+        entries: dicts with `batch` and the metrics of that batch.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +71,7 @@ class MetricsHistory:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in the lines that were ended since the last look."""
+        """Read the lines that were finished since the last call."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
@@ -89,12 +97,12 @@ class MetricsHistory:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The entries as they stand; see `MetricsHistory`."""
+    """The entries of a log as they are now; see `MetricsHistory`."""
     return MetricsHistory(path).entries
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """The entry on a line; None for one that a kill cut short."""
+    """The entry on a line; None for a torn one."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -103,7 +111,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _end_torn_line(path: Path) -> None:
-    """End a line that a kill cut short, so that the next one begins on its own."""
+    """End a torn last line, so that the next entry begins on a line of its own."""
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""Alarms told to the world outside: a webhook, a command."""
+"""Sends alarms to the outside: to a webhook, or to a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from studio.workspace.errors import StudioError
 
-WAITING = 100  # notices; more than those are dropped
+MAX_WAITING = 100  # While so many notices wait, further ones are dropped.
 WEBHOOK_SECONDS = 10.0
 COMMAND_SECONDS = 60.0
 CLOSE_SECONDS = 15.0
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 
 
 class Notices:
-    """Sends notices one after the other beside the training, which never waits for them.
+    """Sends notices one after the other in a thread, so that training never waits for them.
 
-    What goes wrong on the way becomes a line in the log, and nothing else.
+    An error becomes a line in the log, and nothing else.
     """
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[str, str, bytes] | None] = queue.Queue(WAITING)
+        self._waiting: queue.Queue[tuple[str, str, bytes] | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._send_all, name="notices", daemon=True)
         self._thread.start()
 
@@ -38,24 +38,24 @@ class Notices:
         """Hand a notice over, and return at once.
 
         Args:
-            notice: is sent as JSON, such as {"run", "batch", "name", "text"}.
-            webhook: an http or https address that it is posted to; "" for none.
-            command: words, as a shell would split them, of a program that gets it on standard
-                input; "" for none. There is no shell.
+            notice: the keys and values that are sent as JSON: run, batch, name, text.
+            webhook: an http or https address that the JSON is posted to; "" for none.
+            command: a program and its arguments, split as a shell would, but run without a shell;
+                it gets the JSON on standard input. "" for none.
         """
         if not webhook and not command:
             return
         try:
             self._waiting.put_nowait((webhook, command, json.dumps(dict(notice)).encode()))
         except queue.Full:
-            log.warning("A notice was dropped: %d are waiting already.", WAITING)
+            log.warning("A notice was dropped: %d are waiting already.", MAX_WAITING)
 
     def close(self) -> None:
-        """Wait a short while for those on their way."""
+        """Wait a short while for the notices that are being sent."""
         try:
             self._waiting.put(None, timeout=CLOSE_SECONDS)
         except queue.Full:
-            log.warning("%d notices were not sent: their receiver does not answer.", WAITING)
+            log.warning("%d notices were not sent: their receiver does not answer.", MAX_WAITING)
             return
         self._thread.join(CLOSE_SECONDS)
 
@@ -67,15 +67,15 @@ class Notices:
                     post(webhook, content)
                 if command:
                     run_command(command, content)
-            except Exception as error:  # of the world outside, which must not stop a training
+            except Exception as error:  # Whatever it is, it must not stop a training.
                 log.warning("A notice was not sent: %s", error)
 
 
 def check_notices(webhook: str, command: str) -> None:
-    """Refuse what could never be sent.
+    """Refuse addresses and commands that could never work.
 
     Raises:
-        StudioError: an address that is not http or https, or words that cannot be split.
+        StudioError: an address that is not http or https, or a command with an open quote.
     """
     parts = urlsplit(webhook)
     if webhook and (parts.scheme not in ("http", "https") or not parts.hostname):
@@ -91,10 +91,10 @@ def check_notices(webhook: str, command: str) -> None:
 
 
 def post(webhook: str, content: bytes) -> None:
-    """Send JSON to a webhook.
+    """Post JSON to a webhook.
 
     Raises:
-        OSError: it cannot be reached in time, or answers with an error.
+        OSError: the webhook cannot be reached in time, or answers with an error.
     """
     check_notices(webhook, "")
     request = urllib.request.Request(webhook, content, {"Content-Type": "application/json"})
@@ -103,11 +103,11 @@ def post(webhook: str, content: bytes) -> None:
 
 
 def run_command(command: str, content: bytes) -> None:
-    """Run a command with JSON on its standard input; what it prints is not kept.
+    """Run a command with JSON on its standard input; its output is dropped.
 
     Raises:
         OSError: there is no such program.
-        subprocess.SubprocessError: it failed, or took too long and was ended.
+        subprocess.SubprocessError: the command failed, or took too long and was ended.
     """
     subprocess.run(
         shlex.split(command),

@@ -1,4 +1,4 @@
-"""Batches that somebody wants to keep whatever else is thinned out."""
+"""Pins: batches of a run whose checkpoints are never thinned out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def pin_batch(workspace: Workspace, run: str, batch: int) -> None:
     """Keep a checkpoint for good; pinning it once more changes nothing.
 
     Raises:
-        StudioError: unknown run, or there is no such checkpoint.
+        StudioError: there is no such checkpoint.
+        CheckpointError: there is no such run.
     """
     if batch not in open_catalogue(workspace.runs, run).records:
         raise StudioError(
@@ -29,10 +30,11 @@ def pin_batch(workspace: Workspace, run: str, batch: int) -> None:
 
 
 def unpin_batch(workspace: Workspace, run: str, batch: int) -> None:
-    """Let a checkpoint go like others.
+    """Let a checkpoint be thinned out like others.
 
     Raises:
-        StudioError: unknown run, or the batch is not pinned.
+        StudioError: the batch is not pinned.
+        CheckpointError: there is no such run.
     """
     open_catalogue(workspace.runs, run)
     with open_database(workspace.database) as db:
@@ -50,13 +52,13 @@ def list_pins(workspace: Workspace, run: str) -> list[int]:
 
 
 def forget_pins(workspace: Workspace, run: str) -> None:
-    """Drop the pins of a run that is gone, so that a new one of its name begins without."""
+    """Delete the pins of a run that is gone, so that a new run of its name has none."""
     with open_database(workspace.database) as db:
         db.execute("DELETE FROM pins WHERE run = ?", (run,))
 
 
 def specimen_batches(workspace: Workspace, run: str) -> list[int]:
-    """The batches that labels of the run's specimens name, ascending."""
+    """The batches in the labels of a run's specimens, ascending."""
     with open_database(workspace.database) as db:
         rows = db.execute(
             "SELECT DISTINCT batch FROM specimens WHERE run = ? ORDER BY batch", (run,)

@@ -1,4 +1,4 @@
-"""Which batches a person means."""
+"""Reads a choice of batches, such as `0:1000:10`, and finds the checkpoints for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ Missing = Literal["refuse", "skip", "hold"]
 
 
 class Choice(NamedTuple):
-    """Frames along training: the batch that each is asked for, and the checkpoint it shows."""
+    """The frames of a film along training.
+
+    Attributes:
+        numbers: the batch that each frame is asked for, ascending.
+        batches: the checkpoint that each frame shows.
+    """
 
     numbers: list[int]
     batches: list[int]
@@ -23,16 +28,17 @@ class Choice(NamedTuple):
 def choose_batches(
     kept: Sequence[int], text: str, run: str, skip_missing: bool = False
 ) -> list[int]:
-    """The batches that a person means.
+    """The batches that a text chooses.
 
     Args:
-        kept: ascending, those that have a checkpoint.
+        kept: the batches that have a checkpoint, ascending.
         text: empty for all, `FROM:TO` or `FROM:TO:STEP` (half-open, as in Python), or `1,50,200`.
             A range is cut to what lies between the first and the last checkpoint.
-        skip_missing: leave out those that have no checkpoint, rather than refuse.
+        run: its name in messages.
+        skip_missing: whether batches without a checkpoint are left out rather than refused.
 
     Raises:
-        StudioError: it cannot be read, selects nothing, or some have no checkpoint.
+        StudioError: the text cannot be read, chooses nothing, or some batches have no checkpoint.
 
     Example:
         >>> choose_batches([1, 2, 3, 4, 5], "0:5:2", "city")
@@ -42,11 +48,12 @@ def choose_batches(
 
 
 def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "refuse") -> Choice:
-    """The batches that a person means, and the checkpoint that stands for each.
+    """The batches that a text chooses, and the checkpoint that each of them shows.
 
     Args:
-        kept, text: see `choose_batches`.
-        missing: what becomes of a batch without a checkpoint. `hold` shows the one before it.
+        kept, text, run: see `choose_batches`.
+        missing: whether a batch without a checkpoint is refused, skipped, or shows the checkpoint
+            before it (`hold`).
 
     Raises:
         StudioError: see `choose_batches`.
@@ -73,14 +80,27 @@ def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "
 
 
 def last_batch(kept: Sequence[int], run: str) -> int:
-    """The newest batch that has a checkpoint."""
+    """The newest batch that has a checkpoint.
+
+    Raises:
+        StudioError: there is none.
+    """
     if not kept:
         raise StudioError(f"Run '{run}' has no checkpoints yet. Train it first.")
     return kept[-1]
 
 
 def nearest_batch(kept: Sequence[int], batch: float) -> int:
-    """The checkpoint that is nearest to a batch, which may lie between two."""
+    """The checkpoint that is nearest to a batch.
+
+    Args:
+        kept: ascending, at least one.
+        batch: any number, also between two checkpoints.
+
+    Example:
+        >>> nearest_batch([1, 5, 9], 6.5)
+        5
+    """
     after = min(max(1, bisect_right(kept, batch)), len(kept) - 1)
     return min(kept[max(0, after - 1) : after + 1], key=lambda there: abs(there - batch))
 
@@ -95,7 +115,7 @@ def _refuse_gaps(gaps: Sequence[int], run: str) -> None:
 
 
 def _parse_batches(text: str, first: int, last: int) -> list[int]:
-    """The numbers that a text names, cut to first..last; ranges are never laid out beyond."""
+    """The numbers that a text chooses; a range is cut to first..last before it is made."""
     listed = ":" not in text
     try:
         numbers = [

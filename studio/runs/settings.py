@@ -1,4 +1,4 @@
-"""Settings written as NAME=VALUE."""
+"""Reads settings that a person writes as NAME=VALUE."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from studio.workspace.errors import StudioError
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE with the value as TOML has it; a bare word is a text.
+    """Settings by name, with each value read as TOML; what is no TOML is a text.
 
     Raises:
-        StudioError: one is not of that form.
+        StudioError: a setting has no equals sign.
 
     Example:
         >>> parse_settings(["learning_rate_g=1e-5", "augmentation=color,cutout"])

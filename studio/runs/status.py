@@ -1,4 +1,4 @@
-"""Runs: what there is, and how each one stands."""
+"""The status of runs: training, paused, finished, stopped, failed, interrupted, imported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from studio.workspace.paths import Workspace
 class RunSummary:
     """One run at a glance.
 
-    `status` is training, paused, finished, stopped, failed, interrupted (its process is gone
-    without a word) or imported.
+    Attributes:
+        status: training, paused, finished, stopped, failed, interrupted (its process ended without
+            saying so) or imported.
+        first_batch, last_batch: of its checkpoints; None where there are none.
+        storage: exact or visual.
     """
 
     name: str
@@ -30,17 +33,21 @@ class RunSummary:
 
 
 def summarise_runs(workspace: Workspace) -> list[RunSummary]:
-    """All runs by name. Reads neither weights nor torch."""
+    """All runs, sorted by name. Neither weights are read nor torch is imported."""
     return [summarise_run(workspace, name) for name in list_runs(workspace.runs)]
 
 
 def summarise_run(workspace: Workspace, name: str) -> RunSummary:
-    """One run; an unknown name is an error that lists the known ones."""
+    """One run by name.
+
+    Raises:
+        CheckpointError: there is no such run; the text lists the known ones.
+    """
     return summarise(workspace, open_catalogue(workspace.runs, name))
 
 
 def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
-    """One run whose catalogue is open."""
+    """The run whose catalogue is open."""
     batches = catalogue.batches
     return RunSummary(
         catalogue.run,
@@ -54,10 +61,14 @@ def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
 
 
 def stop_run(workspace: Workspace, name: str) -> Job:
-    """Ask a training run to stop; it saves its state first.
+    """Ask a run that trains to stop; it saves its state first.
+
+    Returns:
+        The job that trains it.
 
     Raises:
-        StudioError: there is no such run, or it is not training.
+        StudioError: the run is not training.
+        CheckpointError: there is no such run.
     """
     open_catalogue(workspace.runs, name)
     job = training_job(workspace, name)
@@ -68,7 +79,12 @@ def stop_run(workspace: Workspace, name: str) -> Job:
 
 
 def read_config(workspace: Workspace, name: str) -> TrainingConfig:
-    """How a run began to be trained; StudioError where it was not trained here."""
+    """The settings with which a run began.
+
+    Raises:
+        StudioError: the run was not trained here.
+        CheckpointError: there is no such run.
+    """
     open_catalogue(workspace.runs, name)
     if not workspace.run_config(name).exists():
         raise StudioError(
@@ -78,7 +94,7 @@ def read_config(workspace: Workspace, name: str) -> TrainingConfig:
 
 
 def run_status(workspace: Workspace, catalogue: Catalogue) -> str:
-    """How a run stands, in the words of `RunSummary`."""
+    """The status of a run; see `RunSummary`."""
     job = training_job(workspace, catalogue.run)
     if job is not None and job.status in ACTIVE:
         return "paused" if is_paused(workspace, catalogue.run) else "training"

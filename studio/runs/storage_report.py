@@ -1,4 +1,4 @@
-"""What is kept of a run, how small, how faithful, and how much more there will be."""
+"""Reports the storage of a run: checkpoints, gaps, bytes, error bound, pins, forecast."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ from studio.workspace.paths import Workspace
 
 @dataclass(frozen=True)
 class StorageReport:
-    """The checkpoints of one run; numbers are None where there are none yet.
+    """The stored checkpoints of one run.
 
-    `missing` are half-open ranges; `plain_bytes` is what one checkpoint takes as plain tensors;
-    there is a `forecast` while the run is training.
+    Attributes:
+        batches: the batches that have a checkpoint, ascending.
+        missing: half-open ranges of batches without one.
+        plain_bytes: bytes of one checkpoint as plain tensors; None where there is none yet.
+        storage: exact or visual.
+        error_bound: how far pictures may differ; None for exact storage.
+        pinned: batches that are never thinned out.
+        forecast: how the run will grow; None unless it is training.
     """
 
     run: str
@@ -38,15 +44,17 @@ class StorageReport:
 
     @property
     def bytes_per_checkpoint(self) -> float | None:
+        """Mean bytes of a checkpoint; None where there is none yet."""
         return self.size_bytes / len(self.batches) if self.batches else None
 
     @property
     def ratio(self) -> float | None:
-        """How many times smaller than plain tensors."""
+        """How many times smaller a checkpoint is than plain tensors; None where there is none."""
         each = self.bytes_per_checkpoint
         return self.plain_bytes / each if self.plain_bytes and each else None
 
     def to_json(self) -> dict[str, Any]:
+        """The report as `studio checkpoints --json` prints it."""
         each = self.bytes_per_checkpoint
         return {
             "run": self.run,
@@ -68,10 +76,10 @@ class StorageReport:
 def report_storage(
     workspace: Workspace, catalogue: Catalogue, metrics: Sequence[dict[str, Any]]
 ) -> StorageReport:
-    """Look at what is kept of a run. Reads neither weights nor torch.
+    """Report the storage of a run. Neither weights are read nor torch is imported.
 
     Args:
-        metrics: of its batches, for the pace.
+        metrics: the numbers of its batches, from which the pace is known.
     """
     return StorageReport(
         catalogue.run,
@@ -89,7 +97,7 @@ def report_storage(
 def forecast_training(
     workspace: Workspace, catalogue: Catalogue, metrics: Sequence[dict[str, Any]]
 ) -> Forecast | None:
-    """How a run will grow that is training now; None for others."""
+    """The forecast of a run that is training now; None for other runs."""
     config = workspace.run_config(catalogue.run)
     if run_status(workspace, catalogue) != "training" or not config.exists():
         return None
@@ -97,18 +105,18 @@ def forecast_training(
 
 
 def count_plain_bytes(catalogue: Catalogue) -> int | None:
-    """What one checkpoint takes as plain tensors; None before there is one."""
+    """Bytes of one checkpoint as plain tensors; None where there is none yet."""
     described = [segment for segment in catalogue.descriptions.values() if segment is not None]
     if not described:
         return None
     return sum(
-        math.prod(tensor["shape"]) * _item_bytes(tensor["dtype"])
+        int(math.prod(tensor["shape"])) * _item_bytes(tensor["dtype"])
         for tensor in described[-1]["tensors"]
     )
 
 
 def describe_error_bound(bound: ErrorBound | None) -> str:
-    """How faithful what is read back is, in words."""
+    """The error bound in words; None stands for exact storage."""
     if bound is None:
         return "every bit"
     return (
@@ -117,13 +125,18 @@ def describe_error_bound(bound: ErrorBound | None) -> str:
     )
 
 
-def describe_gaps(missing: list[tuple[int, int]], most: int) -> str:
-    """Half-open ranges as one reads them: 3, 5 to 9 and 12 more."""
+def describe_gaps(missing: list[tuple[int, int]], limit: int) -> str:
+    """Half-open ranges in words, at most `limit` of them by name.
+
+    Example:
+        >>> describe_gaps([(3, 4), (5, 10)], 4)
+        '3, 5 to 9'
+    """
     named = [f"{a:,}" if b == a + 1 else f"{a:,} to {b - 1:,}" for a, b in missing]
-    return name_some(named, most)
+    return name_some(named, limit)
 
 
 def _item_bytes(dtype: str) -> int:
-    """Of float32, bfloat16, int64, bool and the like: their names end in bits, or mean a byte."""
+    """Bytes of an element: dtype names such as bfloat16 end in the bits; bool is one byte."""
     bits = re.search(r"\d+", dtype)
     return int(bits[0]) // 8 if bits else 1

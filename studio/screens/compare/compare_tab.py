@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
-from studio.runs.comparison import Progress, Setting, compare_settings, measure_progress
+from studio.runs.comparison import ComparedSetting, RunProgress, compare_settings, measure_progress
 from studio.screens.compare.players import lay_out_players, show_players
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -169,7 +169,7 @@ def known_metrics(runs: Sequence[Metrics]) -> list[str]:
     return [name for name in COMPARED if name in written]
 
 
-def show_progress(runs: Sequence[Progress]) -> Markup:
+def show_progress(runs: Sequence[RunProgress]) -> Markup:
     """A table with a line for each run: how far it came, and in what time."""
     colours = colours_of([run.name for run in runs])
     row = Markup("<tr><td>{}</td><td>{}</td><td>batch {:,}</td><td>{}</td></tr>")
@@ -185,7 +185,7 @@ def show_progress(runs: Sequence[Progress]) -> Markup:
     return Markup('<table class="list"><tbody>{}</tbody></table>').format(rows)
 
 
-def show_settings(runs: Sequence[str], settings: Sequence[Setting]) -> Markup:
+def show_settings(runs: Sequence[str], settings: Sequence[ComparedSetting]) -> Markup:
     """Tables of the settings of runs: those that differ, marked, and the others, folded away."""
     different = [setting for setting in settings if setting.differs]
     same = [setting for setting in settings if not setting.differs]
@@ -202,7 +202,7 @@ def run_name(run: str, colours: dict[str, str]) -> Markup:
     return Markup('<span class="run" style="--colour:var({})">{}</span>').format(colours[run], run)
 
 
-def _table(runs: Sequence[str], settings: Sequence[Setting]) -> Markup:
+def _table(runs: Sequence[str], settings: Sequence[ComparedSetting]) -> Markup:
     colours = colours_of(runs)
     head = markup.join(Markup("<th>{}</th>").format(run_name(run, colours)) for run in runs)
     rows = markup.join(_row(setting, len(runs)) for setting in settings)
@@ -212,7 +212,7 @@ def _table(runs: Sequence[str], settings: Sequence[Setting]) -> Markup:
     ).format(head, rows)
 
 
-def _row(setting: Setting, count: int) -> Markup:
+def _row(setting: ComparedSetting, count: int) -> Markup:
     cells = markup.join(Markup("<td>{}</td>").format(setting.text(i)) for i in range(count))
     kind = Markup(' class="differs"') if setting.differs else ""
     return Markup("<tr{}><td>{}</td>{}</tr>").format(kind, setting.name, cells)

@@ -53,8 +53,8 @@ def launch(command: Sequence[str], processes: int) -> int:
         members: list[Member] = []
         stack.enter_context(passing_signals(members))
         for rank in range(processes):
-            said = stack.enter_context(tempfile.TemporaryFile()) if rank else None
-            members.append(Member(command, environment(rank, processes, store.port), said))
+            errors = stack.enter_context(tempfile.TemporaryFile()) if rank else None
+            members.append(Member(command, environment(rank, processes, store.port), errors))
             stack.callback(members[-1].kill)
         return wait_for(members)
 
@@ -109,19 +109,19 @@ class Member:
     """One of the processes that train together.
 
     Args:
-        said: the file for its standard error; None for the main process, which prints its own.
+        errors: the file for its standard error; None for the main process, which prints its own.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: dict[str, str], said: IO[bytes] | None
+        self, command: Sequence[str], environment: dict[str, str], errors: IO[bytes] | None
     ) -> None:
-        self.said = said
+        self.errors = errors
         self.process = subprocess.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if said else None,
-            stderr=said,
+            stdout=subprocess.DEVNULL if errors else None,
+            stderr=errors,
             start_new_session=True,  # So that Ctrl-C reaches it once, from here.
             preexec_fn=ending_with_parent(),
         )
@@ -144,10 +144,10 @@ class Member:
 
     def print_errors(self) -> None:
         """Print what the process wrote on standard error."""
-        if self.said is not None:
-            self.said.seek(0)
+        if self.errors is not None:
+            self.errors.seek(0)
             sys.stderr.flush()
-            shutil.copyfileobj(self.said, sys.stderr.buffer)
+            shutil.copyfileobj(self.errors, sys.stderr.buffer)
             sys.stderr.flush()
 
 

@@ -1,4 +1,4 @@
-"""A run that begins where another one was: from its training state, or from a checkpoint."""
+"""Begins a run from another one: from its training state, or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from studio.workspace.paths import Workspace
 
 @dataclass(frozen=True)
 class BranchOrigin:
-    """Where a run begins: another run at a batch, written RUN@BATCH."""
+    """Another run at a batch, from which a run begins; written RUN@BATCH."""
 
     run: str
     batch: int
@@ -45,10 +45,11 @@ class BranchOrigin:
 
     @classmethod
     def parse(cls, workspace: Workspace, text: str) -> BranchOrigin:
-        """RUN@BATCH, or RUN for its last batch.
+        """Read RUN@BATCH, or RUN for its last batch.
 
         Raises:
-            StudioError: it is neither, there is no such run, or nothing is kept of that batch.
+            StudioError: the text is neither, or nothing is kept of that batch.
+            CheckpointError: there is no such run.
         """
         run, _, number = text.partition("@")
         catalogue = open_catalogue(workspace.runs, run)
@@ -69,18 +70,24 @@ class BranchOrigin:
         return origin
 
     def state(self, workspace: Workspace) -> Path | None:
-        """The training state of exactly this batch, if it is kept."""
+        """The path of the training state of exactly this batch; None where it is not kept."""
         return find_state(workspace.training_states(self.run), self.batch)
 
     def settings(self, workspace: Workspace) -> dict[str, Any]:
-        """How the run was trained at this batch."""
+        """The settings of the run at this batch, by name."""
         config = read_config(workspace, self.run)
         return asdict(settings_at(config, list_changes(workspace, self.run), self.batch))
 
 
 @dataclass(frozen=True)
 class FirstState:
-    """What a new run begins from, and what that was made of, in words."""
+    """The training state that a new run begins from.
+
+    Attributes:
+        content: the path of a state, or a recipe that a state is saved of.
+        batch: the batch that the run begins from.
+        words: in words, what the state was made of.
+    """
 
     content: Path | Recipe
     batch: int
@@ -88,13 +95,13 @@ class FirstState:
 
 
 def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
-    """Go on from a batch of another run, under other settings perhaps.
+    """The state to go on with from a batch of another run, perhaps with other settings.
 
-    Its training state is taken where it is kept. Else G is that of the checkpoint, D that of the
-    nearest state, and the optimisers begin afresh.
+    The run's training state is taken where it is kept. Otherwise G comes from the checkpoint, D
+    from the nearest state, and the optimisers begin anew.
 
     Raises:
-        StudioError: the networks are others than those of the run.
+        StudioError: the config has other networks than the run.
     """
     path = origin.state(workspace)
     if path is not None:
@@ -109,10 +116,10 @@ def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
 
 
 def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
-    """Begin at batch 0 with the networks of another run.
+    """The state to begin with at batch 0, with the networks of another run.
 
     Raises:
-        StudioError: the networks are others than those of the run.
+        StudioError: the config has other networks than the run.
     """
     recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     words = load_networks(workspace, origin, recipe)
@@ -120,10 +127,13 @@ def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
 
 
 def load_networks(workspace: Workspace, origin: BranchOrigin, recipe: Recipe) -> str:
-    """Put the networks of a run into a recipe; says which ones.
+    """Load the networks of a run into a recipe.
+
+    Returns:
+        In words, which networks were found.
 
     Raises:
-        StudioError: they are of another architecture.
+        StudioError: the recipe has other networks than the run.
     """
     exact = origin.state(workspace)
     path = exact or _nearest_state(workspace, origin)
@@ -142,7 +152,7 @@ def load_networks(workspace: Workspace, origin: BranchOrigin, recipe: Recipe) ->
     return f"G of its checkpoint, D of batch {int(path.stem):,}"
 
 
-def plant(workspace: Workspace, run: str, first: FirstState) -> None:
+def write_first_state(workspace: Workspace, run: str, first: FirstState) -> None:
     """Write the first training state of a run."""
     folder = workspace.training_states(run)
     if isinstance(first.content, Path):
@@ -152,11 +162,11 @@ def plant(workspace: Workspace, run: str, first: FirstState) -> None:
         beside.rename(folder / first.content.name)
         sync_folder(folder)
     else:
-        save_state(folder, first.content, _Beginning(first.content.config.seed))
+        save_state(folder, first.content, _UnusedData(first.content.config.seed))
 
 
-class _Beginning:
-    """Data of which nothing was drawn yet."""
+class _UnusedData:
+    """The position in data from which nothing has been drawn."""
 
     def __init__(self, seed: int) -> None:
         self.state: dict[str, Any] = dict(np.random.default_rng(seed).bit_generator.state)
@@ -172,7 +182,9 @@ def _load(module: nn.Module, weights: Mapping[str, Tensor], whose: str) -> None:
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip().partition(": ")[0]  # the first is a heading
+        reason = (
+            str(error).splitlines()[-1].strip().partition(": ")[0]
+        )  # The first line is a heading.
         raise StudioError(
             f"{whose} does not fit the networks of the new run ({reason}). Choose the generator, "
             "its options and the discriminator as that run has them."

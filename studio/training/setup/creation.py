@@ -1,4 +1,4 @@
-"""Making runs, and letting them go farther."""
+"""Creates runs, and extends them to more batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from studio.runs.status import read_config
 from studio.specimens.points import FIXED, forget_points, keep_points
 from studio.training.discriminators import build_discriminator
 from studio.training.recipes import check_recipe
-from studio.training.setup.branching import FirstState, plant
+from studio.training.setup.branching import FirstState, write_first_state
 from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -32,16 +32,17 @@ def create_run(
     storage: str,
     first: FirstState | None = None,
 ) -> None:
-    """Make a run: its configuration, its fixed latent points, and its place in the index.
+    """Create a run: its configuration, its fixed latent points, and its place in the index.
 
-    It is there once all of it is.
+    The run appears in the index last, when everything else of it is there.
 
     Args:
-        first: a training state of another run, to begin from.
+        storage: exact or visual.
+        first: the training state to begin from; None for untrained networks.
 
     Raises:
-        StudioError: the run exists, a dataset does not or does not fit, the networks cannot be
-            built, or a quality is asked of exact storage.
+        StudioError: the run exists, a dataset is missing or does not fit, the networks cannot be
+            built, or exact storage is given a quality.
     """
     index = CheckpointIndex(workspace.runs)
     folder = workspace.run(name)
@@ -53,7 +54,7 @@ def create_run(
     check_notices(config.alarm_webhook, config.alarm_command)
     check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
-    # From here on D stays as it is, whatever is changed about its loss.
+    # D keeps its normalisation from here on, whatever is changed about its loss.
     config = dataclasses.replace(config, discriminator_norm=config.norm_of_d)
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,17 +62,21 @@ def create_run(
         forget(workspace, name)
     shutil.rmtree(workspace.training_states(name), ignore_errors=True)
     if first is not None:
-        plant(workspace, name, first)
+        write_first_state(workspace, name, first)
         record_event(workspace, name, first.batch, "started", first.words)
     create_whole(workspace.run_config(name), config.to_toml().encode())
     points = sample_points(0, range(config.fixed_points), config.z_dim)
     keep_points(workspace, name, points, origin=FIXED)
-    promise = ErrorBound.of_quality(config.quality)
-    index.create(name, config.generator_spec(), storage, promise).close()
+    error_bound = ErrorBound.of_quality(config.quality)
+    index.create(name, config.generator_spec(), storage, error_bound).close()
 
 
 def check_quality(config: TrainingConfig, storage: str) -> None:
-    """Refuse a quality that would change nothing."""
+    """Refuse a quality for exact storage, which it would not change.
+
+    Raises:
+        StudioError: the text says what goes together.
+    """
     if storage == "exact" and config.quality != TrainingConfig.quality:
         raise StudioError(
             f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
@@ -80,10 +85,10 @@ def check_quality(config: TrainingConfig, storage: str) -> None:
 
 
 def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
-    """Refuse pictures that are too few or too small.
+    """Refuse datasets with too few or too small pictures.
 
     Raises:
-        StudioError: it names the dataset, what it has, and what the run wants.
+        StudioError: the text names the dataset, what it has, and what the run wants.
     """
     for name in filter(None, (config.dataset, config.negatives)):
         manifest = open_dataset(workspace, name).manifest
@@ -100,7 +105,11 @@ def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
 
 
 def extend_run(workspace: Workspace, name: str, batches: int) -> None:
-    """Let a run go on to a later batch, and remember it."""
+    """Set another last batch of a run, which is recorded as an event.
+
+    Raises:
+        StudioError: the run was not trained here.
+    """
     config = read_config(workspace, name)
     if batches != config.batches:
         changed = dataclasses.replace(config, batches=batches)

@@ -1,4 +1,4 @@
-"""What a generator must fit before it is trained."""
+"""Checks that a generator fits the sizes of a run, by making one picture."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from studio.workspace.errors import StudioError
 
 @torch.no_grad()
 def check_generator(G: nn.Module, config: TrainingConfig) -> None:
-    """Have one picture made, as a foreign network may be of other sizes than the run.
+    """Make one picture, since somebody's own network may have other sizes than the run.
 
-    In eval mode, so that batch norm takes no notice; the mode is put back.
+    The network is in eval mode meanwhile, so that the statistics of batch norm stay.
 
     Args:
-        G: on the CPU.
-        config: says z_dim and image_size.
+        G: the generator, on the CPU.
+        config: its z_dim and image_size are expected.
 
     Raises:
         StudioError: G does not take z_dim numbers, or makes pictures of another size.

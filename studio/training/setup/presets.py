@@ -1,4 +1,4 @@
-"""Settings to begin from, by name; the demo's and the half hour's were tuned by looking."""
+"""Presets: training settings that go together, by name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from studio.runs.config import TrainingConfig
 DEMO_METRES_PER_PIXEL = 3.0
 DEMO_PICTURES = 4096
 
-# Two CPU cores, four minutes: narrow networks see more pictures in that time, flat maps need no
-# wide ones, and without the fading blur streets take twice as long to appear.
+# For four minutes on two CPU cores: narrow networks see more pictures in that time, flat maps need
+# no wide ones, and without the fading blur streets take twice as long to appear. This preset and
+# the next were tuned by looking at the pictures.
 DEMO = TrainingConfig(
     image_size=64,
     generator_options={"width": 0.375, "full_resolution_block": True},
@@ -43,7 +44,7 @@ HALF_HOUR = replace(
     ema=0.998,
 )
 
-# What D is shown changes as much as it has to (ADA), so that it cannot learn pictures by heart.
+# Augmentation adapts to how far D overfits (ADA), so that D cannot learn few pictures by heart.
 FEW_PICTURES = TrainingConfig(
     generator_options={"width": 0.5, "full_resolution_block": True},
     discriminator_width=0.5,
@@ -56,7 +57,7 @@ FEW_PICTURES = TrainingConfig(
     augmentation_target=0.6,
 )
 
-# R3GAN (Huang et al. 2024), whose learning rate, penalty and width these are.
+# Learning rate, penalty and width are those of R3GAN (Huang et al. 2024).
 BIG = TrainingConfig(
     image_size=256,
     generator="residual",
@@ -76,7 +77,7 @@ BIG = TrainingConfig(
     ema=0.9995,
 )
 
-# Radford et al. 2016: transposed convolutions, hard labels, no average of G.
+# As in Radford et al. 2016: transposed convolutions, hard labels, no average of G.
 PLAIN = TrainingConfig(
     generator_options={"upsampling": "transposed"}, batch_size=128, label_smoothing=0, ema=0
 )
@@ -87,9 +88,9 @@ class Preset:
     """Settings that go together.
 
     Attributes:
-        name: what it is called on the command line and the screen.
+        name: the name on the command line and the screen.
         description: one line, for a person who chooses.
-        config: all but the dataset; a dataset's own picture size goes before the config's.
+        config: all settings but the dataset, whose picture size overrides that of the config.
     """
 
     name: str

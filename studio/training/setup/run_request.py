@@ -1,4 +1,4 @@
-"""From what a person said about a new run to its settings and what it begins from."""
+"""Resolves a request for a new run into its settings and the state that it begins from."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from studio.workspace.paths import Workspace
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a person said.
+    """What a person asks for.
 
     Attributes:
-        dataset: its name; a branch has that of its parent where none is named.
+        dataset: the name of a dataset; None for that of the run that is branched off.
         config: a TOML file with settings.
-        preset: the name of one.
-        settings: named ones, which come last.
+        preset: a name of PRESETS.
+        settings: named settings, which override all others.
         branch: RUN@BATCH to go on from.
-        init_from: RUN@BATCH or RUN whose networks are taken.
+        init_from: RUN@BATCH or RUN with whose networks to begin at batch 0.
     """
 
     dataset: str | None
@@ -38,10 +38,11 @@ class RunRequest:
 def resolve_request(
     workspace: Workspace, wanted: RunRequest
 ) -> tuple[TrainingConfig, FirstState | None]:
-    """The settings of a new run, and its first training state where it begins from another run.
+    """The settings of a new run, and the first state of one that begins from another run.
 
     Raises:
-        StudioError: settings that do not fit, no dataset, an unknown origin, other networks.
+        StudioError: settings that do not fit, no dataset, an origin that is unknown or has other
+            networks.
     """
     if wanted.branch and wanted.init_from:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")

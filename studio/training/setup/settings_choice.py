@@ -1,4 +1,4 @@
-"""From what a person said to a training configuration."""
+"""Merges a preset, a TOML file and named settings into one training configuration."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ def choose_config(
     settings: Mapping[str, Any],
     inherited: Mapping[str, Any] | None = None,
 ) -> TrainingConfig:
-    """Settings of a preset, then of a TOML file, then named ones, for a dataset's picture size.
+    """The config for a dataset: later sources override earlier ones.
+
+    The order is: inherited settings, the preset, the TOML file, named settings. The image size is
+    that of the dataset unless a source after the preset says otherwise.
 
     Args:
-        inherited: settings of another run, which come first.
+        path: a TOML file, or None.
+        preset: a name of PRESETS, or None.
+        settings: named settings.
+        inherited: settings of another run.
 
     Raises:
         StudioError: an unknown preset or setting, a value that does not fit, an unknown dataset.
@@ -36,7 +42,7 @@ def choose_config(
     if preset is not None:
         values = {**values, **_preset(preset), "image_size": image_size}
     if path is not None:
-        TrainingConfig.read(path)  # its errors name the file
+        TrainingConfig.read(path)  # Its errors name the file.
         values |= tomllib.loads(path.read_text(encoding="utf-8"))
     return TrainingConfig.from_dict({**values, **settings, "dataset": dataset})
 

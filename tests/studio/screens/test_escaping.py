@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from studio.runs.comparison import Progress, Setting
+from studio.runs.comparison import ComparedSetting, RunProgress
 from studio.runs.events import Event, record_event
 from studio.screens.compare.compare_tab import run_name, show_progress, show_settings
 from studio.screens.compare.players import show_players
@@ -39,7 +39,7 @@ MARK = Mark(2, HOSTILE, HOSTILE)
 EVENTS = [Event(HOSTILE, 2, "alarm", HOSTILE, 0.0)]
 LOSSES = [{"batch": batch, "d_real": 1.0} for batch in (1, 2, 3)]
 THUMBNAIL = markup.Thumbnail(HOSTILE, HOSTILE, HOSTILE, starred=True)
-SETTING = Setting(HOSTILE, (HOSTILE, HOSTILE), ((), ((3, HOSTILE),)), True)
+SETTING = ComparedSetting(HOSTILE, (HOSTILE, HOSTILE), ((), ((3, HOSTILE),)), True)
 CHANGE = SimpleNamespace(name=HOSTILE, value=HOSTILE)
 
 # Each builds markup of hostile text alone.
@@ -61,7 +61,7 @@ PIECES = {
     "marks of events": lambda: show_curves(LOSSES, EVENTS, "losses", False),
     "runs laid over": lambda: overlay_runs({HOSTILE: METRICS}, COLOURS, HOSTILE, True, False),
     "unknown metric": lambda: overlay_runs({HOSTILE: LOSSES}, COLOURS, HOSTILE, False, False),
-    "progress": lambda: show_progress([Progress(HOSTILE, HOSTILE, 3, 1.0, {})]),
+    "progress": lambda: show_progress([RunProgress(HOSTILE, HOSTILE, 3, 1.0, {})]),
     "settings": lambda: show_settings([HOSTILE, HOSTILE], [SETTING]),
     "run name": lambda: run_name(HOSTILE, COLOURS),
     "changes": lambda: show_requests("city", [CHANGE], training=True),

@@ -88,10 +88,10 @@ def test_larger_pictures_are_cropped_each_at_a_place_of_its_own():
 
 def test_processes_gather_their_shares_of_the_same_batch(pixels):
     cpu = torch.device("cpu")
-    alone = draw(pixels)
+    single = draw(pixels)
     both = [draw(pixels, processes=Processes(rank, 2, cpu)) for rank in (0, 1)]
     for _ in range(3):
-        assert torch.equal(next(alone), torch.cat([next(batches) for batches in both]))
+        assert torch.equal(next(single), torch.cat([next(batches) for batches in both]))
 
 
 def test_closing_or_dropping_ends_the_thread(pixels):

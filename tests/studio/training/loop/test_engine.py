@@ -79,7 +79,7 @@ def start(workspace, config, pixels):
         data = Batches(pixels, config.image_size, config.batch_size, config.seed, True, CPU)
         session = Session(0, recipe, Frames())
 
-        def look(batch, numbers, frames):
+        def take(batch, numbers, frames):
             session.metrics[batch] = numbers
             on_batch(batch, numbers, frames)
 
@@ -91,7 +91,7 @@ def start(workspace, config, pixels):
                 lambda count: torch.randn(
                     count, config.z_dim, generator=torch.Generator().manual_seed(1)
                 ),
-                look,
+                take,
                 lambda: session.flushed.append(len(session.metrics)),
                 lambda batch, kind, text: record_event(workspace, name, batch, kind, text),
             )

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 
@@ -59,3 +61,9 @@ def test_giving_up_reports_the_last_batches_and_what_to_do():
     assert "8 (g 4)" in said
     assert "3 (g 1.5)" not in said
     assert "studio train --from RUN@BATCH" in said
+
+
+def test_the_error_of_a_run_that_diverged_crosses_processes():
+    error = pickle.loads(pickle.dumps(DivergedError(9, "g")))
+    assert (error.batch, error.what) == (9, "g")
+    assert str(error) == "Training diverged at batch 9: g is not finite."

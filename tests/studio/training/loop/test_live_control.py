@@ -38,7 +38,7 @@ def test_a_run_that_goes_back_repeats_a_change_where_it_was_made(workspace, conf
     assert len(list_events(workspace, "city")) == 1
 
 
-def test_each_request_is_answered_once_and_not_by_a_later_sitting(workspace, config):
+def test_each_request_is_answered_once_and_not_by_a_later_session(workspace, config):
     with working_as_job(workspace, ["train"], "city"):
         control = LiveControl(workspace, "city", config)
         ask(workspace, "city", "pause")

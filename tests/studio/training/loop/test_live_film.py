@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from renderers.jobs.chunks import list_chunks
 from renderers.plan.outputs import GRID
@@ -47,7 +49,7 @@ def pictures(batch: int, count: int = len(LABELS)) -> np.ndarray:
     return np.broadcast_to(levels[:, None, None, None], (count, SIDE, SIDE, 3)).copy()
 
 
-def shoot(film: LiveFilm, batches, count: int = len(LABELS)) -> None:
+def add_frames(film: LiveFilm, batches, count: int = len(LABELS)) -> None:
     for batch in batches:
         film.add(batch, pictures(batch, count))
 
@@ -85,9 +87,9 @@ def film(tmp_path, said):
 
 
 def test_every_frame_is_in_the_film_of_its_point_and_in_the_grid(film, tmp_path):
-    shoot(film, range(1, 8))
+    add_frames(film, range(1, 8))
     film.close_chunk()
-    shoot(film, range(8, 10))
+    add_frames(film, range(8, 10))
     film.close()
     assert batches_of(tmp_path) == [[1, 2, 3, 4, 5, 6, 7], [8, 9]]
     for chunk in list_chunks(tmp_path):
@@ -100,7 +102,7 @@ def test_every_frame_is_in_the_film_of_its_point_and_in_the_grid(film, tmp_path)
 
 
 def test_small_pictures_are_enlarged_to_be_watched(film, tmp_path):
-    shoot(film, [1])
+    add_frames(film, [1])
     film.close()
     (chunk,) = list_chunks(tmp_path)
     assert next(read_frames(chunk.path("0.0"))).shape == (128, 128, 3)
@@ -108,7 +110,7 @@ def test_small_pictures_are_enlarged_to_be_watched(film, tmp_path):
 
 def test_a_long_chunk_is_closed_by_itself(film, tmp_path, monkeypatch):
     monkeypatch.setattr(live_film, "CHUNK_FRAMES", 4)
-    shoot(film, range(1, 11))
+    add_frames(film, range(1, 11))
     assert batches_of(tmp_path) == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
@@ -116,9 +118,9 @@ def test_a_long_chunk_is_closed_by_itself(film, tmp_path, monkeypatch):
     ("batch", "is_open"), [(0, True), (3, False), (5, True), (7, True), (99, False)]
 )
 def test_going_back_drops_the_frames_that_are_later_and_none_before(film, tmp_path, batch, is_open):
-    shoot(film, range(1, 6))
+    add_frames(film, range(1, 6))
     film.close_chunk()
-    shoot(film, range(6, 11))
+    add_frames(film, range(6, 11))
     if not is_open:
         film.close_chunk()
     film.truncate(batch)
@@ -130,7 +132,7 @@ def test_going_back_drops_the_frames_that_are_later_and_none_before(film, tmp_pa
         assert count_frames(chunk.path(GRID)) == len(chunk.batches)
     named = {name for chunk in list_chunks(tmp_path) for name in chunk.files.values()}
     assert {path.name for path in tmp_path.glob("*.mp4")} == named
-    shoot(film, range(batch + 1, batch + 3))
+    add_frames(film, range(batch + 1, batch + 3))
     film.close()
     assert batches_of(tmp_path)[-1] == [batch + 1, batch + 2]
 
@@ -139,13 +141,13 @@ def test_going_back_drops_the_frames_that_are_later_and_none_before(film, tmp_pa
 def test_an_encoder_that_dies_ends_the_film_with_one_warning_and_not_the_training(
     film, said, tmp_path, victim
 ):
-    shoot(film, range(1, 4))
+    add_frames(film, range(1, 4))
     film.close_chunk()
-    shoot(film, range(4, 7))
+    add_frames(film, range(4, 7))
     encoders()[victim].kill()
-    shoot(film, range(7, 60))
+    add_frames(film, range(7, 60))
     film.close_chunk()
-    shoot(film, range(60, 62))
+    add_frames(film, range(60, 62))
     film.close()
     assert len(said) == 1
     assert "stopped after" in said[0]
@@ -179,7 +181,7 @@ def full_folder(tmp_path):
 def test_a_folder_that_cannot_be_made_is_a_warning(said, tmp_path):
     (tmp_path / "file").touch()
     film = LiveFilm(tmp_path / "file" / "film", LABELS, on_failure=said.append)
-    shoot(film, range(1, 3))
+    add_frames(film, range(1, 3))
     film.close()
     assert len(said) == 1
 
@@ -204,7 +206,7 @@ def test_a_killed_process_loses_the_open_chunk_alone_and_the_next_one_goes_on(tm
     film = LiveFilm(tmp_path, LABELS)
     assert len(list(tmp_path.iterdir())) == 2 * (len(LABELS) + 2)
     film.truncate(20)
-    shoot(film, range(21, 24))
+    add_frames(film, range(21, 24))
     film.close()
     assert [b for own in batches_of(tmp_path) for b in own] == list(range(1, 24))
     assert [count_frames(chunk.path(GRID)) for chunk in list_chunks(tmp_path)] == [10, 10, 3]
@@ -212,7 +214,7 @@ def test_a_killed_process_loses_the_open_chunk_alone_and_the_next_one_goes_on(tm
 
 def test_an_interrupt_from_the_keyboard_leaves_the_encoders_to_their_process(tmp_path, said):
     film = LiveFilm(tmp_path, LABELS, on_failure=said.append)
-    shoot(film, range(1, 3))
+    add_frames(film, range(1, 3))
     for encoder in encoders():
         assert os.getpgid(encoder.pid) != os.getpgid(0)
     film.close()
@@ -220,11 +222,11 @@ def test_an_interrupt_from_the_keyboard_leaves_the_encoders_to_their_process(tmp
 
 
 def test_a_point_may_join_and_another_leave_while_the_grid_keeps_its_size(film, tmp_path):
-    shoot(film, range(1, 3))
+    add_frames(film, range(1, 3))
     film.change_points(("0.0", "0.2", "0.3", "0.4"))
-    shoot(film, range(3, 5), count=4)
+    add_frames(film, range(3, 5), count=4)
     film.change_points(("0.4",))
-    shoot(film, range(5, 7), count=1)
+    add_frames(film, range(5, 7), count=1)
     film.close()
     first, second, third = list_chunks(tmp_path)
     assert set(second.files) == {"0.0", "0.2", "0.3", "0.4", GRID}
@@ -240,7 +242,7 @@ def test_a_point_may_join_and_another_leave_while_the_grid_keeps_its_size(film, 
 def test_many_points_share_the_grid_and_the_first_have_films_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(live_film, "MAX_FILMED", 2)
     film = LiveFilm(tmp_path, LABELS)
-    shoot(film, range(1, 3))
+    add_frames(film, range(1, 3))
     film.close()
     (chunk,) = list_chunks(tmp_path)
     assert set(chunk.files) == {"0.0", "0.1", GRID}
@@ -253,7 +255,7 @@ def test_pictures_of_other_points_are_refused(film):
 
 
 @pytest.mark.parametrize(
-    ("cells", "labels", "seated"),
+    ("cells", "labels", "expected"),
     [
         ("abc", "abc", "abc"),
         ("abc", "cab", "abc"),
@@ -262,6 +264,19 @@ def test_pictures_of_other_points_are_refused(film):
         ("abc", "xyzw", "xyz"),
     ],
 )
-def test_points_keep_their_places_in_the_grid(cells, labels, seated):
+def test_points_keep_their_places_in_the_grid(cells, labels, expected):
     given = [None if cell == "-" else cell for cell in cells]
-    assert [cell or "-" for cell in assign_cells(given, list(labels))] == list(seated)
+    assert [cell or "-" for cell in assign_cells(given, list(labels))] == list(expected)
+
+
+@given(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1), st.data())
+def test_whatever_points_come_and_go_cells_that_are_taken_stay(labels, data):
+    cells = tuple(labels)
+    for _ in range(3):
+        after = data.draw(st.lists(st.sampled_from("abcdef"), unique=True))
+        moved = assign_cells(cells, after)
+        assert len(moved) == len(cells)
+        assert all(new == old for old, new in zip(cells, moved, strict=True) if old in after)
+        shown = [label for label in moved if label is not None]
+        assert len(shown) == len(set(shown)) == min(len(cells), len(after))
+        cells = moved

@@ -93,7 +93,9 @@ def test_a_process_that_is_killed_gives_the_status_of_its_signal():
     assert launch_script(script) == 128 + signal.SIGKILL
 
 
-@pytest.mark.parametrize("request_to_end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "request_to_end", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_request_to_end_reaches_each_process_once(tmp_path, request_to_end):
     script = tmp_path / "script.py"
     script.write_text(UNTIL_ASKED)

@@ -12,7 +12,7 @@ from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.training import sharded_training
 from tests.studio.training.sharded_training import train
 
-LEFT_ALONE = """
+LEFT_BEHIND = """
 import os, sys
 import torch
 from studio.workspace.errors import EXPECTED_ERRORS
@@ -37,7 +37,7 @@ SRUN = {
 
 
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(tmp_path, pixels, capfd):
-    alone = train(pixels, Processes.single("cpu"))
+    single = train(pixels, Processes.single("cpu"))
     np.save(tmp_path / "pixels.npy", pixels)
     words = [
         sharded_training.__file__,
@@ -47,35 +47,35 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(tmp_path, pix
     assert launch([sys.executable, *words], 2) == 0
     together = json.loads((tmp_path / "metrics.json").read_text())
     assert capfd.readouterr().out == "process 0 of 2 is done\n"
-    for own, shared in zip(alone, together, strict=True):
-        assert shared == pytest.approx(own, rel=1e-4)
-    assert abs(alone[0]["g"] - alone[-1]["g"]) > 0.01, "a step that learns nothing proves nothing"
+    for own, sharded in zip(single, together, strict=True):
+        assert sharded == pytest.approx(own, rel=1e-4)
+    assert abs(single[0]["g"] - single[-1]["g"]) > 0.01, "a step that learns nothing proves nothing"
 
 
 def test_who_loses_the_others_says_what_to_do(capfd):
-    assert launch([sys.executable, "-c", LEFT_ALONE], 2) == 7
+    assert launch([sys.executable, "-c", LEFT_BEHIND], 2) == 7
     said = capfd.readouterr().out
     assert said.startswith("Process 0 of 2 has lost the others")
     assert "studio resume" in said
 
 
-def test_a_process_alone_changes_nothing():
-    alone = Processes.single("cpu")
+def test_a_single_process_changes_nothing():
+    single = Processes.single("cpu")
     layer = torch.nn.Linear(2, 1)
     layer(torch.ones(1, 2)).sum().backward()
     gradient = layer.weight.grad.clone()
-    alone.average_gradients(layer.parameters())
+    single.average_gradients(layer.parameters())
     assert torch.equal(layer.weight.grad, gradient)
-    assert alone.is_main
-    assert alone.agree({"learning_rate": 1e-4}) == {"learning_rate": 1e-4}
-    assert alone.mean(torch.tensor([3.0])) == 3
+    assert single.is_main
+    assert single.agree({"learning_rate": 1e-4}) == {"learning_rate": 1e-4}
+    assert single.mean(torch.tensor([3.0])) == 3
 
 
-def test_shares_are_contiguous_and_make_up_the_batch():
+def test_shards_are_contiguous_and_make_up_the_batch():
     batch = torch.arange(12).view(6, 2)
-    shares = [Processes(rank, 3, torch.device("cpu")).shard(batch) for rank in range(3)]
-    assert torch.equal(torch.cat(shares), batch)
-    assert torch.equal(shares[1], batch[2:4])
+    shards = [Processes(rank, 3, torch.device("cpu")).shard(batch) for rank in range(3)]
+    assert torch.equal(torch.cat(shards), batch)
+    assert torch.equal(shards[1], batch[2:4])
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused():
@@ -85,7 +85,7 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused():
         Processes(0, 2, torch.device("cpu")).shard(torch.arange(7))
 
 
-def test_without_a_launcher_a_process_is_alone(monkeypatch):
+def test_without_a_launcher_a_process_is_single(monkeypatch):
     for name in [n for n in os.environ if n.startswith("SLURM_")] + ["WORLD_SIZE"]:
         monkeypatch.delenv(name, raising=False)
     assert Processes.join().count == 1

@@ -78,14 +78,14 @@ def test_an_update_that_runs_out_of_memory_is_repeated_in_passes_that_fit(build,
     if turns == ("D", "G"):
         small.numbers["micro_batch"] = 2
     with caplog.at_level(logging.WARNING):
-        told = train(tight)
+        metrics = train(tight)
     assert tight.numbers["micro_batch"] == 2
     assert [record.args for record in caplog.records] == [(6, 3), (3, 2)]
     if turns == ("D", "G"):
-        assert told == train(small)
+        assert metrics == train(small)
         assert all(map(torch.equal, tight.G.parameters(), small.G.parameters()))
     else:
-        assert all(metric.isfinite() for metric in told.values())
+        assert all(metric.isfinite() for metric in metrics.values())
 
 
 def test_without_leave_to_take_smaller_passes_the_person_is_told_how_to(build):

@@ -8,11 +8,11 @@ from studio.workspace.errors import EXPECTED_ERRORS
 
 
 def score(workspace, metrics=("swd",), count=16, run="city", batch=None):
-    told = []
+    progress = []
     scored = score_checkpoint(
-        workspace, run, batch, metrics, count, lambda done, total, note="": told.append(done)
+        workspace, run, batch, metrics, count, lambda done, total, note="": progress.append(done)
     )
-    assert told[-1] == count
+    assert progress[-1] == count
     return scored
 
 

@@ -74,8 +74,8 @@ def test_a_discriminator_that_always_wins_comes_to_the_floor(name, labels):
     config = TrainingConfig(loss=name, **labels)
     draws = torch.rand(50_000, LABEL_DRAWS, generator=torch.Generator().manual_seed(0))
     drawn, loss = draw_labels(config, draws), build_loss(config)
-    sure = torch.linspace(0, 30, 301)[:, None]  # logits, one for all pictures
-    losses = [loss.d(s.expand(50_000), -s.expand(50_000), drawn) for s in sure]
+    certain = torch.linspace(0, 30, 301)[:, None]  # logits, one for all pictures
+    losses = [loss.d(s.expand(50_000), -s.expand(50_000), drawn) for s in certain]
     found = torch.tensor(losses).amin(dim=0)
     floor, guess_loss = reference_d_losses(config)
     assert found.tolist() == pytest.approx(floor, abs=0.01)
@@ -86,9 +86,9 @@ def test_a_critic_has_no_way_to_win():
     assert reference_d_losses(TrainingConfig(loss="wasserstein")) is None
 
 
-def test_only_losses_around_zero_call_a_high_logit_sure():
+def test_r_t_counts_logits_only_where_the_loss_gives_them_a_sign():
     base = TrainingConfig()
     for name in NAMES:
-        sure = build_loss(replace(base, loss=name)).r_t_logits(REAL, FAKE)
+        found = build_loss(replace(base, loss=name)).r_t_logits(REAL, FAKE)
         expected = REAL if name in ("non_saturating", "hinge") else REAL - FAKE
-        assert torch.equal(sure, expected), name
+        assert torch.equal(found, expected), name

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studio.runs.config import TrainingConfig
 from studio.training.recipes.schedules import rate_factor, updates_of_d
@@ -33,8 +35,8 @@ def test_each_schedule_is_where_its_name_says(config, schedule, at):
 def test_a_warm_up_raises_any_schedule_in_a_straight_line(config, schedule):
     cold = replace(config, schedule=schedule)
     warmed = replace(cold, warm_up_batches=10)
-    for batch, share in {1: 0.1, 5: 0.5, 10: 1, 11: 1, 700: 1}.items():
-        assert rate_factor(warmed, batch) == pytest.approx(share * rate_factor(cold, batch))
+    for batch, fraction in {1: 0.1, 5: 0.5, 10: 1, 11: 1, 700: 1}.items():
+        assert rate_factor(warmed, batch) == pytest.approx(fraction * rate_factor(cold, batch))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES[1:])
@@ -56,3 +58,26 @@ def test_a_schedule_may_end_at_nothing(config, schedule):
 def test_updates_of_d_are_spread_evenly_between_those_of_g(config, g, d, expected):
     config = replace(config, g_updates=g, d_updates=d)
     assert [updates_of_d(config, batch) for batch in range(1, len(expected) + 1)] == expected
+
+
+@given(g=st.integers(1, 64), d=st.integers(1, 64), batches=st.integers(1, 200))
+def test_updates_of_d_add_up_to_the_ratio_at_any_batch(g, d, batches):
+    config = TrainingConfig(g_updates=g, d_updates=d)
+    updates = [updates_of_d(config, batch) for batch in range(1, batches + 1)]
+    assert sum(updates) == batches * d // g
+    assert max(updates) - min(updates) <= 1
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    batch=st.integers(1, 3000),
+    every=st.integers(1, 2000),
+    factor=st.floats(0, 1),
+    warm_up=st.integers(0, 500),
+)
+def test_a_factor_on_learning_rates_lies_between_nothing_and_all(
+    schedule, batch, every, factor, warm_up
+):
+    settings = {"schedule_every": every, "schedule_factor": factor, "warm_up_batches": warm_up}
+    config = TrainingConfig(batches=1000, schedule=schedule, **settings)
+    assert 0 <= rate_factor(config, batch) <= 1

@@ -1,8 +1,12 @@
+import shutil
+
 import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex
 from studio.training.loop.state import FOR_GOOD, list_states, read_state
+from studio.workspace.paths import Workspace
+from tests.studio.conftest import call_main
 
 
 def weights(workspace, run, batch):
@@ -17,14 +21,27 @@ NETWORKS = ["--set", "generator_options={width=0.125}", "--set", "discriminator_
 NETWORKS += ["--set", "z_dim=16", "--set", "batch_size=4"]
 
 
-@pytest.fixture
-def parent(studio):
-    """A run of 6 batches whose every bit is kept, with states at 3 and 6."""
+@pytest.fixture(scope="module")
+def parent_root(trained_root, tmp_path_factory):
+    """A workspace with the run `parent`: 6 batches, every bit kept, with states at 3 and 6."""
+    root = tmp_path_factory.mktemp("branching") / "workspace"
+    shutil.copytree(trained_root, root)
     words = ["--batches", "6", "--storage", "exact", "--set", "state_every=3", *NETWORKS]
-    assert studio("train", "streets", "--run", "parent", *words).status == 0
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        command = ["train", "streets", "--run", "parent", *words]
+        assert call_main(root, command, monkeypatch) == 0
+    return root
 
 
-def test_a_branch_off_a_training_state_goes_on_as_the_run_did(studio, workspace, parent):
+@pytest.fixture
+def workspace(parent_root, tmp_path):
+    """A copy of that workspace to work on."""
+    root = tmp_path / "workspace"
+    shutil.copytree(parent_root, root)
+    return Workspace.open(root)
+
+
+def test_a_branch_off_a_training_state_goes_on_as_the_run_did(studio, workspace):
     studio("resume", "parent", "--batches", "9")
     states = workspace.training_states("parent")
     batch = int(list_states(states)[0].stem)
@@ -37,9 +54,7 @@ def test_a_branch_off_a_training_state_goes_on_as_the_run_did(studio, workspace,
     assert "with its training state" in studio("events", "child").out
 
 
-def test_a_branch_off_a_checkpoint_takes_g_from_it_and_d_from_the_nearest_state(
-    studio, workspace, parent
-):
+def test_a_branch_off_a_checkpoint_takes_g_from_it_and_d_from_the_nearest_state(studio, workspace):
     said = studio("train", "--from", "parent@2", "--run", "child", "--batches", "2", "--json")
     assert said.json == {"run": "child", "status": "stopped", "batch": 0}
     facts, tensors = read_state(list_states(workspace.training_states("child"))[0])
@@ -52,7 +67,7 @@ def test_a_branch_off_a_checkpoint_takes_g_from_it_and_d_from_the_nearest_state(
     assert "D of batch 3 and fresh optimisers" in " ".join(studio("events", "child").out.split())
 
 
-def test_a_branch_may_have_other_settings_and_says_which(studio, parent):
+def test_a_branch_may_have_other_settings_and_says_which(studio):
     words = ["--set", "learning_rate_g=1e-5", "--batches", "8"]
     studio("train", "--from", "parent@6", "--run", "child", *words)
     said = " ".join(studio("events", "child").out.split())
@@ -69,7 +84,7 @@ def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
     assert 'discriminator_norm = "batch"' in workspace.run_config("child").read_text()
 
 
-def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace, parent):
+def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace):
     studio(
         "train", "streets", "--init-from", "parent", "--run", "warm", "--batches", "1", *NETWORKS
     )
@@ -95,16 +110,14 @@ def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, works
         ([], "There is nothing to train on"),
     ],
 )
-def test_what_cannot_be_branched_is_refused_and_no_run_is_made(
-    studio, workspace, parent, words, sentence
-):
+def test_what_cannot_be_branched_is_refused_and_no_run_is_made(studio, workspace, words, sentence):
     said = studio("train", "--run", "child", *words)
     assert said.status == 1
     assert sentence in said.err
     assert "child" not in CheckpointIndex(workspace.runs)
 
 
-def test_states_that_were_kept_for_good_can_be_branched_off(studio, workspace, parent):
+def test_states_that_were_kept_for_good_can_be_branched_off(studio, workspace):
     states = workspace.training_states("parent")
     (states / FOR_GOOD).mkdir()
     (states / "3.safetensors").rename(states / FOR_GOOD / "3.safetensors")

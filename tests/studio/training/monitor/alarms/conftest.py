@@ -17,7 +17,7 @@ from studio.training.recipes import build_recipe
 
 
 class Session:
-    """Trains the recipe on streets that cross anywhere, and looks at each batch."""
+    """Trains the recipe on streets that cross anywhere, and checks each batch."""
 
     def __init__(self, config: TrainingConfig):
         self.recipe = build_recipe(config, Processes.single(torch.device("cpu")))
@@ -32,13 +32,13 @@ class Session:
         """The names of the alarms that sounded so far."""
         for _ in range(batches):
             metrics = self.recipe.step(self.reals, Stopwatch())
-            self.look({name: float(value) for name, value in metrics.items()})
+            self.check({name: float(value) for name, value in metrics.items()})
         return [alarm.name for alarm in self.seen]
 
     def configure(self, **changed):
         self.recipe.configure(dataclasses.replace(self.recipe.config, **changed))
 
-    def look(self, numbers):
+    def check(self, numbers):
         observation = self.observer.observe(render_frames(self.recipe.rendered, self.z))
         numbers |= {"change": observation.change, "diversity": observation.diversity}
         self.seen += self.alarms.check(self.recipe.batch, numbers, observation.small)
@@ -75,5 +75,4 @@ def small() -> TrainingConfig:
 @pytest.fixture
 def begin(small):
     """begin(learning_rate_g=0): a session with some settings changed."""
-    torch.set_num_threads(1)
     return lambda **changed: Session(dataclasses.replace(small, **changed))

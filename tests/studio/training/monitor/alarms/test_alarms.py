@@ -91,10 +91,10 @@ def test_a_resume_into_pictures_of_little_diversity_is_no_collapse():
 
 
 def swinging(rng, period, drift=0.0, noise=0.0):
-    base, swing, way = rng.uniform(0, 255, (3, 4, 16, 16, 3)).astype(np.float32)
+    base, swing, direction = rng.uniform(0, 255, (3, 4, 16, 16, 3)).astype(np.float32)
 
     def pictures(batch):
-        moved = base + 0.1 * np.sin(2 * np.pi * batch / period) * swing + drift * batch * way
+        moved = base + 0.1 * np.sin(2 * np.pi * batch / period) * swing + drift * batch * direction
         return moved + noise * rng.standard_normal(base.shape).astype(np.float32)
 
     return pictures
@@ -153,8 +153,8 @@ def test_settings_that_change_the_pace_begin_it_anew():
 
 def test_a_disk_that_will_be_full_is_told_once_and_again_after_there_was_room():
     alarms = Alarms(CONFIG)
-    told = [bool(alarms.check_disk(1, full_at, 1000)) for full_at in (900, 1010, 990, 2000, 800)]
-    assert told == [True, False, False, False, True]
+    sounded = [bool(alarms.check_disk(1, full_at, 1000)) for full_at in (900, 1010, 990, 2000, 800)]
+    assert sounded == [True, False, False, False, True]
     (alarm,) = Alarms(CONFIG).check_disk(7, 901, 1000)
     assert str(alarm).startswith(
         "Disk full: there is room for checkpoints up to batch 900 of 1,000."

@@ -44,7 +44,7 @@ def test_weights_that_swing_are_flopping_and_the_period_is_named(begin):
             {name: torch.lerp(before[name].float(), after[name].float(), blend) for name in after}
         )
         session.recipe.batch += 1
-        session.look({})
+        session.check({})
     (alarm,) = (alarm for alarm in session.seen if alarm.name == "Flopping")
     said = int(alarm.text.partition("period of about ")[2].split()[0])
     assert said == pytest.approx(40, abs=4)
