@@ -1,7 +1,8 @@
 """Everything public in the four packages says what it does, with shapes and errors.
 
 Public is what a module defines without an underscore before its name: functions, classes, and their
-methods. The sources are read, nothing is imported.
+methods. A method says as well what its class says, what the methods say that it overrides, and what
+it refers to, such as "See `Detector.check`". The sources are read, nothing is imported.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ ARRAYS = re.compile(r"\b(Tensor|ndarray|NDArray|Array)\b")
 WEIGHTS = re.compile(r"\b(dict|Mapping|MutableMapping)\[str, [^\[\]]*\]")  # tensors of many shapes
 # One side of a shape: N, 3, image_size, ...
 SIDE = r"(?!(?:int|float|str|bool|bytes|Path|Tensor)\b)[\w *+/.-]+"
-SHAPE = re.compile(rf"\[{SIDE}(, ?{SIDE})*\]")
+SHAPE = re.compile(rf"\[{SIDE}(, ?{SIDE})*\]|\bscalars?\b")
+REFERENCE = re.compile(r"\bsee `(?:\w+\.)*?((?:[A-Z]\w*\.)?\w+)`", re.IGNORECASE)
 MAKERS = ("__init__", "__post_init__")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -81,18 +83,50 @@ def raised_names(node: Function) -> set[str]:
 
 
 @cache
+def classes() -> dict[str, ast.ClassDef]:
+    """All classes by name; no two have one name."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sources())
+    found = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {node.name: node for node in found}
+
+
+@cache
+def said_by() -> dict[str, str]:
+    """The docstrings of all that is public, by names such as `slerp` and `Detector.check`."""
+    found = (public for path in sources() for public in list_public(path, path.read_text("utf-8")))
+    return {public.place.rpartition(" ")[2]: public.text for public in found}
+
+
+def list_bases(node: ast.ClassDef) -> list[str]:
+    """The names of the classes of ours that a class derives from, itself not included."""
+    direct = [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases]
+    ours = [name for name in direct if name in classes()]
+    return ours + [name for base in ours for name in list_bases(classes()[base])]
+
+
+@cache
 def families() -> dict[str, set[str]]:
     """The error classes that we define, each with those among ours that it derives from."""
-    parents = {}
-    for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
-                parents[node.name] = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    errors = {name: node for name, node in classes().items() if name.endswith("Error")}
+    return {name: {name, *list_bases(node)} for name, node in errors.items()}
 
-    def family(name: str) -> set[str]:
-        return {name}.union(*(family(base) for base in parents[name] if base in parents))
 
-    return {name: family(name) for name in parents}
+def all_text(public: Public) -> str:
+    """What something says itself, and what it takes over from what it belongs or refers to."""
+    texts = [public.text]
+    if public.owner is not None:
+        texts.append(ast.get_docstring(public.owner) or "")
+        overridden = (f"{base}.{public.node.name}" for base in list_bases(public.owner))
+        texts += [said_by().get(name, "") for name in overridden]
+    return "\n".join([*texts, *follow_references(public.text)])
+
+
+def follow_references(text: str, depth: int = 3) -> Iterator[str]:
+    """What a docstring refers to says, and what that refers to."""
+    for name in REFERENCE.findall(text) if depth else ():
+        referred = said_by().get(name, "")
+        yield referred
+        yield from follow_references(referred, depth - 1)
 
 
 def complaints(public: Public, errors: dict[str, set[str]]) -> Iterator[str]:
@@ -103,6 +137,7 @@ def complaints(public: Public, errors: dict[str, set[str]]) -> Iterator[str]:
         return
     if re.search(r"^Raises:\n(?!\s+\w*(Error|Exception|Exit|Interrupt|Iteration)\b)", text, re.M):
         yield "says Raises: without the name of an error"
+    text = all_text(public)
     checked = [node] if isinstance(node, Function) else []
     if isinstance(node, ast.ClassDef):
         checked = [m for m in node.body if isinstance(m, Function) and m.name in MAKERS]
@@ -125,11 +160,11 @@ def find_complaints(paths: list[Path]) -> list[str]:
 
 
 NOT_YET = (  # rooms whose docstrings are being written
-    "checkpoints_index/",
-    "latent/",
-    "renderers/",
+    "checkpoints_index/codec/calibration.py",
+    "renderers/frames/frame_renderer.py",
+    "renderers/pictures/overlay.py",
     "studio/command_line/",
-    "studio/films/",
+    "studio/films/planning.py",
     "studio/runs/",
     "studio/screens/",
     "studio/training/",
