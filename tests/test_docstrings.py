@@ -135,7 +135,9 @@ def complaints(public: Public, errors: dict[str, set[str]]) -> Iterator[str]:
     if not text:
         yield "has no docstring"
         return
-    if re.search(r"^Raises:\n(?!\s+\w*(Error|Exception|Exit|Interrupt|Iteration)\b)", text, re.M):
+    if re.search(
+        r"^Raises:\n(?!\s+[\w.]*(Error|Exception|Exit|Interrupt|Iteration)\b)", text, re.M
+    ):
         yield "says Raises: without the name of an error"
     text = all_text(public)
     checked = [node] if isinstance(node, Function) else []
@@ -160,9 +162,6 @@ def find_complaints(paths: list[Path]) -> list[str]:
 
 
 NOT_YET = (  # rooms whose docstrings are being written
-    "checkpoints_index/codec/calibration.py",
-    "renderers/frames/frame_renderer.py",
-    "renderers/pictures/overlay.py",
     "studio/command_line/",
     "studio/films/planning.py",
     "studio/runs/",

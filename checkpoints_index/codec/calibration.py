@@ -263,7 +263,11 @@ def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> d
 
 
 def may_be_rounded(tensor: Tensor) -> bool:
-    """Whether a tensor is large and of floats; small ones, which steer much, are never rounded."""
+    """Whether a tensor is large and of floats; small ones, which steer much, are never rounded.
+
+    Args:
+        tensor: of any shape, [...].
+    """
     return (
         tensor.is_floating_point()
         and 2 <= tensor.dtype.itemsize <= 4

@@ -121,7 +121,7 @@ class OverlayBox:
             number: the batch that it shows.
 
         Returns:
-            Its grey and its opacity, both uint8 of `shape`.
+            Its grey and its opacity, both uint8 [H, W] of `shape`.
         """
         ink, shade = self._names.copy(), self._shade
         if notice := self._notices.at(position):

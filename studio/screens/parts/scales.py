@@ -43,11 +43,11 @@ class Span:
         return cls(first, last, format_duration)
 
     def fraction(self, x: np.ndarray) -> np.ndarray:
-        """0 where the chart begins, 1 where it ends; float, of the shape of x."""
+        """0 where the chart begins, 1 where it ends, for each of x, float [N]."""
         return np.asarray((x - self.first) / max(self.last - self.first, 1e-9))
 
     def place(self, x: np.ndarray) -> np.ndarray:
-        """Places from left to right in units of the drawing; float, of the shape of x."""
+        """Places from left to right of each of x, float [N], in units of the drawing."""
         return LEFT + self.fraction(x) * (WIDTH - LEFT - RIGHT)
 
 
@@ -76,7 +76,7 @@ class Scale:
         return cls(float(low - margin) if low < 0 else 0.0, max(float(high + margin), 1e-9))
 
     def place(self, y: np.ndarray) -> np.ndarray:
-        """Places from top to bottom in units of the drawing; float, of the shape of y."""
+        """Places from top to bottom of each of y, float [N], in units of the drawing."""
         value = np.log(np.clip(y, SMALLEST, None)) if self.log else y
         low, high = np.log([self.low, self.high]) if self.log else (self.low, self.high)
         fraction = np.clip((value - low) / (high - low), 0, 1)
