@@ -90,7 +90,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float [N, channels, H, W] -> the same shape."""
-        y = F.leaky_relu(self.widen(x), SLOPE)
+        y: Tensor = F.leaky_relu(self.widen(x), SLOPE)
         y = self.narrow(F.leaky_relu(self.mix(y), SLOPE))
         return x + y
 

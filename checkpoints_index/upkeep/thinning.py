@@ -160,7 +160,7 @@ def _estimate_segment(catalogue: Catalogue, path: Path, keep: set[int], correcti
         return path.stat().st_size
     records = catalogue.records_in(path)
     key_bytes = max(record.payload_bytes for record in records)
-    weights = sum(math.prod(tensor["shape"]) for tensor in description["tensors"])
+    weights: int = sum(math.prod(tensor["shape"]) for tensor in description["tensors"])
     variances = dict(zip(batches, _accumulate_variances(batches, records, weights), strict=True))
     keys, deltas = _lay_out(staying, description["reversible"])
     payloads = keys * key_bytes + sum(
