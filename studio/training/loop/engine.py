@@ -243,7 +243,7 @@ class Training:
         memory = torch.cuda.max_memory_allocated() if on_gpu else self._process.memory_info().rss
         return {
             **rates,
-            **{name: round(seconds, 5) for name, seconds in self._watch.take().items()},
+            **{name: round(phase_s, 5) for name, phase_s in self._watch.take().items()},
             "seconds": round(seconds, 5),
             "pictures_per_s": round(config.batch_size / max(seconds, 1e-9), 2),
             "memory_bytes": memory,

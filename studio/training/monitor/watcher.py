@@ -97,8 +97,7 @@ class Watcher:
 
     def on_event(self, batch: int, kind: str, text: str) -> None:
         """Take in an event of the run."""
-        if (board := self._open_board(batch + 1)) is not None:
-            self._log_errors(lambda: board.add_event(batch, kind, text))
+        self._log_errors(lambda: self._publish_event(batch, kind, text))
 
     def close(self) -> None:
         """Write everything that waits, and send the last notices."""
@@ -134,6 +133,11 @@ class Watcher:
             save_picture(grid, self._workspace.preview(self._run))
             if board is not None:
                 board.add_frames(batch, grid)
+
+    def _publish_event(self, batch: int, kind: str, text: str) -> None:
+        board = self._open_board(batch + 1)
+        if board is not None:
+            board.add_event(batch, kind, text)
 
     def _sound_alarms(
         self, batch: int, numbers: dict[str, float], small: np.ndarray | None
@@ -183,7 +187,7 @@ class Watcher:
         return torch.randn(count, self._config.z_dim, generator=rng)
 
     def _open_board(self, batch: int) -> TensorBoardLog | None:
-        """The log for TensorBoard; None where it cannot be written, which is logged once."""
+        """The log for TensorBoard; None where that is not installed, which is logged once."""
         if self._board is None and self._has_board:
             try:
                 self._board = TensorBoardLog(self._workspace.tensorboard(self._run), batch)
