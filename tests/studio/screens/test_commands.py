@@ -146,6 +146,10 @@ def test_the_other_forms_do_what_they_say(studio):
     drawn = studio(*sample_words("city", 3, 5), "--json").json
     assert [specimen["label"] for specimen in drawn] == [f"3.{i}" for i in range(5)]
     assert studio(*verify_words("city", True), "--json").json["ok"]
+
+
+@pytest.mark.slow
+def test_the_atlas_form_draws_one(studio):
     atlas = studio(*atlas_words("city", 3, 12, "z"), "--json").json
     assert (atlas["batch"], atlas["count"], atlas["space"]) == (3, 12, "z")
 

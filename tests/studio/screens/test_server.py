@@ -18,6 +18,7 @@ from studio.screens.server import (
 from studio.screens.train.run_view import show_runs
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import find_job, submit_job
+from tests.studio.conftest import TINY
 
 HERE = "127.0.0.1"
 
@@ -95,9 +96,7 @@ def test_this_machine_needs_no_password(host):
 
 
 def test_the_run_shown_first_is_the_longest(workspace, studio):
-    studio(
-        "train", "streets", "--run", "a-short-one", "--batches", "2", "--preset", "small-and-quick"
-    )
+    studio("train", "streets", "--run", "a-short-one", "--batches", "2", *TINY)
     assert first_choice(workspace) == "city"
 
 

@@ -77,7 +77,7 @@ def test_a_mark_says_what_happened_and_can_be_focused():
     assert 'tabindex="0" role="note" aria-label="Batch 5: &lt;b&gt;NaN&lt;/b&gt;"' in svg
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(), min_size=1, max_size=40), st.booleans())
 def test_whatever_the_values_are_every_point_lies_within_the_drawing(values, log):
     for points in paths(drawn(curve(values), log=log)):

@@ -5,7 +5,7 @@ import pytest
 from checkpoints_index import CheckpointIndex
 from studio.screens.parts.run_cache import RunCache
 from studio.workspace.errors import EXPECTED_ERRORS
-from tests.studio.conftest import BATCHES
+from tests.studio.conftest import BATCHES, TINY
 
 
 def test_what_was_appended_shows_at_the_next_look(workspace, studio):
@@ -26,7 +26,7 @@ def test_a_run_that_is_not_training_has_no_forecast(workspace):
 def test_another_run_of_the_same_name_is_looked_at_anew(workspace, studio):
     run_cache = RunCache(workspace)
     assert run_cache.summary("city").checkpoints == BATCHES
-    studio("train", "streets", "--run", "other", "--batches", 2, "--preset", "small-and-quick")
+    studio("train", "streets", "--run", "other", "--batches", 2, *TINY)
     shutil.rmtree(workspace.run("city"))
     with pytest.raises(EXPECTED_ERRORS, match="Known: other"):
         run_cache.summary("city")

@@ -14,7 +14,7 @@ def test_ticks_are_round_numbers_within_the_scale():
     assert Scale(0.02, 300, log=True).ticks() == pytest.approx([0.1, 1, 10, 100])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES, st.booleans())
 def test_any_values_stand_within_the_plot_beside_ascending_ticks(values, log):
     scale = Scale.covering(np.array(values), log)
