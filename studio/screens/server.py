@@ -73,6 +73,27 @@ def serve_app(
     login = parse_auth(host, auth)
     port = choose_port(host, port)
     page = build_app(workspace)
+    _launch(page, workspace, host, port, login)
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except (KeyboardInterrupt, SystemExit):
+        print("The studio is closed. Jobs go on.", file=sys.stderr)
+    finally:
+        page.close(verbose=False)
+    # A thread that still works for a page would be ended in the midst of torch's code by an
+    # interpreter that shuts down, and that aborts the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _launch(
+    page: gr.Blocks, workspace: Workspace, host: str, port: int, login: tuple[str, str] | None
+) -> None:
+    """Let Gradio serve the app from threads of its own, without what it would offer besides."""
     page.launch(
         server_name=host,
         server_port=port,
@@ -91,20 +112,6 @@ def serve_app(
         quiet=True,
         prevent_thread_lock=True,
     )
-    address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-    print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
-    try:
-        while True:
-            time.sleep(3600)
-    except (KeyboardInterrupt, SystemExit):
-        print("The studio is closed. Jobs go on.", file=sys.stderr)
-    finally:
-        page.close(verbose=False)
-    # A thread that still works for a page would be ended in the midst of torch's code by an
-    # interpreter that shuts down, and that aborts the process.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def build_app(workspace: Workspace) -> gr.Blocks:
