@@ -1,74 +1,86 @@
-"""The command `studio`."""
+"""The command `studio`: every action, and the ways into the app and the demo."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from studio.command_line import (
-    checkpoints,
-    compare,
-    control,
-    datasets,
-    explore,
-    film,
-    house,
-    housekeeping,
-    importing,
-    jobs,
-    render,
-    runs,
-    scores,
-    specimens,
-)
+from studio.actions.catalogue import known_actions
+from studio.app import App
+from studio.command_line.commands import add_commands, explain_misplaced
+from studio.command_line.help import SectionedGroup
+from studio.demo import Demo
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.stopping import exit_on_sigterm
+from studio.workspace.stopping import exit_on_sigterm, spare_cores
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Keep every checkpoint of a generator, film it growing, explore its latent space.",
-)
+HELP = "Keep every checkpoint of a generator, film it growing, explore its latent space."
 
 
-@app.callback()
-def begin(
-    workspace: Annotated[
-        Path | None,
-        typer.Option(help="Folder of everything; else $STUDIO_WORKSPACE, else ./workspace."),
-    ] = None,
-) -> None:
-    """Options that stand before the command."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-
-
-GROUPS = (
-    *(house, runs, control, film, compare, scores),
-    *(importing, checkpoints, housekeeping, explore),
-)
-for group in GROUPS:
-    group.register(app)
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(specimens.app, name="specimens")
-app.add_typer(render.app, name="render")
-app.add_typer(jobs.app, name="jobs")
+def build() -> click.Group:
+    """The command line with all its commands."""
+    root = SectionedGroup(
+        "studio",
+        help=HELP,
+        callback=_begin,
+        params=[
+            click.Option(
+                ["--workspace"],
+                type=click.Path(path_type=Path),
+                help="Folder of everything; else $STUDIO_WORKSPACE, else ./workspace.",
+            ),
+            click.Option(["-v", "--verbose"], is_flag=True, help="Say more of what is done."),
+        ],
+    )
+    root.params.append(_version_option())
+    add_commands(root, [Demo, App, *known_actions().values()])
+    return root
 
 
 def main() -> None:
     """Run a command: exit status 0 done, 1 failed, 2 wrong usage."""
-    # Threads that spin while they wait slow each other down several times where jobs share cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    spare_cores()
     exit_on_sigterm()
     try:
-        app()
+        sys.exit(build().main(prog_name="studio", standalone_mode=False) or 0)
+    except click.NoSuchOption as error:
+        _refuse(click.UsageError(explain_misplaced(error) or error.message, error.ctx))
+    except click.UsageError as error:
+        _refuse(error)
+    except click.Abort:
+        sys.exit(130)
     except EXPECTED_ERRORS as error:
         print(explain(error), file=sys.stderr)
         sys.exit(1)
+
+
+def _begin(workspace: Path | None, verbose: bool) -> None:
+    """Options that stand before the command; commands ask for the workspace themselves."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s")
+
+
+def _refuse(error: click.UsageError) -> None:
+    error.show()
+    sys.exit(2)
+
+
+def _version_option() -> click.Option:
+    def show(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            import studio
+
+            print(f"studio {studio.__version__}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Print the version.",
+    )

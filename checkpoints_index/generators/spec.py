@@ -48,7 +48,7 @@ class GeneratorSpec:
         Raises:
             CheckpointError: no architecture has that name, or it does not take one of the options.
         """
-        from checkpoints_index.generators import build_generator
+        from checkpoints_index.generators.architectures import build_generator
 
         return build_generator(self.architecture, self.options).eval()
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from checkpoints_index.errors import CheckpointError, MissingZDimError
-from checkpoints_index.generators import find_architecture
+from checkpoints_index.generators.architectures import find_architecture
 from checkpoints_index.generators.foreign import SIZES, import_class
 from checkpoints_index.generators.spec import GeneratorSpec
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
-from checkpoints_index.generators import find_architecture
+from checkpoints_index.generators.architectures import find_architecture
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing.chain_options import (
     ACTIVATIONS,

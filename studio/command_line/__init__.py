@@ -1,0 +1,1 @@
+"""Commands, read off the declarations of actions."""

@@ -1,91 +1,277 @@
-"""What a person may wish for in a film."""
+"""What may be asked of a film, declared once: how it looks, which file it is, what it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from renderers.plan.options import RenderOptions
-from studio.runs.selection import Missing
+from studio.workspace.errors import StudioError
+from studio.workspace.record import Commas, InvalidValueError, Record, option
 
+if TYPE_CHECKING:
+    from renderers.plan.options import RenderOptions
+    from renderers.video.formats import Format
 
-@dataclass(frozen=True)
-class Rendering:
-    """How and where any film is rendered.
-
-    Args:
-        devices: such as `cuda:0`; all GPUs there are by default, else the processor.
-        engine: `local`, or `ray` for several machines.
-        address: of the Ray cluster; `auto` joins the one that runs here.
-        out: FILE; a place in the workspace's renders by default.
-    """
-
-    options: RenderOptions = field(default_factory=RenderOptions)
-    devices: Sequence[str] = ()
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-    out: Path | None = None
+DEFAULT_SECONDS = 10.0
+MAX_SECONDS = 3600.0
+LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 
-@dataclass(frozen=True)
-class Timelapse:
-    """Which checkpoints a time-lapse shows, and for how long.
-
-    Args:
-        points: labels, seeds or JPEGs; the run's fixed points where there are none.
-        batches: see `studio.runs.selection.choose_batches`.
-        last: only so many of the last checkpoints; all if None.
-        missing: what becomes of batches without a checkpoint.
-        pace: `batch` shows every checkpoint for one frame, `perceptual` the same visible change
-            from each frame to the next.
-        duration_s: of the film; as the pace has it if None.
-        skip_damaged: leave out checkpoints that cannot be read, rather than refuse.
-    """
-
-    points: Sequence[str] = ()
-    batches: str = ""
-    last: int | None = None
-    missing: Missing = "refuse"
-    pace: Literal["batch", "perceptual"] = "batch"
-    duration_s: float | None = None
-    skip_damaged: bool = False
+def film_run() -> Any:
+    """The field of the run that is filmed."""
+    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
 
 
-@dataclass(frozen=True)
-class Interpolation:
-    """How a latent point moves, at one checkpoint or along training.
-
-    Args:
-        points: labels, seeds or JPEGs to visit, one or two of a circle; a noise walk needs none.
-        batch: the checkpoint; the last one by default.
-        batches: go along these instead of staying at one;
-            see `studio.runs.selection.choose_batches`.
-        seconds: of the whole film, or
-        seconds_per_leg: from stop to stop.
-        kind: of `latent.routes.KINDS`, `circle` or `noise`.
-        easing: see `latent.easing.time_frames`.
-        loop: come back to the first.
-        seed: of a circle's plane, or of a noise walk.
-    """
-
-    points: Sequence[str] = ()
-    batch: int | None = None
-    batches: str | None = None
-    seconds: float | None = None
-    seconds_per_leg: float | None = None
-    kind: str = "slerp"
-    easing: str = "linear"
-    loop: bool = False
-    seed: int = 0
+def film_points() -> Any:
+    """The field of the points that a film shows."""
+    return option((), "Labels, seed:N or exported JPEGs, with commas between.")
 
 
-@dataclass(frozen=True)
-class KeyFramed:
-    """A path such as `12000@16500.28 -> 19000@18218.3`, on which batch and point move together."""
+def film_easing() -> Any:
+    """The field of the pace between stops."""
+    return option("linear", "One pace, slower at every stop, or only at the first and the last.")
 
-    keys: str
-    seconds: float = 10.0
-    kind: str = "slerp"
-    easing: str = "linear"
+
+class FilmOptions(Record):
+    """What all films have."""
+
+    fps: int = option(60, "Frames per second.", ge=1, le=240, section=LOOKS)
+    size: str | None = option(
+        None,
+        "Size of the video: 1920x1080, or 512 for a square.",
+        example="such as 1920x1080",
+        section=LOOKS,
+    )
+    crop: str | None = option(
+        None,
+        "The part of each picture: WIDTHxHEIGHT+X+Y.",
+        example="WIDTHxHEIGHT+X+Y",
+        section=LOOKS,
+    )
+    scale: int | None = option(
+        None, "Enlarge pixels by this factor; small pictures are by default.", section=LOOKS
+    )
+    scaling: Literal["nearest", "lanczos"] = option(
+        "nearest", "Pixels as squares, or smooth.", section=LOOKS
+    )
+    overlay: bool = option(False, "Show the batch number.", section=LOOKS)
+    show: Commas = option(
+        (),
+        "What to write on the film, of batch,run,label,events,curve (the loss of G).",
+        section=LOOKS,
+    )
+    format: str | None = option(
+        None, "mp4, webm, mov, mkv, webp, gif, png or jpg, where no --out says it.", section=FILE
+    )
+    codec: str | None = option(
+        None, "Where a format has several: vp9 or av1 in a webm.", section=FILE
+    )
+    encoder: str | None = option(
+        None, "Encoder of ffmpeg; auto takes a GPU's if one works.", section=FILE
+    )
+    preset: str | None = option(None, "Speed of the encoder, in its own words.", section=FILE)
+    crf: int | None = option(None, "Quality; 0 is best, 18 looks like the original.", section=FILE)
+    out: Path | None = option(
+        None, "FILE.mp4 or another; a place in the workspace by default.", section=FILE
+    )
+    precision: Literal["float32", "bf16"] = option(
+        "float32", "Of the forward pass; bf16 only where frames stay within a level.", section=WHERE
+    )
+    compile: bool = option(
+        False,
+        "Forward passes by torch.compile, which takes half a minute and more at first; only "
+        "where frames stay within a level.",
+        section=WHERE,
+    )
+    devices: Commas = option(
+        (), "Such as cuda:0,cuda:1; all GPUs that are there by default.", section=WHERE
+    )
+    engine: Literal["local", "ray"] = option(
+        "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE
+    )
+    address: str | None = option(
+        None, "Address of the Ray cluster; auto joins the one that runs here.", section=WHERE
+    )
+
+    def file_format(self) -> Format:
+        """What the film is as a file.
+
+        Raises:
+            RenderError: an unknown suffix or codec.
+            StudioError: both the file and the format were named.
+        """
+        from renderers.video.formats import format_of
+
+        if self.out is not None and self.format is not None:
+            raise StudioError(
+                f"The name {self.out.name} says the format: leave out --format {self.format}."
+            )
+        suffix = self.format or "mp4"
+        named = f"%06d.{suffix}" if suffix in ("png", "jpg", "jpeg") else f"film.{suffix}"
+        return format_of(str(self.out or named), self.codec)
+
+    def views(self) -> dict[str, Any]:
+        """Which videos are made: `points`, one a point; `grid`, one of all; its `columns`."""
+        return {"points": False, "grid": True, "columns": None}
+
+    def render_options(self) -> RenderOptions:
+        """How frames look and which videos are made of them.
+
+        Raises:
+            RenderError: a value cannot be read, or does not go with the others.
+        """
+        from renderers.pictures.display_options import DisplayOptions, parse_crop, parse_size
+        from renderers.plan.options import RenderOptions
+        from renderers.video.encoders import choose_encoder
+
+        form = self.file_format()
+        return RenderOptions(
+            fps=self.fps,
+            display=DisplayOptions(
+                crop=parse_crop(self.crop) if self.crop else None,
+                size=parse_size(self.size) if self.size else None,
+                scale=self.scale,
+                scaling=self.scaling,
+            ),
+            overlay=tuple(dict.fromkeys((*(["batch"] * self.overlay), *self.show))),
+            **self.views(),
+            format=form,
+            encoder=choose_encoder(self.encoder, form.part_codec),
+            preset=self.preset,
+            crf=self.crf,
+            precision=self.precision,
+            compile=self.compile,
+        )
+
+    def identity(self) -> str:
+        """What tells this film from others of its kind: its content, and not how it looks."""
+        shared = FilmOptions.model_fields.keys()
+        content = self.model_dump_json(exclude={*shared, "films", "columns", "follow"})
+        return f"{content} {self.file_format()}"
+
+
+class Timelapse(FilmOptions):
+    """One frame a checkpoint, at points that stay."""
+
+    run: str = film_run()
+    points: Commas = film_points()
+    batches: str = option(
+        "", "FROM:TO, FROM:TO:STEP or 1,50,200; all by default.", example="all, or 0:19000"
+    )
+    last: int | None = option(None, "Only so many of the last checkpoints.", ge=1)
+    pace: Literal["batch", "perceptual"] = option(
+        "batch", "A frame a checkpoint, or the same visible change every second."
+    )
+    duration: float | None = option(
+        None,
+        "Length of the film; checkpoints are chosen to fit.",
+        unit="s",
+        gt=0,
+        le=MAX_SECONDS,
+        example="all it takes",
+    )
+    films: Literal["each", "grid", "both"] = option(
+        "each",
+        "One film a point, one of all points, or both in one pass.",
+        switches={
+            "grid": ("--grid", "One film of all points instead of one a point."),
+            "both": ("--both", "One film a point and one of all, in one pass."),
+        },
+    )
+    columns: int | None = option(None, "Columns in the grid.", ge=1)
+    missing: Literal["refuse", "skip", "hold"] = option(
+        "refuse",
+        "Batches without a checkpoint are refused, skipped, or show the one before.",
+        switches={
+            "skip": ("--skip-missing", "Leave out batches without a checkpoint."),
+            "hold": ("--hold-missing", "Show the checkpoint before, where one lacks."),
+        },
+    )
+    skip_damaged: bool = option(False, "Leave out checkpoints that cannot be read.")
+    follow: bool = option(False, "Film the run while it trains, until it ends.")
+
+    def views(self) -> dict[str, Any]:
+        """A video a point, one of all points, or both."""
+        return {
+            "points": self.films != "grid",
+            "grid": self.films != "each",
+            "columns": self.columns,
+        }
+
+
+class Interpolation(FilmOptions):
+    """A latent point that moves, at one checkpoint or along training."""
+
+    run: str = film_run()
+    points: Commas = film_points()
+    batch: int | None = option(
+        None, "The checkpoint; the last one by default.", ge=0, example="the last"
+    )
+    batches: str | None = option(
+        None, "Go along these checkpoints, as FROM:TO, meanwhile.", example="such as 0:19000"
+    )
+    seconds: float | None = option(
+        None,
+        "Length of the film; 10 by default.",
+        unit="s",
+        gt=0,
+        le=MAX_SECONDS,
+        example=f"{DEFAULT_SECONDS:g}",
+    )
+    seconds_per_leg: float | None = option(
+        None, "Time from stop to stop, instead of --seconds.", unit="s", gt=0, le=MAX_SECONDS
+    )
+    kind: Literal["slerp", "linear", "spline", "circle", "noise"] = option(
+        "slerp", "Great circles, straight lines, a smooth curve; a circle; noise."
+    )
+    easing: Literal["linear", "smooth", "ends"] = film_easing()
+    loop: bool = option(False, "Come back to the first point.")
+    seed: int = option(0, "Seed of a circle's plane, or of a noise walk.")
+
+    def require_one_length(self) -> None:
+        """Raise InvalidValueError where both the film's length and that of its edges are given."""
+        if self.seconds is not None and self.seconds_per_leg is not None:
+            raise InvalidValueError(
+                "Give {seconds} of the whole film or {seconds_per_leg} between stops, not both."
+            )
+
+
+class KeyFramedPath(FilmOptions):
+    """A path on which batch and latent point move together, from key to key."""
+
+    run: str = film_run()
+    keys: str = option(
+        help="Such as '12000@16500.28 -> 19000@18218.3'.", argument=True, metavar="KEYS"
+    )
+    seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
+    kind: Literal["slerp", "linear", "spline"] = option("slerp", "The way from key to key.")
+    easing: Literal["linear", "smooth", "ends"] = film_easing()
+
+
+class SheetOptions(Record):
+    """Points and checkpoints in one picture."""
+
+    run: str = film_run()
+    points: Commas = film_points()
+    batches: str = option(
+        "", "FROM:TO, FROM:TO:STEP or 1,50,200; all by default.", example="all, or 0:19000"
+    )
+    batch: int | None = option(
+        None, "Many points at this one checkpoint.", ge=0, example="such as 16500"
+    )
+    count: int | None = option(
+        None,
+        "Pick so many of the batches evenly; as many as are readable.",
+        ge=1,
+        example="as is readable",
+    )
+    skip_missing: bool = option(False, "Leave out batches without a checkpoint.")
+    columns: int | None = option(None, "Pictures in a row, of one point or at one batch.", ge=1)
+    scale: int | None = option(
+        None,
+        "Enlarge pixels by this factor; readable by default.",
+        ge=1,
+        example="as is readable",
+    )
+    device: str | None = option(None, "Such as cuda:0.")
+    out: Path | None = option(None, "FILE.png or FILE.jpg; a place in the workspace by default.")

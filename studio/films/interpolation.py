@@ -14,111 +14,124 @@ from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.pacing import spread
 from renderers.plan.render_plan import Track
-from studio.films.film_options import Interpolation, KeyFramed, Rendering
+from renderers.progress import OnProgress
+from studio.films.film_options import DEFAULT_SECONDS, Interpolation, KeyFramedPath
 from studio.films.planning import (
+    Film,
+    OpenFilm,
     choose_engine,
-    choose_places,
     count_frames,
-    describe_size,
-    open_run,
+    open_film,
     plan_film,
 )
 from studio.runs.selection import choose_batches, last_batch, nearest_batch
-from studio.specimens.points import resolve_points
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress, Say, say_nothing
+from studio.workspace.progress import Say, ignore_line
 
 CIRCLE, NOISE = "circle", "noise"
-KINDS = (*routes.KINDS, CIRCLE, NOISE)
-DEFAULT_SECONDS = 10.0
-SECONDS_PER_NOISE_LEG = 2.0  # in which noise goes about as far as from one city to another
+SECONDS_PER_NOISE_SEGMENT = 2.0  # In this time noise goes about as far as from one city to another.
+
+
+def check_interpolation(workspace: Workspace, film: Interpolation) -> None:
+    """Refuse a film that cannot be made, before anything is rendered.
+
+    Raises:
+        StudioError: or an error of the libraries: unknown run, batch or point, too few points, or
+            too many frames for the format.
+    """
+    opened, z, _ = _move(workspace, film)
+    opened.require_fit(len(z))
 
 
 def film_interpolation(
-    workspace: Workspace,
-    run: str,
-    wish: Interpolation,
-    rendering: Rendering,
-    on_progress: OnProgress,
-    say: Say = say_nothing,
+    workspace: Workspace, film: Interpolation, on_progress: OnProgress, say: Say = ignore_line
 ) -> Video:
     """Film a moving latent point; killed, the same call goes on.
 
     Raises:
-        StudioError: unknown run, batch or point, too few points, or seconds out of range.
+        StudioError: or an error of the libraries, as `check_interpolation`.
     """
-    checkpoints = open_run(workspace, run)
-    points = [point.z for point in resolve_points(workspace, run, wish.points)]
-    z = _route(wish, points, checkpoints.spec.z_dim, rendering.options.fps)
-    kept = checkpoints.batches
-    if wish.batches is not None:
-        along = choose_batches(kept, wish.batches, run, skip_missing=True)
-        batches = [along[position] for position in spread(len(along), len(z))]
-        name = f"{run}-interpolation"
-    else:
-        batch = last_batch(kept, run) if wish.batch is None else wish.batch
-        batches, name = [batch] * len(z), f"{run}-interpolation-{batch}"
-    return _film(workspace, run, name, z, batches, wish, rendering, on_progress, say)
+    return _film(*_move(workspace, film), on_progress, say)
 
 
-def film_key_frames(
-    workspace: Workspace,
-    run: str,
-    wish: KeyFramed,
-    rendering: Rendering,
-    on_progress: OnProgress,
-    say: Say = say_nothing,
-) -> Video:
-    """Film a path on which batch and latent point move together.
+def check_path(workspace: Workspace, film: KeyFramedPath) -> None:
+    """Refuse a path that cannot be filmed, before anything is rendered.
 
     Raises:
-        StudioError: a path that cannot be read, unknown points, or no checkpoints.
+        StudioError: or an error of the libraries: a path that cannot be read, unknown points, no
+            checkpoints, or too many frames for the format.
     """
-    keys = parse_key_frames(wish.keys)
-    kept = open_run(workspace, run).batches
-    last_batch(kept, run)
-    points = [p.z for p in resolve_points(workspace, run, [key.point for key in keys])]
-    frames = count_frames(wish.seconds, rendering.options.fps)
+    opened, z, _ = _follow_keys(workspace, film)
+    opened.require_fit(len(z))
+
+
+def film_path(
+    workspace: Workspace, film: KeyFramedPath, on_progress: OnProgress, say: Say = ignore_line
+) -> Video:
+    """Film a path on which batch and latent point move together; killed, the same call goes on.
+
+    Raises:
+        StudioError: or an error of the libraries, as `check_path`.
+    """
+    return _film(*_follow_keys(workspace, film), on_progress, say)
+
+
+Move = tuple[OpenFilm[Film], Tensor, list[int]]  # z float32 [frames, z_dim], batch of each frame
+
+
+def _move(workspace: Workspace, film: Interpolation) -> Move[Interpolation]:
+    film.require_one_length()
+    along = film.batches is not None
+    kind = "interpolation" if along or film.batch is None else f"interpolation-{film.batch}"
+    opened = open_film(workspace, film, film.run, kind)
+    points = [point.z for point in opened.points(film.points)]
+    z = _route(film, points, opened.checkpoints.spec.z_dim)
+    kept = opened.kept
+    if film.batches is not None:
+        chosen = choose_batches(kept, film.batches, opened.run, skip_missing=True)
+        return opened, z, [chosen[position] for position in spread(len(chosen), len(z))]
+    batch = last_batch(kept, opened.run) if film.batch is None else film.batch
+    choose_batches(kept, str(batch), opened.run)
+    return opened, z, [batch] * len(z)
+
+
+def _follow_keys(workspace: Workspace, film: KeyFramedPath) -> Move[KeyFramedPath]:
+    keys = parse_key_frames(film.keys)
+    opened = open_film(workspace, film, film.run, "path")
+    last_batch(opened.kept, opened.run)
+    points = [point.z for point in opened.points([key.point for key in keys])]
+    frames = count_frames(film.seconds, film.fps)
     wanted, z = follow_key_frames(
-        [key.batch for key in keys], points, frames, wish.kind, easing=wish.easing
+        [key.batch for key in keys], points, frames, film.kind, easing=film.easing
     )
-    batches = [nearest_batch(kept, batch) for batch in wanted.tolist()]
-    return _film(workspace, run, f"{run}-path", z, batches, wish, rendering, on_progress, say)
+    return opened, z, [nearest_batch(opened.kept, batch) for batch in wanted.tolist()]
 
 
 def _film(
-    workspace: Workspace,
-    run: str,
-    name: str,
-    z: Tensor,
-    batches: Sequence[int],
-    wish: Interpolation | KeyFramed,
-    rendering: Rendering,
-    on_progress: OnProgress,
-    say: Say,
+    opened: OpenFilm[Film], z: Tensor, batches: Sequence[int], on_progress: OnProgress, say: Say
 ) -> Video:
-    checkpoints = open_run(workspace, run)
-    if remark := describe_size(checkpoints, rendering.options):
+    if remark := opened.describe_size():
         say(remark)
-    alone = replace(rendering, options=replace(rendering.options, points=False, grid=True))
-    file, folder = choose_places(workspace, name, wish, alone)
-    engine = choose_engine(alone)
-    plan = plan_film(workspace, checkpoints, [Track(name, z)], batches, alone)
-    (video,) = render_film(checkpoints, plan, folder, file, engine, on_progress)
+    name = opened.folder.name.rpartition("-")[0]
+    engine = choose_engine(opened.film)
+    plan = plan_film(opened, [Track(name, z)], batches)
+    (video,) = render_film(
+        opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress
+    )
     return replace(video, label=name)
 
 
-def _route(wish: Interpolation, points: Sequence[Tensor], z_dim: int, fps: int) -> Tensor:
+def _route(film: Interpolation, points: Sequence[Tensor], z_dim: int) -> Tensor:
     """Where the point is in every frame, float32 [frames, z_dim]."""
-    if wish.kind == CIRCLE:
-        return _circle(points, _frames(wish, 1, fps), wish.seed)
-    if wish.kind == NOISE:
-        frames = _frames(wish, 1, fps)
-        segments = max(1.0, frames / fps / SECONDS_PER_NOISE_LEG)
-        return noise_path(z_dim, frames, segments=segments, loop=wish.loop, seed=wish.seed)
-    frames = _frames(wish, len(points), fps)
-    return routes.route(points, frames, wish.kind, loop=wish.loop, easing=wish.easing)
+    if film.kind == CIRCLE:
+        return _circle(points, _count_frames(film, 1), film.seed)
+    if film.kind == NOISE:
+        frames = _count_frames(film, 1)
+        segments = max(1.0, frames / film.fps / SECONDS_PER_NOISE_SEGMENT)
+        return noise_path(z_dim, frames, segments=segments, loop=film.loop, seed=film.seed)
+    frames = _count_frames(film, len(points))
+    return routes.route(points, frames, film.kind, loop=film.loop, easing=film.easing)
 
 
 def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
@@ -130,12 +143,10 @@ def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
     return orbit(points[0], frames, seed=seed)
 
 
-def _frames(wish: Interpolation, stops: int, fps: int) -> int:
-    """Frames of the film, by its seconds or by those of each leg."""
-    if wish.seconds is not None and wish.seconds_per_leg is not None:
-        raise StudioError("Give the seconds of the whole film or those of each leg, not both.")
-    if wish.seconds_per_leg is None:
-        return count_frames(DEFAULT_SECONDS if wish.seconds is None else wish.seconds, fps)
-    per_leg = count_frames(wish.seconds_per_leg, fps)
-    frames = easing.count_frames(stops, per_leg, wish.loop) if stops > 1 else per_leg
-    return count_frames(frames / fps, fps)
+def _count_frames(film: Interpolation, stops: int) -> int:
+    """Frames of the film, by its seconds or by those between stops."""
+    if film.seconds_per_leg is None:
+        return count_frames(DEFAULT_SECONDS if film.seconds is None else film.seconds, film.fps)
+    per_edge = count_frames(film.seconds_per_leg, film.fps)
+    frames = easing.count_frames(stops, per_edge, film.loop) if stops > 1 else per_edge
+    return count_frames(frames / film.fps, film.fps)

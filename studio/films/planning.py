@@ -1,13 +1,13 @@
-"""From wishes to plans: what all films of a run have in common."""
+"""From what is asked to plans: what all films of a run have in common."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -19,21 +19,98 @@ from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import default_file
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
-from studio.films.film_options import Rendering
+from studio.films.film_options import MAX_SECONDS, FilmOptions
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
+from studio.specimens.points import points_or_fixed, resolve_points
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
-LONGEST_SECONDS = 3600.0
-CURVE = "g"  # the metric that the strip under a film shows
-FILMED_EVENTS = ("changed", "resumed", "rolled_back", "alarm", "failed")  # that pictures may show
-MOST_EVENTS = 10_000
+CURVE = "g"  # The metric that the strip under a film shows.
+FILMED_EVENTS = ("changed", "resumed", "rolled_back", "alarm", "failed")  # Pictures may show these.
+MAX_EVENTS = 10_000
+
+Film = TypeVar("Film", bound=FilmOptions)
 
 
-def open_run(workspace: Workspace, run: str) -> CheckpointRun:
-    return CheckpointIndex(workspace.runs)[run]
+@dataclass(frozen=True)
+class OpenFilm(Generic[Film]):
+    """A film whose run is open.
+
+    Attributes:
+        film: what was asked for.
+        checkpoints: the run, opened once for all that is done with it.
+        kept: ascending, the batches that have a checkpoint.
+        options: how frames look, and which videos are made of them.
+        file: the finished film.
+        folder: where its parts are kept until it is whole.
+    """
+
+    workspace: Workspace
+    film: Film
+    checkpoints: CheckpointRun
+    kept: list[int]
+    options: RenderOptions
+    file: Path
+    folder: Path
+
+    @property
+    def run(self) -> str:
+        """The name of the run."""
+        return self.checkpoints.name
+
+    def points(self, texts: Sequence[str], *, or_fixed: bool = False) -> list[LatentPoint]:
+        """The latent points that somebody named; the run's fixed points where that is allowed.
+
+        Raises:
+            StudioError: an unknown point, or none.
+        """
+        choose = points_or_fixed if or_fixed else resolve_points
+        found = choose(self.workspace, self.run, texts, self.checkpoints.spec.z_dim)
+        if or_fixed and not found:
+            raise StudioError(
+                f"Run '{self.run}' has no points of its own. Choose some, or write seed:1."
+            )
+        return found
+
+    def describe_size(self) -> str | None:
+        """What to tell a person if the film is not as large as was asked for.
+
+        Raises:
+            RenderError: the crop does not lie in the pictures, or the film would be too large.
+        """
+        side = self.checkpoints.spec.image_size
+        cut = self.options.display.apply_crop(np.empty((side, side, 3), np.uint8))
+        height, width, _ = cut.shape
+        return self.options.display.lay_out(width, height, self.options.encoder_for(1).even).remark
+
+    def require_fit(self, frames: int) -> None:
+        """Raise an error where so many frames cannot be such a file on such devices."""
+        self.describe_size()
+        self.options.format.require_fit(frames, self.options.fps)
+        choose_engine(self.film)
+
+
+def open_film(workspace: Workspace, film: Film, run: str, kind: str) -> OpenFilm[Film]:
+    """Open the run of a film, and choose where the film goes.
+
+    What is asked for again in the same format goes to the same place, so that it is taken up where
+    it was.
+
+    Args:
+        kind: such as "timelapse"; it names the film after the run.
+
+    Raises:
+        CheckpointError: there is no such run.
+        RenderError: an option cannot be read.
+    """
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    options, name, out = film.render_options(), f"{run}-{kind}", film.out
+    asked = film.identity() if out is None else str(out.absolute())
+    folder = workspace.render(f"{name}-{hashlib.sha256(asked.encode()).hexdigest()[:6]}")
+    file = default_file(folder, name, options.format) if out is None else out.absolute()
+    return OpenFilm(workspace, film, checkpoints, checkpoints.batches, options, file, folder)
 
 
 def count_frames(seconds: float, fps: int) -> int:
@@ -42,42 +119,30 @@ def count_frames(seconds: float, fps: int) -> int:
     Raises:
         StudioError: none, or more than an hour.
     """
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise StudioError(f"{seconds:g} seconds is out of range: use up to {LONGEST_SECONDS:g}.")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise StudioError(f"{seconds:g} seconds is out of range: use up to {MAX_SECONDS:g}.")
     return max(1, round(seconds * fps))
 
 
-def describe_size(checkpoints: CheckpointRun, options: RenderOptions) -> str | None:
-    """What to tell a person if a film is not as large as was asked for.
-
-    Raises:
-        StudioError: the crop does not lie in the pictures, or the film would be too large.
-    """
-    side = checkpoints.spec.image_size
-    height, width, _ = options.display.apply_crop(np.empty((side, side, 3), np.uint8)).shape
-    return options.display.lay_out(width, height, options.encoder_for(1).even).remark
-
-
-def choose_engine(rendering: Rendering) -> Engine:
+def choose_engine(film: FilmOptions) -> Engine:
     """What renders the parts.
 
     Raises:
-        StudioError: a device is not there.
+        RenderError: a device is not there.
     """
-    if rendering.engine == "ray":
+    if film.engine == "ray":
         from renderers.jobs.cluster import render_parts_on_cluster
 
-        return partial(render_parts_on_cluster, address=rendering.address)
-    return partial(render_parts, devices=require_devices(rendering.devices or choose_devices()))
+        return partial(render_parts_on_cluster, address=film.address)
+    return partial(render_parts, devices=require_devices(film.devices or choose_devices()))
 
 
 def plan_film(
-    workspace: Workspace,
-    checkpoints: CheckpointRun,
+    opened: OpenFilm[Film],
     tracks: Sequence[LatentPoint | Track],
     batches: Sequence[int],
-    rendering: Rendering,
     *,
+    options: RenderOptions | None = None,
     numbers: Sequence[int] = (),
     largest: int | None = None,
 ) -> RenderPlan:
@@ -85,43 +150,27 @@ def plan_film(
 
     Args:
         batches: the checkpoint of each frame.
-        numbers: that frames show, where these are not the checkpoints'.
-        largest: batch number that overlays have room for; that of this film if None.
+        options: other ones than the film's own.
+        numbers: the batch numbers that frames show, where these are not the checkpoints'.
+        largest: the batch number that overlays have room for; the film's largest if None.
     """
-    overlay = rendering.options.overlay
+    options = options or opened.options
+    workspace, run, overlay = opened.workspace, opened.run, options.overlay
     caption = Caption(
         numbers=tuple(numbers) if list(numbers) != list(batches) else (),
-        run=checkpoints.name if "run" in overlay else "",
-        curve=_loss_curve(workspace, checkpoints.name, batches) if "curve" in overlay else (),
+        run=run if "run" in overlay else "",
+        curve=_loss_curve(workspace, run, batches) if "curve" in overlay else (),
         largest=largest or max([*numbers, *batches]),
-        events=_filmed_events(workspace, checkpoints.name) if "events" in overlay else (),
+        events=_filmed_events(workspace, run) if "events" in overlay else (),
     )
     return make_plan(
         tracks,
         batches,
-        rendering.options,
-        weights=checkpoints.digests(batches),
+        options,
+        weights=opened.checkpoints.digests(batches),
         caption=caption,
-        borders=checkpoints.key_batches,
+        borders=opened.checkpoints.key_batches,
     )
-
-
-def choose_places(
-    workspace: Workspace, name: str, wish: Any, rendering: Rendering
-) -> tuple[Path, Path]:
-    """The file, and the folder in which its parts are kept until it is whole.
-
-    The same wish in the same format has the same places, so that it is taken up where it was.
-
-    Args:
-        wish: a dataclass of `studio.films.film_options`.
-    """
-    out = rendering.out
-    form = rendering.options.format
-    asked = str(out.absolute()) if out is not None else repr((dataclasses.astuple(wish), form))
-    mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
-    folder = workspace.render(f"{name}-{mark}")
-    return (default_file(folder, name, form) if out is None else out.absolute()), folder
 
 
 def _loss_curve(workspace: Workspace, run: str, batches: Sequence[int]) -> tuple[float, ...]:
@@ -140,7 +189,7 @@ def _filmed_events(workspace: Workspace, run: str) -> tuple[tuple[int, str], ...
     """(batch, text) of what happened to a run, by ascending batches, the newest of one last."""
     events = [
         (event.batch, " ".join(event.text.split()))
-        for event in reversed(list_events(workspace, run, MOST_EVENTS))
+        for event in reversed(list_events(workspace, run, MAX_EVENTS))
         if event.batch is not None and event.kind in FILMED_EVENTS
     ]
     return tuple(sorted(events, key=lambda event: event[0]))

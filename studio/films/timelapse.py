@@ -6,11 +6,9 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from checkpoints_index import CheckpointRun
 from checkpoints_index.errors import DamagedCheckpointError, name_some
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
@@ -20,36 +18,45 @@ from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.pacing import measure_change, spread, spread_change
 from renderers.plan.render_plan import RenderPlan
-from studio.films.film_options import Rendering, Timelapse
-from studio.films.planning import (
-    choose_engine,
-    choose_places,
-    count_frames,
-    describe_size,
-    open_run,
-    plan_film,
-)
+from renderers.progress import OnProgress
+from studio.films.film_options import Timelapse
+from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import Choice, choose_frames
 from studio.runs.status import run_status
-from studio.specimens.points import points_or_fixed
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress, Say, say_nothing
+from studio.workspace.progress import Say, ignore_line
 
-FOLLOWED_PART_FRAMES = 100  # short parts, so that a growing film grows often
-LOW_PRIORITY = 10  # of a process that renders while the run trains
-MOST_NAMED = 8
+FOLLOWED_PART_FRAMES = 100  # Short parts, so that a growing film grows often.
+LOW_PRIORITY = 10  # Niceness of a process that renders while the run trains.
+MAX_NAMED = 8
+
+
+def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
+    """Refuse a film that cannot be made, before anything is rendered.
+
+    Raises:
+        StudioError: or an error of the libraries: unknown run or points, gaps among the batches, a
+            missing device, too many frames for the format, or a wish that needs to know how a
+            followed run ends.
+    """
+    opened = _open(workspace, film)
+    opened.points(film.points, or_fixed=True)
+    if film.follow:
+        _require_open_end(opened)
+        return opened.require_fit(1)
+    frames: int | None = len(_choose_frames(opened).batches)
+    if film.duration is not None:
+        frames = count_frames(film.duration, film.fps)
+    elif film.pace != "batch":
+        frames = None  # What can be seen decides how many there are.
+    return opened.require_fit(frames or 1)
 
 
 def film_timelapse(
-    workspace: Workspace,
-    run: str,
-    wish: Timelapse,
-    rendering: Rendering,
-    on_progress: OnProgress,
-    say: Say = say_nothing,
+    workspace: Workspace, film: Timelapse, on_progress: OnProgress, say: Say = ignore_line
 ) -> list[Video]:
     """One frame a checkpoint, for all points in one pass; killed, the same call goes on.
 
@@ -57,53 +64,43 @@ def film_timelapse(
         say: told what a person should know, such as which frames were left out.
 
     Raises:
-        StudioError: unknown run or points, gaps among the batches, a missing device, a full disk.
+        StudioError: or an error of the libraries, as `check_timelapse`; or the disk is full.
     """
-    checkpoints = open_run(workspace, run)
-    points = points_or_fixed(workspace, run, wish.points)
-    file, folder = choose_places(workspace, f"{run}-timelapse", wish, rendering)
-    engine = choose_engine(rendering)
-    if remark := describe_size(checkpoints, rendering.options):
+    opened = _open(workspace, film)
+    points = opened.points(film.points, or_fixed=True)
+    engine = choose_engine(film)
+    if film.follow:
+        return _follow(opened, points, on_progress)
+    if remark := opened.describe_size():
         say(remark)
-    choice = _choose(checkpoints, wish, on_progress, say)
-    shown = _pace(checkpoints, points, choice.batches, wish, rendering, folder, on_progress)
+    choice = _choose(opened, on_progress, say)
+    shown = _pace(opened, points, choice.batches, on_progress)
     plan = plan_film(
-        workspace,
-        checkpoints,
+        opened,
         points,
         [choice.batches[position] for position in shown],
-        rendering,
         numbers=[choice.numbers[position] for position in shown],
     )
     try:
-        return render_film(checkpoints, plan, folder, file, engine, on_progress)
+        return render_film(
+            opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress
+        )
     except DamagedCheckpointError as error:
         raise StudioError(f"{error}, or film the others: --skip-damaged") from error
 
 
-def follow_timelapse(
-    workspace: Workspace,
-    run: str,
-    wish: Timelapse,
-    rendering: Rendering,
-    on_progress: OnProgress,
-) -> list[Video]:
-    """Film a run while it trains, until it ends; what is there so far can be played at any time.
+def _open(workspace: Workspace, film: Timelapse) -> OpenFilm[Timelapse]:
+    return open_film(workspace, film, film.run, "timelapse")
 
-    Raises:
-        StudioError: as `film_timelapse`; or the wish needs to know how the run ends.
-    """
-    needs_the_end = wish.pace != "batch" or wish.duration_s or wish.last
-    if needs_the_end or "curve" in rendering.options.overlay:
-        raise StudioError(
-            "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
-            "--duration, --last and the curve, or render it again when the run has ended."
-        )
-    checkpoints = open_run(workspace, run)
-    points = points_or_fixed(workspace, run, wish.points)
-    file, folder = choose_places(workspace, f"{run}-timelapse", wish, rendering)
-    shorter = min(FOLLOWED_PART_FRAMES, rendering.options.part_frames)
-    growing = replace(rendering, options=replace(rendering.options, part_frames=shorter))
+
+def _follow(
+    opened: OpenFilm[Timelapse], points: Sequence[LatentPoint], on_progress: OnProgress
+) -> list[Video]:
+    """Film a run while it trains, until it ends; what is there so far can be played at any time."""
+    _require_open_end(opened)
+    workspace, run, film = opened.workspace, opened.run, opened.film
+    shorter = min(FOLLOWED_PART_FRAMES, opened.options.part_frames)
+    growing = replace(opened.options, part_frames=shorter)
     largest = _expected_batches(workspace, run)
 
     def has_ended() -> bool:
@@ -112,71 +109,82 @@ def follow_timelapse(
 
     def plan_now() -> tuple[RenderPlan | None, bool]:
         is_over = has_ended()
-        kept = checkpoints.batches
+        kept = opened.checkpoints.batches
         if not kept:
             return None, is_over
-        choice = choose_frames(kept, wish.batches, run, wish.missing)
-        chosen, numbers = choice.batches, choice.numbers
-        room = max(largest, numbers[-1])
-        return plan_film(
-            workspace, checkpoints, points, chosen, growing, numbers=numbers, largest=room
-        ), is_over
+        choice = choose_frames(kept, film.batches, run, film.missing)
+        plan = plan_film(
+            opened,
+            points,
+            choice.batches,
+            options=growing,
+            numbers=choice.numbers,
+            largest=max(largest, choice.numbers[-1]),
+        )
+        return plan, is_over
 
     if not has_ended():
         os.nice(LOW_PRIORITY)
-    return follow_film(checkpoints, plan_now, folder, file, choose_engine(rendering), on_progress)
+    return follow_film(
+        opened.checkpoints, plan_now, opened.folder, opened.file, choose_engine(film), on_progress
+    )
 
 
-def _choose(
-    checkpoints: CheckpointRun, wish: Timelapse, on_progress: OnProgress, say: Say
-) -> Choice:
-    kept = checkpoints.batches
-    if wish.last is not None:
-        if wish.last < 1:
-            raise StudioError(f"The last {wish.last} checkpoints are none: use 1 or more.")
-        kept = kept[-wish.last :]
-    choice = choose_frames(kept, wish.batches, checkpoints.name, wish.missing)
-    if not wish.skip_damaged:
+def _require_open_end(opened: OpenFilm[Timelapse]) -> None:
+    """Refuse to follow a run with a film that needs to know how the run ends."""
+    film = opened.film
+    if film.pace != "batch" or film.duration or film.last or "curve" in opened.options.overlay:
+        raise StudioError(
+            "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
+            "--duration, --last and the curve, or render it again when the run has ended."
+        )
+
+
+def _choose_frames(opened: OpenFilm[Timelapse]) -> Choice:
+    film, kept = opened.film, opened.kept
+    kept = kept if film.last is None else kept[-film.last :]
+    return choose_frames(kept, film.batches, opened.run, film.missing)
+
+
+def _choose(opened: OpenFilm[Timelapse], on_progress: OnProgress, say: Say) -> Choice:
+    """The frames to show, without those of damaged checkpoints where these are to be skipped."""
+    choice = _choose_frames(opened)
+    if not opened.film.skip_damaged:
         return choice
-    damaged = checkpoints.find_damaged(sorted(set(choice.batches)), on_progress)
+    damaged = opened.checkpoints.find_damaged(sorted(set(choice.batches)), on_progress)
     if damaged:
-        named = name_some([f"{b} ({reason})" for b, reason in damaged.items()], MOST_NAMED)
+        named = name_some([f"{b} ({reason})" for b, reason in damaged.items()], MAX_NAMED)
         say(f"Left out, since their checkpoints are damaged: {named}.")
     whole = [k for k, batch in enumerate(choice.batches) if batch not in damaged]
     if not whole:
         raise StudioError(
-            f"Every chosen checkpoint of run '{checkpoints.name}' is damaged: "
-            f"studio verify {checkpoints.name}"
+            f"Every chosen checkpoint of run '{opened.run}' is damaged: studio verify {opened.run}"
         )
     return Choice([choice.numbers[k] for k in whole], [choice.batches[k] for k in whole])
 
 
 def _pace(
-    checkpoints: CheckpointRun,
+    opened: OpenFilm[Timelapse],
     points: Sequence[LatentPoint],
     batches: Sequence[int],
-    wish: Timelapse,
-    rendering: Rendering,
-    folder: Path,
     on_progress: OnProgress,
 ) -> np.ndarray:
-    """Which of the batches each frame shows: positions, ascending."""
-    fps, duration_s = rendering.options.fps, wish.duration_s
-    frames = None if duration_s is None else count_frames(duration_s, fps)
-    if wish.pace == "batch":
+    """Which of the batches each frame shows: positions, ascending, int [frames]."""
+    film = opened.film
+    frames = None if film.duration is None else count_frames(film.duration, film.fps)
+    if film.pace == "batch":
         return spread(len(batches), frames or len(batches))
-    change = _remembered_change(checkpoints, points, batches, folder, on_progress)
-    return spread_change(change, frames)
+    return spread_change(_remembered_change(opened, points, batches, on_progress), frames)
 
 
 def _remembered_change(
-    checkpoints: CheckpointRun,
+    opened: OpenFilm[Timelapse],
     points: Sequence[LatentPoint],
     batches: Sequence[int],
-    folder: Path,
     on_progress: OnProgress,
 ) -> np.ndarray:
-    """`measure_change`, once for the same weights and points."""
+    """`measure_change`, once for the same weights and points: float64 [batches]."""
+    checkpoints, folder = opened.checkpoints, opened.folder
     digest = hashlib.sha256("".join(checkpoints.digests(batches)).encode())
     for point in points:
         digest.update(point.z.numpy().tobytes())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.workspace.errors import StudioError
@@ -29,3 +30,29 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             values[name.strip()] = text.strip()
     return values
+
+
+def write_setting(name: str, value: Any) -> str:
+    """NAME=VALUE such that `parse_settings` reads the same value.
+
+    Example:
+        >>> write_setting("loss", "hinge"), write_setting("generator_options", {"width": 0.5})
+        ('loss=hinge', 'generator_options={width = 0.5}')
+    """
+    if isinstance(value, str) and parse_settings([f"x={value}"]) == {"x": value.strip()}:
+        return f"{name}={value.strip()}"
+    return f"{name}={_as_toml(value)}"
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{json.dumps(k) if not k.isidentifier() else k} = {_as_toml(v)}"
+            for k, v in value.items()
+        )
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_as_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -8,7 +8,7 @@ from checkpoints_index.storage.catalogue import Catalogue, list_runs, open_catal
 from studio.runs.config import TrainingConfig
 from studio.runs.events import is_paused
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, Job, cancel_job, training_job
+from studio.workspace.jobs import ACTIVE, JobRow, cancel_job, training_job
 from studio.workspace.paths import Workspace
 
 
@@ -60,7 +60,7 @@ def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
     )
 
 
-def stop_run(workspace: Workspace, name: str) -> Job:
+def stop_run(workspace: Workspace, name: str) -> JobRow:
     """Ask a run that trains to stop; it saves its state first.
 
     Returns:

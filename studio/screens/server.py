@@ -14,6 +14,7 @@ import gradio as gr
 from markupsafe import Markup, escape
 
 from checkpoints_index.storage.catalogue import list_runs
+from studio.actions.registry import run_makers
 from studio.runs.status import summarise_run
 from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
 from studio.screens.compare.compare_tab import CompareScreen
@@ -33,7 +34,7 @@ from studio.screens.render.render_tab import RenderScreen
 from studio.screens.specimens.specimens_tab import SpecimensScreen
 from studio.screens.train.train_tab import TrainScreen
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.jobs import MAKERS, newest_job
+from studio.workspace.jobs import newest_job
 from studio.workspace.paths import Workspace
 
 TITLE = "Latent City Studio"
@@ -178,7 +179,7 @@ def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> Non
 
 def still_awaited(workspace: Workspace, run: str) -> str | None:
     """The run that is being made, or None once its job has failed; the page is told why."""
-    job = newest_job(workspace, *MAKERS, run=run)
+    job = newest_job(workspace, *run_makers(), run=run)
     if job is None or job.status != "failed":
         return run
     gr.Warning(escape(job.note), title=f"Run {escape(run)} was not made")

@@ -6,6 +6,7 @@ rollback journal is used, with a busy timeout and few, grouped writes.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from studio.workspace.errors import StudioError
 
 BUSY_TIMEOUT_S = 30.0
+GROUPS = ("datasets", "jobs", "render", "specimens")  # These begin an action's name of two words.
 
 
 def create_events(db: sqlite3.Connection) -> None:
@@ -67,6 +69,21 @@ def add_first_done(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN first_done INTEGER NOT NULL DEFAULT 0")
 
 
+def add_actions(db: sqlite3.Connection) -> None:
+    """A job is an action: its name, its fields as JSON, and what it gave back.
+
+    Jobs from before have the words of their command, of which the first name the action; since
+    they have no fields, they cannot be run again.
+    """
+    for column in ("action TEXT NOT NULL DEFAULT ''", "fields TEXT", "result TEXT"):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+    for row in db.execute("SELECT id, command FROM jobs").fetchall():
+        words = json.loads(row["command"])
+        name = " ".join(words[: 2 if words[:1] and words[0] in GROUPS else 1])
+        db.execute("UPDATE jobs SET action = ? WHERE id = ?", (name, row["id"]))
+    db.execute("CREATE INDEX jobs_of_action ON jobs (action, run, id)")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
     create_specimens,
@@ -74,6 +91,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_pins,
     create_changes,
     add_first_done,
+    add_actions,
 ]
 
 

@@ -1,8 +1,9 @@
-"""Whatever takes longer than a click: a row in the database and a process of its own.
+"""The rows of jobs: what was asked for, which process works on it, how far it is, how it ended.
 
-A job is a `studio` command. It outlives the browser and the web server, writes a log, reports its
-progress into its row, and can be cancelled. One whose process is gone without a word is shown as
-interrupted, and can be run again: commands go on where they were.
+A job is an action at work, or waiting for it, in a process of its own. It outlives the browser and
+the web server, writes a log, reports its progress into its row, and can be cancelled. One whose
+process is gone without a word is shown as interrupted, and can be run again: actions go on where
+they were.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,19 +20,30 @@ from typing import Any
 
 import psutil
 
+from studio.workspace.advice import explain
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
-VARIABLE = "STUDIO_JOB"
 ACTIVE = ("queued", "running")
-MAKERS = ("train", "import")  # commands that make a run
-START_SECONDS = 60.0  # after which a queued job without a process counts as interrupted
+START_SECONDS = 60.0  # A queued job that has no process after this time counts as interrupted.
 
 
 @dataclass(frozen=True)
-class Job:
-    """One row: `status` is queued, running, done, failed, cancelled or interrupted."""
+class JobRow:
+    """One job as the database has it.
+
+    Attributes:
+        command: the words that one would type for it.
+        status: queued, running, done, failed, cancelled or interrupted.
+        pid_created_at: tells its process from a later one of the same number; seconds since 1970.
+        done, total: its progress in units of its own.
+        note: what it works on, or why it failed.
+        first_done: what of `done` was done before it began.
+        action, fields: the name of its action, and the action's fields as JSON; jobs of earlier
+            versions of the studio have no fields.
+        result: what it gave back, as JSON.
+    """
 
     id: int
     command: list[str]
@@ -48,7 +57,10 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
-    first_done: int = 0  # of `done`, before this sitting
+    first_done: int = 0
+    action: str = ""
+    fields: dict[str, Any] | None = None
+    result: Any = None
 
     @property
     def text(self) -> str:
@@ -64,43 +76,68 @@ class Job:
         return (time.time() - self.started_at) / done * (self.total - self.done)
 
 
-def submit_job(workspace: Workspace, command: Sequence[str], run: str | None = None) -> Job:
-    """Start a `studio` command in a process of its own, with a log of its own."""
-    job_id = _insert(workspace, command, run)
-    with workspace.log(job_id).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "studio", "--workspace", str(workspace.root), *command],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, VARIABLE: str(job_id), "PYTHONUNBUFFERED": "1"},
+def insert_job(
+    workspace: Workspace,
+    action: str,
+    fields: dict[str, Any],
+    command: Sequence[str],
+    run: str | None = None,
+) -> int:
+    """Write down a queued job.
+
+    Args:
+        action, fields: its name, and its values as JSON.
+        command: the words that one would type for it.
+        run: the run that it is about.
+
+    Returns:
+        Its number.
+    """
+    with open_database(workspace.database) as db:
+        cursor = db.execute(
+            "INSERT INTO jobs (action, fields, command, run, status, created_at) "
+            "VALUES (?, ?, ?, ?, 'queued', ?)",
+            (action, json.dumps(fields), json.dumps(list(command)), run, time.time()),
         )
-    _update(workspace, job_id, pid=process.pid, pid_created_at=_created_at(process.pid))
-    _reap_later(process)
-    return find_job(workspace, job_id)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def set_process(workspace: Workspace, job_id: int, pid: int) -> None:
+    """Write down which process a job is."""
+    _update(workspace, job_id, pid=pid, pid_created_at=_created_at(pid))
 
 
 @contextmanager
-def working_as_job(
-    workspace: Workspace, command: Sequence[str], run: str | None = None
-) -> Iterator[int]:
-    """Make this process a job, the one it was started for or a new one, and record how it ends."""
-    given = os.environ.pop(VARIABLE, None)
-    job_id = int(given) if given else _insert(workspace, command, run)
+def working_as_job(workspace: Workspace, job_id: int) -> Iterator[None]:
+    """Let this process be a job, and record how it ends.
+
+    Raises:
+        StudioError: the job was cancelled before it began.
+    """
     pid = os.getpid()
-    started = {"status": "running", "pid": pid, "pid_created_at": _created_at(pid), "run": run}
-    _update(workspace, job_id, **started, started_at=time.time())
+    started = {"pid": pid, "pid_created_at": _created_at(pid), "started_at": time.time()}
+    with open_database(workspace.database) as db:
+        begun = db.execute(
+            "UPDATE jobs SET status = 'running', pid = :pid, pid_created_at = :pid_created_at, "
+            "started_at = :started_at WHERE id = :id AND status != 'cancelled'",
+            {**started, "id": job_id},
+        )
+    if not begun.rowcount:
+        raise StudioError(f"Job {job_id} was cancelled before it began.")
     try:
-        yield job_id
-    except EXPECTED_ERRORS as error:
-        _update(workspace, job_id, status="failed", note=str(error), finished_at=time.time())
-        raise
+        yield
     except BaseException as error:
         cancelled = isinstance(error, KeyboardInterrupt | SystemExit)
-        status = "cancelled" if cancelled else "failed"
-        note = "" if cancelled else f"{type(error).__name__}: {error}"
-        _update(workspace, job_id, status=status, note=note, finished_at=time.time())
+        expected = isinstance(error, EXPECTED_ERRORS)
+        said = explain(error) if expected else f"{type(error).__name__}: {error}"
+        _update(
+            workspace,
+            job_id,
+            status="cancelled" if cancelled else "failed",
+            note="" if cancelled else said,
+            finished_at=time.time(),
+        )
         raise
     _update(workspace, job_id, status="done", finished_at=time.time())
 
@@ -112,15 +149,24 @@ def report_progress(
     _update(workspace, job_id, done=done, total=total, note=note, first_done=first_done)
 
 
-def list_jobs(workspace: Workspace, newest: int = 50) -> list[Job]:
+def record_result(workspace: Workspace, job_id: int, result: Any) -> None:
+    """Write down what a job gave back, as JSON."""
+    _update(workspace, job_id, result=json.dumps(result))
+
+
+def list_jobs(workspace: Workspace, newest: int = 50) -> list[JobRow]:
     """The newest jobs, newest first; those whose process is gone are marked interrupted."""
     with open_database(workspace.database) as db:
         rows = db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (newest,)).fetchall()
     return [_settle(workspace, _from_row(row)) for row in rows]
 
 
-def find_job(workspace: Workspace, job_id: int) -> Job:
-    """A job by number; StudioError where there is none."""
+def find_job(workspace: Workspace, job_id: int) -> JobRow:
+    """A job by its number.
+
+    Raises:
+        StudioError: there is none.
+    """
     with open_database(workspace.database) as db:
         row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
@@ -128,48 +174,38 @@ def find_job(workspace: Workspace, job_id: int) -> Job:
     return _settle(workspace, _from_row(row))
 
 
-def training_job(workspace: Workspace, run: str) -> Job | None:
+def training_job(workspace: Workspace, run: str) -> JobRow | None:
     """The newest job that trains, or trained, a run."""
     return newest_job(workspace, "train", "resume", run=run)
 
 
-def newest_job(workspace: Workspace, *commands: str, run: str | None = None) -> Job | None:
-    """The newest job of some commands, for one run or for any."""
-    marks = ", ".join("?" for _ in commands)
+def newest_job(workspace: Workspace, *actions: str, run: str | None = None) -> JobRow | None:
+    """The newest job of some actions, for one run or for any."""
+    marks = ", ".join("?" for _ in actions)
     with open_database(workspace.database) as db:
         row = db.execute(
-            f"SELECT * FROM jobs WHERE json_extract(command, '$[0]') IN ({marks}) "
+            f"SELECT * FROM jobs WHERE action IN ({marks}) "
             "AND (? IS NULL OR run = ?) ORDER BY id DESC LIMIT 1",
-            (*commands, run, run),
+            (*actions, run, run),
         ).fetchone()
     return _settle(workspace, _from_row(row)) if row else None
 
 
-def cancel_job(workspace: Workspace, job: Job) -> None:
-    """Ask a job to end. Training saves its state first; a render keeps its finished parts."""
+def cancel_job(workspace: Workspace, job: JobRow) -> None:
+    """Ask a job to end. Training saves its state first; a render keeps its finished parts.
+
+    Raises:
+        StudioError: it has ended already.
+    """
     if job.status not in ACTIVE:
         raise StudioError(f"Job {job.id} is {job.status} already; there is nothing to cancel.")
-    if job.status == "queued":  # its process has not come to the point where it would say so
+    if job.status == "queued":  # Its process has not come to the point where it would say so.
         _update(workspace, job.id, status="cancelled", finished_at=time.time())
     if job.pid is not None:
         os.kill(job.pid, signal.SIGTERM)
 
 
-def retry_job(workspace: Workspace, job: Job) -> Job:
-    """Run a job again; it goes on where it was.
-
-    Training that was refused before it began is begun again: a run of that name, if there is one,
-    is another's.
-    """
-    if job.status in ACTIVE:
-        raise StudioError(f"Job {job.id} is still {job.status}.")
-    command = job.command
-    if command[0] == "train" and job.run is not None and job.started_at is not None:
-        command = ["resume", job.run]
-    return submit_job(workspace, command, job.run)
-
-
-def _settle(workspace: Workspace, job: Job) -> Job:
+def _settle(workspace: Workspace, job: JobRow) -> JobRow:
     """Mark a job whose process is gone without having said how it ended.
 
     One that ended before it began was refused, for the reason that it printed last.
@@ -180,7 +216,7 @@ def _settle(workspace: Workspace, job: Job) -> Job:
     if job.status == "queued" and job.pid is not None:
         status, note = "failed", _last_words(workspace, job.id)
     with open_database(workspace.database) as db:
-        db.execute(  # unless it said so just now
+        db.execute(  # The job may have said how it ended since the row was read.
             "UPDATE jobs SET status = ?, note = ?, finished_at = ? WHERE id = ? AND status = ?",
             (status, note, time.time(), job.id, job.status),
         )
@@ -188,7 +224,7 @@ def _settle(workspace: Workspace, job: Job) -> Job:
     return _from_row(row)
 
 
-def _is_alive(job: Job) -> bool:
+def _is_alive(job: JobRow) -> bool:
     if job.pid is None:
         return time.time() - job.created_at < START_SECONDS
     try:
@@ -200,7 +236,7 @@ def _is_alive(job: Job) -> bool:
 
 
 def _created_at(pid: int) -> float:
-    """Tells a process from a later one of the same number; seconds since 1970."""
+    """When a process began, in seconds since 1970."""
     return psutil.Process(pid).create_time()
 
 
@@ -210,26 +246,16 @@ def _last_words(workspace: Workspace, job_id: int) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "It said nothing.")
 
 
-def _insert(workspace: Workspace, command: Sequence[str], run: str | None) -> int:
-    with open_database(workspace.database) as db:
-        cursor = db.execute(
-            "INSERT INTO jobs (command, run, status, created_at) VALUES (?, ?, 'queued', ?)",
-            (json.dumps(list(command)), run, time.time()),
-        )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
 def _update(workspace: Workspace, job_id: int, **values: Any) -> None:
     assignments = ", ".join(f"{name} = ?" for name in values)
     with open_database(workspace.database) as db:
         db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*values.values(), job_id))
 
 
-def _from_row(row: Any) -> Job:
-    return Job(**{**dict(row), "command": json.loads(row["command"])})
-
-
-def _reap_later(process: subprocess.Popen[bytes]) -> None:
-    """Collect the exit status when it comes, so that no zombie stays while the app runs."""
-    threading.Thread(target=process.wait, daemon=True).start()
+def _from_row(row: Any) -> JobRow:
+    values = dict(row)
+    read = {
+        name: None if values[name] is None else json.loads(values[name])
+        for name in ("command", "fields", "result")
+    }
+    return JobRow(**{**values, **read})

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from renderers.progress import OnProgress, ignore_progress
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import report_progress
 from studio.workspace.paths import Workspace
@@ -28,16 +28,10 @@ ROW_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-class OnProgress(Protocol):
-    """Called again and again with what is done, of how much, and perhaps a word beside it."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
-
-
 Say = Callable[[str], None]  # told one line of news
 
 
-def say_nothing(line: str) -> None:
+def ignore_line(line: str) -> None:
     """Where nobody listens."""
 
 
@@ -45,7 +39,7 @@ class Reporter:
     """Tells a person on standard error, and the job's row if there is one."""
 
     def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
-        self._workspace, self._job_id = workspace, job_id
+        self._workspace, self.job_id = workspace, job_id
         self._console = Console(stderr=True)
         self._row_due = 0.0
 
@@ -108,14 +102,26 @@ class Reporter:
 
     def _write_row(self, what: str, done: int, total: int, note: str, first_done: int) -> None:
         now = time.monotonic()
-        if self._job_id is None or (now < self._row_due and done < total):
+        if self.job_id is None or (now < self._row_due and done < total):
             return
         self._row_due = now + ROW_SECONDS
         said = f"{what}: {note}" if note else what
         try:
-            report_progress(self._workspace, self._job_id, done, total, said, first_done)
+            report_progress(self._workspace, self.job_id, done, total, said, first_done)
         except EXPECTED_ERRORS as error:  # a full disk, say, which is no reason to give the work up
             log.info("%s", error)
+
+
+class SilentReporter(Reporter):
+    """Tells nobody: for processes that work beside one that reports."""
+
+    @contextmanager
+    def task(self, what: str) -> Iterator[OnProgress]:
+        """Report on nothing."""
+        yield ignore_progress
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,3 +43,11 @@ def exit_on_sigterm() -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, leave)
+
+
+def spare_cores() -> None:
+    """Let threads of OpenMP sleep while they wait.
+
+    Threads that spin slow each other down several times where jobs share cores.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

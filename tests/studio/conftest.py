@@ -3,6 +3,8 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from studio.main import main
+from studio.workspace.jobs import insert_job, working_as_job
 from studio.workspace.paths import Workspace
 
 BATCHES = 12
@@ -55,6 +58,13 @@ def run_studio(root: Path, words, capsys, monkeypatch) -> Outcome:
     capsys.readouterr()
     status = call_main(root, words, monkeypatch)
     return Outcome(status, *capsys.readouterr())
+
+
+@contextmanager
+def at_work(workspace: Workspace, run: str) -> Iterator[None]:
+    """Let this process be the job that trains a run."""
+    with working_as_job(workspace, insert_job(workspace, "train", {}, ["train"], run)):
+        yield
 
 
 @pytest.fixture(scope="session")

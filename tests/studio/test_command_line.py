@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import studio as studio_package
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import open_catalogue
 from renderers.video.video_reader import count_frames
+from studio.actions.catalogue import known_actions
 from tests.studio.conftest import BATCHES, TINY, write_pictures
 
 REPOSITORY = Path(__file__).parents[2]
@@ -182,8 +184,6 @@ def test_an_atlas_is_drawn_and_says_how_faithful_it_is(studio, workspace):
         (["specimens", "export", "city", "5.99"], "no specimen 5.99"),
         (["specimens", "export", "city", "elsewhere.jpg"], "no latent point"),
         (["specimens", "sample", "city", "--batch", "99"], "no checkpoint 99"),
-        (["near", "city", "seed:1", "-k", "0"], "ask for one or more"),
-        (["near", "city", "seed:1", "--space", "clip"], "no feature space 'clip'"),
         (["render", "timelapse", "city", "--batches", "50:60"], "No checkpoint of run 'city'"),
         (["render", "timelapse", "city", "--batches", "a:b"], "no choice of batches"),
         (["render", "timelapse", "city", "--points", "9.9"], "no specimen 9.9"),
@@ -202,9 +202,51 @@ def test_bad_input_gets_a_sentence_and_status_1(studio, words, sentence):
     assert ended.out == ""
 
 
-@pytest.mark.parametrize("words", [["fly"], ["train"], ["render", "timelapse"], ["near", "city"]])
-def test_wrong_usage_has_status_2(studio, words):
-    assert studio(*words).status == 2
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["train"], "--run is missing. Name of the new run."),
+        (["render", "timelapse"], "RUN is missing"),
+        (["near", "city"], "POINT is missing. A label, seed:N or an exported JPEG."),
+        (["near", "city", "seed:1", "-k", "0"], "-k 0 is out of range: use 1 or more"),
+        (["near", "city", "seed:1", "--space", "clip"], "--space 'clip' is not known. Use 'pict"),
+        (["verify", "city", "--subset", "120%"], "'120%' is no share. Write it as 5% or 0.05."),
+        (["thin", "city"], "Give one of --budget, --every and --keep-pinned."),
+        (["thin", "city", "--keep-pinned", "--from", "3"], "--from and --to go with --every."),
+        (["runs", "--workspace", "x"], "--workspace stands before the command"),
+    ],
+)
+def test_wrong_usage_has_status_2_and_says_what_is_wrong(studio, words, sentence):
+    ended = studio(*words)
+    assert ended.status == 2
+    assert sentence in ended.err
+    assert ended.out == ""
+
+
+def test_help_lists_every_command_under_a_heading_with_a_whole_sentence(empty_studio):
+    told = empty_studio("-h").out
+    assert "\nTraining:\n" in told
+    for action in known_actions().values():
+        assert len(action.summary()) <= 49, action.command
+        assert action.summary().endswith("."), action.command
+        page = empty_studio(*action.command.split(), "-h").out
+        assert action.summary() in page
+        assert all(field.help.strip().endswith((".", "list", "runs")) for field in action.fields())
+
+
+def test_the_version_is_told(empty_studio):
+    assert empty_studio("--version").out == f"studio {studio_package.__version__}\n"
+
+
+def test_jobs_alone_lists_them(studio):
+    assert studio("jobs").out == studio("jobs", "list").out
+
+
+def test_paths_are_not_broken_where_output_is_no_terminal(studio, tmp_path):
+    out = tmp_path / ("a-rather-long-name-" * 6) / "film.mp4"
+    made = studio("render", "timelapse", "city", "--points", "0.0", "--last", 2, "--out", out)
+    assert str(out.with_name("film-0.0.mp4")) in made.out
 
 
 def test_an_empty_workspace_says_what_to_do(empty_studio):
@@ -290,7 +332,7 @@ def test_training_goes_on_in_the_background(workspace, studio):
     studio("train", "streets", "--run", "back", "--batches", 3, *TINY, "--detach")
     await_batches(workspace, "back", 3)
     (job, *_) = studio("jobs", "list", "--json").json
-    assert job["command"] == ["resume", "back"]
+    assert job["command"][:4] == ["train", "streets", "--run", "back"]
     assert job["run"] == "back"
 
 

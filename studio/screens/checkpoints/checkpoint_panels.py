@@ -8,16 +8,20 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from studio.runs.pins import list_pins, pin_batch, unpin_batch
+from studio.actions.action import words_of
+from studio.actions.checkpoint_actions import ExportCheckpoint, Pin, Verify
+from studio.actions.submission import perform, submit
+from studio.runs.pins import list_pins
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import newest_job, submit_job
+from studio.workspace.jobs import newest_job
 
-OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Commands of jobs that are followed here.
+OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Actions of jobs that are followed here.
 MAX_FILES = 4  # Exported files that can be downloaded, the newest.
-SUBSETS = ("100%", "20%", "5%", "1%")
+ALL = "100%"
+SUBSETS = (ALL, "20%", "5%", "1%")
 
 Seen = tuple[str, int] | None  # The run and the batch that are looked at.
 
@@ -46,9 +50,11 @@ class CheckpointPanel:
             return gr.Button("Pin this batch", interactive=False), markup.NOTHING
         run, batch = seen
         pinned = batch in list_pins(self._app.workspace, run)
-        commands = pin_words(run, batch, pinned), export_words(run, batch)
+        commands = _pin(run, batch, pinned), _export(run, batch)
         label = f"{'Unpin' if pinned else 'Pin'} batch {batch:,}"
-        return gr.Button(label, interactive=True), markup.join(map(markup.command, commands))
+        return gr.Button(label, interactive=True), markup.join(
+            markup.command(words_of(action)) for action in commands
+        )
 
     def _list_files(self, run: str | None) -> Markup:
         folder = self._app.workspace.specimens(run) if run else None
@@ -60,14 +66,13 @@ class CheckpointPanel:
     def _pin(self, seen: Seen) -> tuple[Any, Markup]:
         run, batch = _known(seen)
         pinned = batch in list_pins(self._app.workspace, run)
-        change = unpin_batch if pinned else pin_batch
-        change(self._app.workspace, run, batch)
+        perform(self._app.workspace, _pin(run, batch, pinned))
         return self._show(seen)
 
     def _export(self, seen: Seen) -> None:
         run, batch = _known(seen)
-        submit_job(self._app.workspace, export_words(run, batch), run)
-        gr.Info("The file can be downloaded as soon as it is whole.", title="Exporting")
+        submit(self._app.workspace, _export(run, batch))
+        gr.Info("Exporting: the file can be downloaded as soon as it is whole.")
 
 
 class VerifyPanel:
@@ -89,8 +94,8 @@ class VerifyPanel:
     def _verify(self, run: str | None, deep: bool, subset: str) -> None:
         if run is None:
             raise StudioError("There is no run to verify. Train one first, or import one.")
-        submit_job(self._app.workspace, verify_words(run, deep, subset), run)
-        gr.Info("What it finds shows below.", title=f"Verifying {run}")
+        submit(self._app.workspace, _verify(run, deep, subset))
+        gr.Info(f"Verifying {run}: what it finds shows below.")
 
 
 class JobNews:
@@ -116,20 +121,19 @@ class JobNews:
         return self._show(run)
 
 
-def verify_words(run: str, deep: bool, subset: str = SUBSETS[0]) -> list[str]:
-    """The command that reads checkpoints back, all of them or so many per cent."""
-    words = ["verify", run, *(["--deep"] if deep else [])]
-    return words if subset == SUBSETS[0] else [*words, "--subset", subset]
+def _verify(run: str, deep: bool, subset: str) -> Verify:
+    """Read checkpoints back, all of them or so many per cent."""
+    return Verify.read({"run": run, "deep": deep, "subset": None if subset == ALL else subset})
 
 
-def pin_words(run: str, batch: int, pinned: bool) -> list[str]:
-    """The command that pins a batch, or takes its pin away."""
-    return ["pin", run, str(batch), *(["--remove"] if pinned else [])]
+def _pin(run: str, batch: int, pinned: bool) -> Pin:
+    """Pin a batch, or take its pin away."""
+    return Pin(run=run, batch=batch, remove=pinned)
 
 
-def export_words(run: str, batch: int) -> list[str]:
-    """The command that writes a checkpoint to a file, again if there is one."""
-    return ["export-checkpoint", run, str(batch), "--overwrite"]
+def _export(run: str, batch: int) -> ExportCheckpoint:
+    """Write a checkpoint to a file, again if there is one."""
+    return ExportCheckpoint(run=run, batch=batch, overwrite=True)
 
 
 def _known(seen: Seen) -> tuple[str, int]:
@@ -139,7 +143,7 @@ def _known(seen: Seen) -> tuple[str, int]:
 
 
 def _show_verify(run: str | None, deep: bool, subset: str) -> Markup:
-    return markup.command(verify_words(run or "RUN", deep, subset))
+    return markup.command(words_of(_verify(run or "RUN", deep, subset)))
 
 
 def _newest_first(path: Path) -> float:

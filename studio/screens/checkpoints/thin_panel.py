@@ -7,15 +7,19 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from studio.actions.action import spell_command, words_of
+from studio.actions.checkpoint_actions import Thin
+from studio.actions.submission import submit
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
-from studio.upkeep.thinning import ThinPlan, ThinRequest, plan_thinning
-from studio.workspace.errors import StudioError
-from studio.workspace.jobs import submit_job
-from studio.workspace.quantities import format_bytes, parse_bytes
+from studio.upkeep.thinning import ThinPlan, plan_thinning
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.quantities import format_bytes
+from studio.workspace.record import InvalidValueError
 
+LABELS = {"every": "'Keep one of'", "start": "'From batch'", "end": "'Up to batch'"}
 EVERY, BUDGET, PINNED = "every so many batches", "to a size", "only what is referred to"
 
 
@@ -58,7 +62,9 @@ class ThinPanel:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to thin out. Train a run first.")
         workspace = self._app.workspace
-        plan = plan_thinning(workspace, run, thin_request(*form))
+        action = read_thin(run, *form)
+        action.check(workspace)
+        plan = plan_thinning(workspace, run, action.request)
         strip = draw_kept(plan.kept, list_pins(workspace, run), specimen_batches(workspace, run))
         return markup.card("What would stay", strip + _describe(plan)), [run, *form]
 
@@ -67,13 +73,13 @@ class ThinPanel:
         if event.action == "place":
             return gr.skip(), gr.skip()
         if event.action == "thin":
-            submit_job(self._app.workspace, thin_words(*planned), planned[0])
-            gr.Info("How far it is shows below.", title=f"Thinning {planned[0]}")
+            submit(self._app.workspace, read_thin(*planned))
+            gr.Info(f"Thinning {planned[0]}: how far it is shows below.")
         return "", None
 
 
-def thin_request(mode: str, every: float | None, start: str, end: str, size: str) -> ThinRequest:
-    """What the form asks for.
+def read_thin(run: str, mode: str, every: float | None, start: str, end: str, size: str) -> Thin:
+    """The action that the form asks for.
 
     Args:
         mode: EVERY, BUDGET or PINNED.
@@ -82,37 +88,32 @@ def thin_request(mode: str, every: float | None, start: str, end: str, size: str
         size: for BUDGET, such as 200GB.
 
     Raises:
-        StudioError: a number or a size that it needs is not there.
+        StudioError: a number or a size does not fit.
     """
-    if mode == BUDGET:
-        return ThinRequest(budget_bytes=parse_bytes(size))
-    if mode == PINNED:
-        return ThinRequest(keep_pinned=True)
-    if every is None or every < 2:
-        raise StudioError("Keep one of how many batches? Write 2 or more, such as 10.")
-    return ThinRequest(every=int(every), start=_whole(start), end=_whole(end))
+    try:
+        return Thin.read(_fields(run, mode, every, start, end, size))
+    except InvalidValueError as error:
+        raise StudioError(error.spelled(LABELS)) from error
 
 
-def thin_words(
-    run: str,
-    mode: str,
-    every: float | None,
-    start: str,
-    end: str,
-    size: str,
-) -> list[str]:
-    """The command that does what the form says; see `thin_request` for the arguments."""
+def _fields(
+    run: str, mode: str, every: float | None, start: str, end: str, size: str
+) -> dict[str, Any]:
+    """What the form says of the action; what is empty stays unsaid."""
     if mode == BUDGET:
-        return ["thin", run, "--budget", size.strip() or "SIZE"]
+        return {"run": run, "budget": size}
     if mode == PINNED:
-        return ["thin", run, "--keep-pinned"]
-    words = ["thin", run, "--every", "N" if every is None else str(int(every))]
-    words += ["--from", start.strip()] if start.strip() else []
-    return words + (["--to", end.strip()] if end.strip() else [])
+        return {"run": run, "keep_pinned": True}
+    given = {"every": 0 if every is None else every, "start": start.strip(), "end": end.strip()}
+    return {"run": run, **{name: value for name, value in given.items() if value != ""}}
 
 
 def _show_command(run: str | None, *form: Any) -> Markup:
-    return markup.command(thin_words(run or "RUN", *form))
+    fields = _fields(run or "RUN", *form)
+    try:
+        return markup.command(words_of(Thin.read(fields)))
+    except EXPECTED_ERRORS:
+        return markup.command(spell_command(Thin, fields))
 
 
 def _follow_form(planned: list[Any] | None, *asked: Any) -> tuple[Markup, Any]:
@@ -130,9 +131,3 @@ def _describe(plan: ThinPlan) -> Markup:
     thin = markup.button(f"Let {plan.dropped:,} go", "thin") if plan.dropped else ""
     leave = markup.button("Leave all as it is", "leave", quiet=True)
     return Markup('<p class="small">{}</p><div class="line">{}{}</div>').format(text, thin, leave)
-
-
-def _whole(text: str) -> int | None:
-    if text.strip() and not text.strip().isdecimal():
-        raise StudioError(f"'{text}' is no batch. Write a whole number, or nothing for all.")
-    return int(text) if text.strip() else None

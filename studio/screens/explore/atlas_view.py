@@ -8,8 +8,10 @@ import gradio as gr
 from markupsafe import Markup
 from PIL import Image
 
-from latent.atlas import MIN_POINTS
 from latent.features import SPACES
+from studio.actions.action import words_of
+from studio.actions.specimen_actions import Atlas as AtlasAction
+from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -19,9 +21,9 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.jobs_view import progress_text
-from studio.specimens.atlases import MAX_POINTS, Atlas, list_atlases
+from studio.specimens.atlases import Atlas, list_atlases
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
+from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
 from studio.workspace.paths import Workspace
 
 
@@ -49,7 +51,7 @@ class AtlasView:
         choice.change(show_errors(self._show), [app.run, choice], sheet, **EVENT_DEFAULTS)
         gr.on(
             [app.run.change, *[field.change for field in form]],
-            lambda run, *values: markup.command(atlas_words(run or "RUN", *values)),
+            lambda run, *values: markup.command(words_of(read_atlas_form(run or "RUN", *values))),
             [app.run, *form],
             command,
             **EVENT_DEFAULTS,
@@ -98,11 +100,9 @@ class AtlasView:
     def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> Markup:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
-        if not MIN_POINTS <= (count or 0) <= MAX_POINTS:
-            raise StudioError(f"An atlas has {MIN_POINTS} to {MAX_POINTS:,} cities, not {count}.")
         if batch is not None:
             batch = nearest_batch(self._app.batches(run), batch)
-        submit_job(self._app.workspace, atlas_words(run, batch, count, space), run)
+        submit(self._app.workspace, read_atlas_form(run, batch, count, space))
         return _status(self._app.workspace, run)
 
     def _choose(self, run: str, choice: str | None, event: gr.EventData) -> object:
@@ -119,10 +119,10 @@ class AtlasView:
         return next((atlas for atlas in atlases if atlas.path.parent.name == choice), None)
 
 
-def atlas_words(run: str, batch: float | None, count: float | None, space: str) -> list[str]:
-    """The command that draws an atlas, of the last checkpoint where no batch is given."""
-    at = ["--batch", str(int(batch))] if batch is not None else []
-    return ["atlas", run, *at, "--count", str(int(count or 0)), "--space", space]
+def read_atlas_form(run: str, batch: float | None, count: float | None, space: str) -> AtlasAction:
+    """Draw an atlas, of the last checkpoint where no batch is given."""
+    at = None if batch is None else int(batch)
+    return AtlasAction.read({"run": run, "batch": at, "count": int(count or 0), "space": space})
 
 
 def _title(atlas: Atlas) -> str:
@@ -139,6 +139,6 @@ def _status(workspace: Workspace, run: str | None) -> Markup:
     return markup.NOTHING
 
 
-def _newest_job(workspace: Workspace, run: str | None) -> Job | None:
+def _newest_job(workspace: Workspace, run: str | None) -> JobRow | None:
     jobs = list_jobs(workspace)
-    return next((job for job in jobs if job.run == run and job.command[0] == "atlas"), None)
+    return next((job for job in jobs if job.run == run and job.action == "atlas"), None)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import gradio as gr
 from markupsafe import Markup
 
+from studio.actions.submission import retry
 from studio.screens.parts import markup
-from studio.workspace.jobs import ACTIVE, Job, cancel_job, find_job, retry_job
+from studio.workspace.jobs import ACTIVE, JobRow, cancel_job, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_duration
 
@@ -16,7 +17,7 @@ LOG_BYTES = 8_000  # Bytes at the end of a log that are shown.
 
 
 def show_jobs(
-    workspace: Workspace, jobs: Sequence[Job], open_log: int | None = None, foldable: bool = True
+    workspace: Workspace, jobs: Sequence[JobRow], open_log: int | None = None, foldable: bool = True
 ) -> Markup:
     """Jobs one below the other.
 
@@ -45,11 +46,11 @@ def press_job(workspace: Workspace, event: gr.EventData, open_log: int | None) -
     if event.action == "cancel":
         cancel_job(workspace, job)
     elif event.action == "retry":
-        retry_job(workspace, job)
+        retry(workspace, job)
     return open_log
 
 
-def progress_text(job: Job) -> str:
+def progress_text(job: JobRow) -> str:
     """How far a job is, such as `120 of 400, 3 min left`; empty while nobody knows."""
     if not job.total:
         return ""
@@ -69,7 +70,7 @@ def read_log(workspace: Workspace, job_id: int) -> str:
     return text or "Nothing said yet."
 
 
-def _show_job(workspace: Workspace, job: Job, with_log: bool, foldable: bool) -> Markup:
+def _show_job(workspace: Workspace, job: JobRow, with_log: bool, foldable: bool) -> Markup:
     active = job.status in ACTIVE
     log = Markup("<pre>{}</pre>").format(read_log(workspace, job.id)) if with_log else ""
     return Markup(
@@ -87,13 +88,13 @@ def _show_job(workspace: Workspace, job: Job, with_log: bool, foldable: bool) ->
     )
 
 
-def _when(job: Job) -> str:
+def _when(job: JobRow) -> str:
     """The number of a job, when it was submitted, and how far it is."""
     progress = progress_text(job) if job.status in ACTIVE else ""
     return " · ".join(filter(None, [str(job.id), markup.moment(job.created_at), progress]))
 
 
-def _buttons(job: Job, foldable: bool) -> Markup:
+def _buttons(job: JobRow, foldable: bool) -> Markup:
     buttons = []
     if job.status in ACTIVE:
         buttons.append(markup.button("Cancel", "cancel", job=job.id))

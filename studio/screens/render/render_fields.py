@@ -1,4 +1,4 @@
-"""The fields of the forms of the tab Render, laid out; each is named as the form's value."""
+"""The forms of the tab Render: where each field of a film or a sheet lies."""
 
 from __future__ import annotations
 
@@ -6,200 +6,132 @@ from typing import Any
 
 import gradio as gr
 
-from latent.easing import EASINGS
 from renderers.frames.devices import known_devices
-from studio.films.interpolation import CIRCLE, DEFAULT_SECONDS, NOISE
-from studio.screens.parts.app_context import EVENT_DEFAULTS
-from studio.screens.render.render_forms import FPS
+from studio.actions.film_actions import (
+    RenderInterpolation,
+    RenderPath,
+    RenderSheet,
+    RenderTimelapse,
+)
+from studio.screens.parts.form import Form
 
-Fields = dict[str, Any]  # name of the form's value -> component
-
-# Numbers that may stay empty; a page shows them as 0 until it is told that they are.
-OPTIONAL = ("batch", "first", "last", "every", "seconds", "count", "scale", "seed")
-
-FILMS = [("one of all", "grid"), ("one a point", "each"), ("both", "both")]
-KINDS = [
-    ("great circles", "slerp"),
-    ("straight lines", "linear"),
-    ("a smooth curve", "spline"),
-    ("a circle", CIRCLE),
-    ("noise", NOISE),
-]
-FORMATS = [
-    ("MP4", "mp4"),
-    ("WebM", "webm"),
-    ("MOV, for editing", "mov"),
-    ("MKV, lossless", "mkv"),
-    ("WebP, if short", "webp"),
-    ("GIF, if short", "gif"),
-    ("PNG pictures", "png"),
-]
-EASING_NAMES = [*zip(("one pace", "slower at stops", "slower at the ends"), EASINGS, strict=True)]
-WRITTEN = [
-    *(("batch", "batch"), ("run", "run"), ("label", "label")),
-    *(("events", "events"), ("loss curve", "curve")),
-]
-NO_LABELS = [choice for choice in WRITTEN if choice[1] != "label"]
-AT_BATCH, ALONG = ("one batch", "batch"), ("along training", "training")
+FILMS = {"grid": "one of all", "each": "one a point", "both": "both"}
+PACES = {"batch": "every checkpoint", "perceptual": "the same visible change"}
+MISSING = {"skip": "left out", "hold": "hold the one before", "refuse": "refuse"}
+KINDS = {
+    "slerp": "great circles",
+    "linear": "straight lines",
+    "spline": "a smooth curve",
+    "circle": "a circle",
+    "noise": "noise",
+}
+EASINGS = {"linear": "one pace", "smooth": "slower at stops", "ends": "slower at the ends"}
+FORMATS = {
+    "": "MP4",
+    "webm": "WebM",
+    "mov": "MOV, for editing",
+    "mkv": "MKV, lossless",
+    "webp": "WebP, if short",
+    "gif": "GIF, if short",
+    "png": "PNG pictures",
+}
+WRITTEN = {"batch": "batch", "run": "run", "label": "label", "events": "events", "curve": "curve"}
+FIXED = "None chosen: the fixed points of the run."
+ELSEWHERE = ("run", "overlay", "out")  # The page knows the run; `show` does what `overlay` does.
 
 
-def lay_out_timelapse() -> Fields:
+def lay_out_timelapse() -> Form[RenderTimelapse]:
+    """One frame a checkpoint at points that stay."""
+    form = Form(RenderTimelapse)
     with gr.Group():
-        laid: Fields = {"points": _points("Points", "None chosen: the fixed points of the run.")}
+        form.field("points", info=FIXED)
         with gr.Row():
-            laid["first"] = _whole("From batch", "the first")
-            laid["last"] = _whole("To batch", "the last")
-            laid["every"] = _whole("Every", "1")
+            form.field("batches")
+            form.field("duration", "Seconds")
         with gr.Row():
-            laid["seconds"] = _seconds("all it takes")
-            laid["fps"] = _fps()
-            laid["films"] = _choice("Films", FILMS)
-        laid["show"] = _written(WRITTEN, ["batch"])
+            form.field("fps", "Frames a second")
+            form.field("films", value="grid", names=FILMS)
+        _written(form, WRITTEN, ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
-        laid["pace"] = gr.Radio(
-            [("every checkpoint", "batch"), ("the same visible change", "perceptual")],
-            value="batch",
-            label="Pace",
+        with gr.Row():
+            form.field("pace", names=PACES)
+            form.field("missing", "Missing checkpoints", value="skip", names=MISSING)
+        _file(form)
+    return form
+
+
+def lay_out_walk() -> Form[RenderInterpolation]:
+    """A point that moves, at one checkpoint or along training."""
+    form = Form(RenderInterpolation)
+    with gr.Group():
+        form.field("points", "Cities to visit, in this order")
+        with gr.Row():
+            form.field("kind", "Way", names=KINDS)
+            form.field("seconds")
+        with gr.Row():
+            form.field("batch", "At batch")
+            form.field("batches", "Or along batches")
+        form.field("loop", "Come back to the first, to be played round and round")
+    with gr.Accordion("More", open=False), gr.Group():
+        with gr.Row():
+            form.field("easing", "Pace", names=EASINGS)
+            form.field("fps", "Frames a second")
+        _written(form, _without_label(), [])
+        _file(form)
+    return form
+
+
+def lay_out_path() -> Form[RenderPath]:
+    """Keys between which batch and point move together."""
+    form = Form(RenderPath)
+    with gr.Group():
+        form.field(
+            "keys", info="BATCH@POINT, with -> between; batch and point move together.", lines=2
         )
-        laid["missing"] = gr.Radio(
-            [("left out", "skip"), ("hold the one before", "hold")],
-            value="skip",
-            label="Missing checkpoints",
-        )
-        laid |= _file()
-        laid["skip_damaged"] = gr.Checkbox(label="Leave out damaged checkpoints")
-        laid["follow"] = gr.Checkbox(label="Film the run while it trains")
-    return laid
-
-
-def lay_out_walk() -> Fields:
-    with gr.Group():
-        laid: Fields = {"points": _points("Cities to visit, in this order", None)}
         with gr.Row():
-            laid["kind"] = _choice("Way", KINDS)
-            laid["seconds"] = _seconds(f"{DEFAULT_SECONDS:g}")
-        laid["where"] = gr.Radio([AT_BATCH, ALONG], value="batch", label="Checkpoints")
-        with gr.Row():
-            laid |= _batches("the last", along=False)
-        laid["loop"] = gr.Checkbox(label="Come back to the first, to be played round and round")
+            form.field("seconds")
+            form.field("fps", "Frames a second")
+        _written(form, _without_label(), ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
         with gr.Row():
-            laid["easing"] = _choice("Pace", EASING_NAMES)
-            laid["fps"] = _fps()
-        laid["show"] = _written(NO_LABELS, [])
-        laid |= _file()
-        laid["seed"] = _whole("Seed of a circle's plane, or of noise", "0")
-    _follow_where(laid, ["first", "last"])
-    return laid
+            form.field("kind", "Way", names=KINDS)
+            form.field("easing", "Pace", names=EASINGS)
+        _file(form)
+    return form
 
 
-def lay_out_path() -> Fields:
+def lay_out_sheet() -> Form[RenderSheet]:
+    """Points down and batches across, in one picture."""
+    form = Form(RenderSheet)
     with gr.Group():
-        laid: Fields = {
-            "keys": gr.Textbox(
-                "",
-                label="Keys",
-                info="BATCH@POINT, with -> between; batch and point move together.",
-                lines=2,
-            )
-        }
+        form.field("points", info=FIXED)
         with gr.Row():
-            laid["seconds"] = _seconds(f"{DEFAULT_SECONDS:g}")
-            laid["fps"] = _fps()
-        laid["show"] = _written(NO_LABELS, ["batch"])
+            form.field("batches")
+            form.field("batch", "Or at one batch")
+        with gr.Row():
+            form.field("count", "How many")
+            form.field("scale", "Enlarged")
     with gr.Accordion("More", open=False), gr.Group():
-        with gr.Row():
-            laid["kind"] = _choice("Way", KINDS[:3])
-            laid["easing"] = _choice("Pace", EASING_NAMES)
-        laid |= _file()
-    return laid
+        form.field("skip_missing", "Leave out batches without a checkpoint", value=True)
+        form.rest(*ELSEWHERE)
+    return form
 
 
-def lay_out_sheet() -> Fields:
-    with gr.Group():
-        laid: Fields = {"points": _points("Points", "None chosen: the fixed points of the run.")}
-        laid["where"] = gr.Radio([ALONG, AT_BATCH], value="training", label="Checkpoints")
-        with gr.Row():
-            laid |= _batches("such as 16500", along=True)
-        with gr.Row():
-            laid["count"] = _whole("How many", "as is readable")
-            laid["scale"] = _whole("Enlarged", "as is readable")
-    _follow_where(laid, ["first", "last", "count"])
-    return laid
+def _written(form: Form[Any], names: dict[str, str], value: list[str]) -> None:
+    form.field("show", "Written on the film", value=value, choices=list(names), names=names)
 
 
-def _batches(at: str, along: bool) -> Fields:
-    """The batch to be at, or those to go along; see `_follow_where`."""
-    return {
-        "batch": _whole("Batch", at, visible=not along),
-        "first": _whole("From batch", "the first", visible=along),
-        "last": _whole("To batch", "the last", visible=along),
-    }
+def _without_label() -> dict[str, str]:
+    """A point that moves has no label."""
+    return {name: called for name, called in WRITTEN.items() if name != "label"}
 
 
-def _follow_where(laid: Fields, along: list[str]) -> None:
-    """Show the batch for one batch alone, and other fields along training alone."""
-
-    def show(where: str) -> list[Any]:
-        return [
-            gr.Number(visible=where == "batch"),
-            *[gr.Number(visible=where == "training") for _ in along],
-        ]
-
-    fields = [laid[name] for name in ("batch", *along)]
-    laid["where"].change(show, laid["where"], fields, **EVENT_DEFAULTS)
-
-
-def _points(label: str, info: str | None) -> gr.Dropdown:
-    return gr.Dropdown(
-        label=label,
-        info=info,
-        choices=[],
-        multiselect=True,
-        allow_custom_value=True,
-        interactive=True,
-    )
-
-
-def _file() -> Fields:
-    """The film as a file, and how it is made."""
-    laid: Fields = {}
+def _file(form: Form[Any]) -> None:
+    """The film as a file, and all else that can be said of it."""
     with gr.Row():
-        laid["format"] = _choice("Format", FORMATS)
-        laid["size"] = gr.Textbox("", label="Size", placeholder="such as 1920x1080", min_width=110)
+        form.field("format", value="", choices=list(FORMATS), names=FORMATS)
+        form.field("size")
     with gr.Row():
-        laid["crop"] = gr.Textbox("", label="Crop", placeholder="WIDTHxHEIGHT+X+Y", min_width=110)
-        laid["devices"] = gr.Dropdown(
-            known_devices(), value=[], label="Devices", multiselect=True, min_width=110
-        )
-    laid["options"] = gr.Textbox(
-        "", label="Any other option", placeholder="such as --crf 12 --precision bf16"
-    )
-    return laid
-
-
-def _written(choices: list[tuple[str, str]], value: list[str]) -> gr.CheckboxGroup:
-    return gr.CheckboxGroup(choices, value=value, label="Written on the film")
-
-
-def _choice(label: str, choices: list[tuple[str, str]]) -> gr.Dropdown:
-    return gr.Dropdown(choices, value=choices[0][1], label=label, min_width=110)
-
-
-def _whole(label: str, placeholder: str, visible: bool = True) -> gr.Number:
-    return gr.Number(
-        label=label,
-        placeholder=placeholder,
-        precision=0,
-        minimum=0,
-        min_width=80,
-        visible=visible,
-    )
-
-
-def _seconds(placeholder: str) -> gr.Number:
-    return gr.Number(label="Seconds", placeholder=placeholder, minimum=0, min_width=80)
-
-
-def _fps() -> gr.Number:
-    return gr.Number(FPS, label="Frames a second", precision=0, minimum=1, min_width=90)
+        form.field("crop")
+        form.field("devices", choices=known_devices())
+    form.rest(*ELSEWHERE)

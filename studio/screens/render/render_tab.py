@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import gradio as gr
 
+from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
+from studio.screens.parts.form import Form
 from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.screens.render.film_list import check_film, film_styles, list_films, show_film
 from studio.screens.render.render_fields import (
-    OPTIONAL,
-    Fields,
     lay_out_path,
     lay_out_sheet,
     lay_out_timelapse,
     lay_out_walk,
 )
-from studio.screens.render.render_forms import (
-    Form,
-    PathForm,
-    SheetForm,
-    TimelapseForm,
-    WalkForm,
-    example_keys,
-    field_names,
-)
 from studio.specimens.specimens import list_specimens
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import list_jobs, submit_job
+from studio.workspace.jobs import list_jobs
 from studio.workspace.paths import Workspace
 
 OFFERED = 200  # points to choose from
 STOPS = 3  # of a walk, to begin with
 JOBS = 8
 CHECKING = "Its frames are being counted…"
-
-
-class _LaidForm(NamedTuple):
-    """A form on the page; `make` takes the values of `inputs`."""
-
-    make: type[Any]
-    fields: Fields
-    start: gr.Button
-
-    @property
-    def inputs(self) -> list[Any]:
-        return [self.fields[name] for name in field_names(self.make)]
 
 
 class RenderScreen:
@@ -58,32 +37,32 @@ class RenderScreen:
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
+        self._starts: dict[str, gr.Button] = {}
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
-                self._timelapse = self._lay_out("Time-lapse", TimelapseForm, lay_out_timelapse)
-                self._walk = self._lay_out("Walk", WalkForm, lay_out_walk)
-                self._path = self._lay_out("Path", PathForm, lay_out_path)
-                self._sheet = self._lay_out("Sheet", SheetForm, lay_out_sheet)
+                self._timelapse = self._lay_out("Time-lapse", lay_out_timelapse)
+                self._walk = self._lay_out("Walk", lay_out_walk)
+                self._path = self._lay_out("Path", lay_out_path)
+                self._sheet = self._lay_out("Sheet", lay_out_sheet)
             with gr.Column(scale=7, min_width=480):
                 self._player = markup.pressable(elem_id="player", styles=film_styles())
                 self._jobs = markup.pressable(elem_id="jobs")
             self._connect(tab)
 
-    def _lay_out(self, title: str, make: type[Any], lay_out: Callable[[], Fields]) -> _LaidForm:
+    def _lay_out(self, title: str, lay_out: Callable[[], Form[Any]]) -> Form[Any]:
         """A tab with a form, the button that submits it, and its command."""
         with gr.Tab(title):
-            fields = lay_out()
-            start = gr.Button(f"Render the {title.lower()}", variant="primary")
+            form = lay_out()
+            self._starts[title] = gr.Button(f"Render the {title.lower()}", variant="primary")
             command = markup.pressable()
-        laid = _LaidForm(make, fields, start)
         gr.on(
-            [self._app.run.change, *[field.change for field in laid.inputs]],
-            lambda run, *values: markup.command(make(*values).words(run or "RUN")),
-            [self._app.run, *laid.inputs],
+            [self._app.run.change, *[field.change for field in form.inputs]],
+            lambda run, *written: form.preview(*written, run=run),
+            [self._app.run, *form.inputs],
             command,
             **EVENT_DEFAULTS,
         )
-        return laid
+        return form
 
     def _connect(self, tab: gr.Tab) -> None:
         app, run = self._app, self._app.run
@@ -91,10 +70,10 @@ class RenderScreen:
         film, verdict = gr.State(""), gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
         app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
-        filled = [*self._numbers, *self._fields_named(("points", "keys"))]
+        filled = [*self._numbers, *self._fields_named(("points", "keys", "batches"))]
         app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
-        for laid in self._forms:
-            self._connect_start(laid, [film, self._jobs])
+        for form, start in zip(self._forms, self._starts.values(), strict=True):
+            self._connect_start(form, start, [film, self._jobs])
         press = self._player.click(
             show_errors(self._press_film), [run, *seen], [*seen, self._player], **EVENT_DEFAULTS
         )
@@ -105,27 +84,29 @@ class RenderScreen:
             show_errors(self._press_job), open_log, [open_log, self._jobs], **EVENT_DEFAULTS
         )
 
-    def _connect_start(self, laid: _LaidForm, outputs: list[Any]) -> None:
-        def start(run: str | None, *values: Any) -> tuple[str, str]:
+    def _connect_start(self, form: Form[Any], start: gr.Button, outputs: list[Any]) -> None:
+        def submit_form(run: str | None, *written: Any) -> tuple[str, str]:
             """The newest film shows from now on, so that this one will once it is there."""
-            self._submit(run, laid.make(*values))
+            if run is None or not self._app.batches(run):
+                raise StudioError("There is no checkpoint to render. Train a run first.")
+            submit(self._app.workspace, form.read(*written, run=run))
             return "", self._show_jobs(None)
 
-        laid.start.click(
-            show_errors(start), [self._app.run, *laid.inputs], outputs, **EVENT_DEFAULTS
+        start.click(
+            show_errors(submit_form), [self._app.run, *form.inputs], outputs, **EVENT_DEFAULTS
         )
 
     @property
-    def _forms(self) -> list[_LaidForm]:
+    def _forms(self) -> list[Form[Any]]:
         return [self._timelapse, self._walk, self._path, self._sheet]
 
     @property
     def _numbers(self) -> list[Any]:
-        """Those that are empty to begin with."""
-        return self._fields_named(OPTIONAL)
+        """Numbers that may stay empty; a page shows them as 0 until it is told that they are."""
+        return [number for form in self._forms for number in form.empty_numbers]
 
     def _fields_named(self, names: Sequence[str]) -> list[Any]:
-        return [laid.fields[n] for laid in self._forms for n in names if n in laid.fields]
+        return [form.laid[n] for form in self._forms for n in names if n in form.laid]
 
     def _fill(self, run: str | None, filled: str | None) -> Any:
         """Offer the points of the run; only another run takes away what was written.
@@ -142,15 +123,16 @@ class RenderScreen:
         def anew(value: Any) -> dict[str, Any]:
             return {} if filled in (None, run) else {"value": value}
 
-        updates: dict[Any, Any] = {} if filled == run else dict.fromkeys(self._numbers)
-        for laid in (self._timelapse, self._sheet):
-            updates[laid.fields["points"]] = gr.Dropdown(choices=labels, **anew([]))
+        numbers = {} if filled == run else dict.fromkeys(self._numbers)
+        updates: dict[Any, Any] = numbers
+        for form in (self._timelapse, self._sheet):
+            updates[form.laid["points"]] = gr.Dropdown(choices=labels, **anew([]))
         stops = to_begin_with(self._app.fixed_labels(run)[:STOPS])
-        updates[self._walk.fields["points"]] = gr.Dropdown(choices=labels, **stops)
+        updates[self._walk.laid["points"]] = gr.Dropdown(choices=labels, **stops)
         example = f"such as {example_keys(kept, labels)}"
-        updates[self._path.fields["keys"]] = gr.Textbox(placeholder=example, **anew(""))
-        last = to_begin_with(kept[-1] if kept else None)
-        updates[self._sheet.fields["batch"]] = gr.Number(**last)
+        updates[self._path.laid["keys"]] = gr.Textbox(placeholder=example, **anew(""))
+        for form in (self._timelapse, self._walk, self._sheet):
+            updates[form.laid["batches"]] = gr.Textbox(**anew(""))
         return {**updates, self._filled: run if kept else None}
 
     def _look(self, run: str | None, film: str, verdict: str, open_log: int | None) -> tuple:
@@ -167,15 +149,8 @@ class RenderScreen:
         return show_film(chosen, films, said, self._app.attribution(run))
 
     def _show_jobs(self, open_log: int | None) -> str:
-        jobs = [job for job in list_jobs(self._app.workspace) if job.command[0] == "render"]
+        jobs = [job for job in list_jobs(self._app.workspace) if job.action.startswith("render ")]
         return markup.card("Renders", show_jobs(self._app.workspace, jobs[:JOBS], open_log))
-
-    def _submit(self, run: str | None, form: Form) -> None:
-        kept = self._app.batches(run)
-        if run is None or not kept:
-            raise StudioError("There is no checkpoint to render. Train a run first.")
-        form.check(self._app.workspace, run, kept)
-        submit_job(self._app.workspace, form.words(run), run)
 
     def _press_film(
         self, run: str, film: str, verdict: str, event: gr.EventData
@@ -195,6 +170,19 @@ class RenderScreen:
     def _press_job(self, open_log: int | None, event: gr.EventData) -> tuple[int | None, str]:
         opened = press_job(self._app.workspace, event, open_log)
         return opened, self._show_jobs(opened)
+
+
+def example_keys(kept: Sequence[int], labels: Sequence[str]) -> str:
+    """A path through a run: from the middle of its training to the end, from city to city.
+
+    Example:
+        >>> example_keys([1, 500, 1000], ["1000.28", "1000.3"])
+        '500@1000.28 -> 1000@1000.3'
+    """
+    if not kept:
+        return ""
+    start, end = [*labels, "seed:1", "seed:2"][:2]
+    return f"{kept[len(kept) // 2]}@{start} -> {kept[-1]}@{end}"
 
 
 def point_labels(workspace: Workspace, run: str) -> list[str]:

@@ -10,6 +10,9 @@ from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
+from studio.actions.action import spell_command
+from studio.actions.specimen_actions import SpecimensSample
+from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -23,7 +26,6 @@ from studio.specimens.passports import read_passport
 from studio.specimens.points import resolve_points
 from studio.specimens.specimens import Specimen, export_specimens, list_specimens, star_specimen
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import submit_job
 
 PAGE = 40  # Specimens on one page of the gallery.
 COLUMNS = 8
@@ -94,7 +96,7 @@ class SpecimensScreen:
         )
         gr.on(
             [run.change, self._batch.change, self._count.change],
-            lambda run, *form: markup.command(sample_words(run or "RUN", *form)),
+            lambda run, *form: markup.command(spell_sample(run or "RUN", *form)),
             [run, self._batch, self._count],
             self._sample_command,
             **EVENT_DEFAULTS,
@@ -196,8 +198,9 @@ class SpecimensScreen:
         if run is None or not batches:
             raise StudioError("There is no checkpoint to draw with. Train a run first.")
         batch = nearest_batch(batches, batch)
-        submit_job(self._app.workspace, sample_words(run, batch, count), run)
-        gr.Info(f"They appear as soon as they are drawn, at batch {batch:,}.", title="Drawing")
+        action = SpecimensSample(run=run, batch=batch, count=int(count or DEFAULT_COUNT))
+        submit(self._app.workspace, action)
+        gr.Info(f"Drawing: they appear as soon as they are drawn, at batch {batch:,}.")
 
     def _show_origin(self, path: str) -> Markup:
         """Say where an exported JPEG comes from, and draw its city again."""
@@ -220,10 +223,10 @@ class SpecimensScreen:
         )
 
 
-def sample_words(run: str, batch: float | None, count: float | None) -> list[str]:
-    """The command that draws new specimens; DEFAULT_COUNT where no count is given."""
-    at = "BATCH" if batch is None else str(int(batch))
-    return ["specimens", "sample", run, "--batch", at, "--count", str(int(count or DEFAULT_COUNT))]
+def spell_sample(run: str, batch: float | None, count: float | None) -> list[str]:
+    """The command that draws new specimens, as far as it is written."""
+    at = {} if batch is None else {"batch": int(batch)}
+    return spell_command(SpecimensSample, {"run": run, **at, "count": int(count or DEFAULT_COUNT)})
 
 
 def _is_of(specimen: Specimen, kind: str) -> bool:

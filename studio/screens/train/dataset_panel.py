@@ -7,20 +7,25 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from studio.actions.action import spell_command
+from studio.actions.dataset_actions import DatasetsAdd, DatasetsAddCities
+from studio.actions.submission import submit
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import progress_text
 from studio.training.setup.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, Job, list_jobs, submit_job
+from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
 from studio.workspace.paths import Workspace
 
 SIZES = [32, 64, 128, 256, 512, 1024]
-CITY_WORDS = [  # The command that draws the maps of Helsinki.
-    *("datasets", "add-cities", "--name", "helsinki", "--image-size", str(DEMO.image_size)),
-    *("--metres-per-pixel", f"{DEMO_METRES_PER_PIXEL:g}", "--count", str(DEMO_PICTURES)),
-]
+HELSINKI = DatasetsAddCities(
+    name="helsinki",
+    image_size=DEMO.image_size,
+    metres_per_pixel=DEMO_METRES_PER_PIXEL,
+    count=DEMO_PICTURES,
+)
 
 
 class DatasetsPanel:
@@ -73,28 +78,30 @@ class DatasetsPanel:
     def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):
             raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
-        submit_job(self._app.workspace, CITY_WORDS)
+        submit(self._app.workspace, HELSINKI)
         return self._show_status(None)
 
     def _add_folder(self, folder: str, name: str, size: int) -> Markup:
         if not folder.strip() or not name.strip():
             raise StudioError("Write the path of a folder of pictures, and what to call it.")
-        submit_job(self._app.workspace, folder_words(folder, name, size))
+        submit(self._app.workspace, DatasetsAdd.read(_fields(folder, name, size)))
         return self._show_status(None)
 
 
-def folder_words(folder: str, name: str, size: int) -> list[str]:
-    """The command that prepares a folder of pictures; `size` in pixels along each side."""
-    said = [folder.strip() or "FOLDER", "--name", name.strip() or "NAME"]
-    return ["datasets", "add", *said, "--image-size", str(size)]
+def _fields(folder: str, name: str, size: int) -> dict[str, Any]:
+    """What the form says of a folder; `size` in pixels along each side."""
+    given = {"folder": folder.strip(), "name": name.strip(), "image_size": size}
+    return {field: value for field, value in given.items() if value != ""}
 
 
 def _show_command(*form: Any) -> Markup:
-    return markup.command(folder_words(*form))
+    return markup.command(spell_command(DatasetsAdd, _fields(*form)))
 
 
-def _newest_job(workspace: Workspace) -> Job | None:
-    return next((job for job in list_jobs(workspace, 20) if job.command[0] == "datasets"), None)
+def _newest_job(workspace: Workspace) -> JobRow | None:
+    return next(
+        (job for job in list_jobs(workspace, 20) if job.action.startswith("datasets ")), None
+    )
 
 
 def _describe(workspace: Workspace, chosen: str | None) -> str:

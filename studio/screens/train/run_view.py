@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
+from studio.actions.registry import run_makers
 from studio.runs.attribution import attribution_of
 from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
@@ -17,7 +18,7 @@ from studio.screens.parts.jobs_view import progress_text
 from studio.screens.parts.run_cache import RunCache
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.jobs import MAKERS, Job, newest_job, training_job
+from studio.workspace.jobs import JobRow, newest_job, training_job
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_bytes
 
@@ -78,7 +79,7 @@ def _reindex(workspace: Workspace) -> Markup:
 
 def _refused(workspace: Workspace, names: Sequence[str]) -> Markup:
     """The run that was asked for last, if it could not be made, and why."""
-    job = newest_job(workspace, *MAKERS)
+    job = newest_job(workspace, *run_makers())
     if job is None or job.status != "failed" or job.run is None or job.run in names:
         return markup.NOTHING
     row = Markup('<tr><td>{}</td><td>{}</td><td colspan="3">{}</td></tr>')
@@ -152,7 +153,7 @@ def _goal(workspace: Workspace, run: RunSummary) -> int:
     return read_config(workspace, run.name).batches
 
 
-def _trouble(job: Job | None) -> str:
+def _trouble(job: JobRow | None) -> str:
     return job.note if job is not None and job.status == "failed" else ""
 
 

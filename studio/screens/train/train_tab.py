@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar
 
 import gradio as gr
+from markupsafe import Markup
 
-from checkpoints_index.generators import ARCHITECTURES
-from checkpoints_index.storage.catalogue import STORAGES, list_runs
+from checkpoints_index.generators.architectures import ARCHITECTURES
+from studio.actions.checkpoint_actions import Reindex
+from studio.actions.submission import submit
+from studio.actions.training_actions import Resume
 from studio.runs.changes import ask
-from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig
+from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
@@ -21,22 +23,21 @@ from studio.screens.train.live_settings import ControlsPanel
 from studio.screens.train.run_view import show_live, show_runs
 from studio.screens.train.training_form import (
     NO_PRESET,
-    SETTINGS,
     TrainForm,
     describe_preset,
-    form_names,
     preset_config,
     shown_values,
-    train_words,
 )
 from studio.training.setup.presets import PRESETS
+from studio.training.setup.run_request import choose_settings
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.jobs import submit_job
+from studio.workspace.record import InvalidValueError
 
-ASKED = {  # what is told when a run is asked for something
-    "pause": ("Pausing", "It waits once its batch is done."),
-    "continue": ("Going on", "The next batch begins."),
-    "save": ("Saving the state of", "The state of the training is taken after this batch."),
+REQUESTS = {  # What is told when a run is asked for something.
+    "pause": "Pausing {}: it waits once its batch is done.",
+    "continue": "Going on with {}: the next batch begins.",
+    "save": "Saving the state of {}: it is taken after this batch.",
 }
 
 
@@ -47,11 +48,12 @@ class TrainScreen:
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
+        self._form = TrainForm(app.workspace)
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form()
-                self._datasets = DatasetsPanel(app, tab, self._fields["dataset"])
+                self._datasets = DatasetsPanel(app, tab, self._form.laid["dataset"])
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live")
                 ControlsPanel(app, tab)
@@ -76,34 +78,33 @@ class TrainScreen:
             **EVENT_DEFAULTS,
         )
         self._layers.click(_pressed_batch, None, self._layers_batch, **EVENT_DEFAULTS)
-        app.keep_current(tab, lambda run, *form: self._show_plan(*form), self._form, self._plan)
+        form = self._form.inputs
+        app.keep_current(tab, lambda run, *values: self._show_plan(*values), form, self._plan)
         self._live.click(
             show_errors(self._press), [app.run, *curves], [*curves, self._live], **EVENT_DEFAULTS
         )
         self._runs.click(self._choose_run, None, app.run, **EVENT_DEFAULTS)
 
     def _lay_out_form(self) -> None:
-        presets = [*PRESETS, NO_PRESET]
+        form = self._form
         with gr.Group():
-            laid = self._lay_out_first(presets)
-            forecast = markup.pressable(elem_id="forecast")
-            with gr.Accordion("More settings", open=False, elem_id="more-settings"):
-                laid |= _lay_out_more()
+            forecast = lay_out_settings(form)
         start = gr.Button("Start training", variant="primary", elem_id="start")
         command = markup.pressable()
-        self._fields, self._plan = laid, [command, forecast]
-        for name, value in shown_values(preset_config(presets[0])).items():
-            laid[name].value = value
-        self._form = [laid[name] for name in form_names()]
+        self._plan = [command, forecast]
+        names = list(form.settings)
+        first = preset_config(next(iter(PRESETS)))
+        for name, value in zip(names, shown_values(first, names), strict=True):
+            form.settings[name].value = value
         self._connect_form(start)
 
     def _connect_form(self, start: gr.Button) -> None:
-        laid = self._fields
+        form, laid = self._form, self._form.laid
         gr.on(
-            [laid["preset"].change, laid["begin_from"].blur, laid["begin_from"].submit],
+            [laid["preset"].change, laid["branch"].blur, laid["branch"].submit],
             show_errors(self._fill_settings),
-            self._form,
-            [laid[name] for name in SETTINGS],
+            form.inputs,
+            list(form.settings.values()),
             **EVENT_DEFAULTS,
         )
         laid["storage"].change(
@@ -112,77 +113,46 @@ class TrainScreen:
             laid["quality"],
             **EVENT_DEFAULTS,
         )
-        changes = [field.change for field in self._form]
-        gr.on(changes, self._show_plan, self._form, self._plan, **EVENT_DEFAULTS)
-        outputs = [self._app.awaited, laid["name"]]
-        start.click(show_errors(self._start), self._form, outputs, **EVENT_DEFAULTS)
-
-    def _lay_out_first(self, presets: list[str]) -> dict[str, Any]:
-        """What everyone chooses."""
-        laid: dict[str, Any] = {
-            "dataset": gr.Dropdown(label="Pictures to train on", choices=[], interactive=True),
-            "name": gr.Textbox(label="Name of the new run", placeholder="such as city"),
-        }
-        with gr.Row():
-            laid["preset"] = gr.Dropdown(presets, value=presets[0], label="Settings", min_width=90)
-            laid["batches"] = gr.Number(label="Batches", precision=0, minimum=1, min_width=90)
-        with gr.Row():
-            laid["storage"] = gr.Radio(
-                list(reversed(STORAGES)),
-                value="visual",
-                label="Checkpoints keep",
-                info="all that can be seen, or every bit",
-                min_width=170,
-            )
-            laid["quality"] = gr.Number(
-                TrainingConfig.quality,
-                label="Quality",
-                info="rms off, of 255",
-                minimum=0.01,
-                maximum=10,
-                step=0.05,
-                min_width=110,
-            )
-        return laid
+        changes = [field.change for field in form.inputs]
+        gr.on(changes, self._show_plan, form.inputs, self._plan, **EVENT_DEFAULTS)
+        outputs = [self._app.awaited, laid["run"]]
+        start.click(show_errors(self._start), form.inputs, outputs, **EVENT_DEFAULTS)
 
     def _fill_settings(self, *values: Any) -> list[Any]:
         """Show the settings of the chosen preset, or of the run to go on from."""
-        base = TrainForm(*values).base(self._app.workspace)
-        return [gr.update(value=value) for value in shown_values(base).values()]
+        base = self._form.base(*values)
+        shown = shown_values(base, list(self._form.settings))
+        return [gr.update(value=value) for value in shown]
 
-    def _show_plan(self, *values: Any) -> tuple[str, str]:
+    def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
-        form = TrainForm(*values)
-        said = "" if form.origin else describe_preset(form.preset)
+        fields, _ = self._form.written(*values)
+        said = "" if "branch" in fields else describe_preset(fields.get("preset", NO_PRESET))
         forecast = warning = ""
         try:
-            base = form.base(self._app.workspace)
-            if form.dataset:
-                config = form.config(self._app.workspace)
-                forecast, warning = describe_launch(config, form.storage, self._app.workspace.runs)
+            if "dataset" in fields:
+                action = self._form.read(*values, run=fields.get("run", "NAME"))
+                config = choose_settings(self._app.workspace, action.request)
+                forecast, warning = describe_launch(
+                    config, action.storage, self._app.workspace.runs
+                )
         except EXPECTED_ERRORS as error:
-            base, warning = preset_config(form.preset), str(error)
-        return markup.command(train_words(form, base)), (
-            f'<div class="small quiet">{escape(said)}</div><div class="small quiet">'
-            f'{escape(forecast)} <span class="warning">{escape(warning)}</span></div>'
+            warning = explain(error)
+        return self._form.preview(*values), markup.note(said) + markup.note(
+            Markup('{} <span class="warning">{}</span>').format(forecast, warning)
         )
 
     def _start(self, *values: Any) -> tuple[str, str]:
         """Refuse at once what the job would refuse, then hand it over."""
-        form = TrainForm(*values)
-        if not form.dataset:
+        fields, _ = self._form.written(*values)
+        if "dataset" not in fields:
             raise StudioError("There are no pictures to train on. Add some below, under Pictures.")
-        name = form.name.strip()
-        if not name:
+        if "run" not in fields:
             raise StudioError("The new run needs a name. Write one, such as city.")
-        self._app.workspace.run(name)
-        if name in list_runs(self._app.workspace.runs):
-            raise StudioError(f"Run '{name}' exists already. Choose another name, or resume it.")
-        form.check(self._app.workspace)
-        words = train_words(form, form.base(self._app.workspace))
-        submit_job(self._app.workspace, words, name)
-        gr.Info(f"Run {name} is being made; its first pictures show in a moment.", title="Started")
-        return name, ""
+        action = self._form.read(*values)
+        submit(self._app.workspace, action)
+        gr.Info(f"Run {action.run} is being made; its first pictures show in a moment.")
+        return action.run, ""
 
     def _look(self, run: str | None, view: str, log: bool) -> tuple[str, str]:
         records = self._app.run_cache
@@ -204,22 +174,22 @@ class TrainScreen:
         return view, log, show_live(self._app.run_cache, run, view, log)
 
     def _steer(self, run: str, event: gr.EventData) -> None:
+        workspace = self._app.workspace
         if event.action == "stop":
-            stop_run(self._app.workspace, run)
-            gr.Info("The state of the training is saved first.", title=f"Stopping {run}")
+            stop_run(workspace, run)
+            gr.Info(f"Stopping {run}: the state of the training is saved first.")
         elif event.action == "resume":
-            submit_job(self._app.workspace, resume_words(run, event.batches), run)
-            gr.Info("It goes on from its newest state.", title=f"Resuming {run}")
-        elif event.action in ASKED:
-            ask(self._app.workspace, run, event.action)
-            title, text = ASKED[event.action]
-            gr.Info(text, title=f"{title} {run}")
+            submit(workspace, read_resume(run, event.batches))
+            gr.Info(f"Resuming {run} from its newest state.")
+        elif event.action in REQUESTS:
+            ask(workspace, run, event.action)
+            gr.Info(REQUESTS[event.action].format(run))
 
     def _choose_run(self, event: gr.EventData) -> Any:
         """Choose a run from the list, or have the list made anew."""
         if event.action == "reindex":
-            submit_job(self._app.workspace, ["reindex"])
-            gr.Info("Runs are looked for by their checkpoints.", title="Reindexing")
+            submit(self._app.workspace, Reindex())
+            gr.Info("Reindexing: runs are looked for by their checkpoints.")
         return event.label if event.action == "choose" else gr.skip()
 
 
@@ -228,59 +198,64 @@ def _pressed_batch(event: gr.EventData) -> int | None:
     return int(event.batch) if event.batch else None
 
 
-def resume_words(run: str, batches: str) -> list[str]:
-    """Go on with a run, perhaps to another batch than it was made for."""
-    if not batches.strip():
-        return ["resume", run]
-    if not batches.strip().isdecimal() or int(batches) < 1:
+def read_resume(run: str, batches: str) -> Resume:
+    """Go on with a run, perhaps to another batch than it was made for.
+
+    Raises:
+        StudioError: the batch cannot be read.
+    """
+    given = {"batches": batches.strip()} if batches.strip() else {}
+    try:
+        return Resume.read({"run": run, **given})
+    except InvalidValueError as error:
         raise StudioError(
             f"'{batches}' is no batch to train to. Write a whole number, such as 2000."
-        )
-    return ["resume", run, "--batches", str(int(batches))]
+        ) from error
 
 
-def _lay_out_more() -> dict[str, Any]:
+def lay_out_settings(form: TrainForm) -> gr.HTML:
+    """Lay out what everyone chooses, then what one may leave to the preset.
+
+    Returns:
+        The place between the two, for the forecast.
+    """
+    form.field("dataset", "Pictures to train on", choices=[])
+    form.field("run", "Name of the new run", placeholder="such as city")
+    with gr.Row():
+        presets = [*PRESETS, NO_PRESET]
+        form.field("preset", "Settings", value=presets[0], choices=presets, min_width=90)
+        form.setting("batches", min_width=90)
+    with gr.Row():
+        form.field("storage", "Checkpoints keep", info="all that can be seen, or every bit")
+        form.field("quality", value=TrainingConfig.quality, info="rms off, of 255", step=0.05)
+    forecast = markup.pressable(elem_id="forecast")
+    with gr.Accordion("More settings", open=False, elem_id="more-settings"):
+        _lay_out_more(form)
+    return forecast
+
+
+def _lay_out_more(form: TrainForm) -> None:
     """What one may leave to the preset."""
-    kinds = get_type_hints(TrainingConfig)
-    laid: dict[str, Any] = {}
     with gr.Row():
-        laid["begin_from"] = gr.Textbox(
-            "", label="Go on from", placeholder="RUN@BATCH", min_width=110
-        )
-        laid["warm_from"] = gr.Textbox("", label="Networks of", placeholder="RUN", min_width=110)
+        form.field("branch", "Go on from", placeholder="RUN@BATCH")
+        form.field("init_from", "Networks of", placeholder="RUN")
     with gr.Row():
-        laid["time_box"] = gr.Textbox(
-            "", label="Train for", placeholder="such as 85m", min_width=110
-        )
-        laid["processes"] = gr.Number(1, label="Processes", precision=0, minimum=1, min_width=110)
+        form.field("duration", "Train for", placeholder="such as 85m")
+        form.field("processes")
     with gr.Row():
-        laid["generator"] = gr.Dropdown(
-            list(ARCHITECTURES), label="Generator", allow_custom_value=True, min_width=110
-        )
-        laid["discriminator"] = _choice("Discriminator", kinds["discriminator"])
+        form.setting("generator", choices=list(ARCHITECTURES), allow_custom_value=True)
+        form.setting("discriminator")
     with gr.Row():
-        laid["loss"] = _choice("Loss", kinds["loss"])
-        laid["precision"] = _choice("Precision", kinds["precision"])
+        form.setting("loss")
+        form.setting("precision")
     with gr.Row():
-        laid["learning_rate_g"] = _rate("Learning rate of G")
-        laid["learning_rate_d"] = _rate("Learning rate of D")
+        form.setting("learning_rate_g", "Learning rate of G", step=1e-5)
+        form.setting("learning_rate_d", "Learning rate of D", step=1e-5)
     with gr.Row():
-        laid["schedule"] = _choice("Schedule", kinds["schedule"])
-        laid["batch_size"] = gr.Number(label="Batch size", precision=0, minimum=2, min_width=110)
-    laid["fit_memory"] = gr.Checkbox(
-        label="Fit the memory", info="When it runs out, a batch is taken in smaller passes."
+        form.setting("schedule")
+        form.setting("batch_size")
+    form.setting(
+        "fit_memory", "Fit the memory", info="When it runs out, a batch is taken in smaller passes."
     )
-    laid["augmentation"] = gr.CheckboxGroup(list(AUGMENTATION_NAMES), label="Augmentation")
-    laid["others"] = gr.Textbox(
-        "", label="Any other setting", placeholder="NAME=VALUE, one a line", lines=2
-    )
-    return laid
-
-
-def _choice(label: str, kind: Any) -> gr.Dropdown:
-    names = [(name.replace("_", " "), name) for name in get_args(kind)]
-    return gr.Dropdown(names, label=label, min_width=110)
-
-
-def _rate(label: str) -> gr.Number:
-    return gr.Number(label=label, minimum=0, step=1e-5, min_width=110)
+    form.setting("augmentation")
+    form.field("settings", "Any other setting")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
 from latent.points import LatentPoint, sample_points
+from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.events import record_event
@@ -29,7 +30,7 @@ from studio.training.monitor.watcher import Watcher
 from studio.training.recipes import Recipe, build_recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress, Say, say_nothing
+from studio.workspace.progress import Say, ignore_line
 
 # The name under which the training state keeps the position in the negatives.
 NEGATIVES_STATE = "nulls"
@@ -41,7 +42,7 @@ def train_run(
     on_progress: OnProgress,
     should_stop: Callable[[], bool],
     duration_s: float = float("inf"),
-    say: Say = say_nothing,
+    say: Say = ignore_line,
 ) -> tuple[str, int]:
     """Train a run from its newest state to its last batch, or until it is asked to stop.
 

@@ -15,6 +15,7 @@ from torch import nn
 from checkpoints_index import CheckpointIndex
 from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
+from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import last_batch
@@ -22,7 +23,6 @@ from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_d
 from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress
 
 MIN_COUNT, MAX_COUNT = 16, 50_000
 CHUNK = 64

@@ -12,6 +12,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import arrange_grid, enlarge
+from renderers.progress import OnProgress
 from studio.runs.forecast import forecast_growth
 from studio.runs.metrics import MetricsLog
 from studio.runs.notices import Notices
@@ -23,7 +24,6 @@ from studio.training.monitor.tensorboard_log import MissingTensorBoardError, Ten
 from studio.training.recipes import Recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
-from studio.workspace.progress import OnProgress
 
 PREVIEW_HEIGHT_PX = 160
 SCORED = 256  # Pictures whose distance to as many real ones is measured.

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 
 from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
 from latent.points import sample_points
@@ -44,14 +45,9 @@ def create_run(
         StudioError: the run exists, a dataset is missing or does not fit, the networks cannot be
             built, or exact storage is given a quality.
     """
+    check_new_run(workspace, name, config, storage)
     index = CheckpointIndex(workspace.runs)
     folder = workspace.run(name)
-    if name in index:
-        raise StudioError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
-    check_recipe(config)
-    check_quality(config, storage)
-    check_datasets(workspace, config)
-    check_notices(config.alarm_webhook, config.alarm_command)
     check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
     # D keeps its normalisation from here on, whatever is changed about its loss.
@@ -69,6 +65,21 @@ def create_run(
     keep_points(workspace, name, points, origin=FIXED)
     error_bound = ErrorBound.of_quality(config.quality)
     index.create(name, config.generator_spec(), storage, error_bound).close()
+
+
+def check_new_run(workspace: Workspace, name: str, config: TrainingConfig, storage: str) -> None:
+    """Refuse a run that cannot be made, as far as that shows before its networks are built.
+
+    Raises:
+        StudioError: the run exists, or its name or its settings will not do, or its datasets.
+    """
+    workspace.run(name)
+    if name in list_runs(workspace.runs):
+        raise StudioError(f"Run '{name}' exists already. Go on with it: studio resume {name}")
+    check_recipe(config)
+    check_quality(config, storage)
+    check_datasets(workspace, config)
+    check_notices(config.alarm_webhook, config.alarm_command)
 
 
 def check_quality(config: TrainingConfig, storage: str) -> None:

@@ -35,19 +35,15 @@ class RunRequest:
     init_from: str | None = None
 
 
-def resolve_request(
-    workspace: Workspace, wanted: RunRequest
-) -> tuple[TrainingConfig, FirstState | None]:
-    """The settings of a new run, and the first state of one that begins from another run.
+def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
+    """The settings of a new run.
 
     Raises:
-        StudioError: settings that do not fit, no dataset, an origin that is unknown or has other
-            networks.
+        StudioError: settings that do not fit, no dataset, or an unknown origin.
     """
     if wanted.branch and wanted.init_from:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")
-    text = wanted.branch or wanted.init_from
-    origin = BranchOrigin.parse(workspace, text) if text else None
+    origin = _origin(workspace, wanted)
     inherited: dict[str, Any] = {}
     if origin is not None and wanted.branch:
         inherited = origin.settings(workspace)
@@ -55,7 +51,7 @@ def resolve_request(
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
     parent = {"parent": str(origin)} if origin is not None else {}
-    config = choose_config(
+    return choose_config(
         workspace,
         dataset,
         wanted.config,
@@ -63,7 +59,24 @@ def resolve_request(
         {**wanted.settings, **parent},
         inherited,
     )
+
+
+def resolve_request(
+    workspace: Workspace, wanted: RunRequest
+) -> tuple[TrainingConfig, FirstState | None]:
+    """The settings of a new run, and its first training state where it begins from another run.
+
+    Raises:
+        StudioError: as `choose_settings`, or the other run has other networks.
+    """
+    config = choose_settings(workspace, wanted)
+    origin = _origin(workspace, wanted)
     if origin is None:
         return config, None
     begin = branch_off if wanted.branch else start_warm
     return config, begin(workspace, origin, config)
+
+
+def _origin(workspace: Workspace, wanted: RunRequest) -> BranchOrigin | None:
+    text = wanted.branch or wanted.init_from
+    return BranchOrigin.parse(workspace, text) if text else None

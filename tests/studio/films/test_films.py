@@ -207,9 +207,6 @@ def test_overlays_change_the_corner_alone(render):
         (["timelapse", "--format", "exe"], "must end in one of"),
         (["timelapse", "--encoder", "magic"], "There is no encoder 'magic'"),
         (["timelapse", "--show", "clock"], "There is no overlay 'clock'"),
-        (["timelapse", "--last", "0"], "use 1 or more"),
-        (["timelapse", "--duration", "0"], "0 seconds is out of range"),
-        (["timelapse", "--skip-missing", "--hold-missing"], "not both"),
         (["timelapse", "--follow", "--pace", "perceptual"], "leave out --pace"),
         (["timelapse", "--follow", "--show", "batch,curve"], "leave out --pace"),
         (
@@ -217,7 +214,6 @@ def test_overlays_change_the_corner_alone(render):
             "A circle goes around one point, or through two; not 0",
         ),
         (["interpolation", "--points", "seed:1"], "at least two latent points"),
-        (["interpolation", *POINTS, "--seconds", "1", "--seconds-per-leg", "1"], "not both"),
         (["path", "3@seed:1"], "a path needs two or more"),
         (["path", "3@seed:1 -> x"], "write BATCH@POINT"),
     ],
@@ -225,5 +221,30 @@ def test_overlays_change_the_corner_alone(render):
 def test_what_makes_no_film_is_said_in_a_sentence(studio, words, sentence):
     outcome = studio("render", words[0], "city", *words[1:])
     assert outcome.status == 1
+    assert sentence in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["timelapse", "--last", "0"], "--last 0 is out of range: use 1 or more"),
+        (["timelapse", "--duration", "0"], "--duration 0 is out of range: use more than 0"),
+        (["timelapse", "--fps", "fast"], "--fps 'fast' will not do: it is a whole number"),
+        (["timelapse", "--pace", "slow"], "--pace 'slow' is not known. Use 'batch' or 'percept"),
+        (["timelapse", "--points", "0.0,,0.1"], "empty place between two commas"),
+        (
+            ["timelapse", "--skip-missing", "--hold-missing"],
+            "--skip-missing and --hold-missing exclude each other",
+        ),
+        (
+            ["interpolation", *POINTS, "--seconds", "1", "--seconds-per-leg", "1"],
+            "Give --seconds of the whole film or --seconds-per-leg between stops, not both",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_its_option_is_wrong_usage(studio, words, sentence):
+    outcome = studio("render", words[0], "city", *words[1:])
+    assert outcome.status == 2
     assert sentence in outcome.err
     assert "Traceback" not in outcome.err

@@ -1,30 +1,24 @@
 """The film of a run as it stands, and events on films, from a real run."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-import typer
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
 from renderers.frames.frame_renderer import render_frames
-from renderers.pictures.display_options import DisplayOptions
-from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID
 from renderers.progress import ignore_progress
 from renderers.video.video_reader import count_frames, read_frames
-from studio.command_line import film as film_command
-from studio.films.film_options import Rendering, Timelapse
+from studio.films.film_options import Timelapse
 from studio.films.live import join_live_film, live_frames
 from studio.films.timelapse import film_timelapse
-from studio.main import begin
 from studio.runs.events import record_event
 from studio.specimens.points import FIXED, keep_points
 from studio.training.loop.live_film import LiveFilm
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import run_studio
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.03})
 POINTS = sample_points(0, range(2), 8)
@@ -70,10 +64,9 @@ def frames(path):
     return np.stack(list(read_frames(path))).astype(int)
 
 
-def timelapse(workspace, overlay=(), scale=None):
-    options = RenderOptions(grid=True, overlay=overlay, display=DisplayOptions(scale=scale))
-    rendering = Rendering(options=options, devices=["cpu"])
-    return film_timelapse(workspace, "city", Timelapse(), rendering, ignore_progress)
+def timelapse(workspace, show=(), scale=None):
+    film = Timelapse(run="city", films="both", show=show, scale=scale, devices=("cpu",))
+    return film_timelapse(workspace, film, ignore_progress)
 
 
 def test_the_live_film_is_what_a_timelapse_of_exact_checkpoints_would_be(workspace):
@@ -128,16 +121,11 @@ def test_a_run_without_a_film_and_an_unknown_point_are_named(workspace):
 
 
 @pytest.fixture
-def command(workspace, capsys):
-    """Runs `studio film city ...` and gives the JSON that it prints."""
-    app = typer.Typer()
-    app.callback()(begin)
-    film_command.register(app)
+def command(workspace, capsys, monkeypatch):
+    """Runs `studio film city ...` and gives what it printed."""
 
     def call(*words):
-        words = ["--workspace", str(workspace.root), "film", "city", *map(str, words), "--json"]
-        app(words, standalone_mode=False)
-        return json.loads(capsys.readouterr().out)
+        return run_studio(workspace.root, ["film", "city", *words, "--json"], capsys, monkeypatch)
 
     return call
 
@@ -151,7 +139,7 @@ def command(workspace, capsys):
     ],
 )
 def test_the_command_writes_all_films_or_the_one_that_is_asked_for(command, tmp_path, words, names):
-    told = command(*words, "--out", tmp_path / "city.mp4")
+    told = command(*words, "--out", tmp_path / "city.mp4").json
     assert [video["path"] for video in told["videos"]] == [str(tmp_path / name) for name in names]
     for video in told["videos"]:
         assert video["frames"] == count_frames(video["path"]) == 8
@@ -159,15 +147,16 @@ def test_the_command_writes_all_films_or_the_one_that_is_asked_for(command, tmp_
 
 
 def test_the_command_refuses_a_point_and_the_grid_at_once(command):
-    with pytest.raises(EXPECTED_ERRORS, match="leave one of them out"):
-        command("--grid", "--point", LABELS[0])
+    refused = command("--grid", "--point", LABELS[0])
+    assert refused.status == 2
+    assert "--point and --grid each name one film: leave one of them out" in refused.err
 
 
 def test_events_of_a_run_are_told_on_its_films(workspace):
     record_event(workspace, "city", None, "started", "training began")
     record_event(workspace, "city", 6, "changed", "learning_rate_g: 0.0002 -> 1e-05")
     silent = [frames(video.path) for video in timelapse(workspace)]
-    told = [frames(video.path) for video in timelapse(workspace, overlay=("events",))]
+    told = [frames(video.path) for video in timelapse(workspace, show=("events",))]
     for without, with_events in zip(silent, told, strict=True):
         difference = np.abs(with_events - without).max(axis=(2, 3))  # [frames, rows]
         assert (difference[:5] == 0).all()
@@ -176,6 +165,6 @@ def test_events_of_a_run_are_told_on_its_films(workspace):
 
 def test_what_does_not_show_in_pictures_is_not_told(workspace):
     record_event(workspace, "city", 3, "saved", "training state kept for good")
-    before = [frames(video.path) for video in timelapse(workspace, overlay=("batch",))]
-    after = [frames(video.path) for video in timelapse(workspace, overlay=("batch", "events"))]
+    before = [frames(video.path) for video in timelapse(workspace, show=("batch",))]
+    after = [frames(video.path) for video in timelapse(workspace, show=("batch", "events"))]
     assert all((own == other).all() for own, other in zip(before, after, strict=True))

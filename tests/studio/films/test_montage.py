@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
-from studio.films.sheet import SheetWish, draw_sheet
+from studio.films.film_options import SheetOptions
+from studio.films.sheet import draw_sheet
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
@@ -72,7 +73,6 @@ def test_a_sheet_is_recorded_as_a_job(studio):
         (("--batch", 5, "--batches", "1:5"), "leave out --batches and --count"),
         (("--batch", 5, "--count", 2), "leave out --batches and --count"),
         (("--batch", 500), "500"),
-        (("--count", 0), "A sheet of 0 batches shows nothing"),
         (("--points", "0.99"), "no specimen 0.99"),
         (("--batches", "often"), "'often' is no choice of batches"),
         (("--columns", 2), "A number of columns needs a sheet of one point"),
@@ -88,16 +88,24 @@ def test_what_cannot_be_drawn_is_told_in_a_line(studio, words, sentence):
     assert "Traceback" not in ended.err
 
 
+def test_a_count_of_none_is_wrong_usage(studio):
+    ended = studio(*SHEET, "--count", 0)
+    assert ended.status == 2
+    assert "--count 0 is out of range: use 1 or more." in ended.err
+
+
 def test_a_run_without_points_or_checkpoints_says_what_to_do(empty_workspace):
     spec = GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.125})
     with CheckpointIndex(empty_workspace.runs).create("town", spec, storage="exact") as run:
         with pytest.raises(EXPECTED_ERRORS, match=r"no points of its own.* --points seed:1"):
-            draw_sheet(empty_workspace, "town", SheetWish(), print)
-        for wish in (SheetWish(["seed:1"]), SheetWish(["seed:1"], batch=5)):
+            draw_sheet(empty_workspace, SheetOptions(run="town"), print)
+        one = SheetOptions(run="town", points=("seed:1",))
+        at_batch = SheetOptions(run="town", points=("seed:1",), batch=5)
+        for sheet in (one, at_batch):
             with pytest.raises(EXPECTED_ERRORS, match="no checkpoint"):
-                draw_sheet(empty_workspace, "town", wish, print)
+                draw_sheet(empty_workspace, sheet, print)
         torch.manual_seed(0)
         run.append(5, spec.build().state_dict())
         run.flush()
-        drawn = draw_sheet(empty_workspace, "town", SheetWish(["seed:1"], batch=5), print)
+        drawn = draw_sheet(empty_workspace, at_batch, print)
     assert (drawn.rows, drawn.columns) == (1, 1)

@@ -11,8 +11,8 @@ from studio.runs.changes import (
 )
 from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.jobs import working_as_job
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import at_work
 
 CONFIG = TrainingConfig(z_dim=4, image_size=32, generator_options={"width": 0.02})
 
@@ -67,7 +67,7 @@ def test_a_run_that_does_not_train_cannot_be_asked_to_pause(workspace):
         EXPECTED_ERRORS, match=r"not training, so it cannot pause.*studio resume city"
     ):
         ask(workspace, "city", "pause")
-    with working_as_job(workspace, ["train"], "city"):
+    with at_work(workspace, "city"):
         ask(workspace, "city", "pause")
     assert in_order(workspace) == [("pause", None, None, None)]
 

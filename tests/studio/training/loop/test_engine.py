@@ -20,8 +20,8 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.jobs import working_as_job
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import at_work
 
 CPU = torch.device("cpu")
 
@@ -279,7 +279,7 @@ def test_a_paused_run_waits_until_it_is_told_to_go_on(start, workspace, events, 
             ask(workspace, "city", "pause")
 
     monkeypatch.setattr(engine.time, "sleep", wait)
-    with working_as_job(workspace, ["train"], "city"):
+    with at_work(workspace, "city"):
         assert start("city", on_batch=pause).last == 6
     assert len(waited) == 3
     assert [kind for _, kind, _ in events("city")] == ["started", "paused", "continued"]
@@ -290,7 +290,7 @@ def test_a_state_that_was_asked_for_is_kept_for_good(start, workspace):
         if batch == 1:
             ask(workspace, "city", "save")
 
-    with working_as_job(workspace, ["train"], "city"):
+    with at_work(workspace, "city"):
         start("city", on_batch=save)
     states = workspace.training_states("city")
     assert [path.stem for path in list_states(states)] == ["3", "6"]

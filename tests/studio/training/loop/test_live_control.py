@@ -4,8 +4,8 @@ from checkpoints_index import CheckpointIndex
 from studio.runs.changes import ask, change_settings, list_changes
 from studio.runs.events import list_events
 from studio.training.loop.live_control import LiveControl
-from studio.workspace.jobs import working_as_job
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import at_work
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_run_that_goes_back_repeats_a_change_where_it_was_made(workspace, conf
 
 
 def test_each_request_is_answered_once_and_not_by_a_later_session(workspace, config):
-    with working_as_job(workspace, ["train"], "city"):
+    with at_work(workspace, "city"):
         control = LiveControl(workspace, "city", config)
         ask(workspace, "city", "pause")
         assert control.poll(1).requests == ("pause",)

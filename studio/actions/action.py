@@ -1,0 +1,175 @@
+"""What an action is: a frozen record that can refuse, be carried out, and tell its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_type_hints
+
+from studio.runs.settings import write_setting
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.record import Declared, Record, declared_fields
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows for people; `empty` says what to do where there are none."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    empty: str = ""
+
+
+class Result(Record):
+    """What an action gives back.
+
+    `document` is the JSON that outside programs read, `tell` the same for people: lines and tables.
+    """
+
+    @property
+    def exit_status(self) -> int:
+        """What the command ends with: 0 done, 1 failed."""
+        return 0
+
+    def document(self) -> Any:
+        """The JSON document of the result."""
+        return self.model_dump(mode="json")
+
+    def tell(self) -> Iterator[str | Table]:
+        """The result for people, line by line."""
+        yield from ()
+
+    def remarks(self) -> Iterator[str]:
+        """What a person should know beside the result; it goes to standard error."""
+        yield from ()
+
+
+class Action(Record):
+    """Something a person can have done. Its docstring is its help, the first line a summary.
+
+    Attributes:
+        command: its words on the command line, such as "render timelapse"; also its name.
+        section: the heading under which help lists it.
+        is_job: whether it is recorded as a job and may work in the background.
+        makes_run: whether it makes the run that it names.
+        is_remote: whether it may be asked for by another program: the HTTP API and MCP.
+    """
+
+    command: ClassVar[str] = ""
+    section: ClassVar[str] = ""
+    is_job: ClassVar[bool] = True
+    makes_run: ClassVar[bool] = False
+    is_remote: ClassVar[bool] = True
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what cannot be done, before anything begins.
+
+        Raises:
+            StudioError: or an error of the libraries; its text says what to do instead.
+        """
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Result:
+        """Do it. Killed at any moment, the same action goes on where it was.
+
+        Raises:
+            StudioError: or an error of the libraries, as `check`.
+        """
+        raise AssertionError(f"{type(self).__name__} does not say how it is done")
+
+    def follow_up(self) -> Action | None:
+        """What the command goes on with once the result was told."""
+        return None
+
+    def resumed(self) -> Action:
+        """The action that goes on where this one was when it ended too early."""
+        return self
+
+    def leads(self) -> bool:
+        """Whether this process records and reports; of several that work together, one does."""
+        return True
+
+    @property
+    def about_run(self) -> str | None:
+        """The run that it is about, if it is about one."""
+        named = getattr(self, "run", None)
+        return named if isinstance(named, str) else None
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of its help."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    @classmethod
+    def python_name(cls) -> str:
+        """The method of `studio.open(...)` that performs it."""
+        return cls.command.replace(" ", "_").replace("-", "_")
+
+    @classmethod
+    def fields(cls) -> list[Declared]:
+        """What it takes, arguments first."""
+        return declared_fields(cls)
+
+    @classmethod
+    def result_type(cls) -> type[Result]:
+        """The class of its results."""
+        found = get_type_hints(cls.perform)["return"]
+        assert isinstance(found, type)
+        assert issubclass(found, Result)
+        return found
+
+
+class Done(Result):
+    """Something was done, and there is no more to it than a sentence, which may be empty."""
+
+    said: str = ""
+
+    def remarks(self) -> Iterator[str]:
+        """The sentence."""
+        if self.said:
+            yield self.said
+
+
+def words_of(action: Action) -> list[str]:
+    """The words of the command that does the same; what goes without saying stays unsaid."""
+    return spell_command(type(action), action.given())
+
+
+def spell_command(action: type[Action], values: Mapping[str, Any]) -> list[str]:
+    """The words of a command that is still being written.
+
+    Args:
+        values: fields as JSON; of those that are required and missing, the command shows a name
+            in capitals.
+    """
+    words = action.command.split()
+    for field in action.fields():
+        if field.name in values:
+            words += _spell(field, values[field.name])
+        elif field.required:
+            words += [*([] if field.argument else [field.flag]), field.placeholder]
+    return words
+
+
+def _spell(field: Declared, value: Any) -> list[str]:
+    """The words of one field."""
+    if field.argument:
+        return [str(word) for word in value] if field.many else [str(value)]
+    if field.kind == "flag":
+        return [field.flag if value else field.flag.replace("--", "--no-", 1)]
+    if field.switches:
+        return [field.switches[value][0]] if value in field.switches else []
+    if isinstance(value, dict):
+        value = [write_setting(name, setting) for name, setting in value.items()]
+    if field.many == "commas":
+        return [field.flag, ",".join(value)]
+    if field.many == "repeated":
+        return [word for each in value for word in (field.flag, str(each))]
+    return [field.short or field.flag, _text(value)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return short if isinstance(value, str) or float(short) == value else str(value)

@@ -1,0 +1,148 @@
+"""Datasets: pictures prepared to be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.actions.action import Action, Result, Table
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.record import option
+
+if TYPE_CHECKING:
+    from studio.datasets.prepared import PreparedDataset
+
+SECTION = "Pictures to train on"
+
+
+class DatasetResult(Result):
+    """A prepared dataset, as its manifest describes it."""
+
+    manifest: dict[str, Any]
+
+    @classmethod
+    def of(cls, dataset: PreparedDataset) -> DatasetResult:
+        """The result of having prepared a dataset."""
+        return cls(manifest=asdict(dataset.manifest))
+
+    def document(self) -> Any:
+        """The manifest."""
+        return self.manifest
+
+    def tell(self) -> Iterator[str | Table]:
+        """What it holds, whom it is owed to, and what was left out."""
+        size = f"{self.manifest['image_size']} x {self.manifest['image_size']}"
+        name, pictures = self.manifest["name"], self.manifest["pictures"]
+        yield f"Dataset '{name}': {pictures:,} pictures of {size} pixels."
+        if self.manifest["attribution"]:
+            yield self.manifest["attribution"]
+        for file, reason in self.manifest["skipped"]:
+            yield f"Skipped {file}: {reason}"
+
+
+class DatasetList(Result):
+    """The manifests of all datasets."""
+
+    manifests: tuple[dict[str, Any], ...]
+
+    def document(self) -> Any:
+        """The manifests."""
+        return list(self.manifests)
+
+    def tell(self) -> Iterator[str | Table]:
+        """A table of them."""
+        columns = ["dataset", "pictures", "size", "source", "attribution"]
+        keys = ("name", "pictures", "image_size", "source", "attribution")
+        yield Table(
+            columns,
+            [[manifest[key] for key in keys] for manifest in self.manifests],
+            "No datasets yet. Make one: studio datasets add FOLDER --name NAME --image-size 64",
+        )
+
+
+class DatasetsAdd(Action):
+    """Prepare a folder of pictures.
+
+    JPEG, PNG, WebP, BMP and TIFF files are cut to squares, scaled and kept as pixels.
+    """
+
+    command = "datasets add"
+    section = SECTION
+
+    folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
+    name: str = option(help="Name of the new dataset.")
+    image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
+    replace: bool = option(False, "Replace a dataset of that name.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
+        """Prepare the pictures."""
+        from studio.datasets.folder import prepare_folder
+
+        with reporter.task("Preparing pictures") as on_progress:
+            return DatasetResult.of(
+                prepare_folder(
+                    self.folder,
+                    workspace.dataset(self.name),
+                    self.image_size,
+                    replace=self.replace,
+                    on_progress=on_progress,
+                )
+            )
+
+
+class DatasetsAddCities(Action):
+    """Draw a real city and cut it into pictures.
+
+    The city is drawn from OpenStreetMap data that is read from this machine.
+    """
+
+    command = "datasets add-cities"
+    section = SECTION
+
+    name: str = option("helsinki", "The city: helsinki (its centre) or suburb.")
+    image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
+    metres_per_pixel: float = option(2.0, "How much of the city a pixel shows.", unit="m")
+    count: int = option(4096, "Number of pictures.")
+    seed: int = option(0, "Seed of the places that are cut out.")
+    dataset: str | None = option(None, "Name of the new dataset; the city's by default.")
+    replace: bool = option(False, "Replace a dataset of that name.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
+        """Draw the city and cut it."""
+        from studio.datasets.city import prepare_city
+
+        with reporter.task("Cutting out pictures") as on_progress:
+            return DatasetResult.of(
+                prepare_city(
+                    self.name,
+                    workspace.dataset(self.dataset or self.name),
+                    self.image_size,
+                    metres_per_pixel=self.metres_per_pixel,
+                    count=self.count,
+                    seed=self.seed,
+                    replace=self.replace,
+                    on_progress=on_progress,
+                )
+            )
+
+
+class DatasetsList(Action):
+    """List the datasets."""
+
+    command = "datasets list"
+    section = SECTION
+    is_job = False
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetList:
+        """Read the manifests."""
+        from studio.datasets.listing import list_datasets, open_dataset
+
+        names = list_datasets(workspace)
+        manifests = [asdict(open_dataset(workspace, name).manifest) for name in names]
+        return DatasetList(manifests=tuple(manifests))
+
+
+ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsList)

@@ -1,0 +1,242 @@
+"""Films of training and of walks in latent space, and sheets of pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.actions.action import Action, Result, Table
+from studio.actions.run_actions import run_name
+from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.record import InvalidValueError, Record, option
+
+if TYPE_CHECKING:
+    from renderers.plan.outputs import Video
+
+SECTION = "Films"
+
+
+class VideoRow(Record):
+    """A finished video; its label is a latent point's, or `grid`."""
+
+    path: Path
+    label: str
+    frames: int
+
+
+class RenderResult(Result):
+    """The videos that were made, and how long it took."""
+
+    videos: tuple[VideoRow, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, videos: Sequence[Video], began: float) -> RenderResult:
+        """The result of videos that were begun at a time of `time.monotonic`."""
+        rows = (VideoRow(path=v.path, label=v.label, frames=v.frames) for v in videos)
+        return cls(videos=tuple(rows), seconds=round(time.monotonic() - began, 3))
+
+    def tell(self) -> Iterator[str | Table]:
+        """A table of them."""
+        yield Table(["video", "frames"], [(video.path, video.frames) for video in self.videos])
+
+
+class RenderTimelapse(Action, Timelapse):
+    """Film a run: one frame a checkpoint.
+
+    The latent points stay, and all of them are rendered in one pass.
+    """
+
+    command = "render timelapse"
+    section = SECTION
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what `studio.films.timelapse.check_timelapse` refuses."""
+        from studio.films.timelapse import check_timelapse
+
+        check_timelapse(workspace, self)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Render it."""
+        from studio.films.timelapse import film_timelapse
+
+        began = time.monotonic()
+        with reporter.task("Rendering frames") as on_progress:
+            videos = film_timelapse(workspace, self, on_progress, reporter.say)
+        return RenderResult.of(videos, began)
+
+
+class RenderInterpolation(Action, Interpolation):
+    """Walk from city to city.
+
+    The latent point moves at one checkpoint, or along training.
+    """
+
+    command = "render interpolation"
+    section = SECTION
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what `studio.films.interpolation.check_interpolation` refuses."""
+        from studio.films.interpolation import check_interpolation
+
+        check_interpolation(workspace, self)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Render it."""
+        from studio.films.interpolation import film_interpolation
+
+        began = time.monotonic()
+        with reporter.task("Rendering frames") as on_progress:
+            video = film_interpolation(workspace, self, on_progress, reporter.say)
+        return RenderResult.of([video], began)
+
+
+class RenderPath(Action, KeyFramedPath):
+    """Move along training and latent space together.
+
+    Batch and latent point are given by keys, and move together from key to key.
+    """
+
+    command = "render path"
+    section = SECTION
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what `studio.films.interpolation.check_path` refuses."""
+        from studio.films.interpolation import check_path
+
+        check_path(workspace, self)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Render it."""
+        from studio.films.interpolation import film_path
+
+        began = time.monotonic()
+        with reporter.task("Rendering frames") as on_progress:
+            video = film_path(workspace, self, on_progress, reporter.say)
+        return RenderResult.of([video], began)
+
+
+class SheetResult(Result):
+    """A drawn sheet."""
+
+    path: Path
+    rows: int
+    columns: int
+
+    def tell(self) -> Iterator[str | Table]:
+        """Where it lies, and how large it is."""
+        yield f"{self.path}: {self.columns:,} x {self.rows:,} pictures"
+
+
+class RenderSheet(Action, SheetOptions):
+    """Lay points over batches in one picture.
+
+    Without further choice, it shows 8 batches evenly, or 36 of a single point.
+    """
+
+    command = "render sheet"
+    section = SECTION
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what `studio.films.sheet.check_sheet` refuses."""
+        from studio.films.sheet import check_sheet
+
+        check_sheet(workspace, self)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> SheetResult:
+        """Draw it."""
+        from studio.films.sheet import draw_sheet
+
+        with reporter.task("Rendering pictures") as on_progress:
+            drawn = draw_sheet(workspace, self, on_progress)
+        return SheetResult(path=drawn.path, rows=drawn.rows, columns=drawn.columns)
+
+
+class RenderVerdict(Result):
+    """Whether a video is what its plan says."""
+
+    ok: bool
+    path: Path
+    label: str
+    frames: int
+    expected: int
+    reason: str | None
+
+    @property
+    def exit_status(self) -> int:
+        """1 where it is not whole."""
+        return int(not self.ok)
+
+    def tell(self) -> Iterator[str | Table]:
+        """A sentence."""
+        if self.ok:
+            yield f"{self.path} is whole: {self.frames:,} frames, as planned."
+        else:
+            yield f"{self.path} is not whole: {self.reason}. Give the command that made it again."
+
+
+class RenderVerify(Action):
+    """Count the frames of a film by decoding.
+
+    They are compared with the plan that the film was made by.
+    """
+
+    command = "render verify"
+    section = SECTION
+    is_job = False
+
+    file: Path = option(help="A finished video.", argument=True, metavar="FILE")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderVerdict:
+        """Decode it."""
+        from renderers.jobs.verification import find_render, verify_video
+
+        verdict = verify_video(find_render(workspace.renders, self.file), self.file)
+        return RenderVerdict(
+            ok=verdict.reason is None,
+            path=self.file,
+            label=verdict.label,
+            frames=verdict.frames,
+            expected=verdict.expected,
+            reason=verdict.reason,
+        )
+
+
+class Film(Action):
+    """Join the film that a run makes of itself.
+
+    The fixed points are filmed while the run trains; this joins what there is so far.
+    """
+
+    command = "film"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+    point: str | None = option(None, "Label of one fixed point, such as 0.3; all by default.")
+    grid: bool = option(False, "Only the grid of all points.")
+    out: Path | None = option(None, "FILE.mp4; a place in the workspace by default.")
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a point and the grid at once."""
+        if self.point is not None and self.grid:
+            raise InvalidValueError("{point} and {grid} each name one film: leave one of them out.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Join the chunks."""
+        from renderers.plan.outputs import GRID
+        from studio.films.live import join_live_film
+
+        began = time.monotonic()
+        labels = [GRID] if self.grid else None if self.point is None else [self.point]
+        return RenderResult.of(join_live_film(workspace, self.run, self.out, labels), began)
+
+
+ACTIONS = (
+    *(RenderTimelapse, RenderInterpolation, RenderPath, RenderSheet, RenderVerify),
+    Film,
+)

@@ -1,0 +1,58 @@
+"""The actions that jobs carry out, by name; `catalogue` adds those that are about jobs."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from studio.actions import (
+    checkpoint_actions,
+    dataset_actions,
+    film_actions,
+    run_actions,
+    specimen_actions,
+    training_actions,
+)
+from studio.actions.action import Action
+from studio.workspace.errors import StudioError
+
+ENTRY_POINTS = "latent_city_studio.actions"  # Installed packages declare actions of their own here.
+OWN: tuple[type[Action], ...] = (
+    *dataset_actions.ACTIONS,
+    *training_actions.ACTIONS,
+    *run_actions.ACTIONS,
+    *checkpoint_actions.ACTIONS,
+    *film_actions.ACTIONS,
+    *specimen_actions.ACTIONS,
+)
+
+
+@cache
+def work_actions() -> dict[str, type[Action]]:
+    """Actions by name, but for those about jobs: the studio's, then those of installed packages.
+
+    A package declares one by an entry point of the group `latent_city_studio.actions` that names
+    its class. A name that is taken stays whose it is.
+    """
+    installed = [entry.load() for entry in entry_points(group=ENTRY_POINTS)]
+    found: dict[str, type[Action]] = {}
+    for action in (*OWN, *installed):
+        found.setdefault(action.command, action)
+    return found
+
+
+def find_action(name: str) -> type[Action]:
+    """An action of `work_actions` by its name.
+
+    Raises:
+        StudioError: there is none.
+    """
+    known = work_actions()
+    if name not in known:
+        raise StudioError(f"There is no action '{name}'. Known: {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def run_makers() -> list[str]:
+    """The names of the actions that make a run."""
+    return [name for name, action in work_actions().items() if action.makes_run]

@@ -1,0 +1,326 @@
+"""Runs: what there is, how each stands, and what one asks of a run that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from studio.actions.action import Action, Done, Result, Table
+from studio.runs.status import RunSummary, summarise_run, summarise_runs
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.quantities import format_bytes
+from studio.workspace.record import Commas, option
+
+if TYPE_CHECKING:
+    from studio.runs.comparison import Comparison
+
+SECTION = "Training"
+
+
+def run_name() -> Any:
+    """The field of a run that is there, as the first word of a command."""
+    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
+
+
+def batch_or_last() -> Any:
+    """The field of a checkpoint, the last one by default."""
+    return option(None, "The checkpoint; the last one by default.", ge=0)
+
+
+class RunList(Result):
+    """All runs at a glance."""
+
+    runs: tuple[RunSummary, ...]
+
+    def document(self) -> Any:
+        """One object a run."""
+        return [asdict(run) for run in self.runs]
+
+    def tell(self) -> Iterator[str | Table]:
+        """A table of them."""
+        yield Table(
+            ["run", "status", "checkpoints", "first", "last", "size", "storage"],
+            [
+                (
+                    *(s.name, s.status, s.checkpoints, s.first_batch, s.last_batch),
+                    format_bytes(s.size_bytes),
+                    s.storage,
+                )
+                for s in self.runs
+            ],
+            "No runs yet. Begin one: studio train DATASET --run NAME",
+        )
+
+
+class Runs(Action):
+    """List the runs."""
+
+    command = "runs"
+    section = SECTION
+    is_job = False
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RunList:
+        """Look at each run; neither weights nor torch are read."""
+        return RunList(runs=tuple(summarise_runs(workspace)))
+
+
+class Set(Action):
+    """Change settings of a run.
+
+    A run that trains takes them up with its next batch, another one when it goes on.
+    """
+
+    command = "set"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+    settings: tuple[str, ...] = option(
+        help="Settings as NAME=VALUE, such as learning_rate=1e-5.",
+        argument=True,
+        metavar="NAME=VALUE",
+    )
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> SettingsChanged:
+        """Ask for the values."""
+        from studio.runs.changes import change_settings
+        from studio.runs.settings import parse_settings
+
+        changed = change_settings(workspace, self.run, parse_settings(self.settings))
+        return SettingsChanged(lines=tuple(changed))
+
+
+class SettingsChanged(Result):
+    """What was changed, a sentence for each setting."""
+
+    lines: tuple[str, ...]
+
+    def tell(self) -> Iterator[str | Table]:
+        """The sentences."""
+        yield from self.lines
+
+
+class Pause(Action):
+    """Let a run that trains wait."""
+
+    command = "pause"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Ask it to wait once its batch is done."""
+        from studio.runs.changes import PAUSE, ask
+
+        ask(workspace, self.run, PAUSE)
+        return Done(said=f"Run '{self.run}' pauses. Let it go on: studio continue {self.run}")
+
+
+class Continue(Action):
+    """Let a paused run go on."""
+
+    command = "continue"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Ask it to go on."""
+        from studio.runs.changes import CONTINUE, ask
+
+        ask(workspace, self.run, CONTINUE)
+        return Done(said=f"Run '{self.run}' goes on.")
+
+
+class Save(Action):
+    """Save the training state now, for good.
+
+    The run goes on; the state is taken after its current batch and is not replaced later.
+    """
+
+    command = "save"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Ask it to save its state."""
+        from studio.runs.changes import SAVE, ask
+
+        ask(workspace, self.run, SAVE)
+        return Done(
+            said=f"Run '{self.run}' saves its training state. See when: studio events {self.run}"
+        )
+
+
+class EventList(Result):
+    """What happened to a run, the newest first."""
+
+    run: str
+    events: tuple[dict[str, Any], ...]
+
+    def document(self) -> Any:
+        """One object an event."""
+        return list(self.events)
+
+    def tell(self) -> Iterator[str | Table]:
+        """A table of them."""
+        rows = [(event["batch"], event["kind"], event["text"]) for event in self.events]
+        yield Table(["batch", "what", ""], rows, f"Nothing has happened to run '{self.run}' yet.")
+
+
+class Events(Action):
+    """List what happened to a run.
+
+    Changed settings, alarms, sessions that began and ended, states that were gone back to.
+    """
+
+    command = "events"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+    newest: int = option(100, "How many, the newest first.", ge=1)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> EventList:
+        """Read the events."""
+        from studio.runs.events import list_events
+
+        summarise_run(workspace, self.run)
+        found = list_events(workspace, self.run, self.newest)
+        return EventList(run=self.run, events=tuple(asdict(event) for event in found))
+
+
+class CompareResult(Result):
+    """Runs side by side."""
+
+    comparison: dict[str, Any]
+    progress: tuple[tuple[Any, ...], ...]
+    figures: tuple[str, ...]
+    settings: tuple[tuple[Any, ...], ...]
+    marked: bool
+
+    @classmethod
+    def of(cls, comparison: Comparison, every: bool) -> CompareResult:
+        """The result of a comparison, with all settings or those that differ."""
+        figures = sorted({name for run in comparison.runs for name in run.figures})
+        progress = [
+            (
+                *(run.name, run.status, run.batch, str(timedelta(seconds=round(run.seconds)))),
+                *(f"{run.figures[name]:.4g}" if name in run.figures else None for name in figures),
+            )
+            for run in comparison.runs
+        ]
+        settings = [
+            (
+                *(["*" if setting.differs else ""] if every else []),
+                *(setting.name, *(setting.text(i) for i in range(len(comparison.runs)))),
+            )
+            for setting in comparison.settings
+            if every or setting.differs
+        ]
+        return cls(
+            comparison=comparison.to_json(),
+            progress=tuple(progress),
+            figures=tuple(figures),
+            settings=tuple(settings),
+            marked=every,
+        )
+
+    def document(self) -> Any:
+        """The runs with their figures, and their settings."""
+        return self.comparison
+
+    def tell(self) -> Iterator[str | Table]:
+        """How far they came, and a table of settings."""
+        yield Table(["run", "status", "batch", "trained for", *self.figures], self.progress)
+        names = [row[0] for row in self.progress]
+        yield Table(
+            [*([""] if self.marked else []), "setting", *names],
+            self.settings,
+            "They were trained with the same settings.",
+        )
+
+
+class Compare(Action):
+    """Compare settings and progress of runs.
+
+    Settings that differ are listed, what was changed in them while the runs trained, and how far
+    each run has come.
+    """
+
+    command = "compare"
+    section = SECTION
+    is_job = False
+
+    runs: tuple[str, ...] = option(help="Two runs or more.", argument=True, metavar="RUN")
+    all: bool = option(False, "Show settings that are the same everywhere, too.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> CompareResult:
+        """Read their settings and metrics."""
+        from studio.runs.comparison import compare_runs
+
+        return CompareResult.of(compare_runs(workspace, self.runs), self.all)
+
+
+class ScoreResult(Result):
+    """Distances of a checkpoint's pictures to the data; lower is better."""
+
+    run: str
+    batch: int
+    count: int
+    values: dict[str, float]
+    swd_levels: dict[int, float]
+    unavailable: dict[str, str]
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a metric could not be had."""
+        return int(bool(self.unavailable))
+
+    def tell(self) -> Iterator[str | Table]:
+        """A table of the distances."""
+        if self.values:
+            count = f"{self.count:,}"
+            yield f"Run '{self.run}' at batch {self.batch:,}, {count} pictures against as many:"
+            levels = [(f"swd at {px} px", f"{value:g}") for px, value in self.swd_levels.items()]
+            rows = [(name, f"{value:g}") for name, value in self.values.items()]
+            yield Table(["metric", "distance"], [*rows, *levels])
+
+    def remarks(self) -> Iterator[str]:
+        """Why a metric could not be had."""
+        yield from self.unavailable.values()
+
+
+class Score(Action):
+    """Measure how far pictures are from the data.
+
+    Generated pictures of a checkpoint are compared with those it was trained on; lower is better.
+    """
+
+    command = "score"
+    section = SECTION
+
+    run: str = run_name()
+    batch: int | None = batch_or_last()
+    metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
+    count: int = option(2048, "Pictures on either side; compare scores of equal counts alone.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> ScoreResult:
+        """Draw pictures and measure."""
+        from studio.training.monitor.picture_scores import score_checkpoint
+
+        with reporter.task("Drawing pictures") as on_progress:
+            score = score_checkpoint(
+                workspace, self.run, self.batch, self.metric, self.count, on_progress
+            )
+        return ScoreResult(**asdict(score))
+
+
+ACTIONS = (Runs, Set, Pause, Continue, Save, Events, Compare, Score)

@@ -1,0 +1,38 @@
+"""One of several processes that train a run together; the first of them reports for all.
+
+python -m studio.actions.session_process WORKSPACE RUN SECONDS JOB, of which the last two may be
+None: for as long as it takes, and for no job.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from studio.actions.training_actions import SessionOptions, read_group, train_session
+from studio.workspace.advice import explain
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Reporter
+from studio.workspace.stopping import exit_on_sigterm, spare_cores
+
+
+def main() -> None:
+    """Train; exit status: 0 done or stopped, 1 failed."""
+    spare_cores()
+    exit_on_sigterm()
+    root, run, duration, job = sys.argv[1:]
+    workspace = Workspace.open(root)
+    reporter = Reporter(workspace, None if job == "None" else int(job))
+    session = SessionOptions(
+        duration=None if duration == "None" else float(duration),
+        processes=int(read_group()["WORLD_SIZE"]),
+    )
+    try:
+        train_session(workspace, run, session, reporter)
+    except EXPECTED_ERRORS as error:
+        print(explain(error), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,342 @@
+"""Typed records: what may be asked for, declared once with help, unit, range and choices.
+
+The command line, the forms, the Python API, the rows of jobs and the tables in the docs are all
+read off these declarations.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+from pydantic.fields import FieldInfo
+
+from studio.workspace.errors import StudioError
+from studio.workspace.quantities import parse_bytes, parse_duration
+
+DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
+
+
+class InvalidValueError(StudioError, ValueError):
+    """Values do not fit their fields.
+
+    Args:
+        sentence: names the fields in braces, as in "{fps} 0 is out of range: use 1 or more.", so
+            that each face of an action can write their names in its own way.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        super().__init__(self.spelled({}))
+
+    def __reduce__(self) -> tuple[type[InvalidValueError], tuple[str]]:
+        return type(self), (self.sentence,)
+
+    def spelled(self, names: Mapping[str, str]) -> str:
+        """The sentence with other names for its fields.
+
+        Example:
+            >>> InvalidValueError("{fps} 0 is out of range.").spelled({"fps": "--fps"})
+            '--fps 0 is out of range.'
+        """
+        return re.sub(r"\{(\w+)\}", lambda field: names.get(field[1], field[1]), self.sentence)
+
+
+class Record(BaseModel):
+    """A frozen record whose fields are declared with `option`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """A record from values as a person, a form or JSON gives them.
+
+        Raises:
+            InvalidValueError: a value is missing, unknown, or does not fit.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _explain(cls, error) from None
+
+    def given(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, each as JSON, which is as one writes it."""
+        written = self.model_dump(mode="json")
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in written.items()
+            if fields[name].is_required() or getattr(self, name) != fields[name].get_default()
+        }
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a value is written that is no plain number or text, such as 200GB."""
+
+    metavar: str
+    example: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One field of a record, as its faces need it.
+
+    Attributes:
+        kind: of each value: flag, choice, whole, number, path or text.
+        many: how several values are written: between commas, by repeating the option, or as
+            further words; None where there is one value.
+        required: there is no default.
+        flag: the option's name on the command line.
+        short: a one-letter option beside it.
+        switches: value -> the option that stands for it, and its help; the first value of a
+            choice has none.
+        argument: a word of the command rather than an option.
+        section: heading in the command's help.
+    """
+
+    name: str
+    kind: Literal["flag", "choice", "whole", "number", "path", "text"]
+    help: str
+    default: Any
+    required: bool
+    many: Literal["commas", "repeated", "words"] | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    metavar: str = ""
+    example: str = ""
+    flag: str = ""
+    short: str = ""
+    switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    argument: bool = False
+    section: str = ""
+
+    @property
+    def placeholder(self) -> str:
+        """A name in capitals that stands for a value which is still missing."""
+        return self.metavar or self.name.upper()
+
+
+def option(
+    default: Any = ...,
+    help: str = "",
+    *,
+    unit: str = "",
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    flag: str = "",
+    short: str = "",
+    switches: Mapping[str, tuple[str, str]] | None = None,
+    argument: bool = False,
+    repeated: bool = False,
+    metavar: str = "",
+    example: str = "",
+    section: str = "",
+) -> Any:
+    """Declare a field of a record.
+
+    Args:
+        default: required where there is none.
+        help: what the value means, as a short phrase that ends in a full stop.
+        unit: what the number counts.
+        ge, gt, le: the least value, the value that it exceeds, and the greatest.
+        flag, short, switches, argument, section: see `Declared`.
+        repeated: several values are given by repeating the option.
+        metavar: what stands for the value in help.
+        example: what a form shows while the field is empty.
+    """
+    details: dict[str, Any] = {
+        "unit": unit,
+        "flag": flag,
+        "short": short,
+        "switches": dict(switches or {}),
+        "argument": argument,
+        "repeated": repeated,
+        "metavar": metavar,
+        "example": example,
+        "section": section,
+    }
+    return Field(
+        default, description=help, ge=ge, gt=gt, le=le, json_schema_extra={DETAILS: details}
+    )
+
+
+def declared_fields(record: type[Record]) -> list[Declared]:
+    """The fields of a record in the order of their declaration, arguments first."""
+    found = [_describe(name, info) for name, info in record.model_fields.items()]
+    return sorted(found, key=lambda field: not field.argument)
+
+
+def split_commas(value: Any) -> Any:
+    """The words of a text between commas; anything else as it is.
+
+    Raises:
+        ValueError: one of the words is empty.
+    """
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",")]
+    if value.strip() and not all(parts):
+        raise ValueError(f"'{value}' has an empty place between two commas.")
+    return tuple(part for part in parts if part)
+
+
+def parse_share(value: Any) -> Any:
+    """A share as 5% or 0.05.
+
+    Raises:
+        ValueError: it is not above 0 and up to 1.
+    """
+    text = str(value)
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ValueError(f"'{text}' is no share. Write it as 5% or 0.05.")
+    return share
+
+
+def _write_bytes(size_bytes: int) -> str:
+    """The size in the largest unit that says it exactly: 200GB."""
+    for unit, bytes_each in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if size_bytes % bytes_each == 0:
+            return f"{size_bytes // bytes_each}{unit}"
+    return f"{size_bytes}B"
+
+
+def _write_duration(duration_s: float) -> str:
+    """The duration in the largest unit that says it exactly: 85m."""
+    for unit, seconds in (("h", 3600), ("m", 60)):
+        if duration_s % seconds == 0:
+            return f"{duration_s / seconds:.0f}{unit}"
+    return f"{duration_s:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def _parse_if_text(parse: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+Commas = Annotated[tuple[str, ...], BeforeValidator(split_commas), Written("A,B,...", "")]
+SizeBytes = Annotated[
+    int,
+    _parse_if_text(parse_bytes),
+    PlainSerializer(_write_bytes, return_type=str, when_used="json"),
+    Written("SIZE", "200GB"),
+]
+DurationS = Annotated[
+    float,
+    _parse_if_text(parse_duration),
+    PlainSerializer(_write_duration, return_type=str, when_used="json"),
+    Written("TIME", "85m"),
+]
+Share = Annotated[float, BeforeValidator(parse_share), Written("SHARE", "5%")]
+
+
+def _describe(name: str, info: FieldInfo) -> Declared:
+    extra = info.json_schema_extra
+    details: Any = extra[DETAILS] if isinstance(extra, dict) and DETAILS in extra else {}
+    kind, many, choices, written = _read_type(info.annotation, tuple(info.metadata))
+    limits = {type(limit).__name__: limit for limit in info.metadata}
+    low = limits.get("Ge") or limits.get("Gt")
+    high = limits.get("Le")
+    several: Literal["commas", "repeated", "words"] | None = None
+    if many:
+        commas = written is not None and not details.get("repeated")
+        several = "words" if details.get("argument") else "commas" if commas else "repeated"
+    return Declared(
+        name=name,
+        kind=kind,
+        help=info.description or "",
+        default=None if info.is_required() else info.get_default(),
+        required=info.is_required(),
+        many=several,
+        choices=choices,
+        unit=details.get("unit", ""),
+        minimum=getattr(low, "ge", getattr(low, "gt", None)),
+        maximum=getattr(high, "le", None),
+        metavar=details.get("metavar") or (written.metavar if written else ""),
+        example=details.get("example") or (written.example if written else ""),
+        flag=details.get("flag") or "--" + name.replace("_", "-"),
+        short=details.get("short", ""),
+        switches={value: tuple(said) for value, said in details.get("switches", {}).items()},
+        argument=details.get("argument", False),
+        section=details.get("section", ""),
+    )
+
+
+def _read_type(
+    annotation: Any, metadata: tuple[Any, ...]
+) -> tuple[Any, bool, tuple[str, ...], Written | None]:
+    """(kind of each value, whether there are several, choices, how it is written)."""
+    written = next((note for note in metadata if isinstance(note, Written)), None)
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _read_type(inner[0], (*inner[1:], *metadata))
+    if origin in (Union, types.UnionType):
+        some = next(kind for kind in inner if kind is not type(None))
+        return _read_type(some, metadata)
+    if origin is tuple:
+        return _read_type(inner[0], ())[0], True, (), written
+    if origin is Literal:
+        return "choice", False, tuple(map(str, inner)), written
+    kinds = {bool: "flag", int: "whole", float: "number", Path: "path"}
+    kind = "text" if written is not None else kinds.get(annotation, "text")
+    return kind, origin is dict, (), written
+
+
+def _explain(record: type[Record], error: ValidationError) -> InvalidValueError:
+    """The first fault of a record in a sentence."""
+    first = error.errors(include_url=False)[0]
+    name, given, kind = str(first["loc"][0]), first.get("input"), first["type"]
+    context = first.get("ctx", {})
+    if isinstance(raised := context.get("error"), ValueError):
+        return InvalidValueError(f"{{{name}}} cannot be read: {raised}")
+    if kind == "missing":
+        meaning = record.model_fields[name].description or ""
+        return InvalidValueError(f"{{{name}}} is missing. {meaning}".strip())
+    if kind == "extra_forbidden":
+        close = get_close_matches(name, record.model_fields, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return InvalidValueError(f"{{{name}}} is not known here.{hint}")
+    return InvalidValueError(f"{{{name}}} {_problem(kind, given, context)}")
+
+
+def _problem(kind: str, given: Any, context: Mapping[str, Any]) -> str:
+    limits = {
+        "greater_than_equal": "{ge} or more",
+        "greater_than": "more than {gt}",
+        "less_than_equal": "{le} or less",
+        "less_than": "less than {lt}",
+    }
+    if kind in limits:
+        return f"{given} is out of range: use {limits[kind].format(**context)}."
+    if kind == "literal_error":
+        return f"'{given}' is not known. Use {context['expected']}."
+    wanted = {
+        "int": "a whole number",
+        "float": "a number",
+        "finite": "a finite number",
+        "bool": "true or false",
+        "string": "a text",
+        "tuple": "a list",
+        "path": "a path",
+        "dict": "a table",
+    }
+    return f"'{given}' will not do: it is {wanted.get(kind.split('_')[0], 'another type')}."

@@ -1,0 +1,115 @@
+"""Records: what is declared is described, read, refused in a sentence, and written again."""
+
+import pickle
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.workspace.errors import StudioError
+from studio.workspace.record import (
+    Commas,
+    DurationS,
+    InvalidValueError,
+    Record,
+    Share,
+    SizeBytes,
+    declared_fields,
+    option,
+)
+
+
+class Meal(Record):
+    """What is eaten."""
+
+    guests: int = option(2, "How many eat.", ge=1, le=20)
+    dish: Literal["soup", "bread"] = option("soup", "What there is.")
+    spices: Commas = option((), "With commas between.")
+    budget: SizeBytes | None = option(None, "A size.")
+    time: DurationS | None = option(None, "A time.", unit="s")
+    part: Share | None = option(None, "A share.")
+    recipe: Path | None = option(None, "A file.")
+    cook: str = option(help="Who cooks.")
+
+
+def test_every_field_is_described_as_its_faces_need_it():
+    fields = {field.name: field for field in declared_fields(Meal)}
+    assert [fields[name].kind for name in ("guests", "dish", "recipe", "cook", "budget")] == [
+        *("whole", "choice", "path", "text", "text")
+    ]
+    assert (fields["guests"].minimum, fields["guests"].maximum) == (1, 20)
+    assert fields["dish"].choices == ("soup", "bread")
+    assert fields["spices"].many == "commas"
+    assert (fields["budget"].metavar, fields["time"].unit) == ("SIZE", "s")
+    assert [name for name, field in fields.items() if field.required] == ["cook"]
+
+
+def test_values_are_read_as_a_person_a_form_or_json_gives_them():
+    meal = Meal.read(
+        {
+            "guests": "3",
+            "spices": "salt, pepper",
+            "budget": "2 GB",
+            "time": "1h30m",
+            "part": "5%",
+            "cook": "Ada",
+        }
+    )
+    assert (meal.guests, meal.spices, meal.budget) == (3, ("salt", "pepper"), 2 * 10**9)
+    assert (meal.time, meal.part) == (5400.0, 0.05)
+    assert Meal.read(meal.model_dump(mode="json")) == meal
+    assert meal.given() == {
+        **{"guests": 3, "spices": ["salt", "pepper"], "budget": "2GB", "time": "90m"},
+        **{"part": 0.05, "cook": "Ada"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "cook is missing. Who cooks."),
+        ({"guests": 0}, "guests 0 is out of range: use 1 or more."),
+        ({"guests": 99}, "guests 99 is out of range: use 20 or less."),
+        ({"guests": "many"}, "guests 'many' will not do: it is a whole number."),
+        ({"guests": 2.5}, "guests '2.5' will not do: it is a whole number."),
+        ({"dish": "cake"}, "dish 'cake' is not known. Use 'soup' or 'bread'."),
+        ({"dishh": "soup"}, "dishh is not known here. Did you mean dish?"),
+        ({"spices": "a,,b"}, "spices cannot be read: 'a,,b' has an empty place"),
+        ({"part": "7"}, "part cannot be read: '7' is no share. Write it as 5% or 0.05."),
+        ({"budget": "much"}, "'much' is no size"),
+        ({"time": float("nan")}, "time 'nan' will not do: it is a finite number."),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(given, sentence):
+    with pytest.raises(StudioError) as refused:
+        Meal.read({**({"cook": "Ada"} if given else {}), **given})
+    assert sentence in str(refused.value)
+
+
+def test_a_sentence_names_fields_as_each_face_writes_them():
+    error = InvalidValueError("{dish} and {cook} exclude each other.")
+    assert str(error) == "dish and cook exclude each other."
+    assert error.spelled({"dish": "--dish"}) == "--dish and cook exclude each other."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_record_does_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        Meal(cook="Ada").guests = 5
+
+
+@given(st.integers(1, 10**15), st.floats(1, 1e7).map(lambda s: round(s, 3)))
+def test_sizes_and_times_are_read_as_they_are_written(size, seconds):
+    meal = Meal(cook="Ada", budget=size, time=seconds)
+    again = Meal.read(meal.model_dump(mode="json"))
+    assert again.budget == size
+    assert again.time == pytest.approx(seconds, rel=1e-5)
+
+
+@given(st.text(max_size=8))
+def test_a_share_is_between_none_and_all_or_refused(text):
+    with suppress(InvalidValueError):
+        assert 0 < Meal.read({"cook": "Ada", "part": text}).part <= 1
