@@ -18,7 +18,8 @@ from studio.workspace.quantities import format_bytes
 from studio.workspace.record import InvalidValueError, Share, SizeBytes, option
 
 if TYPE_CHECKING:
-    from checkpoints_index.importing.plan import ImportPlan, SkippedFile
+    from checkpoints_index.importing.plan import ImportPlan
+    from checkpoints_index.importing.refusals import SkippedFile
     from checkpoints_index.upkeep.verification import Finding
     from studio.upkeep.imports import ImportRequest
     from studio.upkeep.thinning import ThinRequest
@@ -348,17 +349,19 @@ class ImportResult(Result):
         cls, run: str, plan: ImportPlan, skipped: Sequence[SkippedFile], **done: Any
     ) -> ImportResult:
         """The result of a plan, carried out or not."""
-        from checkpoints_index.importing.plan import describe_spec, group_skipped
+        from checkpoints_index.importing.plan import describe_spec
+        from checkpoints_index.importing.refusals import group_skipped
+        from studio.workspace.advice import explain
 
         return cls(
             run=run,
             generator=plan.spec.architecture,
             recognised=describe_spec(plan.spec),
-            remarks_on_files=tuple(plan.remarks),
+            remarks_on_files=tuple(explain(remark) for remark in plan.remarks),
             first_batch=plan.files[0].batch,
             last_batch=plan.files[-1].batch,
-            skipped=tuple({"path": str(f.path), "reason": f.reason} for f in skipped),
-            left_out=tuple(group_skipped(skipped, plan.folder)),
+            skipped=tuple({"path": str(f.path), "reason": explain(f.error)} for f in skipped),
+            left_out=tuple(group_skipped(skipped, plan.folder, explain)),
             folder=plan.folder,
             **done,
         )
