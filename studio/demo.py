@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Result, Table
-from studio.actions.dataset_actions import DatasetsAddCities
-from studio.actions.film_actions import RenderInterpolation, RenderTimelapse
-from studio.actions.specimen_actions import Atlas, SpecimensExport, SpecimensStar
+from studio.actions.declared.dataset_actions import DatasetsAddCities
+from studio.actions.declared.film_actions import RenderInterpolation, RenderTimelapse
+from studio.actions.declared.specimen_actions import Atlas, SpecimensExport, SpecimensStar
+from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.submission import perform
-from studio.actions.training_actions import Resume, Train
 from studio.app import SECTION, App
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Record, option
+from studio.workspace.record import DeclaredRecord, option
 
 if TYPE_CHECKING:
-    from studio.specimens.atlases import Atlas as DrawnAtlas
+    from studio.specimens.atlases import DrawnAtlas
 
 CITY = RUN = "helsinki"
 PRESET = "small-and-quick"
@@ -33,7 +33,7 @@ ATLAS_CITIES = 600
 SPECIMENS = 6
 
 
-class Product(Record):
+class Product(DeclaredRecord):
     """Something the demo made, in words, and where it lies."""
 
     what: str

@@ -96,7 +96,9 @@ def edges_within(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_what_lies_in_a_folder_imports_each_other_without_a_circle(folder):
-    TopologicalSorter({room: set(others) for room, others in edges_within(folder).items()}).prepare()
+    TopologicalSorter(
+        {room: set(others) for room, others in edges_within(folder).items()}
+    ).prepare()
 
 
 @pytest.mark.parametrize("folder", ORDER)

@@ -37,7 +37,7 @@ _LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # what `SPLIT` may set apart, by byt
 _REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}  # the largest move that a digit of a form holds
 _MAX_PART_BYTES = 8 * BLOCK_ITEMS
 _NOTHING = np.empty(0, np.uint8)
-_ENTROPY_ALONE = zstandard.ZstdCompressionParameters(
+_ENTROPY_ONLY = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7, write_content_size=1
 )
 
@@ -46,7 +46,7 @@ class BlockPacker:
     """Packs blocks, one at a time, in buffers of its own; a thread needs one for itself."""
 
     def __init__(self) -> None:
-        self._zstd = zstandard.ZstdCompressor(compression_params=_ENTROPY_ALONE)
+        self._zstd = zstandard.ZstdCompressor(compression_params=_ENTROPY_ONLY)
         self._difference = np.empty(BLOCK_ITEMS, np.int64)
         self._zeros = np.zeros(BLOCK_ITEMS, np.int64)
         self._bytes = np.empty(BLOCK_ITEMS, np.uint8)

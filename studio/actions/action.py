@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_type_hints
 from studio.runs.settings import write_setting
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Declared, Record, declared_fields
+from studio.workspace.record import Declared, DeclaredRecord, declared_fields
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
     empty: str = ""
 
 
-class Result(Record):
+class Result(DeclaredRecord):
     """What an action gives back.
 
     `document` is the JSON that outside programs read, `tell` the same for people: lines and tables.
@@ -45,7 +45,7 @@ class Result(Record):
         yield from ()
 
 
-class Action(Record):
+class Action(DeclaredRecord):
     """Something a person can have done. Its docstring is its help, the first line a summary.
 
     Attributes:

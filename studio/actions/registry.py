@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from studio.actions import (
+from studio.actions.action import Action
+from studio.actions.declared import (
     checkpoint_actions,
     dataset_actions,
     film_actions,
@@ -13,7 +14,6 @@ from studio.actions import (
     specimen_actions,
     training_actions,
 )
-from studio.actions.action import Action
 from studio.workspace.errors import StudioError
 
 ENTRY_POINTS = "latent_city_studio.actions"  # Installed packages declare actions of their own here.

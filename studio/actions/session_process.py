@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from studio.actions.training_actions import SessionOptions, read_group, train_session
+from studio.actions.declared.training_actions import SessionOptions, read_group, train_session
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace

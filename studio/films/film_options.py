@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import Commas, InvalidValueError, Record, option
+from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option
 
 if TYPE_CHECKING:
     from renderers.plan.options import RenderOptions
@@ -32,7 +32,7 @@ def film_easing() -> Any:
     return option("linear", "One pace, slower at every stop, or only at the first and the last.")
 
 
-class FilmOptions(Record):
+class FilmOptions(DeclaredRecord):
     """What all films have."""
 
     fps: int = option(60, "Frames per second.", ge=1, le=240, section=LOOKS)
@@ -218,8 +218,13 @@ class Interpolation(FilmOptions):
         le=MAX_SECONDS,
         example=f"{DEFAULT_SECONDS:g}",
     )
-    seconds_per_leg: float | None = option(
-        None, "Time from stop to stop, instead of --seconds.", unit="s", gt=0, le=MAX_SECONDS
+    seconds_per_segment: float | None = option(
+        None,
+        "Time from stop to stop, instead of --seconds.",
+        flag="--seconds-per-leg",
+        unit="s",
+        gt=0,
+        le=MAX_SECONDS,
     )
     kind: Literal["slerp", "linear", "spline", "circle", "noise"] = option(
         "slerp", "Great circles, straight lines, a smooth curve; a circle; noise."
@@ -230,9 +235,9 @@ class Interpolation(FilmOptions):
 
     def require_one_length(self) -> None:
         """Raise InvalidValueError where both the film's length and that of its edges are given."""
-        if self.seconds is not None and self.seconds_per_leg is not None:
+        if self.seconds is not None and self.seconds_per_segment is not None:
             raise InvalidValueError(
-                "Give {seconds} of the whole film or {seconds_per_leg} between stops, not both."
+                "Give {seconds} of the whole film or {seconds_per_segment} between stops, not both."
             )
 
 
@@ -248,7 +253,7 @@ class KeyFramedPath(FilmOptions):
     easing: Literal["linear", "smooth", "ends"] = film_easing()
 
 
-class SheetOptions(Record):
+class SheetOptions(DeclaredRecord):
     """Points and checkpoints in one picture."""
 
     run: str = film_run()

@@ -145,8 +145,8 @@ def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
 
 def _count_frames(film: Interpolation, stops: int) -> int:
     """Frames of the film, by its seconds or by those between stops."""
-    if film.seconds_per_leg is None:
+    if film.seconds_per_segment is None:
         return count_frames(DEFAULT_SECONDS if film.seconds is None else film.seconds, film.fps)
-    per_edge = count_frames(film.seconds_per_leg, film.fps)
+    per_edge = count_frames(film.seconds_per_segment, film.fps)
     frames = easing.count_frames(stops, per_edge, film.loop) if stops > 1 else per_edge
     return count_frames(frames / film.fps, film.fps)

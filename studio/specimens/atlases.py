@@ -36,7 +36,7 @@ BACKGROUND = (250, 249, 246)
 
 
 @dataclass(frozen=True)
-class Atlas:
+class DrawnAtlas:
     """An atlas that was drawn.
 
     Attributes:
@@ -81,7 +81,7 @@ def make_atlas(
     reporter: Reporter,
     space: str = "pictures",
     seed: int = 0,
-) -> Atlas:
+) -> DrawnAtlas:
     """Draw latent points at a checkpoint, lay them out by likeness, and keep them as specimens.
 
     Args:
@@ -110,7 +110,7 @@ def make_atlas(
     cell_px = _choose_cell_px(checkpoints.spec.image_size, side)
     with reporter.task("Drawing the atlas") as on_progress:
         picture = _draw(G, z, cells, side, cell_px, on_progress)
-    atlas = Atlas(
+    atlas = DrawnAtlas(
         run,
         batch,
         space,
@@ -139,20 +139,20 @@ def check_count(count: int) -> None:
         )
 
 
-def list_atlases(workspace: Workspace, run: str) -> list[Atlas]:
+def list_atlases(workspace: Workspace, run: str) -> list[DrawnAtlas]:
     """List the atlases of a run, the newest checkpoint first."""
     paths = workspace.renders.glob(f"{run}-atlas-*/atlas.json")
     atlases = [atlas for atlas in map(read_atlas, paths) if atlas.run == run]
     return sorted(atlases, key=lambda atlas: atlas.batch, reverse=True)
 
 
-def read_atlas(path: Path) -> Atlas:
+def read_atlas(path: Path) -> DrawnAtlas:
     """Read an atlas from its `atlas.json`."""
     document = json.loads(path.read_bytes())
-    return Atlas(**{**document, "path": path.parent / document["path"]})
+    return DrawnAtlas(**{**document, "path": path.parent / document["path"]})
 
 
-def _save(atlas: Atlas, picture: np.ndarray) -> None:
+def _save(atlas: DrawnAtlas, picture: np.ndarray) -> None:
     """Write the picture, and beside it `atlas.json`, which `read_atlas` reads."""
     atlas.path.parent.mkdir(parents=True, exist_ok=True)
     save_picture(picture, atlas.path)

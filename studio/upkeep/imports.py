@@ -37,7 +37,7 @@ class ImportRequest:
 
 
 @dataclass(frozen=True)
-class ImportResult:
+class ImportOutcome:
     """What an import did.
 
     Attributes:
@@ -64,7 +64,7 @@ def inspect_files(request: ImportRequest, reporter: Reporter) -> tuple[ImportPla
 
 def import_run(
     workspace: Workspace, run: str, request: ImportRequest, storage: str | None, reporter: Reporter
-) -> ImportResult:
+) -> ImportOutcome:
     """Import files as a run, or go on with an import that was interrupted.
 
     The run is given fixed latent points, as training would give them.
@@ -87,4 +87,4 @@ def import_run(
     opened = open_import(index, run, plan, storage)
     with reporter.task("Importing checkpoints") as on_progress:
         appended, skipped = import_files(opened, plan, finder, on_progress)
-    return ImportResult(plan, appended, [*plan.skipped, *skipped])
+    return ImportOutcome(plan, appended, [*plan.skipped, *skipped])

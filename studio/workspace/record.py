@@ -55,7 +55,7 @@ class InvalidValueError(StudioError, ValueError):
         return re.sub(r"\{(\w+)\}", lambda field: names.get(field[1], field[1]), self.sentence)
 
 
-class Record(BaseModel):
+class DeclaredRecord(BaseModel):
     """A frozen record whose fields are declared with `option`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
@@ -177,7 +177,7 @@ def option(
     )
 
 
-def declared_fields(record: type[Record]) -> list[Declared]:
+def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:
     """The fields of a record in the order of their declaration, arguments first."""
     found = [_describe(name, info) for name, info in record.model_fields.items()]
     return sorted(found, key=lambda field: not field.argument)
@@ -301,7 +301,7 @@ def _read_type(
     return kind, origin is dict, (), written
 
 
-def _explain(record: type[Record], error: ValidationError) -> InvalidValueError:
+def _explain(record: type[DeclaredRecord], error: ValidationError) -> InvalidValueError:
     """The first fault of a record in a sentence."""
     first = error.errors(include_url=False)[0]
     name, given, kind = str(first["loc"][0]), first.get("input"), first["type"]

@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from studio.actions.action import words_of
-from studio.actions.checkpoint_actions import ExportCheckpoint, Pin, Verify
+from studio.actions.declared.checkpoint_actions import ExportCheckpoint, Pin, Verify
 from studio.actions.submission import perform, submit
 from studio.runs.pins import list_pins
 from studio.screens.parts import markup

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from studio.actions.action import spell_command, words_of
-from studio.actions.checkpoint_actions import Thin
+from studio.actions.declared.checkpoint_actions import Thin
 from studio.actions.submission import submit
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept

@@ -10,7 +10,7 @@ from PIL import Image
 
 from latent.features import SPACES
 from studio.actions.action import words_of
-from studio.actions.specimen_actions import Atlas as AtlasAction
+from studio.actions.declared.specimen_actions import Atlas
 from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -21,7 +21,7 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.jobs_view import progress_text
-from studio.specimens.atlases import Atlas, list_atlases
+from studio.specimens.atlases import DrawnAtlas, list_atlases
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
 from studio.workspace.paths import Workspace
@@ -41,7 +41,11 @@ class AtlasView:
                 draw = gr.Button("Draw an atlas", size="md", min_width=110, elem_id="draw-atlas")
             status = gr.HTML()
             choice = gr.Dropdown(
-                label="Atlas shown", choices=[], visible="hidden", interactive=True, elem_id="atlas"
+                label="Atlas shown",
+                choices=[],
+                visible="hidden",
+                interactive=True,
+                elem_id="atlas",
             )
             sheet = markup.pressable(elem_id="atlas-sheet")
             command = markup.pressable()
@@ -114,18 +118,18 @@ class AtlasView:
         label = atlas.specimen_at(int(event.x * width), int(event.y * height))
         return (label, atlas.batch) if label else gr.skip()
 
-    def _find(self, run: str | None, choice: str | None) -> Atlas | None:
+    def _find(self, run: str | None, choice: str | None) -> DrawnAtlas | None:
         atlases = list_atlases(self._app.workspace, run) if run else []
         return next((atlas for atlas in atlases if atlas.path.parent.name == choice), None)
 
 
-def read_atlas_form(run: str, batch: float | None, count: float | None, space: str) -> AtlasAction:
+def read_atlas_form(run: str, batch: float | None, count: float | None, space: str) -> Atlas:
     """Draw an atlas, of the last checkpoint where no batch is given."""
     at = None if batch is None else int(batch)
-    return AtlasAction.read({"run": run, "batch": at, "count": int(count or 0), "space": space})
+    return Atlas.read({"run": run, "batch": at, "count": int(count or 0), "space": space})
 
 
-def _title(atlas: Atlas) -> str:
+def _title(atlas: DrawnAtlas) -> str:
     return f"Atlas of {atlas.count:,} cities at batch {atlas.batch:,}, alike in {atlas.space}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from renderers.frames.devices import known_devices
-from studio.actions.film_actions import (
+from studio.actions.declared.film_actions import (
     RenderInterpolation,
     RenderPath,
     RenderSheet,

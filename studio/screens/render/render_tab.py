@@ -135,7 +135,9 @@ class RenderScreen:
             updates[form.laid["batches"]] = gr.Textbox(**anew(""))
         return {**updates, self._filled: run if kept else None}
 
-    def _look(self, run: str | None, film: str, verdict: str, open_log: int | None) -> tuple:
+    def _look(
+        self, run: str | None, film: str, verdict: str, open_log: int | None
+    ) -> tuple[str, str]:
         return self._show_player(run, film, verdict), self._show_jobs(open_log)
 
     def _show_player(self, run: str | None, film: str, verdict: str) -> str:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
 from studio.actions.action import spell_command
-from studio.actions.specimen_actions import SpecimensSample
+from studio.actions.declared.specimen_actions import SpecimensSample
 from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (

@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from studio.actions.action import spell_command
-from studio.actions.dataset_actions import DatasetsAdd, DatasetsAddCities
+from studio.actions.declared.dataset_actions import DatasetsAdd, DatasetsAddCities
 from studio.actions.submission import submit
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup

@@ -8,9 +8,9 @@ import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.generators.architectures import ARCHITECTURES
-from studio.actions.checkpoint_actions import Reindex
+from studio.actions.declared.checkpoint_actions import Reindex
+from studio.actions.declared.training_actions import Resume
 from studio.actions.submission import submit
-from studio.actions.training_actions import Resume
 from studio.runs.changes import ask
 from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch

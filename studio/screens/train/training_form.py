@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from studio.actions.training_actions import Train
+from studio.actions.declared.training_actions import Train
 from studio.runs.config import (
     AUGMENTATION_NAMES,
     TrainingConfig,

@@ -31,7 +31,7 @@ SEED = 0  # Seeds the choice of real pictures and of latent points.
 
 
 @dataclass
-class Score:
+class PictureScore:
     """LaggedDistances of one checkpoint's pictures to as many real ones; lower is better.
 
     Attributes:
@@ -55,7 +55,7 @@ def score_checkpoint(
     metrics: Sequence[str],
     count: int,
     on_progress: OnProgress,
-) -> Score:
+) -> PictureScore:
     """Compare pictures of a checkpoint with pictures of its dataset.
 
     The same latent points and real pictures are taken for every checkpoint, so that scores of one
@@ -77,7 +77,7 @@ def score_checkpoint(
     reals = choose_reals(workspace, run, checkpoints.spec.image_size, count)
     G = checkpoints.generator(batch, choose_device())
     fakes = draw_fakes(G, checkpoints.spec.z_dim, count, on_progress)
-    score = Score(run, batch, count)
+    score = PictureScore(run, batch, count)
     for metric in metrics:
         try:
             METRICS[metric](score, reals, fakes)
@@ -90,20 +90,20 @@ class UnavailableError(StudioError):
     """A metric cannot be measured on this machine."""
 
 
-def measure_swd(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_swd(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
     """Put the sliced Wasserstein distance into a score, from uint8 pictures [N, S, S, 3]."""
     levels = SlicedWasserstein(reals)(fakes)
     score.swd_levels = {level: round(distance, 3) for level, distance in levels.items()}
     score.values["swd"] = round(mean_distance(levels), 3)
 
 
-def measure_fid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_fid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
     """Put the Frechet inception distance (Heusel et al. 2017) into a score."""
     fid = build_metric("fid", lambda image: image.fid.FrechetInceptionDistance(feature=2048))
     score.values["fid"] = round(float(compare(fid, reals, fakes)), 3)
 
 
-def measure_kid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
     """Put the kernel inception distance into a score; it has no bias (Binkowski et al. 2018)."""
     subset = min(KID_SUBSET, len(reals))
     kid = build_metric("kid", lambda image: image.kid.KernelInceptionDistance(subset_size=subset))
@@ -113,7 +113,7 @@ def measure_kid(score: Score, reals: np.ndarray, fakes: np.ndarray) -> None:
     score.values["kid"] = round(float(mean), 5)
 
 
-METRICS: dict[str, Callable[[Score, np.ndarray, np.ndarray], None]] = {
+METRICS: dict[str, Callable[[PictureScore, np.ndarray, np.ndarray], None]] = {
     "swd": measure_swd,
     "fid": measure_fid,
     "kid": measure_kid,
@@ -188,7 +188,7 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) ->
     if not workspace.run_config(run).exists():
         raise StudioError(
             f"Run '{run}' was not trained in this workspace, so there is no dataset to compare "
-            "with. Score a run that studio train made."
+            "with. PictureScore a run that studio train made."
         )
     name = TrainingConfig.read(workspace.run_config(run)).dataset
     pixels = open_dataset(workspace, name).pixels

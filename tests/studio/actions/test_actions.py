@@ -13,11 +13,11 @@ import studio as studio_package
 from studio.actions import catalogue, registry
 from studio.actions.action import words_of
 from studio.actions.catalogue import known_actions
+from studio.actions.declared.specimen_actions import SpecimensSample
+from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.schema import describe_actions
-from studio.actions.specimen_actions import SpecimensSample
 from studio.actions.studio import JobFailedError
 from studio.actions.submission import perform, submit
-from studio.actions.training_actions import Resume, Train
 from studio.command_line.commands import make_command, read_action
 from studio.screens.parts.form import Form
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError

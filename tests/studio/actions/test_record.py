@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from studio.workspace.errors import StudioError
 from studio.workspace.record import (
     Commas,
+    DeclaredRecord,
     DurationS,
     InvalidValueError,
-    Record,
     Share,
     SizeBytes,
     declared_fields,
@@ -22,7 +22,7 @@ from studio.workspace.record import (
 )
 
 
-class Meal(Record):
+class Meal(DeclaredRecord):
     """What is eaten."""
 
     guests: int = option(2, "How many eat.", ge=1, le=20)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.actions.run_actions import run_name
+from studio.actions.declared.run_actions import run_name
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -104,7 +104,7 @@ class VerifyResult(Result):
     ok: bool
     checked: int
     damaged: tuple[Damage, ...]
-    promise: str
+    error_bound: str
 
     @property
     def exit_status(self) -> int:
@@ -113,14 +113,15 @@ class VerifyResult(Result):
         return LOST if lost else WEAKENED if self.damaged else 0
 
     def document(self) -> Any:
-        """All but the run."""
-        return self.model_dump(mode="json", exclude={"run"})
+        """All but the run; the error bound stands under the key that programs know it by."""
+        document = self.model_dump(mode="json", exclude={"run", "error_bound"})
+        return {**document, "promise": self.error_bound}
 
     def tell(self) -> Iterator[str | Table]:
         """How many were read, and each that is damaged."""
         damaged = f"{len(self.damaged):,} damaged"
         yield f"{self.checked:,} checkpoints of run '{self.run}' read back, {damaged}."
-        yield f"Error bound: {self.promise}."
+        yield f"Error bound: {self.error_bound}."
         for damage in self.damaged:
             still = "it can be read another way" if damage.readable else "it cannot be read back"
             yield f"  {damage.batch} in {damage.file}: {damage.reason}; {still}"
@@ -158,7 +159,7 @@ class Verify(Action):
             ok=not damaged,
             checked=min(seen, total),
             damaged=tuple(damaged),
-            promise=describe_error_bound(opened.error_bound),
+            error_bound=describe_error_bound(opened.error_bound),
         )
 
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.actions.action import Action, Result, Table
-from studio.actions.run_actions import SECTION, run_name
+from studio.actions.declared.run_actions import SECTION, run_name
 from studio.runs.settings import parse_settings
 from studio.runs.status import read_config, stop_run, summarise_run
 from studio.workspace.errors import StudioError
@@ -21,7 +21,7 @@ from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import DurationS, Record, option
+from studio.workspace.record import DeclaredRecord, DurationS, option
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
@@ -82,7 +82,7 @@ class TrainingReport(Result):
         yield f"Run '{self.run}' {self.status}: {self.checkpoints:,} checkpoints in {size}."
 
 
-class SessionOptions(Record):
+class SessionOptions(DeclaredRecord):
     """How long a session of training lasts, and in how many processes."""
 
     duration: DurationS | None = option(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.actions.action import Action, Result, Table
-from studio.actions.run_actions import run_name
+from studio.actions.declared.run_actions import run_name
 from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import InvalidValueError, Record, option
+from studio.workspace.record import DeclaredRecord, InvalidValueError, option
 
 if TYPE_CHECKING:
     from renderers.plan.outputs import Video
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECTION = "Films"
 
 
-class VideoRow(Record):
+class VideoRow(DeclaredRecord):
     """A finished video; its label is a latent point's, or `grid`."""
 
     path: Path

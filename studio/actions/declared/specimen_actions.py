@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.actions.run_actions import batch_or_last, run_name
+from studio.actions.declared.run_actions import batch_or_last, run_name
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Record, option
+from studio.workspace.record import DeclaredRecord, option
 
 if TYPE_CHECKING:
     from studio.specimens.specimens import Specimen
@@ -34,7 +34,7 @@ def space_option() -> Any:
     return option("pictures", "What is compared.")
 
 
-class SpecimenRow(Record):
+class SpecimenRow(DeclaredRecord):
     """A specimen, and where its picture lies if it was written."""
 
     label: str
@@ -151,7 +151,7 @@ class SpecimensStar(Action):
         return Done()
 
 
-class Neighbour(Record):
+class Neighbour(DeclaredRecord):
     """A specimen and how far it is."""
 
     label: str
