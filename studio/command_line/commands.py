@@ -12,6 +12,8 @@ from studio.actions.action import Action
 from studio.actions.output import print_result
 from studio.actions.submission import perform, submit
 from studio.command_line.help import ActionCommand, SectionedGroup
+from studio.workspace.advice import explain
+from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.record import Declared, InvalidValueError
 
@@ -80,6 +82,8 @@ def read_action(action: type[Action], given: Mapping[str, Any]) -> Action:
         return action.read(values)
     except InvalidValueError as error:
         _refuse(action, error)
+    except EXPECTED_ERRORS as error:
+        raise click.UsageError(explain(error), click.get_current_context(silent=True)) from error
 
 
 def _callback(action: type[Action]) -> Callable[..., None]:
@@ -109,7 +113,7 @@ def _refuse(action: type[Action], error: InvalidValueError) -> NoReturn:
         field.name: field.placeholder if field.argument else _flag(field)
         for field in action.fields()
     }
-    raise click.UsageError(error.spelled(names), click.get_current_context())
+    raise click.UsageError(error.spelled(names), click.get_current_context(silent=True))
 
 
 def _subgroup(parent: click.Group, word: str, section: str) -> click.Group:

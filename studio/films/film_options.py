@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.workspace.errors import StudioError
 from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option
@@ -33,7 +33,13 @@ def film_easing() -> Any:
 
 
 class FilmOptions(DeclaredRecord):
-    """What all films have."""
+    """What all films have.
+
+    Attributes:
+        CONTENT: the fields that tell a film from others of its kind, in an order that stays.
+    """
+
+    CONTENT: ClassVar[tuple[str, ...]] = ()
 
     fps: int = option(60, "Frames per second.", ge=1, le=240, section=LOOKS)
     size: str | None = option(
@@ -144,14 +150,19 @@ class FilmOptions(DeclaredRecord):
         )
 
     def identity(self) -> str:
-        """What tells this film from others of its kind: its content, and not how it looks."""
-        shared = FilmOptions.model_fields.keys()
-        content = self.model_dump_json(exclude={*shared, "films", "columns", "follow"})
-        return f"{content} {self.file_format()}"
+        """What tells this film from others of its kind: its content, and not how it looks.
+
+        The folder of a film without a name is named after it, in earlier versions as well.
+        """
+        content = (getattr(self, name) for name in self.CONTENT)
+        values = tuple(list(v) if isinstance(v, tuple) else v for v in content)
+        return repr((values, self.file_format()))
 
 
 class Timelapse(FilmOptions):
     """One frame a checkpoint, at points that stay."""
+
+    CONTENT = ("points", "batches", "last", "missing", "pace", "duration", "skip_damaged")
 
     run: str = film_run()
     points: Commas = film_points()
@@ -202,6 +213,11 @@ class Timelapse(FilmOptions):
 class Interpolation(FilmOptions):
     """A latent point that moves, at one checkpoint or along training."""
 
+    CONTENT = (
+        *("points", "batch", "batches", "seconds", "seconds_per_segment"),
+        *("kind", "easing", "loop", "seed"),
+    )
+
     run: str = film_run()
     points: Commas = film_points()
     batch: int | None = option(
@@ -243,6 +259,8 @@ class Interpolation(FilmOptions):
 
 class KeyFramedPath(FilmOptions):
     """A path on which batch and latent point move together, from key to key."""
+
+    CONTENT = ("keys", "seconds", "kind", "easing")
 
     run: str = film_run()
     keys: str = option(

@@ -98,9 +98,15 @@ def run_status(workspace: Workspace, catalogue: Catalogue) -> str:
     job = training_job(workspace, catalogue.run)
     if job is not None and job.status in ACTIVE:
         return "paused" if is_paused(workspace, catalogue.run) else "training"
+    status = resting_status(workspace, catalogue)
+    ended_badly = job is not None and job.status in ("failed", "interrupted")
+    return job.status if job is not None and ended_badly and status == "stopped" else status
+
+
+def resting_status(workspace: Workspace, catalogue: Catalogue) -> str:
+    """The status of a run that nobody trains and whose last session ended well."""
     config_path = workspace.run_config(catalogue.run)
     if not config_path.exists():
         return "imported"
-    if catalogue.batches and catalogue.batches[-1] >= TrainingConfig.read(config_path).batches:
-        return "finished"
-    return job.status if job is not None and job.status in ("failed", "interrupted") else "stopped"
+    wanted = TrainingConfig.read(config_path).batches
+    return "finished" if catalogue.batches and catalogue.batches[-1] >= wanted else "stopped"

@@ -178,9 +178,9 @@ def option(
 
 
 def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:
-    """The fields of a record in the order of their declaration, arguments first."""
+    """The fields of a record: arguments, then options of its own, then those under a heading."""
     found = [_describe(name, info) for name, info in record.model_fields.items()]
-    return sorted(found, key=lambda field: not field.argument)
+    return sorted(found, key=lambda field: (not field.argument, bool(field.section)))
 
 
 def split_commas(value: Any) -> Any:

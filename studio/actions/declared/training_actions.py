@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from checkpoints_index.storage.catalogue import list_runs
+from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.run_actions import SECTION, run_name
 from studio.runs.settings import parse_settings
-from studio.runs.status import read_config, stop_run, summarise_run
+from studio.runs.status import resting_status, stop_run, summarise_run
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
@@ -61,12 +61,12 @@ class TrainingReport(Result):
     size_bytes: int
 
     @classmethod
-    def of(cls, workspace: Workspace, run: str, status: str) -> TrainingReport:
-        """The report of a run whose session has ended as `status` says."""
+    def of(cls, workspace: Workspace, run: str) -> TrainingReport:
+        """The report of a run whose session has ended well, though its job may still be open."""
         summary = summarise_run(workspace, run)
         return cls(
             run=run,
-            status=status,
+            status=resting_status(workspace, open_catalogue(workspace.runs, run)),
             batch=summary.last_batch or 0,
             checkpoints=summary.checkpoints,
             size_bytes=summary.size_bytes,
@@ -227,7 +227,7 @@ class Stop(Action):
             raise StudioError(
                 f"Run '{self.run}' was asked to stop and has not yet. See its log: studio jobs"
             )
-        return TrainingReport.of(workspace, self.run, summarise_run(workspace, self.run).status)
+        return TrainingReport.of(workspace, self.run)
 
 
 def train_session(
@@ -245,15 +245,13 @@ def train_session(
     group = read_group()
     if session.processes > 1 and not group:
         launch_session(workspace, run, session, reporter)
-        last = summarise_run(workspace, run).last_batch or 0
-        wanted = read_config(workspace, run).batches
-        return TrainingReport.of(workspace, run, "finished" if last >= wanted else "stopped")
+        return TrainingReport.of(workspace, run)
     if group.get("RANK", "0") != "0":
         await_run(workspace, run)
         reporter = SilentReporter(workspace)
     with stop_requests() as should_stop, reporter.task(f"Training {run}") as on_progress:
-        status, _ = train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
-    return TrainingReport.of(workspace, run, status)
+        train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
+    return TrainingReport.of(workspace, run)
 
 
 def launch_session(

@@ -57,7 +57,7 @@ class Form(Generic[Asked]):
         names: Mapping[str, str] | None = None,
         choices: Sequence[str] | None = None,
         **look: Any,
-    ) -> Any:
+    ) -> None:
         """Lay one field out here.
 
         Args:
@@ -65,7 +65,8 @@ class Form(Generic[Asked]):
             value: what it shows to begin with; its default where None.
             names: what choices are called.
             choices: what a text may be, for texts whose choices are known only now.
-            look: further properties of the component, such as `visible`.
+            look: further properties of the component, such as `visible`; with `radio`, choices
+                lie side by side.
         """
         declared = self._declared[name]
         self._labels[name] = label or name.replace("_", " ").capitalize()
@@ -73,7 +74,6 @@ class Form(Generic[Asked]):
         self.laid[name] = lay_out_field(
             declared, self._labels[name], shown, names or {}, choices, **look
         )
-        return self.laid[name]
 
     def rest(self, *left_out: str) -> None:
         """Lay out all fields that do not lie anywhere yet, two in a row, each with its help."""
@@ -162,6 +162,8 @@ def lay_out_field(
             interactive=True,
             **look,
         )
+    if look.pop("radio", False):
+        return gr.Radio(offered, value=value, **look)
     if known or choices is not None:
         return gr.Dropdown(offered, value=value, interactive=True, **look)
     if declared.kind in ("whole", "number"):

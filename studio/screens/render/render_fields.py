@@ -53,9 +53,8 @@ def lay_out_timelapse() -> Form[RenderTimelapse]:
             form.field("films", value="grid", names=FILMS)
         _written(form, WRITTEN, ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
-        with gr.Row():
-            form.field("pace", names=PACES)
-            form.field("missing", "Missing checkpoints", value="skip", names=MISSING)
+        form.field("pace", names=PACES, radio=True)
+        form.field("missing", "Missing checkpoints", value="skip", names=MISSING, radio=True)
         _file(form)
     return form
 

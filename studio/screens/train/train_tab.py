@@ -226,7 +226,13 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
         form.field("preset", "Settings", value=presets[0], choices=presets, min_width=90)
         form.setting("batches", min_width=90)
     with gr.Row():
-        form.field("storage", "Checkpoints keep", info="all that can be seen, or every bit")
+        form.field(
+            "storage",
+            "Checkpoints keep",
+            info="all that can be seen, or every bit",
+            radio=True,
+            min_width=170,
+        )
         form.field("quality", value=TrainingConfig.quality, info="rms off, of 255", step=0.05)
     forecast = markup.pressable(elem_id="forecast")
     with gr.Accordion("More settings", open=False, elem_id="more-settings"):

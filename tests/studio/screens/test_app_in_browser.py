@@ -45,7 +45,7 @@ def test_what_cannot_be_is_told_in_words_and_changes_nothing(page):
     page.get_by_label("Name of the new run").fill("city")
     page.get_by_text("studio train streets --run city").wait_for()
     page.get_by_role("button", name="Start training").click()
-    page.get_by_text("Run 'city' exists already. Choose another name, or resume it.").wait_for()
+    page.get_by_text("Run 'city' exists already. Go on with it: studio resume city").wait_for()
     assert page.get_by_label("Name of the new run").input_value() == "city"
 
 
@@ -131,8 +131,11 @@ def test_a_place_on_the_atlas_leads_to_its_city(page, served):
 def test_a_film_rendered_through_the_form_plays_in_the_page_and_is_checked(page, served):
     workspace, _ = served
     open_tab(page, "Render")
-    page.get_by_text("studio render timelapse city --grid --show batch").wait_for()
-    number_field(page, "To batch", 6)
+    said = "studio render timelapse city --grid --skip-missing --show batch"
+    page.get_by_text(said).wait_for()
+    batches = page.get_by_label("Batches", exact=True).locator("visible=true")
+    batches.fill(":7")
+    batches.press("Tab")
     page.get_by_text("--batches :7").wait_for()
     page.get_by_role("button", name="Render the time-lapse").click()
     film = page.locator("#player video")
@@ -160,7 +163,7 @@ def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
 def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
     open_tab(page, "Render")
     page.get_by_role("tab", name="Sheet", exact=True).click()
-    page.get_by_label("one batch").locator("visible=true").check()
+    number_field(page, "Or at one batch", BATCHES)
     page.get_by_text(f"studio render sheet city --batch {BATCHES}").wait_for()
     page.get_by_role("button", name="Render the sheet").click()
     sheet = page.locator("#player .sheet img")

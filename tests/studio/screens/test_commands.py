@@ -55,13 +55,15 @@ def test_every_setting_of_the_training_form_is_in_its_command(fill, workspace):
     filled = fill(
         duration=" 85m ",
         fit_memory=True,
+        batch_size=4,
         loss="hinge",
         precision="bf16",
         augmentation=["cutout", "color"],
     )
     words = words_of(filled)[4:]
-    assert {"loss=hinge", "precision=bf16", "augmentation=color,cutout"} <= set(words)
+    assert {"loss=hinge", "batch_size=4", "augmentation=color,cutout"} <= set(words)
     assert words[-4:] == ["--batch-size", "auto", "--for", "85m"]
+    assert "fit_memory=true" not in words
     filled.check(workspace)
 
 
