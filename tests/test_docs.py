@@ -32,6 +32,11 @@ def load_script(name):
     return module
 
 
+@pytest.fixture(scope="module")
+def house():
+    return load_script("house")
+
+
 def anchors_of(page):
     """The anchors of a page's headings, as forges and the site make them."""
     headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
@@ -152,9 +157,45 @@ def test_a_payload_begins_with_the_lengths_of_its_blocks(segment_bytes):
     assert payload[4 * blocks] in range(6)  # the form of the first block
 
 
+# The map and the picture of the house.
+
+
+def test_every_room_has_its_line_in_the_readme_and_on_the_map(house):
+    folders = {
+        f"studio.{path.parent.name}" for path in (REPOSITORY / "studio").glob("*/__init__.py")
+    }
+    assert folders | {"latent", "checkpoints_index", "renderers"} == set(house.ROOMS)
+    readme = (REPOSITORY / "README.md").read_text()
+    names = [f"{room.removeprefix('studio.')}/" for room in house.ROOMS]
+    assert [name for name in names if not re.search(rf"(?m)^ *{name} ", readme)] == []
+
+
+def test_the_picture_of_the_house_shows_the_imports_that_there_are():
+    drawn = load_script("draw_house").draw_house()
+    assert (DOCS / "pictures" / "house.svg").read_text() == drawn, (
+        "Draw it again: python docs/scripts/draw_house.py"
+    )
+
+
 def test_the_picture_of_a_segment_is_what_its_script_draws():
     drawn = load_script("draw_segment").draw_segment()
     assert (DOCS / "pictures" / "segment.svg").read_text() == drawn
+
+
+# The tables of options.
+
+
+def test_the_tables_have_every_action_with_its_options_and_every_setting():
+    from studio.actions.catalogue import known_actions
+    from studio.runs.config import describe_settings
+
+    tables = load_script("option_tables")
+    actions, settings = tables.make_actions_page(), tables.make_settings_page()
+    for name, action in known_actions().items():
+        section = actions.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        assert action.summary() in section
+        assert [f.name for f in action.fields() if f"| {tables.spell(f)} |" not in section] == []
+    assert [s.name for s in describe_settings() if f"| `{s.name}` |" not in settings] == []
 
 
 # The site.

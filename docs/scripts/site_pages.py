@@ -10,6 +10,7 @@ from pathlib import Path
 import house
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from option_tables import escape_cell, make_actions_page, make_settings_page
 
 # Files at the top of the repository, and the pages that they are on the site.
 TOP_FILES = {
@@ -39,6 +40,8 @@ def make_pages() -> Iterator[tuple[str, str]]:
     for package in LIBRARIES:
         yield f"api/{package}.md", make_library_page(package, modules)
     yield "api/studio.md", make_studio_page()
+    yield "reference/actions.md", make_actions_page()
+    yield "reference/settings.md", make_settings_page()
 
 
 def adapt_links(markdown: str) -> str:
@@ -48,9 +51,7 @@ def adapt_links(markdown: str) -> str:
         target, anchor = match[1], match[2] or ""
         if target in TOP_FILES:
             return f"]({TOP_FILES[target]}{anchor})"
-        if target.endswith(
-            ".py"
-        ):  # a script: its source stands on the page of examples, or nowhere
+        if target.endswith(".py"):  # Its source stands on the page of examples.
             return f"](examples.md#{Path(target).stem})"
         return f"]({target.removeprefix('docs/')}{anchor})"
 
@@ -94,11 +95,6 @@ def shorten(name: str, room: str) -> str:
     return name.removeprefix(room + ".") if room != house.WAYS_IN else name
 
 
-def escape_cell(text: str) -> str:
-    """A sentence as a cell of a table in Markdown."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
 def make_library_page(package: str, modules: dict[str, house.Module]) -> str:
     """What a library exports, and then its modules, room by room."""
     exported = exported_names(package)
@@ -124,6 +120,24 @@ def exported_names(package: str) -> list[tuple[str, str]]:
 
 def make_studio_page() -> str:
     """The studio from Python, and what a person adds to it."""
-    parts = ["# studio", "", "What a person does, from Python.", ""]
-    parts += [f"::: {path}\n" for _, path in exported_names("studio")]
-    return "\n".join(parts) + "\n"
+    parts = [
+        "# studio",
+        "",
+        "What a person does, from Python. Every action is a method of what `studio.open` gives: "
+        "[commands and their options](../reference/actions.md) has them all.",
+        "",
+        "::: studio.open",
+        "::: studio.actions.studio.Studio",
+        "::: studio.actions.studio.Job",
+        "",
+        "## What one adds",
+        "",
+        "[Contributing](../contributing.md) says where each of these goes.",
+        "",
+        "::: studio.actions.action.Action",
+        "::: studio.actions.action.Result",
+        "::: studio.workspace.record.option",
+        "::: studio.training.recipes.Recipe",
+        "::: studio.workspace.errors.StudioError",
+    ]
+    return "\n\n".join(parts) + "\n"
