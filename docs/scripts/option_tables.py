@@ -8,9 +8,8 @@ from typing import Any
 
 from studio.actions.action import Action
 from studio.actions.catalogue import known_actions
-from studio.workspace.record import Declared
-
 from studio.runs.config import describe_settings
+from studio.workspace.record import Declared
 
 
 def make_actions_page() -> str:
