@@ -16,8 +16,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 INSTALLED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
 BROUGHT_BY = {"llvmlite": "numba", "starlette": "gradio", "fastapi": "gradio", "uvicorn": "gradio"}
 
-MOVING = {"click", "pydantic", "typer"}  # while the command line changes from typer to click
-
 
 def name_of(requirement: str) -> str:
     """The library of a requirement such as `ray>=2.52,<3`."""
@@ -49,7 +47,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     }
     imported = imported_libraries()
     assert imported - base - optional == set()
-    assert base - imported <= MOVING
+    assert base <= imported
 
 
 def test_packages_say_that_they_have_types():
@@ -66,7 +64,7 @@ def test_packages_say_that_they_have_types():
 def test_what_others_build_on_imports_no_screen_and_no_atlas(imports):
     program = (
         f"import sys; {imports}\n"
-        "heavy = {'gradio', 'umap', 'sklearn', 'ray', 'tensorboard', 'typer', 'studio'}\n"
+        "heavy = {'gradio', 'umap', 'sklearn', 'ray', 'tensorboard', 'studio'}\n"
         "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, ClassVar, get_type_hints
 
 from studio.runs.settings import write_setting
@@ -102,8 +103,9 @@ class Action(DeclaredRecord):
 
     @classmethod
     def python_name(cls) -> str:
-        """The method of `studio.open(...)` that performs it."""
-        return cls.command.replace(" ", "_").replace("-", "_")
+        """The method of `studio.open(...)` that performs it: `train`, `import_`."""
+        name = cls.command.replace(" ", "_").replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
 
     @classmethod
     def fields(cls) -> list[Declared]:

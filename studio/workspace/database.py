@@ -19,6 +19,7 @@ GROUPS = ("datasets", "jobs", "render", "specimens")  # These begin an action's 
 
 
 def create_events(db: sqlite3.Connection) -> None:
+    """What happened to runs."""
     db.execute(
         """CREATE TABLE events (
             id INTEGER PRIMARY KEY, run TEXT NOT NULL, batch INTEGER, kind TEXT NOT NULL,
@@ -28,6 +29,7 @@ def create_events(db: sqlite3.Connection) -> None:
 
 
 def create_specimens(db: sqlite3.Connection) -> None:
+    """Labelled latent points; z is little-endian float32."""
     db.execute(
         """CREATE TABLE specimens (
             run TEXT NOT NULL, batch INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -38,6 +40,7 @@ def create_specimens(db: sqlite3.Connection) -> None:
 
 
 def create_jobs(db: sqlite3.Connection) -> None:
+    """Jobs, with the words of their commands."""
     db.execute(
         """CREATE TABLE jobs (
             id INTEGER PRIMARY KEY, command TEXT NOT NULL, run TEXT, status TEXT NOT NULL,
@@ -48,6 +51,7 @@ def create_jobs(db: sqlite3.Connection) -> None:
 
 
 def create_pins(db: sqlite3.Connection) -> None:
+    """Batches that are kept whatever is thinned."""
     db.execute(
         """CREATE TABLE pins (
             run TEXT NOT NULL, batch INTEGER NOT NULL, created_at REAL NOT NULL,
@@ -56,6 +60,7 @@ def create_pins(db: sqlite3.Connection) -> None:
 
 
 def create_changes(db: sqlite3.Connection) -> None:
+    """Settings that a person changed while a run trained."""
     db.execute(
         """CREATE TABLE changes (
             id INTEGER PRIMARY KEY, run TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,

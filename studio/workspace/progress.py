@@ -21,6 +21,7 @@ from renderers.progress import OnProgress, ignore_progress
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import report_progress
 from studio.workspace.paths import Workspace
+from studio.workspace.quantities import format_duration
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
 ROW_SECONDS = 0.5
@@ -40,7 +41,7 @@ class Reporter:
 
     def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
         self._workspace, self.job_id = workspace, job_id
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, markup=False)
         self._row_due = 0.0
 
     @contextmanager
@@ -66,12 +67,12 @@ class Reporter:
     @contextmanager
     def _show_bar(self, what: str) -> Iterator[OnProgress]:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
         )
         with Progress(*columns, console=self._console, expand=True) as bars:
             bar = bars.add_task(what, total=None, note="")
@@ -84,7 +85,7 @@ class Reporter:
     @contextmanager
     def _show_lines(self, what: str) -> Iterator[OnProgress]:
         due = time.monotonic() + FIRST_LINE_SECONDS
-        first: tuple[float, int] | None = None  # when, and what was done by then
+        first: tuple[float, int] | None = None  # The time, and what was done by then.
 
         def display(done: int, total: int, note: str = "") -> None:
             nonlocal due, first
@@ -95,7 +96,7 @@ class Reporter:
             due = now + LINE_SECONDS if done < total else float("inf")
             fresh = done - first[1]
             left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 else None
-            left = f", {_duration(left_s)} left" if left_s is not None else ""
+            left = f", {format_duration(left_s, 'clock')} left" if left_s is not None else ""
             self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
 
         yield display
@@ -108,7 +109,7 @@ class Reporter:
         said = f"{what}: {note}" if note else what
         try:
             report_progress(self._workspace, self.job_id, done, total, said, first_done)
-        except EXPECTED_ERRORS as error:  # a full disk, say, which is no reason to give the work up
+        except EXPECTED_ERRORS as error:  # Even a full disk is no reason to give the work up.
             log.info("%s", error)
 
 
@@ -122,10 +123,3 @@ class SilentReporter(Reporter):
 
     def say(self, text: str) -> None:
         """Say nothing."""
-
-
-def _duration(seconds: float) -> str:
-    """1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

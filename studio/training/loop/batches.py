@@ -175,7 +175,7 @@ class Gathered(NamedTuple):
 
 
 def scale(levels: Tensor) -> Tensor:
-    """Levels 0..255 of any dtype -> float32 in -1..1, of the same shape."""
+    """Levels 0..255 of any dtype [...] -> float32 [...] in -1..1."""
     return levels.float().div_(127.5).sub_(1)
 
 
@@ -203,6 +203,9 @@ def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-unty
 
 def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
     """Refuse pixels that are no pictures, smaller than image_size, or fewer than a batch.
+
+    Args:
+        pixels: should be uint8 [pictures, height, width, 3].
 
     Raises:
         StudioError: the text says what the dataset holds, and what was expected.

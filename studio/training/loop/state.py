@@ -154,7 +154,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def tensors_of(recipe: Recipe) -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a recipe under names such as `G.stem.weight` and `optimizer_g.0.exp_avg`."""
+    """All tensors of a recipe, [...] of any dtype, under names such as `G.stem.weight`."""
     for name, module in recipe.modules.items():
         for key, tensor in module.state_dict().items():
             yield f"{name}.{key}", tensor.contiguous()

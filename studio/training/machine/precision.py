@@ -58,5 +58,5 @@ class LossScale:
             self._numbers |= {SCALE: state["scale"], STEADY: state["_growth_tracker"]}
 
     def finite_norm(self, norm: Tensor) -> Tensor:
-        """A gradient's norm; 0 where it overflowed, since that step is left out."""
+        """A gradient's norm, a scalar; 0 where it overflowed, since that step is left out."""
         return torch.where(norm.isfinite(), norm, 0.0) if self._scaler.is_enabled() else norm

@@ -118,7 +118,7 @@ class Processes:
             gradient.copy_(part.view(gradient.shape))
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean over the processes of each value of a tensor, in all of them.
+        """The mean over the processes of each value of a tensor [...], in all of them.
 
         Raises:
             StudioError: another process has ended.

@@ -87,7 +87,7 @@ def append_histograms(
 
 
 def histogram_of(values: Tensor) -> Histogram:
-    """The histogram of a tensor; for a large one, of values at even distances."""
+    """The histogram of a tensor [...]; for a large one, of values at even distances."""
     flat = values.detach().flatten()
     flat = flat[:: -(-flat.numel() // SAMPLE)].float().cpu()
     flat = flat[flat.isfinite()]

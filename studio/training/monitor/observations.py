@@ -49,7 +49,7 @@ class Observer:
 
 
 def thin_out(frames: np.ndarray) -> np.ndarray:
-    """Every n-th point and pixel, on which the RMS is about that of all: uint8 [P', S', S', 3]."""
+    """Every n-th point and pixel of frames [P, S, S, 3], whose RMS is about that of all."""
     points = -(-len(frames) // SAMPLE_POINTS)
     pixels = max(1, frames.shape[1] // SAMPLE_PX)
     return frames[::points, ::pixels, ::pixels]
@@ -82,5 +82,5 @@ def mean_difference(small: np.ndarray) -> float | None:
 
 
 def rms(differences: np.ndarray) -> float:
-    """The root mean square over all values of an array."""
+    """The root mean square over all values of an array [...]."""
     return float(np.sqrt(np.vdot(differences, differences) / differences.size))

@@ -98,13 +98,19 @@ def measure_swd(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> No
 
 
 def measure_fid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
-    """Put the Frechet inception distance (Heusel et al. 2017) into a score."""
+    """Put the Frechet inception distance (Heusel et al. 2017) of sets [N, S, S, 3] into a score."""
     fid = build_metric("fid", lambda image: image.fid.FrechetInceptionDistance(feature=2048))
     score.values["fid"] = round(float(compare(fid, reals, fakes)), 3)
 
 
 def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
-    """Put the kernel inception distance into a score; it has no bias (Binkowski et al. 2018)."""
+    """Put the kernel inception distance of two sets of pictures into a score.
+
+    It has no bias (Binkowski et al. 2018).
+
+    Args:
+        reals, fakes: uint8 [N, S, S, 3].
+    """
     subset = min(KID_SUBSET, len(reals))
     kid = build_metric("kid", lambda image: image.kid.KernelInceptionDistance(subset_size=subset))
     with torch.random.fork_rng(devices=[]):

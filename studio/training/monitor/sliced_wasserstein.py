@@ -141,6 +141,9 @@ def directions(seed: int, level: int) -> np.ndarray:
 def check_pictures(pictures: np.ndarray) -> None:
     """Refuse sets that no distance can be measured of.
 
+    Args:
+        pictures: uint8 [N, S, S, 3].
+
     Raises:
         StudioError: fewer than two pictures, or too small ones.
     """

@@ -105,7 +105,7 @@ def cutout(pictures: Tensor, draws: Tensor) -> Tensor:
 
 
 def draw_offsets(draws: Tensor, limit: int) -> Tensor:
-    """Whole numbers from -limit to limit, each as likely, from draws in 0..1: int64, same shape."""
+    """Whole numbers from -limit to limit, each as likely, from draws [...] in 0..1: int64 [...]."""
     offsets: Tensor = (draws * (2 * limit + 1)).long()
     return offsets.clamp(max=2 * limit) - limit
 

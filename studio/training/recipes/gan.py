@@ -116,7 +116,7 @@ class GAN:
         return self.adapt_augmentation(metrics, due)
 
     def warm_up(self, reals: Iterator[Tensor], watch: Stopwatch) -> Metrics:
-        """Run one update of D alone, before the first of G; see `step`."""
+        """Run one update of D alone, before the first of G, on real pictures [N, 3, H, W]."""
         self.set_rates()
         inputs = self.draw_inputs(reals, watch)
         with watch("D"):
@@ -133,7 +133,7 @@ class GAN:
                 group.update(lr=rate * factor, weight_decay=config.weight_decay)
 
     def draw_inputs(self, reals: Iterator[Tensor] | None, watch: Stopwatch) -> UpdateInputs:
-        """Take the pictures of an update and draw all its random numbers."""
+        """Take the pictures [N, 3, H, W] of an update and draw all its random numbers."""
         with watch("data"):
             pictures = None if reals is None else next(reals)
             negatives = None
@@ -172,7 +172,7 @@ class GAN:
         )
 
     def losses_of_d(self, inputs: UpdateInputs, mixed: bool = False) -> tuple[Tensor, Metrics]:
-        """The loss of D, and the terms that it is the sum of beside other metrics.
+        """The loss of D, a scalar, and the terms that it is the sum of beside other metrics.
 
         Args:
             mixed: whether D sees real and fake pictures as one batch, which matters to batch norm
@@ -226,7 +226,7 @@ class GAN:
         return {"g": metrics["g"], "g_grad_norm": metrics["norm"]}
 
     def losses_of_g(self, inputs: UpdateInputs) -> tuple[Tensor, Metrics]:
-        """The loss of G, also as the metric `g`."""
+        """The loss of G, a scalar, also as the metric `g`."""
         _, _, for_reals, for_fakes, _ = torch.split(inputs.draws, DRAWS, dim=1)
         real_logits = None
         if self.loss.pairs and inputs.reals is not None:
