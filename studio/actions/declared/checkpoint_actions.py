@@ -437,7 +437,7 @@ class Import(Action):
     folder: Path = option(
         help="Folder of .pt, .pth, .ckpt, .safetensors, .keras or .h5 files.", argument=True
     )
-    run: str = option(help="Name of the new run.")
+    run: str = option(help="Name of the new run.", metavar="NAME")
     generator: str | None = option(
         None, "package.module:Class, or dcgan, skyline; recognised by default."
     )

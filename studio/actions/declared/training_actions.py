@@ -113,7 +113,7 @@ class Train(TrainingAction):
     dataset: str | None = option(
         None, "Name of a dataset: studio datasets list", argument=True, metavar="DATASET"
     )
-    run: str = option(help="Name of the new run.")
+    run: str = option(help="Name of the new run.", metavar="NAME")
     recipe: str | None = option(None, "How to train: gan.")
     config: Path | None = option(None, "TOML file with training settings.")
     preset: str | None = option(None, "Tuned settings to begin from.")

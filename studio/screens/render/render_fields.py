@@ -132,5 +132,6 @@ def _file(form: Form[Any]) -> None:
         form.field("size")
     with gr.Row():
         form.field("crop")
-        form.field("devices", choices=known_devices())
+        form.field("crf", "Quality (CRF)", placeholder="18 looks like the original")
+    form.field("devices", choices=known_devices())
     form.rest(*ELSEWHERE)
