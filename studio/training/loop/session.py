@@ -158,13 +158,11 @@ def open_context(
 
         watcher = Watcher(workspace, name, recipe, pixels, config.batches, on_event, on_progress)
         stack.enter_context(closing(watcher))
-        labels = [point.label for point in points_of(workspace, name, FIXED)]
-        film = LiveFilm(
-            workspace.live_film(name),
-            labels,
-            on_failure=lambda reason: on_event(recipe.batch, "alarm", f"Film ended: {reason}"),
-        )
-        stack.enter_context(closing(film))
+
+        def on_film_failure(reason: str) -> None:
+            on_event(recipe.batch, "alarm", f"Film ended: {reason}")
+
+        film = stack.enter_context(closing(open_film(workspace, name, on_film_failure)))
 
         def choose_points(count: int) -> Tensor:
             points = choose_fixed_points(workspace, name, count, config.z_dim)
@@ -173,20 +171,19 @@ def open_context(
 
         control = LiveControl(workspace, name, config)
         try:
-            yield TrainingContext(
-                checkpoints,
-                film,
-                control,
-                choose_points,
-                watcher.on_batch,
-                watcher.flush_metrics,
-                on_event,
-            )
+            observers = (watcher.on_batch, watcher.flush_metrics)
+            yield TrainingContext(checkpoints, film, control, choose_points, *observers, on_event)
         except EXPECTED_ERRORS as error:
             on_event(recipe.batch, "failed", str(error))
             raise
         status = "finished" if recipe.batch >= config.batches else "stopped"
         on_event(recipe.batch, status, f"{status} at batch {recipe.batch:,}")
+
+
+def open_film(workspace: Workspace, run: str, on_failure: Callable[[str], None]) -> LiveFilm:
+    """The live film of a run's fixed points; see `LiveFilm`."""
+    labels = [point.label for point in points_of(workspace, run, FIXED)]
+    return LiveFilm(workspace.live_film(run), labels, on_failure=on_failure)
 
 
 def choose_fixed_points(
