@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from studio.actions.action import Action
 from studio.actions.declared import (
@@ -17,6 +18,7 @@ from studio.actions.declared import (
 from studio.workspace.errors import StudioError
 
 ENTRY_POINTS = "latent_city_studio.actions"  # Installed packages declare actions of their own here.
+log = logging.getLogger(__name__)
 OWN: tuple[type[Action], ...] = (
     *dataset_actions.ACTIONS,
     *training_actions.ACTIONS,
@@ -34,11 +36,24 @@ def work_actions() -> dict[str, type[Action]]:
     A package declares one by an entry point of the group `latent_city_studio.actions` that names
     its class. A name that is taken stays whose it is.
     """
-    installed = [entry.load() for entry in entry_points(group=ENTRY_POINTS)]
+    installed = [_load(entry) for entry in entry_points(group=ENTRY_POINTS)]
     found: dict[str, type[Action]] = {}
-    for action in (*OWN, *installed):
+    for action in (*OWN, *filter(None, installed)):
         found.setdefault(action.command, action)
     return found
+
+
+def _load(entry: EntryPoint) -> type[Action] | None:
+    """The action that an installed package declares; None, with a warning, where it gives none."""
+    try:
+        declared = entry.load()
+    except Exception as error:  # The code of somebody else's package may raise anything.
+        log.warning("The action '%s' cannot be loaded: %r.", entry.value, error)
+        return None
+    if isinstance(declared, type) and issubclass(declared, Action) and declared.command:
+        return declared
+    log.warning("'%s' is declared as an action, and is none with a command.", entry.value)
+    return None
 
 
 def find_action(name: str) -> type[Action]:

@@ -80,10 +80,13 @@ class Job:
 
         Raises:
             JobFailedError: it failed, was cancelled or was interrupted.
+            StudioError: an earlier version of the studio did it, and recorded no result.
         """
         row = self.wait().row
         if row.status != "done":
             raise JobFailedError(row.id, row.status, row.note)
+        if row.result is None:
+            raise StudioError(f"What job {row.id} gave back was not recorded. See its log.")
         return find_action(row.action).result_type().read(row.result)
 
     def cancel(self) -> None:

@@ -254,8 +254,13 @@ def _update(workspace: Workspace, job_id: int, **values: Any) -> None:
 
 def _from_row(row: Any) -> JobRow:
     values = dict(row)
-    read = {
-        name: None if values[name] is None else json.loads(values[name])
-        for name in ("command", "fields", "result")
-    }
-    return JobRow(**{**values, **read})
+    read = {name: _read_json(values[name]) for name in ("fields", "result")}
+    return JobRow(**{**values, **read, "command": _read_json(values["command"]) or []})
+
+
+def _read_json(text: str | None) -> Any:
+    """What a text says; None where it is damaged, so that the other jobs can still be listed."""
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None

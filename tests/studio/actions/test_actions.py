@@ -100,6 +100,19 @@ def test_a_made_up_action_is_found_in_every_face(greet, empty_workspace, capsys,
     assert "said" in schema["result"]["properties"]
 
 
+def test_a_package_whose_action_cannot_be_loaded_is_told_and_the_others_are_there(
+    greet, tmp_path, empty_workspace, capsys, monkeypatch, caplog
+):
+    entries = f"[{registry.ENTRY_POINTS}]\na = politeness:Greet\nb = no_such:Action\nc = os:sep\n"
+    (tmp_path / "politeness-1.0.dist-info" / "entry_points.txt").write_text(entries)
+    registry.work_actions.cache_clear()
+    catalogue.known_actions.cache_clear()
+    assert run_studio(empty_workspace.root, ["greet", "Ada"], capsys, monkeypatch).status == 0
+    told = [record.getMessage() for record in caplog.records]
+    assert any("'no_such:Action' cannot be loaded" in line for line in told)
+    assert any("'os:sep' is declared as an action, and is none" in line for line in told)
+
+
 @pytest.mark.parametrize("name", known_actions())
 def test_the_words_of_every_action_are_read_as_the_same_action(name):
     action = known_actions()[name]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import (
     cancel_job,
@@ -58,6 +59,20 @@ def test_a_row_holds_the_action_and_the_words_that_one_would_type(empty_workspac
     assert newest_job(empty_workspace, "near", run="city") == job
     assert newest_job(empty_workspace, "near", run="town") is None
     assert newest_job(empty_workspace, "train") is None
+
+
+def test_a_damaged_row_does_not_hide_the_other_jobs(empty_workspace, queued):
+    damaged = insert_job(empty_workspace, "near", {}, ["near"], "city")
+    with open_database(empty_workspace.database) as db:
+        db.execute("UPDATE jobs SET fields = '{', command = 'x' WHERE id = ?", (damaged,))
+    assert [job.id for job in list_jobs(empty_workspace)] == [damaged, queued]
+    assert (
+        find_job(empty_workspace, damaged).fields,
+        find_job(empty_workspace, damaged).command,
+    ) == (
+        None,
+        [],
+    )
 
 
 def test_work_that_ends_well_is_done_and_one_that_fails_says_why(empty_workspace, queued):
