@@ -71,7 +71,7 @@ class Demo(Action):
     is_job = False
     is_remote = False
 
-    serve: bool = option(True, "End there, rather than open the app.", flag="--serve")
+    serve: bool = option(True, "Open the app at the end, or end there.")
     batches: int | None = option(None, "Train to this batch, rather than the tuned one.", ge=10)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DemoResult:

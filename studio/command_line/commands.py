@@ -144,17 +144,9 @@ def _parameters(field: Declared) -> list[click.Parameter]:
         ]
     names = [name for name in (field.short, field.flag) if name]
     if field.kind == "flag":
-        spelled = field.flag.replace("--", "--no-", 1) if field.default else field.flag
-        wanted = not field.default
-        return [
-            click.Option(
-                [spelled, field.name],
-                is_flag=True,
-                flag_value=wanted,
-                default=None,
-                help=field.help,
-            )
-        ]
+        no_flag = field.flag.replace("--", "--no-", 1)
+        spelled = f"{field.flag}/{no_flag}" if field.default else field.flag
+        return [click.Option([spelled, field.name], is_flag=True, default=None, help=field.help)]
     return [
         click.Option(
             [*names, field.name],
