@@ -5,8 +5,11 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from studio.training.recipes import RECIPES
 
 REPOSITORY = Path(__file__).parents[1]
 EXAMPLES = REPOSITORY / "examples"
@@ -18,7 +21,8 @@ def run_example(name, monkeypatch, folder):
     """Run a script in this process, which has imported torch already."""
     monkeypatch.setattr(sys, "argv", [f"examples/{name}.py", str(folder)])
     monkeypatch.syspath_prepend(EXAMPLES)
-    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    with patch.dict(RECIPES):  # A recipe that an example makes known is forgotten afterwards.
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
 @pytest.fixture(scope="module")
