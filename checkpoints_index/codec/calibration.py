@@ -24,7 +24,7 @@ MIN_ROUNDED_SIZE = 1024  # Smaller tensors (biases, batch norm and the like) are
 CALIBRATION_SEED = 777
 MAX_STEP = 1 / 8  # as a fraction of a tensor's rms: pictures that hardly depend on it soon may
 PEAK_FRACTION = 0.85  # Steps are chosen for this part of the allowed peak: its tail is long.
-ATTEMPTS = 8  # at using just the allowed error
+ATTEMPTS = 8  # So many steps are tried to come as near to the allowed error as can be.
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 WIDTH = 100
-NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
+HELP = ["-h", "--help"]
+NAMES = {"help_option_names": HELP, "max_content_width": WIDTH}
 OTHER = "Options"
 
 
@@ -52,7 +53,7 @@ class ActionCommand(click.Command):
 class SectionedGroup(click.Group):
     """A group that lists its commands under the headings of their sections.
 
-    Called without a command, a group that has a command `list` without arguments does that.
+    Called without a command, a group that has a command `list` without arguments lists.
     """
 
     def __init__(self, name: str, *, section: str = "", **given: Any) -> None:
@@ -79,6 +80,8 @@ class SectionedGroup(click.Group):
     def parse_args(self, context: click.Context, words: list[str]) -> list[str]:
         """Let a group that was called alone list what there is."""
         listing = self.commands.get("list")
-        if not words and listing and not any(p.required for p in listing.params):
-            words = ["list"]
+        is_for_group = words and (words[0] in HELP or not words[0].startswith("-"))
+        takes_nothing = listing and not any(isinstance(p, click.Argument) for p in listing.params)
+        if takes_nothing and not is_for_group:
+            words = ["list", *words]
         return super().parse_args(context, words)

@@ -39,8 +39,8 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
 
     Raises:
         StudioError: or an error of the libraries: unknown run or points, gaps among the batches, a
-            missing device, too many frames for the format, or a wish that needs to know how a
-            followed run ends.
+            missing device, too many frames for the format, or options that need to know
+            how a followed run ends.
     """
     opened = _open(workspace, film)
     opened.points(film.points, or_fixed=True)

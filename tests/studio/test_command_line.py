@@ -241,6 +241,8 @@ def test_the_version_is_told(empty_studio):
 
 def test_jobs_alone_lists_them(studio):
     assert studio("jobs").out == studio("jobs", "list").out
+    assert studio("jobs", "--json").json == studio("jobs", "list", "--json").json
+    assert studio("specimens").status == 2
 
 
 def test_paths_are_not_broken_where_output_is_no_terminal(studio, tmp_path):

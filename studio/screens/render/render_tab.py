@@ -24,8 +24,8 @@ from studio.workspace.errors import StudioError
 from studio.workspace.jobs import list_jobs
 from studio.workspace.paths import Workspace
 
-OFFERED = 200  # points to choose from
-STOPS = 3  # of a walk, to begin with
+OFFERED = 200  # So many points can be chosen from a list.
+STOPS = 3  # So many cities are chosen for an interpolation to begin with.
 JOBS = 8
 CHECKING = "Its frames are being counted…"
 
@@ -147,7 +147,7 @@ class RenderScreen:
         if not films:
             return _NO_FILMS
         chosen = next((other for other in films if other.key == film), films[0])
-        said = verdict if chosen.key == film else ""  # of another film, it stays unsaid
+        said = verdict if chosen.key == film else ""  # The verdict on another film is not shown.
         return show_film(chosen, films, said, self._app.attribution(run))
 
     def _show_jobs(self, open_log: int | None) -> str:
