@@ -11,7 +11,7 @@ import torch
 
 import studio
 from checkpoints_index import GeneratorSpec
-from studio.actions.declared.checkpoint_actions import Import
+from studio.actions.declared.import_actions import Import
 
 workspace = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 folder = workspace / "theirs"

@@ -11,6 +11,7 @@ from studio.actions.declared import (
     checkpoint_actions,
     dataset_actions,
     film_actions,
+    import_actions,
     run_actions,
     specimen_actions,
     training_actions,
@@ -24,6 +25,7 @@ OWN: tuple[type[Action], ...] = (
     *training_actions.ACTIONS,
     *run_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
+    *import_actions.ACTIONS,
     *film_actions.ACTIONS,
     *specimen_actions.ACTIONS,
 )

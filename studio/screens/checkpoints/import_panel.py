@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from checkpoints_index.storage.catalogue import list_runs
-from studio.actions.declared.checkpoint_actions import Import
+from studio.actions.declared.import_actions import Import
 from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
