@@ -12,7 +12,7 @@ PACKAGES = ("latent", "checkpoints_index", "renderers", "studio")
 
 # One line for each room of the picture and of the map. The tests hold that no room is missing here.
 ROOMS = {
-    "latent": "points, routes, walks, nearness, atlases",
+    "latent": "points, routes, trajectories, nearness, atlases",
     "checkpoints_index": "every checkpoint, stored small: batch -> generator",
     "renderers": "generator and latent points -> frames -> video",
     "studio.workspace": "paths, database, jobs, devices, progress, quantities",

@@ -3,8 +3,6 @@
 import errno
 import os
 import random
-import shutil
-import subprocess
 import time
 
 import pytest
@@ -14,6 +12,7 @@ from checkpoints_index import CheckpointIndex
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
 from checkpoints_index.storage import segments
 from checkpoints_index.writing import segment_writer
+from tests.mounting import small_file_system
 
 
 def same(a, b):
@@ -191,12 +190,7 @@ def test_a_disk_that_fills_up_for_good_loses_nothing_that_was_acknowledged(
 def test_a_small_file_system_that_fills_up_leaves_every_acknowledged_checkpoint(
     tmp_path, spec, history
 ):
-    mount = tmp_path / "small"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("this user may not mount a file system")
-    try:
+    with small_file_system(tmp_path / "small", "1m") as mount:
         run = CheckpointIndex(mount).create("city", spec, storage="exact")
         acknowledged = append_until_full(run, history, flush_every=5)
         filled = CheckpointIndex(mount)["city"]
@@ -204,8 +198,6 @@ def test_a_small_file_system_that_fills_up_leaves_every_acknowledged_checkpoint(
         assert all(same(filled.weights(b), history[b % 40]) for b in filled.batches)
         with pytest.raises(DiskFullError):
             run.close()
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
 
 
 APPENDER = """

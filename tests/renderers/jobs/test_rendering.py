@@ -20,6 +20,7 @@ from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
 from renderers.video.video_reader import count_frames, read_frames
+from tests.mounting import small_file_system
 from tests.renderers.tiny import (
     SHORT_PARTS,
     GreySource,
@@ -263,16 +264,8 @@ def test_an_encoder_that_stops_is_told_and_leaves_no_video(tmp_path) -> None:
 
 
 def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> None:
-    small, options = (
-        tmp_path / "small",
-        replace(SHORT_PARTS, crf=1, display=DisplayOptions(size=(512, 512))),
-    )
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(small)]
-    if not os.environ.get("STUDIO_TEST_MOUNTS"):
-        pytest.skip("STUDIO_TEST_MOUNTS is not set: no file system is mounted")
-    subprocess.run(mount, check=True)
-    try:
+    options = replace(SHORT_PARTS, crf=1, display=DisplayOptions(size=(512, 512)))
+    with small_file_system(tmp_path / "small", "1400k") as small:
         with pytest.raises(RenderError, match=r"No space left on device\. Free some space"):
             render(small, GrowingSource(), options=options)
         whole = len(list((small / "render" / "parts").glob("*.json")))
@@ -281,8 +274,6 @@ def test_a_full_disk_is_told_and_the_parts_that_are_whole_survive(tmp_path) -> N
         source = GrowingSource(log=tmp_path / "passes.log")
         assert [v.frames for v in render(small, source, options=options)] == [100, 100, 100]
         assert len(passes(tmp_path)) == 5 - whole
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_an_encoder_that_dies_is_told_and_the_next_call_goes_on(tmp_path, undisturbed) -> None:

@@ -17,6 +17,7 @@ from renderers.plan.outputs import GRID
 from renderers.video.video_reader import count_frames, read_frames
 from studio.training.loop import live_film
 from studio.training.loop.live_film import LiveFilm, assign_cells
+from tests.mounting import small_file_system
 
 LABELS = ("0.0", "0.1", "0.2")
 SIDE = 16
@@ -171,11 +172,8 @@ def test_a_full_disk_ends_the_film_with_one_warning(said, full_folder):
 @pytest.fixture
 def full_folder(tmp_path):
     """A file system of 200 KB."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small file system")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+    with small_file_system(tmp_path, "200k") as folder:
+        yield folder
 
 
 def test_a_folder_that_cannot_be_made_is_a_warning(said, tmp_path):
