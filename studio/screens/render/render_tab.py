@@ -71,7 +71,7 @@ class RenderScreen:
         seen, shown = [film, verdict], [self._player, self._jobs]
         app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
         filled = [*self._numbers, *self._fields_named(("points", "keys", "batches"))]
-        app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
+        app.keep_current(tab, self._fill, [self._filled, *self._numbers], [self._filled, *filled])
         for form, start in zip(self._forms, self._starts.values(), strict=True):
             self._connect_start(form, start, [film, self._jobs])
         press = self._player.click(
@@ -108,7 +108,7 @@ class RenderScreen:
     def _fields_named(self, names: Sequence[str]) -> list[Any]:
         return [form.laid[n] for form in self._forms for n in names if n in form.laid]
 
-    def _fill(self, run: str | None, filled: str | None) -> Any:
+    def _fill(self, run: str | None, filled: str | None, *written: float | None) -> Any:
         """Offer the points of the run; only another run takes away what was written.
 
         The first answer may come when a hasty person has written something already.
@@ -123,8 +123,11 @@ class RenderScreen:
         def anew(value: Any) -> dict[str, Any]:
             return {} if filled in (None, run) else {"value": value}
 
-        numbers = {} if filled == run else dict.fromkeys(self._numbers)
-        updates: dict[Any, Any] = numbers
+        updates: dict[Any, Any] = {
+            number: None
+            for number, value in zip(self._numbers, written, strict=True)
+            if (filled is None and not value) or filled not in (None, run)
+        }
         for form in (self._timelapse, self._sheet):
             updates[form.laid["points"]] = gr.Dropdown(choices=labels, **anew([]))
         stops = to_begin_with(self._app.fixed_labels(run)[:STOPS])
