@@ -101,6 +101,10 @@ class JobStarted(Result):
         """Its number and its command."""
         yield f"Job {self.id}: {self.text}"
 
+    def remarks(self) -> Iterator[str]:
+        """How to watch it."""
+        yield f"Watch it: studio jobs log {self.id}"
+
 
 class JobsRetry(Action):
     """Run a job again; it goes on where it was."""

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from studio.actions.action import Action
+from studio.actions.job_actions import JobStarted
 from studio.actions.output import print_result
 from studio.actions.submission import perform, submit
 from studio.command_line.help import ActionCommand, SectionedGroup
@@ -94,7 +95,7 @@ def _callback(action: type[Action]) -> Callable[..., None]:
         try:
             if detach:
                 job = submit(workspace, asked)
-                print(f"Job {job.id}: {job.text}\nWatch it: studio jobs log {job.id}")
+                print_result(JobStarted(id=job.id, text=job.text), as_json)
                 return
             result = perform(workspace, asked)
         except InvalidValueError as error:

@@ -338,6 +338,14 @@ def test_training_goes_on_in_the_background(workspace, studio):
     assert job["run"] == "back"
 
 
+def test_a_job_in_the_background_is_told_in_json_or_in_a_line(studio):
+    words = ("specimens", "sample", "city", "--batch", 5, "--count", 1, "--detach")
+    told = studio(*words, "--json")
+    assert told.json["text"] == "studio specimens sample city --batch 5 --count 1"
+    assert f"studio jobs log {told.json['id']}" in told.err
+    assert studio(*words).out == f"Job {told.json['id'] + 1}: {told.json['text']}\n"
+
+
 def test_listing_runs_imports_neither_torch_nor_gradio(workspace):
     listing = (
         "import sys; from studio.main import main\n"

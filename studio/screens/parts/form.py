@@ -84,6 +84,14 @@ class Form(Generic[Asked]):
                     self.field(name, info=self._declared[name].help)
 
     def values(self, *written: Any, **known: Any) -> dict[str, Any]:
+        """The fields of the action, for `read`; see `as_written` for the arguments.
+
+        Raises:
+            StudioError: what was written cannot be read.
+        """
+        return self.as_written(*written, **known)
+
+    def as_written(self, *written: Any, **known: Any) -> dict[str, Any]:
         """What was written, by the names of the fields; empty fields are left out.
 
         Args:
@@ -119,7 +127,7 @@ class Form(Generic[Asked]):
         try:
             return markup.command(words_of(self.read(*written, **known)))
         except EXPECTED_ERRORS:
-            given = self.values(*written, **known)
+            given = self.as_written(*written, **known)
             changed = {
                 name: value
                 for name, value in given.items()

@@ -126,7 +126,7 @@ class TrainScreen:
 
     def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
-        fields, _ = self._form.written(*values)
+        fields = self._form.as_written(*values)
         said = "" if "branch" in fields else describe_preset(fields.get("preset", NO_PRESET))
         forecast = warning = ""
         try:
@@ -144,7 +144,7 @@ class TrainScreen:
 
     def _start(self, *values: Any) -> tuple[str, str]:
         """Refuse at once what the job would refuse, then hand it over."""
-        fields, _ = self._form.written(*values)
+        fields = self._form.as_written(*values)
         if "dataset" not in fields:
             raise StudioError("There are no pictures to train on. Add some below, under Pictures.")
         if "run" not in fields:

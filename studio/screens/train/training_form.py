@@ -57,11 +57,14 @@ class TrainForm(Form[Train]):
         declared = _declare(self._described[name])
         self.settings[name] = lay_out_field(declared, called, declared.default, {}, choices, **look)
 
-    def written(self, *values: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What was written: in the action's fields, and in settings, by their names."""
-        fields = super().values(*values[: len(self.laid)])
-        settings = dict(zip(self.settings, values[len(self.laid) :], strict=True))
-        return fields, {name: value for name, value in settings.items() if value is not None}
+    def as_written(self, *written: Any, **known: Any) -> dict[str, Any]:
+        """What was written in the action's fields, without what goes without saying."""
+        fields = super().as_written(*written[: len(self.laid)], **known)
+        if "branch" in fields or fields.get("preset") == NO_PRESET:
+            fields.pop("preset", None)
+        if fields.get("storage") == "exact" or fields.get("quality") == TrainingConfig.quality:
+            fields.pop("quality", None)
+        return fields
 
     def base(self, *values: Any) -> TrainingConfig:
         """The settings that hold where the form says nothing else: the origin's, or a preset's.
@@ -69,7 +72,7 @@ class TrainForm(Form[Train]):
         Raises:
             StudioError: no such origin.
         """
-        fields, _ = self.written(*values)
+        fields = self.as_written(*values)
         if "branch" not in fields:
             return preset_config(fields.get("preset", NO_PRESET))
         origin = BranchOrigin.parse(self._workspace, fields["branch"])
@@ -81,14 +84,11 @@ class TrainForm(Form[Train]):
         Raises:
             StudioError: no such origin, or a setting that cannot be read.
         """
-        fields, settings = self.written(*written)
+        fields = self.as_written(*written)
         others = parse_settings(fields.pop("settings", []))
-        shown = {name: value for name, value in settings.items() if name not in others}
+        settings = zip(self.settings, written[len(self.laid) :], strict=True)
+        shown = {name: v for name, v in settings if v is not None and name not in others}
         changed = changed_settings(self.base(*written), shown)
-        if "branch" in fields or fields.get("preset") == NO_PRESET:
-            fields.pop("preset", None)
-        if fields.get("storage") == "exact" or fields.get("quality") == TrainingConfig.quality:
-            fields.pop("quality", None)
         if "batches" in changed:
             fields["batches"] = changed.pop("batches")
         if changed.pop("fit_memory", False):

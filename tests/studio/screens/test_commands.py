@@ -20,8 +20,8 @@ TINY = "generator_options={width=0.125}\ndiscriminator_width=0.125\nz_dim=16"
 
 
 @pytest.fixture
-def fill(workspace):
-    """fill(run="new", ...): the training form, filled in by a person."""
+def written(workspace):
+    """written(run="new", ...): the training form, and the values that a person wrote into it."""
 
     def call(preset=NO_PRESET, **given):
         with gr.Blocks():
@@ -35,10 +35,33 @@ def fill(workspace):
         )
         shown |= {"dataset": "streets", "run": "new", "preset": preset, **given}
         names = [*form.laid, *form.settings]
-        values = [shown[name] if name in shown else form.laid[name].value for name in names]
+        return form, [shown[name] if name in shown else form.laid[name].value for name in names]
+
+    return call
+
+
+@pytest.fixture
+def fill(written):
+    """fill(run="new", ...): the action of the training form, filled in by a person."""
+
+    def call(**given):
+        form, values = written(**given)
         return form.read(*values)
 
     return call
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"branch": "tow"}, "studio train streets --run new --from tow"),
+        ({"settings": "see"}, "studio train streets --run new --set see"),
+        ({"duration": "8 h o"}, "studio train streets --run new --for &#39;8 h o&#39;"),
+    ],
+)
+def test_a_form_that_is_half_written_shows_its_command_as_far_as_it_goes(written, given, shown):
+    form, values = written(**given)
+    assert f"<code>{shown}</code>" in form.preview(*values)
 
 
 def test_the_training_form_trains(fill, workspace):
