@@ -14,6 +14,7 @@ from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
+from studio.screens.parts.number_field import NumberField
 from studio.upkeep.thinning import ThinPlan, plan_thinning
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.quantities import format_bytes
@@ -31,7 +32,7 @@ class ThinPanel:
         with gr.Tab("Thin"):
             mode = gr.Radio([EVERY, BUDGET, PINNED], value=EVERY, label="Keep checkpoints")
             with gr.Row() as stride:
-                every = gr.Number(10, label="Keep one of", precision=0, minimum=2, min_width=80)
+                every = NumberField(10, label="Keep one of", precision=0, minimum=2, min_width=80)
                 start = gr.Textbox("", label="From batch", placeholder="the first", min_width=80)
                 end = gr.Textbox("", label="Up to batch", placeholder="the last", min_width=80)
             size = gr.Textbox("", label="Size", placeholder="such as 200GB", visible=False)

@@ -21,6 +21,7 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.jobs_view import progress_text
+from studio.screens.parts.number_field import NumberField
 from studio.specimens.atlases import DrawnAtlas, list_atlases
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
@@ -35,8 +36,8 @@ class AtlasView:
         with gr.Tab("Atlas"):
             known = gr.State()
             with gr.Row(equal_height=True):
-                batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=90)
-                count = gr.Number(500, label="Cities", precision=0, min_width=80)
+                batch = NumberField(label="At batch", precision=0, minimum=0, min_width=90)
+                count = NumberField(500, label="Cities", precision=0, min_width=80)
                 space = gr.Dropdown(list(SPACES), value=SPACES[0], label="Alike in", min_width=110)
                 draw = gr.Button("Draw an atlas", size="md", min_width=110, elem_id="draw-atlas")
             status = gr.HTML()

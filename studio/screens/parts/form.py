@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from studio.actions.action import Action, spell_command, words_of
 from studio.screens.parts import markup
+from studio.screens.parts.number_field import NumberField
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.record import Declared, InvalidValueError
 
@@ -37,16 +38,6 @@ class Form(Generic[Asked]):
     def inputs(self) -> list[Any]:
         """The components in the order in which `read` and `preview` take their values."""
         return list(self.laid.values())
-
-    @property
-    def empty_numbers(self) -> list[Any]:
-        """The components of numbers that are empty to begin with."""
-        return [
-            component
-            for name, component in self.laid.items()
-            if self._declared[name].kind in ("whole", "number")
-            and self._declared[name].default is None
-        ]
 
     def field(
         self,
@@ -176,7 +167,7 @@ def lay_out_field(
         return gr.Dropdown(offered, value=value, interactive=True, **look)
     if declared.kind in ("whole", "number"):
         precision = 0 if declared.kind == "whole" else None
-        return gr.Number(
+        return NumberField(
             value,
             precision=precision,
             minimum=declared.minimum,

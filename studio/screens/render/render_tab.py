@@ -12,6 +12,7 @@ from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
 from studio.screens.parts.form import Form
 from studio.screens.parts.jobs_view import press_job, show_jobs
+from studio.screens.parts.number_field import NumberField
 from studio.screens.render.film_list import check_film, film_styles, list_films, show_film
 from studio.screens.render.render_fields import (
     lay_out_path,
@@ -70,8 +71,8 @@ class RenderScreen:
         film, verdict = gr.State(""), gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
         app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
-        filled = [*self._numbers, *self._fields_named(("points", "keys", "batches"))]
-        app.keep_current(tab, self._fill, [self._filled, *self._numbers], [self._filled, *filled])
+        filled = self._fields_named(("points", "keys", "batches", "batch"))
+        app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
         for form, start in zip(self._forms, self._starts.values(), strict=True):
             self._connect_start(form, start, [film, self._jobs])
         press = self._player.click(
@@ -100,15 +101,10 @@ class RenderScreen:
     def _forms(self) -> list[Form[Any]]:
         return [self._timelapse, self._walk, self._path, self._sheet]
 
-    @property
-    def _numbers(self) -> list[Any]:
-        """Numbers that may stay empty; a page shows them as 0 until it is told that they are."""
-        return [number for form in self._forms for number in form.empty_numbers]
-
     def _fields_named(self, names: Sequence[str]) -> list[Any]:
         return [form.laid[n] for form in self._forms for n in names if n in form.laid]
 
-    def _fill(self, run: str | None, filled: str | None, *written: float | None) -> Any:
+    def _fill(self, run: str | None, filled: str | None) -> Any:
         """Offer the points of the run; only another run takes away what was written.
 
         The first answer may come when a hasty person has written something already.
@@ -123,11 +119,7 @@ class RenderScreen:
         def anew(value: Any) -> dict[str, Any]:
             return {} if filled in (None, run) else {"value": value}
 
-        updates: dict[Any, Any] = {
-            number: None
-            for number, value in zip(self._numbers, written, strict=True)
-            if (filled is None and not value) or filled not in (None, run)
-        }
+        updates: dict[Any, Any] = {}
         for form in (self._timelapse, self._sheet):
             updates[form.laid["points"]] = gr.Dropdown(choices=labels, **anew([]))
         stops = to_begin_with(self._app.fixed_labels(run)[:STOPS])
@@ -136,6 +128,8 @@ class RenderScreen:
         updates[self._path.laid["keys"]] = gr.Textbox(placeholder=example, **anew(""))
         for form in (self._timelapse, self._walk, self._sheet):
             updates[form.laid["batches"]] = gr.Textbox(**anew(""))
+        for batch in self._fields_named(["batch"]):
+            updates[batch] = NumberField(**anew(None))
         return {**updates, self._filled: run if kept else None}
 
     def _look(

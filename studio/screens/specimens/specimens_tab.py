@@ -21,6 +21,7 @@ from studio.screens.parts.app_context import (
     nothing_yet,
     show_errors,
 )
+from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.passports import read_passport
 from studio.specimens.points import resolve_points
@@ -61,8 +62,8 @@ class SpecimensScreen:
     def _lay_out_sampling(self) -> None:
         with gr.Group():
             with gr.Row():
-                self._batch = gr.Number(label="At batch", precision=0, minimum=0, min_width=80)
-                self._count = gr.Number(
+                self._batch = NumberField(label="At batch", precision=0, minimum=0, min_width=80)
+                self._count = NumberField(
                     DEFAULT_COUNT,
                     label="Cities",
                     precision=0,

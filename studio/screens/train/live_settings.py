@@ -13,6 +13,7 @@ from studio.runs.config import TrainingConfig
 from studio.runs.status import read_config
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
+from studio.screens.parts.number_field import NumberField
 from studio.screens.train.run_view import AT_WORK
 from studio.workspace.paths import Workspace
 
@@ -180,7 +181,7 @@ def _lay_out(setting: LiveSetting) -> Any:
         )
     whole = isinstance(getattr(TrainingConfig, setting.name), int)
     precision = 0 if whole else None
-    return gr.Number(label=setting.label, step=setting.step, precision=precision, min_width=120)
+    return NumberField(label=setting.label, step=setting.step, precision=precision, min_width=120)
 
 
 _NOT_TRAINED = markup.paragraph("There is no run here whose settings could change.")

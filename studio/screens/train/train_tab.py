@@ -17,6 +17,7 @@ from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
+from studio.screens.parts.number_field import NumberField
 from studio.screens.train.dataset_panel import DatasetsPanel
 from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import ControlsPanel
@@ -108,7 +109,7 @@ class TrainScreen:
             **EVENT_DEFAULTS,
         )
         laid["storage"].change(
-            lambda storage: gr.Number(visible=storage == "visual"),
+            lambda storage: NumberField(visible=storage == "visual"),
             laid["storage"],
             laid["quality"],
             **EVENT_DEFAULTS,
