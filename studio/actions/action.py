@@ -158,7 +158,7 @@ def _spell(field: Declared, value: Any) -> list[str]:
     if field.argument:
         return [str(word) for word in value] if field.many else [str(value)]
     if field.kind == "flag":
-        return [field.flag if value else field.flag.replace("--", "--no-", 1)]
+        return [field.flag if value else field.no_flag]
     if field.switches:
         return [field.switches[value][0]] if value in field.switches else []
     if isinstance(value, dict):
@@ -167,7 +167,7 @@ def _spell(field: Declared, value: Any) -> list[str]:
         return [field.flag, ",".join(value)]
     if field.many == "repeated":
         return [word for each in value for word in (field.flag, str(each))]
-    return [field.short or field.flag, _text(value)]
+    return [field.shortest_flag, _text(value)]
 
 
 def _text(value: Any) -> str:

@@ -111,7 +111,7 @@ def _callback(action: type[Action]) -> Callable[..., None]:
 def _refuse(action: type[Action], error: InvalidValueError) -> NoReturn:
     """End with wrong usage, and name the options as they are written here."""
     names = {
-        field.name: field.placeholder if field.argument else _flag(field)
+        field.name: field.placeholder if field.argument else field.shortest_flag
         for field in action.fields()
     }
     raise click.UsageError(error.spelled(names), click.get_current_context(silent=True))
@@ -145,8 +145,7 @@ def _parameters(field: Declared) -> list[click.Parameter]:
         ]
     names = [name for name in (field.short, field.flag) if name]
     if field.kind == "flag":
-        no_flag = field.flag.replace("--", "--no-", 1)
-        spelled = f"{field.flag}/{no_flag}" if field.default else field.flag
+        spelled = f"{field.flag}/{field.no_flag}" if field.default else field.flag
         return [click.Option([spelled, field.name], is_flag=True, default=None, help=field.help)]
     return [
         click.Option(
@@ -173,13 +172,8 @@ def _given(field: Declared, given: Mapping[str, Any]) -> Any:
     return chosen[0] if chosen else None
 
 
-def _flag(field: Declared) -> str:
-    return field.short or field.flag
-
-
 def _argument_metavar(field: Declared) -> str:
-    name = field.metavar or field.name.upper()
-    several = f"{name}..." if field.many else name
+    several = f"{field.placeholder}..." if field.many else field.placeholder
     return several if field.required else f"[{several}]"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option
+from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option, run_name
 
 if TYPE_CHECKING:
     from renderers.plan.options import RenderOptions
@@ -17,14 +17,16 @@ MAX_SECONDS = 3600.0
 LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 
-def film_run() -> Any:
-    """The field of the run that is filmed."""
-    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
-
-
 def film_points() -> Any:
     """The field of the points that a film shows."""
     return option((), "Labels, seed:N or exported JPEGs, with commas between.")
+
+
+def film_batches() -> Any:
+    """The field of the batches that a film or a sheet shows."""
+    return option(
+        "", "FROM:TO, FROM:TO:STEP or 1,50,200; all by default.", example="all, or 0:19000"
+    )
 
 
 def film_easing() -> Any:
@@ -164,11 +166,9 @@ class Timelapse(FilmOptions):
 
     CONTENT = ("points", "batches", "last", "missing", "pace", "duration", "skip_damaged")
 
-    run: str = film_run()
+    run: str = run_name()
     points: Commas = film_points()
-    batches: str = option(
-        "", "FROM:TO, FROM:TO:STEP or 1,50,200; all by default.", example="all, or 0:19000"
-    )
+    batches: str = film_batches()
     last: int | None = option(None, "Only so many of the last checkpoints.", ge=1)
     pace: Literal["batch", "perceptual"] = option(
         "batch", "A frame a checkpoint, or the same visible change every second."
@@ -218,7 +218,7 @@ class Interpolation(FilmOptions):
         *("kind", "easing", "loop", "seed"),
     )
 
-    run: str = film_run()
+    run: str = run_name()
     points: Commas = film_points()
     batch: int | None = option(
         None, "The checkpoint; the last one by default.", ge=0, example="the last"
@@ -262,7 +262,7 @@ class KeyFramedPath(FilmOptions):
 
     CONTENT = ("keys", "seconds", "kind", "easing")
 
-    run: str = film_run()
+    run: str = run_name()
     keys: str = option(
         help="Such as '12000@16500.28 -> 19000@18218.3'.", argument=True, metavar="KEYS"
     )
@@ -274,11 +274,9 @@ class KeyFramedPath(FilmOptions):
 class SheetOptions(DeclaredRecord):
     """Points and checkpoints in one picture."""
 
-    run: str = film_run()
+    run: str = run_name()
     points: Commas = film_points()
-    batches: str = option(
-        "", "FROM:TO, FROM:TO:STEP or 1,50,200; all by default.", example="all, or 0:19000"
-    )
+    batches: str = film_batches()
     batch: int | None = option(
         None, "Many points at this one checkpoint.", ge=0, example="such as 16500"
     )

@@ -127,6 +127,16 @@ class Declared:
     section: str = ""
 
     @property
+    def shortest_flag(self) -> str:
+        """The option as commands and messages write it."""
+        return self.short or self.flag
+
+    @property
+    def no_flag(self) -> str:
+        """The option that turns a flag off."""
+        return self.flag.replace("--", "--no-", 1)
+
+    @property
     def placeholder(self) -> str:
         """A name in capitals that stands for a value which is still missing."""
         return self.metavar or self.name.upper()
@@ -175,6 +185,11 @@ def option(
     return Field(
         default, description=help, ge=ge, gt=gt, le=le, json_schema_extra={DETAILS: details}
     )
+
+
+def run_name() -> Any:
+    """Declare the field of a run that is there, as the first word of a command."""
+    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
 
 
 def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:

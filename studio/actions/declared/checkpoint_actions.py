@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.actions.declared.run_actions import run_name
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import InvalidValueError, Share, SizeBytes, option
+from studio.workspace.record import InvalidValueError, Share, SizeBytes, option, run_name
 
 if TYPE_CHECKING:
     from checkpoints_index.upkeep.verification import Finding

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.actions.action import Action, Result, Table
-from studio.actions.declared.run_actions import run_name
 from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, InvalidValueError, option
+from studio.workspace.record import DeclaredRecord, InvalidValueError, option, run_name
 
 if TYPE_CHECKING:
     from renderers.plan.outputs import Video

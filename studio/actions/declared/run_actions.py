@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.runs.status import RunSummary, summarise_run, summarise_runs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import Commas, option
+from studio.workspace.record import Commas, option, run_name
 
 if TYPE_CHECKING:
     from studio.runs.comparison import Comparison
 
 SECTION = "Training"
-
-
-def run_name() -> Any:
-    """The field of a run that is there, as the first word of a command."""
-    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
 
 
 def batch_or_last() -> Any:
@@ -103,60 +98,49 @@ class SettingsChanged(Result):
         yield from self.lines
 
 
-class Pause(Action):
+class TrainingRequest(Action):
+    """Something that is asked of a run which trains; the request has the name of its command.
+
+    Attributes:
+        told: the sentence that follows, with {run} for its name.
+    """
+
+    section = SECTION
+    is_job = False
+    told: ClassVar[str]
+
+    run: str = run_name()
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Ask the run; it answers between two batches."""
+        from studio.runs.changes import ask
+
+        ask(workspace, self.run, self.command)
+        return Done(said=self.told.format(run=self.run))
+
+
+class Pause(TrainingRequest):
     """Let a run that trains wait."""
 
     command = "pause"
-    section = SECTION
-    is_job = False
-
-    run: str = run_name()
-
-    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
-        """Ask it to wait once its batch is done."""
-        from studio.runs.changes import PAUSE, ask
-
-        ask(workspace, self.run, PAUSE)
-        return Done(said=f"Run '{self.run}' pauses. Let it go on: studio continue {self.run}")
+    told = "Run '{run}' pauses. Let it go on: studio continue {run}"
 
 
-class Continue(Action):
+class Continue(TrainingRequest):
     """Let a paused run go on."""
 
     command = "continue"
-    section = SECTION
-    is_job = False
-
-    run: str = run_name()
-
-    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
-        """Ask it to go on."""
-        from studio.runs.changes import CONTINUE, ask
-
-        ask(workspace, self.run, CONTINUE)
-        return Done(said=f"Run '{self.run}' goes on.")
+    told = "Run '{run}' goes on."
 
 
-class Save(Action):
+class Save(TrainingRequest):
     """Save the training state now, for good.
 
     The run goes on; the state is taken after its current batch and is not replaced later.
     """
 
     command = "save"
-    section = SECTION
-    is_job = False
-
-    run: str = run_name()
-
-    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
-        """Ask it to save its state."""
-        from studio.runs.changes import SAVE, ask
-
-        ask(workspace, self.run, SAVE)
-        return Done(
-            said=f"Run '{self.run}' saves its training state. See when: studio events {self.run}"
-        )
+    told = "Run '{run}' saves its training state. See when: studio events {run}"
 
 
 class EventList(Result):

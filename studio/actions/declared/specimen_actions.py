@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.actions.declared.run_actions import batch_or_last, run_name
+from studio.actions.declared.run_actions import batch_or_last
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, option
+from studio.workspace.record import DeclaredRecord, option, run_name
 
 if TYPE_CHECKING:
     from studio.specimens.specimens import Specimen

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,15 +14,21 @@ from pydantic import BeforeValidator
 
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from studio.actions.action import Action, Result, Table
-from studio.actions.declared.run_actions import SECTION, run_name
+from studio.actions.declared.run_actions import SECTION
 from studio.runs.settings import parse_settings
-from studio.runs.status import resting_status, stop_run, summarise_run
+from studio.runs.status import (
+    RunSummary,
+    resting_status,
+    stop_run,
+    summarise,
+    summarise_run,
+)
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import DeclaredRecord, DurationS, option
+from studio.workspace.record import DeclaredRecord, DurationS, option, run_name
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
@@ -61,12 +68,11 @@ class TrainingReport(Result):
     size_bytes: int
 
     @classmethod
-    def of(cls, workspace: Workspace, run: str) -> TrainingReport:
-        """The report of a run whose session has ended well, though its job may still be open."""
-        summary = summarise_run(workspace, run)
+    def of(cls, summary: RunSummary) -> TrainingReport:
+        """The report of a run that stands as a summary says."""
         return cls(
-            run=run,
-            status=resting_status(workspace, open_catalogue(workspace.runs, run)),
+            run=summary.name,
+            status=summary.status,
             batch=summary.last_batch or 0,
             checkpoints=summary.checkpoints,
             size_bytes=summary.size_bytes,
@@ -227,7 +233,7 @@ class Stop(Action):
             raise StudioError(
                 f"Run '{self.run}' was asked to stop and has not yet. See its log: studio jobs"
             )
-        return TrainingReport.of(workspace, self.run)
+        return TrainingReport.of(summarise_run(workspace, self.run))
 
 
 def train_session(
@@ -245,13 +251,20 @@ def train_session(
     group = read_group()
     if session.processes > 1 and not group:
         launch_session(workspace, run, session, reporter)
-        return TrainingReport.of(workspace, run)
+        return report_session(workspace, run)
     if group.get("RANK", "0") != "0":
         await_run(workspace, run)
         reporter = SilentReporter(workspace)
     with stop_requests() as should_stop, reporter.task(f"Training {run}") as on_progress:
         train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
-    return TrainingReport.of(workspace, run)
+    return report_session(workspace, run)
+
+
+def report_session(workspace: Workspace, run: str) -> TrainingReport:
+    """The report of a session that has ended well, though the job that it is may still be open."""
+    catalogue = open_catalogue(workspace.runs, run)
+    summary = summarise(workspace, catalogue)
+    return TrainingReport.of(replace(summary, status=resting_status(workspace, catalogue)))
 
 
 def launch_session(
