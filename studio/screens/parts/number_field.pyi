@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from gradio.events import Dependency
-
 class NumberField(gr.Number):
     """A `gr.Number` that is empty where it has no value.
 
@@ -29,8 +27,11 @@ class NumberField(gr.Number):
     def postprocess(self, value: Any) -> Any:
         """What the page is sent for a number or None."""
         return "" if value in (None, "") else super().postprocess(value)
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
