@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from studio.workspace.errors import StudioError
-from studio.workspace.quantities import parse_bytes, parse_duration
+from studio.workspace.quantities import parse_bytes, parse_duration, write_bytes, write_duration
 
 DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
 
@@ -228,22 +228,6 @@ def parse_share(value: Any) -> Any:
     return share
 
 
-def _write_bytes(size_bytes: int) -> str:
-    """The size in the largest unit that says it exactly: 200GB."""
-    for unit, bytes_each in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
-        if size_bytes % bytes_each == 0:
-            return f"{size_bytes // bytes_each}{unit}"
-    return f"{size_bytes}B"
-
-
-def _write_duration(duration_s: float) -> str:
-    """The duration in the largest unit that says it exactly: 85m."""
-    for unit, seconds in (("h", 3600), ("m", 60)):
-        if duration_s % seconds == 0:
-            return f"{duration_s / seconds:.0f}{unit}"
-    return f"{duration_s:.3f}".rstrip("0").rstrip(".") + "s"
-
-
 def _parse_if_text(parse: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
@@ -252,13 +236,13 @@ Commas = Annotated[tuple[str, ...], BeforeValidator(split_commas), Written("A,B,
 SizeBytes = Annotated[
     int,
     _parse_if_text(parse_bytes),
-    PlainSerializer(_write_bytes, return_type=str, when_used="json"),
+    PlainSerializer(write_bytes, return_type=str, when_used="json"),
     Written("SIZE", "200GB"),
 ]
 DurationS = Annotated[
     float,
     _parse_if_text(parse_duration),
-    PlainSerializer(_write_duration, return_type=str, when_used="json"),
+    PlainSerializer(write_duration, return_type=str, when_used="json"),
     Written("TIME", "85m"),
 ]
 Share = Annotated[float, BeforeValidator(parse_share), Written("SHARE", "5%")]
