@@ -275,12 +275,7 @@ class TrainingConfig:
         Raises:
             StudioError: no such file, no TOML, an unknown key, or a value that does not fit.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise StudioError(f"There is no training config at {path}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StudioError(f"{path} is not TOML: {error}.") from error
+        values = read_settings(path)
         try:
             return cls.from_dict(values)
         except EXPECTED_ERRORS as error:
@@ -295,6 +290,20 @@ class TrainingConfig:
             lines += ["", "[generator_options]"]
             lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
         return "\n".join(lines) + "\n"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The names and values in a TOML file.
+
+    Raises:
+        StudioError: no such file, or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudioError(f"There is no training config at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StudioError(f"{path} is not TOML: {error}.") from error
 
 
 def describe_settings() -> list[SettingDescription]:

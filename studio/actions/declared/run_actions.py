@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
+from studio.runs.settings import parse_settings
 from studio.runs.status import RunSummary, summarise_run, summarise_runs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from studio.runs.comparison import Comparison
 
 SECTION = "Training"
+
+Settings = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda given: given if isinstance(given, dict) else parse_settings(given)),
+]
 
 
 def batch_or_last() -> Any:
@@ -73,7 +81,7 @@ class Set(Action):
     is_job = False
 
     run: str = run_name()
-    settings: tuple[str, ...] = option(
+    settings: Settings = option(
         help="Settings as NAME=VALUE, such as learning_rate=1e-5.",
         argument=True,
         metavar="NAME=VALUE",
@@ -82,9 +90,8 @@ class Set(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> SettingsChanged:
         """Ask for the values."""
         from studio.runs.changes import change_settings
-        from studio.runs.settings import parse_settings
 
-        changed = change_settings(workspace, self.run, parse_settings(self.settings))
+        changed = change_settings(workspace, self.run, self.settings)
         return SettingsChanged(lines=tuple(changed))
 
 

@@ -14,8 +14,7 @@ from pydantic import BeforeValidator
 
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from studio.actions.action import Action, Result, Table
-from studio.actions.declared.run_actions import SECTION
-from studio.runs.settings import parse_settings
+from studio.actions.declared.run_actions import SECTION, Settings
 from studio.runs.status import (
     RunSummary,
     resting_status,
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 120.0
 START_SECONDS = 60.0
-
-Settings = Annotated[
-    dict[str, Any],
-    BeforeValidator(lambda given: given if isinstance(given, dict) else parse_settings(given)),
-]
 
 
 def read_batch_size(given: Any) -> Any:

@@ -14,7 +14,7 @@ from studio.runs.config import (
     describe_settings,
 )
 from studio.runs.setting_fields import SettingDescription
-from studio.runs.settings import parse_settings
+from studio.runs.settings import apply_settings, parse_settings
 from studio.screens.parts.form import Form, lay_out_field
 from studio.training.setup.branching import BranchOrigin
 from studio.training.setup.presets import PRESETS
@@ -87,7 +87,8 @@ class TrainForm(Form[Train]):
         fields = self.as_written(*written)
         others = parse_settings(fields.pop("settings", []))
         settings = zip(self.settings, written[len(self.laid) :], strict=True)
-        shown = {name: v for name, v in settings if v is not None and name not in others}
+        named = apply_settings({}, others)
+        shown = {name: v for name, v in settings if v is not None and name not in named}
         changed = changed_settings(self.base(*written), shown)
         if "batches" in changed:
             fields["batches"] = changed.pop("batches")
@@ -101,10 +102,7 @@ class TrainForm(Form[Train]):
 def changed_settings(base: TrainingConfig, shown: dict[str, Any]) -> dict[str, Any]:
     """The settings that are shown otherwise than in a configuration."""
     typed = {name: _typed(getattr(base, name), value) for name, value in shown.items()}
-    changed = {name: value for name, value in typed.items() if value != getattr(base, name)}
-    if "generator" in changed and base.generator_options:
-        changed["generator_options"] = {}  # The options of the base are another generator's.
-    return changed
+    return {name: value for name, value in typed.items() if value != getattr(base, name)}
 
 
 def preset_config(preset: str) -> TrainingConfig:

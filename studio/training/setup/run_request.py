@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from studio.runs.config import TrainingConfig
+from studio.training.loop.setting_differences import NETWORKS, differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
@@ -45,13 +47,13 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")
     origin = _origin(workspace, wanted)
     inherited: dict[str, Any] = {}
-    if origin is not None and wanted.branch:
-        inherited = origin.settings(workspace)
+    if origin is not None:
+        inherited = origin.settings(workspace) if wanted.branch else origin.networks(workspace)
     dataset = wanted.dataset or inherited.get("dataset")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
     parent = {"parent": str(origin)} if origin is not None else {}
-    return choose_config(
+    config = choose_config(
         workspace,
         dataset,
         wanted.config,
@@ -59,6 +61,28 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
         {**wanted.settings, **parent},
         inherited,
     )
+    return config if origin is None else _with_networks(config, inherited, origin)
+
+
+def _with_networks(
+    config: TrainingConfig, inherited: Mapping[str, Any], origin: BranchOrigin
+) -> TrainingConfig:
+    """The config with the networks of the run that it begins from; "auto" stands for what it has.
+
+    Raises:
+        StudioError: somebody asked for other networks.
+    """
+    if config.discriminator_norm == "auto" and "discriminator_norm" in inherited:
+        norm = inherited["discriminator_norm"]
+        config = dataclasses.replace(config, discriminator_norm=norm)
+    others = [d for d in differences(inherited, config) if d.name in NETWORKS]
+    if others:
+        asked = "; ".join(f"{d.name} {d.after!r}, where it has {d.before!r}" for d in others)
+        raise StudioError(
+            f"The networks are those of run '{origin.run}', and others were asked for: {asked}. "
+            "Leave that out, or begin without the other run."
+        )
+    return config
 
 
 def resolve_request(

@@ -13,6 +13,7 @@ from studio.screens.explore.atlas_view import read_atlas_form
 from studio.screens.specimens.specimens_tab import spell_sample
 from studio.screens.train.train_tab import lay_out_settings, read_resume
 from studio.screens.train.training_form import NO_PRESET, TrainForm, shown_values
+from studio.training.setup.run_request import choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
@@ -90,9 +91,10 @@ def test_every_setting_of_the_training_form_is_in_its_command(fill, workspace):
     filled.check(workspace)
 
 
-def test_another_generator_leaves_the_options_of_the_presets_behind(fill):
+def test_another_generator_leaves_the_options_of_the_presets_behind(fill, workspace):
     filled = fill(preset="small-and-quick", generator="skyline")
-    assert filled.settings == {"generator": "skyline", "generator_options": {}}
+    assert filled.settings == {"generator": "skyline"}
+    assert choose_settings(workspace, filled.request).generator_options == {}
 
 
 def test_a_run_that_goes_on_from_another_begins_with_its_settings(fill):
