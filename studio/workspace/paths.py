@@ -72,6 +72,11 @@ class Workspace:
         return self.root / "exports"
 
     @property
+    def leases(self) -> Path:
+        """The folder of locks that say who works on which device."""
+        return self.root / "leases"
+
+    @property
     def logs(self) -> Path:
         """The folder of the jobs' logs."""
         return self.root / "logs"

@@ -15,7 +15,7 @@ from studio.runs.status import RunSummary, summarise_run, summarise_runs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import Commas, option, run_name
+from studio.workspace.record import Commas, device_option, option, run_name
 
 if TYPE_CHECKING:
     from studio.runs.comparison import Comparison
@@ -302,15 +302,23 @@ class Score(Action):
     batch: int | None = batch_or_last()
     metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
     count: int = option(2048, "Pictures on either side; compare scores of equal counts alone.")
+    device: str | None = device_option()
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse an unknown metric, and a device that is not there."""
+        from studio.training.monitor.picture_scores import check_metrics
+        from studio.workspace.devices import require_device
+
+        check_metrics(self.metric)
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ScoreResult:
         """Draw pictures and measure."""
         from studio.training.monitor.picture_scores import score_checkpoint
 
         with reporter.task("Drawing pictures") as on_progress:
-            score = score_checkpoint(
-                workspace, self.run, self.batch, self.metric, self.count, on_progress
-            )
+            asked = (self.run, self.batch, self.metric, self.count)
+            score = score_checkpoint(workspace, *asked, on_progress, self.device)
         return ScoreResult(**asdict(score))
 
 

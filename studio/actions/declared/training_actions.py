@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,7 +28,14 @@ from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import DeclaredRecord, DurationS, option, run_name
+from studio.workspace.record import (
+    DeclaredRecord,
+    DurationS,
+    InvalidValueError,
+    device_option,
+    option,
+    run_name,
+)
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
@@ -89,6 +97,7 @@ class SessionOptions(DeclaredRecord):
         None, "Stop cleanly within this time: 85m, 1h30m, 90s.", flag="--for", section="Session"
     )
     processes: int = option(1, "Number of processes, each with a GPU.", ge=1, section="Session")
+    device: str | None = device_option(section="Session")
 
 
 class TrainingAction(Action, SessionOptions):
@@ -99,6 +108,23 @@ class TrainingAction(Action, SessionOptions):
     def leads(self) -> bool:
         """Whether this process is the first of those that train together, or the only one."""
         return read_group().get("RANK", "0") == "0"
+
+    def check_device(self) -> None:
+        """Refuse a device that is not there, and one GPU for several processes.
+
+        Raises:
+            InvalidValueError: or an error that lists the devices there are.
+        """
+        from studio.training.machine.launching import check_devices
+        from studio.workspace.devices import require_device
+
+        require_device(self.device)
+        if self.processes > 1 and self.device is None:
+            check_devices(self.processes)
+        if self.processes > 1 and self.device not in (None, "cpu"):
+            raise InvalidValueError(
+                "{device} is one device, and {processes} take a GPU each. Leave one of them out."
+            )
 
 
 class Train(TrainingAction):
@@ -164,6 +190,7 @@ class Train(TrainingAction):
         from studio.training.setup.creation import check_new_run
         from studio.training.setup.run_request import choose_settings
 
+        self.check_device()
         if self.leads():
             config = choose_settings(workspace, self.request)
             check_new_run(workspace, self.run, config, self.storage)
@@ -183,7 +210,8 @@ class Train(TrainingAction):
 
     def resumed(self) -> Resume:
         """Training that had begun is gone on with."""
-        return Resume(run=self.run, duration=self.duration, processes=self.processes)
+        session = {name: getattr(self, name) for name in SessionOptions.model_fields}
+        return Resume(run=self.run, **session)
 
 
 class Resume(TrainingAction):
@@ -195,7 +223,8 @@ class Resume(TrainingAction):
     batches: int | None = option(None, "The batch to train to.", ge=1)
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run."""
+        """Refuse an unknown run, and a device that is not there."""
+        self.check_device()
         summarise_run(workspace, self.run)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> TrainingReport:
@@ -239,18 +268,29 @@ def train_session(
         StudioError: as `studio.training.loop.session.train_run`.
     """
     from studio.training.loop.session import train_run
+    from studio.workspace.devices import await_devices
     from studio.workspace.stopping import stop_requests
 
-    duration_s = float("inf") if session.duration is None else session.duration
+    deadline = time.monotonic() + (session.duration or float("inf"))
     group = read_group()
     if session.processes > 1 and not group:
-        launch_session(workspace, run, session, reporter)
+        launch_session(workspace, run, session, deadline, reporter)
         return report_session(workspace, run)
     if group.get("RANK", "0") != "0":
         await_run(workspace, run)
         reporter = SilentReporter(workspace)
-    with stop_requests() as should_stop, reporter.task(f"Training {run}") as on_progress:
-        train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
+    with stop_requests() as should_stop, ExitStack() as stack:
+
+        def give_up() -> bool:
+            return should_stop() or time.monotonic() > deadline
+
+        device = session.device
+        if not group:  # What a launcher started has its devices from there.
+            asked = (device, 1, f"training {run}", reporter.say, give_up)
+            (device,) = stack.enter_context(await_devices(workspace, *asked))
+        on_progress = stack.enter_context(reporter.task(f"Training {run}"))
+        left_s = deadline - time.monotonic()
+        train_run(workspace, run, on_progress, should_stop, left_s, reporter.say, device)
     return report_session(workspace, run)
 
 
@@ -262,20 +302,27 @@ def report_session(workspace: Workspace, run: str) -> TrainingReport:
 
 
 def launch_session(
-    workspace: Workspace, run: str, session: SessionOptions, reporter: Reporter
+    workspace: Workspace, run: str, session: SessionOptions, deadline: float, reporter: Reporter
 ) -> None:
     """Train a run in several processes of this machine; the first one reports for all of them.
 
     Raises:
         StudioError: one of them failed; it has said why.
     """
-    from studio.training.machine.launching import launch
+    from studio.training.machine.launching import check_devices, launch
+    from studio.workspace.devices import await_devices, visible_devices
 
-    command = [
-        *(sys.executable, "-m", "studio.actions.session_process"),
-        *(str(workspace.root), run, str(session.duration), str(reporter.job_id)),
-    ]
-    status = launch(command, session.processes)
+    count = session.processes
+    if session.device != "cpu":
+        check_devices(count)
+    asked = (session.device, count, f"training {run}", reporter.say)
+    with await_devices(workspace, *asked, lambda: time.monotonic() > deadline) as devices:
+        left_s = None if session.duration is None else max(0.0, deadline - time.monotonic())
+        command = [
+            *(sys.executable, "-m", "studio.actions.session_process"),
+            *(str(workspace.root), run, str(left_s), str(reporter.job_id)),
+        ]
+        status = launch(command, count, visible_devices(devices))
     if status:
         raise StudioError(
             f"The {session.processes} processes that train '{run}' ended with status {status}. "

@@ -249,6 +249,7 @@ def _lay_out_more(form: TrainForm) -> None:
     with gr.Row():
         form.field("duration", "Train for", placeholder="such as 85m")
         form.field("processes")
+        form.device()
     with gr.Row():
         form.setting("generator", choices=list(ARCHITECTURES), allow_custom_value=True)
         form.setting("discriminator")

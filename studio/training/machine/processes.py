@@ -54,15 +54,18 @@ class Processes:
         return cls(0, 1, torch.device(device))
 
     @classmethod
-    def join(cls) -> Processes:
+    def join(cls, device: str | None = None) -> Processes:
         """Join those that torchrun, Slurm or `launch` started with this one, if any did.
+
+        Args:
+            device: where a process that trains by itself works; the first GPU by default.
 
         Raises:
             StudioError: the environment of a launcher is incomplete, or the others do not answer.
         """
         environment = read_environment(os.environ)
         if int(environment.get("WORLD_SIZE", "1")) == 1:
-            return cls.single(choose_device())
+            return cls.single(device or choose_device())
         os.environ.update(environment)
         try:
             device = choose_rank_device(int(environment["LOCAL_RANK"]))

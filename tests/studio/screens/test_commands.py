@@ -129,6 +129,19 @@ def test_a_warm_start_is_said_and_excludes_going_on(fill, workspace):
         fill(init_from="city", branch="city@5").check(workspace)
 
 
+def test_the_device_is_asked_for_where_there_is_a_choice(workspace, monkeypatch):
+    def lay_out(devices):
+        monkeypatch.setattr("studio.screens.parts.form.known_devices", lambda: devices)
+        with gr.Blocks():
+            form = TrainForm(workspace)
+            lay_out_settings(form)
+        return form.laid.get("device")
+
+    assert lay_out(["cpu"]) is None
+    offered = [value for _, value in lay_out(["cpu", "cuda:0"]).choices]
+    assert offered == ["", "cpu", "cuda:0"]
+
+
 def test_a_quality_is_said_with_visual_storage_alone(fill):
     assert words_of(fill(quality=0.25))[-2:] == ["--quality", "0.25"]
     assert words_of(fill(storage="exact", quality=0.25))[-2:] == ["--storage", "exact"]
