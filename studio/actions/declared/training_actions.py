@@ -142,7 +142,11 @@ class Train(TrainingAction):
     run: str = option(help="Name of the new run.", metavar="NAME")
     recipe: str | None = option(None, "How to train: gan.")
     config: Path | None = option(None, "TOML file with training settings.")
-    preset: str | None = option(None, "Tuned settings to begin from.")
+    preset: str | None = option(
+        None,
+        "Tuned settings to begin from, or none; by default chosen for the device, the number of "
+        "pictures and their size.",
+    )
     settings: Settings = option(
         {}, "A setting as NAME=VALUE; may be repeated.", flag="--set", metavar="NAME=VALUE"
     )
@@ -154,7 +158,7 @@ class Train(TrainingAction):
         None, "Go on from a batch of another run.", flag="--from", metavar="RUN@BATCH"
     )
     init_from: str | None = option(
-        None, "Begin at batch 0 with another run's networks.", metavar="RUN[@BATCH]"
+        None, "Begin at batch 0 with another run's networks and settings.", metavar="RUN[@BATCH]"
     )
     storage: Literal["visual", "exact"] = option(
         "visual", "visual keeps what can be seen, far smaller; exact every bit."
@@ -182,7 +186,13 @@ class Train(TrainingAction):
         from studio.training.setup.run_request import RunRequest
 
         return RunRequest(
-            self.dataset, self.config, self.preset, self.overrides, self.branch, self.init_from
+            self.dataset,
+            self.config,
+            self.preset,
+            self.overrides,
+            self.branch,
+            self.init_from,
+            self.device,
         )
 
     def check(self, workspace: Workspace) -> None:
@@ -199,12 +209,13 @@ class Train(TrainingAction):
         """Make the run and train it."""
         from studio.runs.forecast import describe_launch
         from studio.training.setup.creation import create_run
-        from studio.training.setup.run_request import resolve_request
+        from studio.training.setup.run_request import explain_choice, resolve_request
 
         if self.leads():
             chosen, first = resolve_request(workspace, self.request)
             create_run(workspace, self.run, chosen, self.storage, first)
-            for line in filter(None, describe_launch(chosen, self.storage, workspace.runs)):
+            news = describe_launch(chosen, self.storage, workspace.runs)
+            for line in filter(None, (explain_choice(workspace, self.request, chosen), *news)):
                 reporter.say(line)
         return train_session(workspace, self.run, self, reporter)
 

@@ -68,8 +68,8 @@ class Processes:
             return cls.single(device or choose_device())
         os.environ.update(environment)
         try:
-            device = choose_rank_device(int(environment["LOCAL_RANK"]))
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            rank_device = choose_rank_device(int(environment["LOCAL_RANK"]))
+            dist.init_process_group("nccl" if rank_device.type == "cuda" else "gloo")
             agreeing = dist.new_group(backend="gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             raise StudioError(
@@ -77,7 +77,7 @@ class Processes:
                 f"others at {environment['MASTER_ADDR']}:{environment['MASTER_PORT']}: {error}. "
                 "Look at what the others said, then start all of them again."
             ) from error
-        return cls(dist.get_rank(), dist.get_world_size(), device, agreeing)
+        return cls(dist.get_rank(), dist.get_world_size(), rank_device, agreeing)
 
     def leave(self) -> None:
         """Close the connections to the others, at the end."""

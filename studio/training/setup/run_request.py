@@ -11,6 +11,7 @@ from typing import Any
 from studio.runs.config import TrainingConfig
 from studio.training.loop.setting_differences import NETWORKS, differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
+from studio.training.setup.preset_choice import choose_preset, describe_choice, fitting_batch
 from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -21,12 +22,13 @@ class RunRequest:
     """What a person asks for.
 
     Attributes:
-        dataset: the name of a dataset; None for that of the run that is branched off.
+        dataset: the name of a dataset; None for that of the run that it begins from.
         config: a TOML file with settings.
-        preset: a name of PRESETS.
+        preset: a name of PRESETS, or NO_PRESET; chosen where nothing else says how to train.
         settings: named settings, which override all others.
         branch: RUN@BATCH to go on from.
         init_from: RUN@BATCH or RUN with whose networks to begin at batch 0.
+        device: the one that was named to train on.
     """
 
     dataset: str | None
@@ -35,6 +37,12 @@ class RunRequest:
     settings: Mapping[str, Any]
     branch: str | None = None
     init_from: str | None = None
+    device: str | None = None
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether nothing says how to train, so that a preset is chosen."""
+        return not (self.preset or self.config or self.branch or self.init_from)
 
 
 def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
@@ -48,20 +56,30 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     origin = _origin(workspace, wanted)
     inherited: dict[str, Any] = {}
     if origin is not None:
-        inherited = origin.settings(workspace) if wanted.branch else origin.networks(workspace)
+        inherited = origin.settings(workspace)
     dataset = wanted.dataset or inherited.get("dataset")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
+    preset, fitting = wanted.preset, {}
+    if wanted.leaves_choice:
+        preset = choose_preset(workspace, dataset, wanted.device)
+        fitting = fitting_batch(workspace, dataset, preset)
     parent = {"parent": str(origin)} if origin is not None else {}
-    config = choose_config(
-        workspace,
-        dataset,
-        wanted.config,
-        wanted.preset,
-        {**wanted.settings, **parent},
-        inherited,
-    )
+    settings = {**fitting, **wanted.settings, **parent}
+    config = choose_config(workspace, dataset, wanted.config, preset, settings, inherited)
     return config if origin is None else _with_networks(config, inherited, origin)
+
+
+def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingConfig) -> str:
+    """The preset that was chosen for a request, in sentences; "" where there was no choice.
+
+    Args:
+        config: the settings of the request.
+    """
+    if not wanted.leaves_choice:
+        return ""
+    preset = choose_preset(workspace, config.dataset, wanted.device)
+    return describe_choice(workspace, preset, wanted.device, config)
 
 
 def _with_networks(

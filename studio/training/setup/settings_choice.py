@@ -11,7 +11,7 @@ from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig, read_settings
 from studio.runs.settings import apply_settings
 from studio.training.loop.setting_differences import NETWORKS
-from studio.training.setup.presets import PRESETS
+from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -32,7 +32,7 @@ def choose_config(
 
     Args:
         path: a TOML file, or None.
-        preset: a name of PRESETS, or None.
+        preset: a name of PRESETS; NO_PRESET or None for the defaults.
         settings: named settings.
         inherited: settings of another run.
 
@@ -60,6 +60,10 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _preset(name: str) -> dict[str, Any]:
+    if name == NO_PRESET:
+        return {}
     if name not in PRESETS:
-        raise StudioError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+        raise StudioError(
+            f"There is no preset '{name}'. Known: {', '.join([*PRESETS, NO_PRESET])}."
+        )
     return dataclasses.asdict(PRESETS[name].config)

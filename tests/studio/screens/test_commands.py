@@ -12,7 +12,8 @@ from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_th
 from studio.screens.explore.atlas_view import read_atlas_form
 from studio.screens.specimens.specimens_tab import spell_sample
 from studio.screens.train.train_tab import lay_out_settings, read_resume
-from studio.screens.train.training_form import NO_PRESET, TrainForm, shown_values
+from studio.screens.train.training_form import CHOSEN, TrainForm, shown_values
+from studio.training.setup.presets import NO_PRESET
 from studio.training.setup.run_request import choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
@@ -56,8 +57,11 @@ def fill(written):
     ("given", "shown"),
     [
         ({"branch": "tow"}, "studio train streets --run new --from tow"),
-        ({"settings": "see"}, "studio train streets --run new --set see"),
-        ({"duration": "8 h o"}, "studio train streets --run new --for &#39;8 h o&#39;"),
+        ({"settings": "see"}, "studio train streets --run new --preset none --set see"),
+        (
+            {"duration": "8 h o"},
+            "studio train streets --run new --preset none --for &#39;8 h o&#39;",
+        ),
     ],
 )
 def test_a_form_that_is_half_written_shows_its_command_as_far_as_it_goes(written, given, shown):
@@ -72,7 +76,8 @@ def test_the_training_form_trains(fill, workspace):
 
 
 def test_what_the_preset_says_already_stays_unsaid(fill):
-    assert words_of(fill(quality=0.1)) == ["train", "streets", "--run", "new"]
+    assert words_of(fill(quality=0.1)) == ["train", "streets", "--run", "new", "--preset", "none"]
+    assert words_of(fill(preset=CHOSEN)) == ["train", "streets", "--run", "new"]
 
 
 def test_every_setting_of_the_training_form_is_in_its_command(fill, workspace):
@@ -121,7 +126,7 @@ def test_any_other_setting_can_be_written_and_has_the_last_word(fill, workspace)
 
 
 def test_a_warm_start_is_said_and_excludes_going_on(fill, workspace):
-    filled = fill(init_from=" city ")
+    filled = fill(preset=CHOSEN, init_from=" city ")
     assert words_of(filled)[4:] == ["--init-from", "city"]
     with pytest.raises(EXPECTED_ERRORS, match="town"):
         fill(init_from="town").check(workspace)

@@ -27,7 +27,8 @@ def parent_root(trained_root, tmp_path_factory):
     """A workspace with the run `parent`: 6 batches, every bit kept, with states at 3 and 6."""
     root = tmp_path_factory.mktemp("branching") / "workspace"
     shutil.copytree(trained_root, root)
-    words = ["--batches", "6", "--storage", "exact", "--set", "state_every=3", *NETWORKS]
+    words = ["--preset", "none", "--batches", "6", "--storage", "exact", *NETWORKS]
+    words += ["--set", "state_every=3"]
     with pytest.MonkeyPatch.context() as monkeypatch:
         command = ["train", "streets", "--run", "parent", *words]
         assert call_main(root, command, monkeypatch) == 0
@@ -76,7 +77,7 @@ def test_a_branch_may_have_other_settings_and_says_which(studio):
 
 
 def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
-    words = ["--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
+    words = ["--preset", "none", "--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
     assert studio("train", "streets", "--run", "plain", *words).status == 0
     assert studio("set", "plain", "gradient_penalty=5").status == 0
     assert studio("resume", "plain", "--batches", "4").status == 0
@@ -86,7 +87,7 @@ def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
 
 
 def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace):
-    words = ["--init-from", "parent", "--batches", "1", "--batch-size", "4"]
+    words = ["--init-from", "parent", "--batches", "1"]
     said = studio("train", "streets", "--run", "warm", *words)
     assert said.status == 0, said.err
     tensors = read_state(list_states(workspace.training_states("warm"))[0])[1]
