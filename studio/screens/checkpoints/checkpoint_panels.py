@@ -128,7 +128,7 @@ def _verify(run: str, deep: bool, subset: str) -> Verify:
 
 def _pin(run: str, batch: int, pinned: bool) -> Pin:
     """Pin a batch, or take its pin away."""
-    return Pin(run=run, batch=batch, remove=pinned)
+    return Pin(run=run, batches=(str(batch),), remove=pinned)
 
 
 def _export(run: str, batch: int) -> ExportCheckpoint:
