@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from checkpoints_index.errors import name_some
 from checkpoints_index.storage.catalogue import open_catalogue
@@ -43,6 +43,19 @@ def choose_some(there: Sequence[int], words: Sequence[str], run: str) -> list[in
     return sorted(chosen)
 
 
+def refuse_missing(kept: Container[int], wanted: Iterable[int], run: str) -> None:
+    """Refuse batches that have no checkpoint.
+
+    Raises:
+        StudioError: the text names them.
+    """
+    if missing := [str(batch) for batch in wanted if batch not in kept]:
+        raise StudioError(
+            f"Run '{run}' has no checkpoint {name_some(missing, MAX_NAMED)}. "
+            f"See what there is: studio checkpoints {run}"
+        )
+
+
 def pin_batches(workspace: Workspace, run: str, batches: Iterable[int]) -> None:
     """Keep checkpoints for good, all or none of them; pinning one once more changes nothing.
 
@@ -50,12 +63,8 @@ def pin_batches(workspace: Workspace, run: str, batches: Iterable[int]) -> None:
         StudioError: one of them is not there.
         CheckpointError: there is no such run.
     """
-    wanted, kept = list(batches), open_catalogue(workspace.runs, run).records
-    if missing := [batch for batch in wanted if batch not in kept]:
-        raise StudioError(
-            f"Run '{run}' has no checkpoint {name_some(list(map(str, missing)), MAX_NAMED)} to "
-            f"pin. See what there is: studio checkpoints {run}"
-        )
+    wanted = list(batches)
+    refuse_missing(open_catalogue(workspace.runs, run).records, wanted, run)
     with open_database(workspace.database) as db:
         db.executemany(
             "INSERT OR IGNORE INTO pins (run, batch, created_at) VALUES (?, ?, ?)",

@@ -3,13 +3,16 @@
 import gradio as gr
 import pytest
 
+from checkpoints_index import CheckpointIndex
 from studio.actions.action import words_of
+from studio.actions.declared.archive_actions import Archive
 from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
 from studio.screens.checkpoints.checkpoint_panels import _export, _pin, _verify
 from studio.screens.checkpoints.checkpoints_tab import spread
 from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_thin
 from studio.screens.explore.atlas_view import read_atlas_form
+from studio.screens.parts.form import Form
 from studio.screens.specimens.specimens_tab import spell_sample
 from studio.screens.train.train_tab import lay_out_settings, read_resume
 from studio.screens.train.training_form import CHOSEN, TrainForm, shown_values
@@ -150,6 +153,17 @@ def test_the_device_is_asked_for_where_there_is_a_choice(workspace, monkeypatch)
 def test_a_quality_is_said_with_visual_storage_alone(fill):
     assert words_of(fill(quality=0.25))[-2:] == ["--quality", "0.25"]
     assert words_of(fill(storage="exact", quality=0.25))[-2:] == ["--storage", "exact"]
+
+
+def test_the_archive_form_says_its_command(workspace):
+    with gr.Blocks():
+        form = Form(Archive)
+        form.field("batches")
+        form.field("as_run")
+    shown = form.preview(["3", "0:9:4"], "few", run="city")
+    assert "<code>studio archive city --batches 3,0:9:4 --run few</code>" in shown
+    perform(workspace, form.read(["3", "0:9:4"], "few", run="city"))
+    assert CheckpointIndex(workspace.runs)["few"].batches == [3, 4, 8]
 
 
 def test_the_housekeeping_forms_do_what_they_say(studio, workspace):
