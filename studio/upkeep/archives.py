@@ -15,7 +15,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,13 @@ import torch
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from checkpoints_index.storage.catalogue import DESCRIPTION, list_runs
-from checkpoints_index.storage.files import build_folder, create_whole, open_whole
+from checkpoints_index.storage.files import (
+    build_folder,
+    create_whole,
+    open_whole,
+    remove_leftovers,
+    scratch_folder,
+)
 from latent.points import LatentPoint, parse_label
 from renderers.progress import OnProgress
 from studio.runs.changes import forget_changes
@@ -141,21 +148,20 @@ def archive_as_file(
         CheckpointError: unknown run, or a checkpoint that is missing or damaged.
     """
     source = CheckpointIndex(workspace.runs)[run]
-    config = workspace.run_config(run)
-    try:
+    with _explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".archive-") as beside:
-            folder = _copy_checkpoints(source, batches, Path(beside), run, on_progress)
+        remove_leftovers(path.parent, path.name)
+        with scratch_folder(path) as beside:
+            folder = _copy_checkpoints(source, batches, beside, run, on_progress)
             with open_whole(path) as file, zipfile.ZipFile(file, "w") as made:
                 facts = ArchiveFacts.of_run(workspace, run, batches).to_json()
                 made.writestr(zipfile.ZipInfo(FACTS), facts)
+                config = workspace.run_config(run)
                 if config.exists():
                     made.writestr(zipfile.ZipInfo(CONFIG), config.read_bytes())
                 for part in sorted(folder.iterdir()):
                     if MEMBERS.fullmatch(f"{CHECKPOINTS}/{part.name}"):
                         made.write(part, f"{CHECKPOINTS}/{part.name}")
-    except OSError as error:
-        raise StudioError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def restore_archive(
@@ -178,7 +184,9 @@ def restore_archive(
         StudioError: no such archive, a damaged one, or there is a run of that name.
         CheckpointError: a checkpoint in it is damaged.
     """
-    with _open(path) as archived, tempfile.TemporaryDirectory(dir=workspace.exports) as beside:
+    place = workspace.exports / path.name
+    remove_leftovers(place.parent, place.name)
+    with _open(path) as archived, _explaining(place), scratch_folder(place) as beside:
         try:
             archive = ArchiveFacts.from_json(archived.read(FACTS))
             config = archived.read(CONFIG) if CONFIG in archived.namelist() else None
@@ -226,13 +234,15 @@ def _make_run(
 ) -> None:
     """A run in the workspace, of checkpoints that another one gives."""
     check_name(workspace, name)
-    with build_folder(workspace.run(name)) as made:
+    remove_leftovers(workspace.runs, name)
+    with _explaining(workspace.run(name)), build_folder(workspace.run(name)) as made:
         beside = made / "beside"
         folder = _copy_checkpoints(source, archive.batches, beside, name, on_progress)
         if config is not None:
             create_whole(made / CONFIG, config)
         folder.rename(made / CHECKPOINTS)
         shutil.rmtree(beside)
+        check_name(workspace, name)  # The points of a run that came meanwhile are not ours.
         for forget in (forget_points, forget_pins, forget_changes):
             forget(workspace, name)
         for kind in (FIXED, SAMPLED):
@@ -242,6 +252,15 @@ def _make_run(
     pin_batches(workspace, name, archive.pins)
     count = f"{len(archive.batches):,} checkpoints"
     record_event(workspace, name, None, "started", f"archived from {archive.run}: {count}")
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Say what keeps something from being written; a run that somebody else just made is one."""
+    try:
+        yield
+    except OSError as error:
+        raise StudioError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _copy_checkpoints(

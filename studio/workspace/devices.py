@@ -55,13 +55,22 @@ def borrow_device(workspace: Workspace, device: str | None, work: str) -> Iterat
 
     Raises:
         RenderError: the device is not there.
+        StudioError: its memory ran out.
     """
     candidates = require_device(device)
     with ExitStack() as stack:
         held = take_leases(workspace.leases, candidates, 1, work)
         for lease in held.values():
             stack.enter_context(lease)
-        yield next(iter(held), candidates[0])
+        chosen = next(iter(held), candidates[0])
+        try:
+            yield chosen
+        except torch.OutOfMemoryError as error:
+            holder = read_holder(lease_path(workspace.leases, chosen)) or "nobody that is known"
+            raise StudioError(
+                f"{chosen} has no room left for {work}. At work there: {holder}. Wait for it, or "
+                "take another: --device cpu"
+            ) from error
 
 
 @contextmanager

@@ -297,7 +297,7 @@ def train_session(
 
         device = session.device
         if not group:  # What a launcher started has its devices from there.
-            asked = (device, 1, f"training {run}", reporter.say, give_up)
+            asked = (device, 1, f"training {run}", reporter.announce, give_up)
             (device,) = stack.enter_context(await_devices(workspace, *asked))
         on_progress = stack.enter_context(reporter.task(f"Training {run}"))
         left_s = deadline - time.monotonic()
@@ -326,7 +326,7 @@ def launch_session(
     count = session.processes
     if session.device != "cpu":
         check_devices(count)
-    asked = (session.device, count, f"training {run}", reporter.say)
+    asked = (session.device, count, f"training {run}", reporter.announce)
     with await_devices(workspace, *asked, lambda: time.monotonic() > deadline) as devices:
         left_s = None if session.duration is None else max(0.0, deadline - time.monotonic())
         command = [

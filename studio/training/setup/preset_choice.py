@@ -10,7 +10,7 @@ from studio.runs.config import TrainingConfig
 from studio.training.setup.presets import PRESETS
 from studio.training.setup.time_estimate import estimate_training_s
 from studio.workspace.devices import require_device
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_duration
 
@@ -36,8 +36,8 @@ def choose_preset(workspace: Workspace, dataset: str, device: str | None) -> str
     manifest = open_dataset(workspace, dataset).manifest
     on = require_device(device)[0]
     if on == "cpu":
-        longer = _sized("half-an-hour", manifest.image_size)
-        fits = estimate_training_s(longer, on) <= PATIENCE_S
+        longer_s = _estimate_s(_sized("half-an-hour", manifest.image_size), on)
+        fits = longer_s is not None and longer_s <= PATIENCE_S
         return "half-an-hour" if fits and manifest.pictures >= ENOUGH else "small-and-quick"
     if manifest.pictures < FEW:
         return "few-pictures"
@@ -78,9 +78,15 @@ def _sized(preset: str, image_size: int) -> TrainingConfig:
 
 
 def _estimate(config: TrainingConfig, device: str) -> str:
-    if not config.generator_spec().is_ours:
-        return "a time that is not known"
+    """The time of a run in words."""
+    estimate_s = _estimate_s(config, device)
+    return "a time unknown" if estimate_s is None else format_duration(estimate_s, "words")
+
+
+def _estimate_s(config: TrainingConfig, device: str) -> float | None:
+    """Seconds of a run; None of somebody's own networks, and of those that cannot be built."""
     try:
-        return format_duration(estimate_training_s(config, device), "words")
-    except StudioError:
-        return "does not fit"
+        own = config.generator_spec().is_ours
+        return estimate_training_s(config, device) if own else None
+    except EXPECTED_ERRORS:
+        return None

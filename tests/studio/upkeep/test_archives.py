@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -10,6 +13,8 @@ from studio.runs.pins import list_pins, pin_batches
 from studio.runs.status import read_config
 from studio.specimens.points import points_of
 from studio.specimens.specimens import list_specimens, star_specimen
+from studio.upkeep.archives import archive_as_run
+from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
 BATCHES = [3, 6, 9]
@@ -181,3 +186,51 @@ def test_settings_of_a_foreign_archive_run_no_command_and_call_nobody(
     assert empty_studio("restore", archive).status == 0
     config = read_config(empty_workspace, "city")
     assert (config.alarm_command, config.alarm_webhook) == ("", "")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from studio.upkeep.archives import archive_as_file, archive_as_run
+from studio.upkeep.archives import archive_as_run
+from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.paths import Workspace
+
+def die(done, total):
+    if done == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+workspace = Workspace.open(sys.argv[1])
+if os.fork() == 0:
+    archive_as_run(workspace, "city", [3, 6, 9], "few", die)
+os.wait()
+archive_as_file(workspace, "city", [3, 6, 9], Path(sys.argv[2]), die)
+"""
+
+
+def test_a_killed_archive_leaves_nothing_half_and_the_same_command_makes_it(
+    studio, workspace, tmp_path
+):
+    path = tmp_path / "few.zip"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(workspace.root), str(path)])
+    assert killed.returncode == -signal.SIGKILL
+    assert list(CheckpointIndex(workspace.runs)) == ["city"]
+    assert not path.exists()
+    assert studio("archive", "city", "--batches", "3,6,9", "--run", "few").status == 0
+    assert studio("archive", "city", "--batches", "3,6,9", "--out", path).status == 0
+    assert same(*(CheckpointIndex(workspace.runs)[name] for name in ("city", "few")))
+    assert sorted(p.name for p in workspace.runs.iterdir()) == ["city", "few"]
+    assert [p.name for p in tmp_path.glob("*few*")] == ["few.zip"]
+    assert list(tmp_path.glob(".few*")) == []
+
+
+def test_of_two_archives_of_one_name_one_is_refused(workspace):
+    path = workspace.run("few")
+
+    def make_one_meanwhile(done, total):
+        if done == 1:
+            path.mkdir()
+
+    with pytest.raises(EXPECTED_ERRORS, match="few"):
+        archive_as_run(workspace, "city", BATCHES, "few", make_one_meanwhile)
+    assert list(path.iterdir()) == []

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from studio.workspace import devices
 from studio.workspace.devices import (
@@ -82,6 +83,16 @@ def test_short_work_takes_a_free_card_and_shares_one_where_none_is(
         borrow_device(empty_workspace, None, "an atlas") as second,
     ):
         assert (first, second) == ("cuda:1", "cuda:0")
+
+
+def test_memory_that_runs_out_beside_a_training_is_a_sentence(empty_workspace, two_cards, other):
+    with (
+        pytest.raises(
+            EXPECTED_ERRORS, match=r"cuda:0 has no room left for scores\. At work there: tr"
+        ),
+        borrow_device(empty_workspace, "cuda:0", "scores"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 def test_a_workspace_that_cannot_be_written_to_keeps_nobody_from_a_device(
