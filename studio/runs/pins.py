@@ -12,6 +12,7 @@ from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
+MAX_DIGITS = 18  # Longer numbers are no batches, and have no place in the database.
 MAX_NAMED = 8  # Batches that a message names.
 
 
@@ -37,7 +38,7 @@ def choose_some(there: Sequence[int], words: Sequence[str], run: str) -> list[in
             chosen.update(choose_batches(there, word, run, skip_missing=True))
             continue
         parts = [part.strip() for part in word.split(",")]
-        if not all(part.isdecimal() for part in parts):
+        if not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts):
             raise StudioError(f"'{word}' is no batch. Write a number, or FROM:TO:STEP.")
         chosen.update(map(int, parts))
     return sorted(chosen)

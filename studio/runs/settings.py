@@ -25,7 +25,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """Settings by name, with each value read as TOML or JSON; what is neither is a text.
 
     Raises:
-        StudioError: a setting has no equals sign.
+        StudioError: a setting is no text with an equals sign.
 
     Example:
         >>> parse_settings(["learning_rate=1e-5", "augmentation=color,cutout"])
@@ -34,6 +34,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         {'generator_options.width': 0.5, 'generator_options': {'width': 0.5}}
     """
     values: dict[str, Any] = {}
+    if not isinstance(settings, list | tuple) or not all(isinstance(s, str) for s in settings):
+        raise StudioError(f"{settings!r} are no settings. Use NAME=VALUE, or a table of them.")
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:

@@ -57,7 +57,10 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     inherited: dict[str, Any] = {}
     if origin is not None:
         inherited = origin.settings(workspace)
-    dataset = wanted.dataset or inherited.get("dataset")
+    named = wanted.settings.get("dataset")
+    dataset = wanted.dataset or named or inherited.get("dataset")
+    if named not in (None, dataset):
+        raise StudioError(f"Dataset '{dataset}' was named, and '{named}' as a setting. Give one.")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
     preset, fitting = wanted.preset, {}
