@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.runs.config import TrainingConfig, describe_unknown
+from studio.runs.config import NETWORKS, TrainingConfig, describe_unknown
 from studio.runs.notices import check_notices
 from studio.runs.settings import ALIASES, apply_settings
 from studio.runs.status import read_config
@@ -152,6 +152,11 @@ def _resolve_names(values: Mapping[str, Any]) -> dict[str, Any]:
     for name in named:
         if name in known:
             continue
+        if name in NETWORKS:
+            raise StudioError(
+                f"{name} decides on the networks, which stay as they are. Train another run: "
+                f"studio train DATASET --run NAME --set {name}=VALUE"
+            )
         if name in TrainingConfig.names():
             raise StudioError(
                 f"{name} is fixed when a run begins. Branch a new run off this one to change it: "

@@ -24,6 +24,11 @@ from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
 MAX_BATCH = 10**9
+# Settings that decide on the networks, which no training state and no other setting can change.
+NETWORKS = (
+    *("recipe", "generator", "generator_options", "z_dim", "image_size"),
+    *("discriminator", "discriminator_width", "discriminator_norm", "minibatch_stddev"),
+)
 
 Norm = Literal["auto", "batch", "spectral", "none"]
 

@@ -147,7 +147,8 @@ class TrainScreen:
             if "dataset" in fields:
                 action = self._form.read(*values, run=fields.get("run", "NAME"))
                 config = choose_settings(self._app.workspace, action.request)
-                said = explain_choice(self._app.workspace, action.request, config) or said
+                explained = explain_choice(self._app.workspace, action.request, config)
+                said = f"{said} {explained}".strip()
                 forecast, warning = describe_launch(
                     config, action.storage, self._app.workspace.runs
                 )

@@ -73,6 +73,17 @@ def describe_choice(
     )
 
 
+def describe_time(device: str | None, config: TrainingConfig) -> str:
+    """How long a run takes whose settings were named.
+
+    Args:
+        device: see `choose_preset`.
+    """
+    on = require_device(device)[0]
+    where = "the CPU" if on == "cpu" else "a GPU"
+    return f"By estimate it trains for {_estimate(config, on)} on {where}."
+
+
 def _sized(preset: str, image_size: int) -> TrainingConfig:
     return dataclasses.replace(PRESETS[preset].config, image_size=image_size)
 

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.runs.config import TrainingConfig
-from studio.training.loop.setting_differences import NETWORKS, differences
+from studio.runs.config import NETWORKS, TrainingConfig
+from studio.training.loop.setting_differences import differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
-from studio.training.setup.preset_choice import choose_preset, describe_choice, fitting_batch
+from studio.training.setup.preset_choice import (
+    choose_preset,
+    describe_choice,
+    describe_time,
+    fitting_batch,
+)
 from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -74,13 +79,18 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
 
 
 def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingConfig) -> str:
-    """The preset that was chosen for a request, in sentences; "" where there was no choice.
+    """The preset that was chosen for a request, and the time that it takes, in sentences.
 
     Args:
         config: the settings of the request.
+
+    Returns:
+        The time alone where a preset or other settings were named; "" for a run that goes on.
     """
-    if not wanted.leaves_choice:
+    if wanted.branch:
         return ""
+    if not wanted.leaves_choice:
+        return describe_time(wanted.device, config)
     preset = choose_preset(workspace, config.dataset, wanted.device)
     return describe_choice(workspace, preset, wanted.device, config)
 

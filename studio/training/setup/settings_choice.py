@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.datasets.listing import open_dataset
-from studio.runs.config import TrainingConfig, read_settings
+from studio.runs.config import NETWORKS, TrainingConfig, read_settings
 from studio.runs.settings import apply_settings
-from studio.training.loop.setting_differences import NETWORKS
 from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace

@@ -81,7 +81,9 @@ def test_what_was_chosen_and_what_others_take_is_said_and_small_datasets_get_sma
 )
 def test_nothing_is_chosen_where_somebody_says_how_to_train(workspace, named):
     request = RunRequest("streets", None, **{"preset": None, **named}, settings={"batch_size": 4})
-    assert explain_choice(workspace, request, choose_settings(workspace, request)) == ""
+    said = explain_choice(workspace, request, choose_settings(workspace, request))
+    assert "Preset" not in said
+    assert ("By estimate it trains for" in said) == ("branch" not in named)
 
 
 def test_none_is_every_setting_at_its_default(workspace):
