@@ -14,6 +14,9 @@ from checkpoints_index.generators.foreign import build_foreign
 from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.skyline import SkylineGenerator
 
+MAX_OPTION = 65536
+MAX_OPTIONS = {"width": 1024, "blocks": 64}  # Where a smaller number is more than enough.
+
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
     "dcgan": DCGANGenerator,
@@ -30,8 +33,8 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
         options: what it is constructed with, by name.
 
     Raises:
-        CheckpointError: an unknown architecture, or an option that it does not take or that it
-            lacks.
+        CheckpointError: an unknown architecture, or an option that it does not take, that it
+            lacks, or that does not fit.
     """
     if ":" in architecture:
         return build_foreign(architecture, options)
@@ -46,7 +49,25 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
         raise CheckpointError(
             f"Generator '{architecture}' {what}. It takes: {', '.join(accepted)}."
         )
+    for name, value in options.items():
+        _check_option(architecture, name, value, accepted[name].default)
     return build(**options)
+
+
+def _check_option(architecture: str, name: str, value: Any, default: Any) -> None:
+    """Refuse an option of another type than its default, and a number that no network has."""
+    if default is inspect.Parameter.empty:
+        return
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    fits = isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
+    if not fits:
+        raise CheckpointError(
+            f"Generator '{architecture}' takes {name} such as {default!r}, not {value!r}."
+        )
+    most = MAX_OPTIONS.get(name, MAX_OPTION)
+    if number and not -most <= value <= most:
+        raise CheckpointError(f"Generator '{architecture}' takes {name} up to {most}, not {value}.")
 
 
 def find_architecture(name: str) -> type[nn.Module]:

@@ -155,14 +155,14 @@ def spell_command(action: type[Action], values: Mapping[str, Any]) -> list[str]:
 
 def _spell(field: Declared, value: Any) -> list[str]:
     """The words of one field."""
+    if isinstance(value, dict):
+        value = [write_setting(name, setting) for name, setting in value.items()]
     if field.argument:
         return [str(word) for word in value] if field.many else [str(value)]
     if field.kind == "flag":
         return [field.flag if value else field.no_flag]
     if field.switches:
         return [field.switches[value][0]] if value in field.switches else []
-    if isinstance(value, dict):
-        value = [write_setting(name, setting) for name, setting in value.items()]
     if field.many == "commas":
         return [field.flag, ",".join(value)]
     if field.many == "repeated":

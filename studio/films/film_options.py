@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option, run_name
+from studio.workspace.record import (
+    Commas,
+    DeclaredRecord,
+    InvalidValueError,
+    device_option,
+    option,
+    run_name,
+)
 
 if TYPE_CHECKING:
     from renderers.plan.options import RenderOptions
@@ -294,5 +301,5 @@ class SheetOptions(DeclaredRecord):
         ge=1,
         example="as is readable",
     )
-    device: str | None = option(None, "Such as cuda:0.")
+    device: str | None = device_option()
     out: Path | None = option(None, "FILE.png or FILE.jpg; a place in the workspace by default.")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
-from renderers.frames.devices import require_devices
 from renderers.pictures.montage import Montage, render_montage
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
@@ -16,7 +15,7 @@ from studio.films.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches
 from studio.specimens.points import points_or_fixed
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import require_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -67,7 +66,7 @@ def _prepare(
             f"Run '{run}' has no points of its own. Name some: --points seed:1,seed:2"
         )
     batches = _choose(checkpoints.batches, sheet, len(points))
-    return checkpoints, points, batches, require_devices([sheet.device or choose_device()])[0]
+    return checkpoints, points, batches, require_device(sheet.device)[0]
 
 
 def _choose(kept: Sequence[int], sheet: SheetOptions, points: int) -> list[int]:

@@ -24,6 +24,11 @@ from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
 MAX_BATCH = 10**9
+# Settings that decide on the networks, which no training state and no other setting can change.
+NETWORKS = (
+    *("recipe", "generator", "generator_options", "z_dim", "image_size"),
+    *("discriminator", "discriminator_width", "discriminator_norm", "minibatch_stddev"),
+)
 
 Norm = Literal["auto", "batch", "spectral", "none"]
 
@@ -275,12 +280,7 @@ class TrainingConfig:
         Raises:
             StudioError: no such file, no TOML, an unknown key, or a value that does not fit.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise StudioError(f"There is no training config at {path}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StudioError(f"{path} is not TOML: {error}.") from error
+        values = read_settings(path)
         try:
             return cls.from_dict(values)
         except EXPECTED_ERRORS as error:
@@ -295,6 +295,20 @@ class TrainingConfig:
             lines += ["", "[generator_options]"]
             lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
         return "\n".join(lines) + "\n"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The names and values in a TOML file.
+
+    Raises:
+        StudioError: no such file, or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudioError(f"There is no training config at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StudioError(f"{path} is not TOML: {error}.") from error
 
 
 def describe_settings() -> list[SettingDescription]:

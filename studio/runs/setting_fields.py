@@ -143,13 +143,18 @@ def check_options(name: str, value: Any) -> dict[str, Any]:
     """Options of a network as a dict: names, with numbers, texts or booleans.
 
     Raises:
-        StudioError: something else, or an option that is a setting of its own.
+        StudioError: something else, or an option that is a setting of its own, or no number
+            that there is.
     """
     if not isinstance(value, Mapping):
         raise StudioError(f"{name} is a table of names and values, not {value!r}.")
     for option, given in value.items():
         if option in ("z_dim", "image_size"):
             raise StudioError(f"{option} is a setting of its own: move it out of {name}.")
+        if not isinstance(option, str) or not option.isidentifier():
+            raise StudioError(f"{name} has names such as width, not {option!r}.")
+        if isinstance(given, float) and not math.isfinite(given):
+            raise StudioError(f"{name}.{option} is a finite number, not {given}.")
         if not isinstance(given, (bool, int, float, str)):
             raise StudioError(f"{name}.{option} is a number, a text or true/false, not {given!r}.")
     return dict(value)

@@ -17,7 +17,7 @@ from studio.runs.attribution import attribution_of
 from studio.specimens.passports import Passport, save_specimen
 from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -85,12 +85,14 @@ def sample_specimens(
     count: int,
     on_progress: OnProgress,
     out: Path | None = None,
+    device: str | None = None,
 ) -> list[Specimen]:
     """Draw new latent points at a batch, keep them under the next free labels, and export them.
 
     Args:
         count: 1 to MAX_AT_ONCE.
         out: folder for the JPEGs; the workspace's exports of the run by default.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: the count is out of range, or a JPEG cannot be written.
@@ -99,18 +101,19 @@ def sample_specimens(
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    G = checkpoints.generator(batch, choose_device())
     first = _next_number(workspace, run, batch)
     points = sample_points(batch, range(first, first + count), checkpoints.spec.z_dim)
     attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()
-    for start in range(0, count, CHUNK):
-        chunk = points[start : start + CHUNK]
-        frames = renderer.render(G, torch.stack([point.z for point in chunk]))
-        keep_points(workspace, run, chunk, SAMPLED)
-        for point, frame in zip(chunk, frames, strict=True):
-            _export(workspace, checkpoints, point, batch, frame, out, attribution)
-        on_progress(min(start + CHUNK, count), count)
+    with borrow_device(workspace, device, f"specimens of {run}") as chosen:
+        G = checkpoints.generator(batch, chosen)
+        for start in range(0, count, CHUNK):
+            chunk = points[start : start + CHUNK]
+            frames = renderer.render(G, torch.stack([point.z for point in chunk]))
+            keep_points(workspace, run, chunk, SAMPLED)
+            for point, frame in zip(chunk, frames, strict=True):
+                _export(workspace, checkpoints, point, batch, frame, out, attribution)
+            on_progress(min(start + CHUNK, count), count)
     return [
         _describe(workspace, run, batch, number, SAMPLED, False, out)
         for number in range(first, first + count)
@@ -123,6 +126,7 @@ def export_specimens(
     labels: Sequence[str],
     out: Path | None = None,
     at_batch: int | None = None,
+    device: str | None = None,
 ) -> list[Specimen]:
     """Write specimens as JPEGs with passports.
 
@@ -131,6 +135,7 @@ def export_specimens(
         out: folder; the workspace's exports of the run by default.
         at_batch: the checkpoint that draws them; by default the one in the label, and for fixed
             points, which were drawn before the first checkpoint, the last one.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: unknown specimen, a run without checkpoints, or a JPEG that cannot be written.
@@ -139,14 +144,14 @@ def export_specimens(
     checkpoints = CheckpointIndex(workspace.runs)[run]
     attribution = attribution_of(workspace, run)
     specimens = []
-    for point in resolve_points(workspace, run, labels):
-        batch = seen_at(checkpoints, point.label) if at_batch is None else at_batch
-        frame = FrameRenderer().render(
-            checkpoints.generator(batch, choose_device()), point.z[None]
-        )[0]
-        path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
-        own_batch, number = parse_label(point.label) or (batch, -1)
-        specimens.append(Specimen(point.label, own_batch, number, SAMPLED, False, path))
+    with borrow_device(workspace, device, f"specimens of {run}") as chosen:
+        for point in resolve_points(workspace, run, labels):
+            batch = seen_at(checkpoints, point.label) if at_batch is None else at_batch
+            G = checkpoints.generator(batch, chosen)
+            frame = FrameRenderer().render(G, point.z[None])[0]
+            path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
+            own_batch, number = parse_label(point.label) or (batch, -1)
+            specimens.append(Specimen(point.label, own_batch, number, SAMPLED, False, path))
     return specimens
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,11 @@ class Workspace:
         return self.root / "exports"
 
     @property
+    def leases(self) -> Path:
+        """The folder of locks that say who works on which device."""
+        return self.root / "leases"
+
+    @property
     def logs(self) -> Path:
         """The folder of the jobs' logs."""
         return self.root / "logs"
@@ -127,6 +133,11 @@ class Workspace:
     def exported_checkpoint(self, run: str, batch: int) -> Path:
         """Where a checkpoint is exported to when a person names no place."""
         return self.exports / run / f"{run}-{batch}.safetensors"
+
+    def exported_archive(self, run: str, batches: Sequence[int]) -> Path:
+        """Where some checkpoints are archived when a person names no place."""
+        mark = f"{batches[0]}-{batches[-1]}-{len(batches)}"
+        return self.exports / run / f"{run}-archive-{mark}.zip"
 
     def log(self, job_id: int) -> Path:
         """The log of a job."""

@@ -64,6 +64,11 @@ class Reporter:
         """One line of news."""
         self._console.print(text, highlight=False, soft_wrap=True)
 
+    def announce(self, text: str) -> None:
+        """One line of news that the job's row shows as well, such as what it waits for."""
+        self.say(text)
+        self._write_row(text, 0, 0, "", 0)
+
     @contextmanager
     def _show_bar(self, what: str) -> Iterator[OnProgress]:
         columns = (

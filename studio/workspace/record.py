@@ -192,6 +192,16 @@ def run_name() -> Any:
     return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
 
 
+def device_option(section: str = "") -> Any:
+    """Declare the field of the device that an action computes on."""
+    return option(
+        None,
+        "Such as cuda:1 or cpu; by default a GPU that nobody works on, if there is one.",
+        metavar="DEVICE",
+        section=section,
+    )
+
+
 def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:
     """The fields of a record: arguments, then options of its own, then those under a heading."""
     found = [_describe(name, info) for name, info in record.model_fields.items()]

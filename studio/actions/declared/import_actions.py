@@ -153,10 +153,17 @@ class Import(Action):
         return ImportRequest(self.folder, self.generator, self.options, self.pattern)
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse a name that cannot be a run's, and a folder that is not there."""
+        """Refuse a name that cannot be a run's, a folder that is not there, and an archive."""
+        from studio.upkeep.archives import is_archive
+
         workspace.run(self.run)
         if not self.folder.exists():
             raise StudioError(f"There is no '{self.folder}'. Name the folder of checkpoints.")
+        if self.folder.is_file() and is_archive(self.folder):
+            raise StudioError(
+                f"'{self.folder}' is an archive of a run. Bring it back: "
+                f"studio restore {self.folder} --run {self.run}"
+            )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ImportResult:
         """Import the files, or plan it."""

@@ -11,7 +11,7 @@ from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.run_actions import batch_or_last
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, option, run_name
+from studio.workspace.record import DeclaredRecord, device_option, option, run_name
 
 if TYPE_CHECKING:
     from studio.specimens.specimens import Specimen
@@ -78,14 +78,22 @@ class SpecimensSample(Action):
     batch: int = option(help="The checkpoint to look at.", ge=0)
     count: int = option(64, "How many to draw.")
     out: Path | None = option(None, "Folder for the JPEGs; the workspace's by default.")
+    device: str | None = device_option()
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a device that is not there."""
+        from studio.workspace.devices import require_device
+
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Draw them."""
         from studio.specimens.specimens import sample_specimens
 
         with reporter.task("Drawing specimens") as on_progress:
+            asked = (self.run, self.batch, self.count)
             return SpecimenList.of(
-                sample_specimens(workspace, self.run, self.batch, self.count, on_progress, self.out)
+                sample_specimens(workspace, *asked, on_progress, self.out, self.device)
             )
 
 
@@ -105,13 +113,14 @@ class SpecimensExport(Action):
     at_batch: int | None = option(
         None, "See them at this checkpoint; else at that of the label.", ge=0
     )
+    device: str | None = device_option()
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""
         from studio.specimens.specimens import export_specimens
 
         return SpecimenList.of(
-            export_specimens(workspace, self.run, self.labels, self.out, self.at_batch)
+            export_specimens(workspace, self.run, self.labels, self.out, self.at_batch, self.device)
         )
 
 
@@ -189,13 +198,21 @@ class Near(Action):
     at_batch: int | None = option(
         None, "Compare at this checkpoint; else at that of the label.", ge=0
     )
+    device: str | None = device_option()
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> NearResult:
         """Compare it with every other specimen of the run."""
         from studio.specimens.nearness import find_near_specimens
 
         found = find_near_specimens(
-            workspace, self.run, self.point, self.k, self.space, self.metric, self.at_batch
+            workspace,
+            self.run,
+            self.point,
+            self.k,
+            self.space,
+            self.metric,
+            self.at_batch,
+            device=self.device,
         )
         near = tuple(Neighbour(label=label, distance=far) for label, far in found.neighbours)
         return NearResult(**{**asdict(found), "neighbours": near})
@@ -234,21 +251,31 @@ class Atlas(Action):
     count: int = option(1000, "How many cities.")
     space: Space = space_option()
     seed: int = option(0, "The same seed draws the same map.")
+    device: str | None = device_option()
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run, and a count out of range."""
+        """Refuse an unknown run, a count out of range, and a device that is not there."""
         from checkpoints_index.storage.catalogue import open_catalogue
         from studio.specimens.atlases import check_count
+        from studio.workspace.devices import require_device
 
         open_catalogue(workspace.runs, self.run)
         check_count(self.count)
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> AtlasResult:
         """Draw it."""
         from studio.specimens.atlases import make_atlas
 
         atlas = make_atlas(
-            workspace, self.run, self.batch, self.count, reporter, self.space, self.seed
+            workspace,
+            self.run,
+            self.batch,
+            self.count,
+            reporter,
+            self.space,
+            self.seed,
+            self.device,
         )
         return AtlasResult(**{name: getattr(atlas, name) for name in AtlasResult.model_fields})
 

@@ -18,8 +18,14 @@ from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import newest_job
 
-OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Actions of jobs that are followed here.
+OF_ONE_RUN = (
+    "verify",
+    "thin",
+    "archive",
+    "export-checkpoint",
+)  # Actions of jobs that are followed here.
 MAX_FILES = 4  # Exported files that can be downloaded, the newest.
+EXPORTED = (".safetensors", ".zip")  # Checkpoints, and archives of them.
 ALL = "100%"
 SUBSETS = (ALL, "20%", "5%", "1%")
 
@@ -58,10 +64,8 @@ class CheckpointPanel:
 
     def _list_files(self, run: str | None) -> Markup:
         folder = self._app.workspace.specimens(run) if run else None
-        files = (
-            sorted(folder.glob("*.safetensors"), key=_newest_first)[:MAX_FILES] if folder else []
-        )
-        return markup.downloads(files)
+        files = [path for kind in EXPORTED for path in folder.glob(f"*{kind}")] if folder else []
+        return markup.downloads(sorted(files, key=_newest_first)[:MAX_FILES])
 
     def _pin(self, seen: Seen) -> tuple[Any, Markup]:
         run, batch = _known(seen)
@@ -128,7 +132,7 @@ def _verify(run: str, deep: bool, subset: str) -> Verify:
 
 def _pin(run: str, batch: int, pinned: bool) -> Pin:
     """Pin a batch, or take its pin away."""
-    return Pin(run=run, batch=batch, remove=pinned)
+    return Pin(run=run, batches=(str(batch),), remove=pinned)
 
 
 def _export(run: str, batch: int) -> ExportCheckpoint:

@@ -43,6 +43,7 @@ def train_run(
     should_stop: Callable[[], bool],
     duration_s: float = float("inf"),
     say: Say = ignore_line,
+    device: str | None = None,
 ) -> tuple[str, int]:
     """Train a run from its newest state to its last batch, or until it is asked to stop.
 
@@ -54,6 +55,7 @@ def train_run(
         should_stop: called before each batch; a true answer ends the session cleanly.
         duration_s: seconds by which everything is saved and the session has ended.
         say: called with every event, as a line.
+        device: where a process that trains by itself works; the first GPU by default.
 
     Returns:
         ("finished" or "stopped", the last batch trained).
@@ -64,7 +66,7 @@ def train_run(
     stop_at = time.monotonic() + duration_s
     keep_freed_memory()
     config = read_config(workspace, name)
-    processes = Processes.join()
+    processes = Processes.join(device)
     try:
         with ExitStack() as stack:
             data = stack.enter_context(closing(TrainingData(workspace, config, processes)))

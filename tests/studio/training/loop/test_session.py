@@ -120,6 +120,24 @@ def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace,
     assert (notice["run"], notice["batch"], notice["name"]) == ("tiny", 100, "Disk full")
 
 
+def test_an_alarm_command_that_fails_is_an_event_once(workspace, new_run):
+    new_run("tiny", batches=10**9, alarm_command="false")
+    go_on(workspace, "tiny", stop_at=100)
+    told = [text for text in texts(workspace, "tiny", "alarm") if "Disk full" not in text]
+    assert [text.partition(".")[0] for text in told] == [
+        "alarm_command 'false' failed: it ended with exit status 1"
+    ]
+
+
+def test_what_people_watch_and_cannot_be_written_is_an_event_once(workspace, new_run):
+    new_run("tiny", batches=6, histograms_every=1, preview_every=1)
+    for path in (workspace.histograms("tiny"), workspace.preview("tiny")):
+        path.mkdir(parents=True)
+    assert go_on(workspace, "tiny") == ("finished", 6)
+    told = sorted(text.partition(":")[0] for text in texts(workspace, "tiny", "alarm"))
+    assert told == ["The histograms failed", "The preview failed"]
+
+
 def test_data_that_become_slow_sound_an_alarm(workspace, new_run, monkeypatch):
     monkeypatch.setattr(SpeedAlarm, "BATCHES", 24)
     new_run("tiny", batches=100)
