@@ -127,8 +127,8 @@ def test_files_of_very_many_tensors_are_refused(tmp_path):
 @pytest.mark.parametrize("suffix", ["pt", "safetensors", "h5", "keras"])
 def test_what_is_no_regular_file_is_named_and_never_waited_for(suffix, tmp_path):
     os.mkfifo(tmp_path / f"g_1.{suffix}")
-    os.symlink("/dev/zero", tmp_path / f"g_2.{suffix}")
-    os.symlink(f"g_3.{suffix}", tmp_path / f"g_3.{suffix}")
+    (tmp_path / f"g_2.{suffix}").symlink_to("/dev/zero")
+    (tmp_path / f"g_3.{suffix}").symlink_to(f"g_3.{suffix}")
     assert_refused(tmp_path, r"no regular file.*cannot be read")
 
 
