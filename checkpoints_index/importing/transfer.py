@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from checkpoints_index.index import CheckpointIndex
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from checkpoints_index.storage.files import create_whole
+from checkpoints_index.storage.segments import list_segments
 
 RECORD = "import.json"  # A file in a run's folder that says which import began it.
 
@@ -56,6 +58,19 @@ def open_import(
     if storage is not None and storage != run.storage:
         raise ImportedStorageError(name, run.storage, storage)
     return run
+
+
+def discard_if_empty(index: CheckpointIndex, name: str) -> bool:
+    """Take away a run that an import began and put no checkpoint into, so that its name is free.
+
+    Returns:
+        Whether there was such a run.
+    """
+    folder = checkpoints_folder(index.folder, name)
+    if not (folder.parent / RECORD).exists() or list_segments(folder):
+        return False
+    shutil.rmtree(folder.parent)
+    return True
 
 
 def import_files(
