@@ -27,11 +27,8 @@ class NumberField(gr.Number):
     def postprocess(self, value: Any) -> Any:
         """What the page is sent for a number or None."""
         return "" if value in (None, "") else super().postprocess(value)
-    from collections.abc import Callable, Sequence
-    from typing import TYPE_CHECKING, Any, Literal
-
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
