@@ -133,10 +133,18 @@ class TrainScreen:
         return [gr.update(value=value) for value in shown]
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
-        """Show the settings that are chosen for the pictures, where they are."""
-        if "preset" in self._form.as_written(*values):
-            return [gr.skip()] * len(self._form.settings)
-        return self._fill_settings(*values)
+        """Show the settings that are chosen for the pictures; what somebody wrote stays."""
+        names, form = list(self._form.settings), self._form
+        if "preset" in form.as_written(*values):
+            return [gr.skip()] * len(names)
+        chosen = shown_values(form.base(*values), names)
+        presets = [shown_values(preset_config(name), names) for name in (*PRESETS, NO_PRESET)]
+        return [
+            gr.update(value=now) if was != now and was in known else gr.skip()
+            for now, was, known in zip(
+                chosen, values[len(form.laid) :], zip(*presets, strict=True), strict=True
+            )
+        ]
 
     def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
