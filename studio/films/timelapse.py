@@ -43,16 +43,16 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
             how a followed run ends.
     """
     opened = _open(workspace, film)
-    opened.points(film.points, or_fixed=True)
+    labels = [point.label for point in opened.points(film.points, or_fixed=True)]
     if film.follow:
         _require_open_end(opened)
-        return opened.require_fit(1)
+        return opened.require_fit(1, labels)
     frames: int | None = len(_choose_frames(opened).batches)
     if film.duration is not None:
         frames = count_frames(film.duration, film.fps)
     elif film.pace != "batch":
         frames = None  # What can be seen decides how many there are.
-    return opened.require_fit(frames or 1)
+    return opened.require_fit(frames or 1, labels)
 
 
 def film_timelapse(
@@ -83,7 +83,8 @@ def film_timelapse(
     )
     try:
         return render_film(
-            opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress
+            *(opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress),
+            overwrite=film.overwrite,
         )
     except DamagedCheckpointError as error:
         raise StudioError(f"{error}, or film the others: --skip-damaged") from error
@@ -126,7 +127,9 @@ def _follow(
     if not has_ended():
         os.nice(LOW_PRIORITY)
     return follow_film(
-        opened.checkpoints, plan_now, opened.folder, opened.file, choose_engine(film), on_progress
+        *(opened.checkpoints, plan_now, opened.folder, opened.file, choose_engine(film)),
+        on_progress,
+        overwrite=film.overwrite,
     )
 
 
