@@ -22,7 +22,7 @@ from renderers.progress import OnProgress
 from studio.films.film_options import Timelapse
 from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
 from studio.runs.config import TrainingConfig
-from studio.runs.selection import Choice, choose_frames
+from studio.runs.selection import Choice, choose_frames, describe_cut
 from studio.runs.status import run_status
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
@@ -72,6 +72,8 @@ def film_timelapse(
     if film.follow:
         return _follow(opened, points, on_progress)
     if remark := opened.describe_size():
+        say(remark)
+    if remark := describe_cut(opened.kept, film.batches):
         say(remark)
     choice = _choose(opened, on_progress, say)
     shown = _pace(opened, points, choice.batches, on_progress)

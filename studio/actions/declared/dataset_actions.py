@@ -85,6 +85,7 @@ class DatasetsAdd(Action):
     """
 
     command = "datasets add"
+    makes_workspace = True
     section = SECTION
 
     folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
@@ -119,6 +120,7 @@ class DatasetsAddCities(Action):
     """
 
     command = "datasets add-cities"
+    makes_workspace = True
     section = SECTION
 
     name: str = option("helsinki", "The city: helsinki (its centre) or suburb.")

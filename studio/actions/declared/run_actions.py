@@ -294,7 +294,11 @@ class Score(Action):
     run: str = run_name()
     batch: int | None = batch_or_last()
     metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
-    count: int = option(2048, "Pictures on either side; compare scores of equal counts alone.")
+    count: int | None = option(
+        None,
+        "Pictures on either side, 2048 by default, or as many as the dataset has; compare scores "
+        "of equal counts alone.",
+    )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ScoreResult:
         """Draw pictures and measure."""
