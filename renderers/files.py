@@ -6,6 +6,7 @@ and renamed. This is the one module of `renderers` that does so.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import json
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from renderers.errors import RenderError
+
+TEMPORARY_EXTRA = len("..abcdefgh.tmp")  # A name is so much longer while it is being written.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PendingFile:
@@ -123,9 +127,8 @@ def make_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> RenderError:
     """The error that tells of an OSError met while writing path."""
-    return RenderError(
-        f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder."
-    )
+    remedy = "Free some space or choose" if error.errno in NO_ROOM else "Choose"
+    return RenderError(f"Cannot write {path}: {error.strerror or error}. {remedy} another folder.")
 
 
 def write_json(document: Any, path: Path) -> None:

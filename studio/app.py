@@ -14,6 +14,7 @@ class App(Action):
     """Open the studio in the browser."""
 
     command = "app"
+    makes_workspace = True
     section = SECTION
     is_job = False
     is_remote = False

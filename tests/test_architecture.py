@@ -24,7 +24,15 @@ ORDER = {
         *(["upkeep"], ["run"], ["index"], ["importing"]),
     ],
     "renderers": [
-        *(["errors", "progress"], ["files"], ["frames"], ["pictures"], ["video"], ["plan"]),
+        *(
+            ["errors", "progress"],
+            ["files"],
+            ["destinations"],
+            ["frames"],
+            ["pictures"],
+            ["video"],
+            ["plan"],
+        ),
         ["jobs"],
     ],
     "studio": [

@@ -63,7 +63,8 @@ def list_views(plan: RenderPlan) -> list[VideoView]:
 def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
     """Where videos go: `FILE-LABEL.mp4` for each point, and the grid, if any, as `FILE.mp4`.
 
-    Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
+    A video that is alone has exactly the name that was asked for. Numbered pictures go to
+    `FOLDER-LABEL/%06d.png`, and those of the grid, or of one point alone, to `FOLDER/%06d.png`.
     A slash in a label becomes a hyphen.
 
     Args:
@@ -80,6 +81,8 @@ def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions
     """
     file = Path(file)
     format_of(file, options.format.codec)
+    if not options.grid and len(labels) == 1:
+        return [file]
     named = [_labelled(file, _plain(label)) for label in labels] if options.points else []
     return [*named, file] if options.grid else named
 

@@ -54,6 +54,7 @@ class Action(DeclaredRecord):
         section: the heading under which help lists it.
         is_job: whether it is recorded as a job and may work in the background.
         makes_run: whether it makes the run that it names.
+        makes_workspace: whether it may begin a workspace; others only look into one.
         is_remote: whether it may be asked for by another program: the HTTP API and MCP.
     """
 
@@ -61,6 +62,7 @@ class Action(DeclaredRecord):
     section: ClassVar[str] = ""
     is_job: ClassVar[bool] = True
     makes_run: ClassVar[bool] = False
+    makes_workspace: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
 
     def check(self, workspace: Workspace) -> None:

@@ -43,6 +43,7 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
     """
     action.check(workspace)
     job_id = _insert(workspace, action)
+    workspace.logs.mkdir(exist_ok=True)
     with workspace.log(job_id).open("wb") as log:
         process = subprocess.Popen(
             job_command(workspace, job_id),

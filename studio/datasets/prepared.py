@@ -25,6 +25,8 @@ class Manifest:
         source: where they came from, in words.
         attribution: a notice that has to stand wherever they are shown; may be empty.
         skipped: (file, reason) for each file that could not be used.
+        fit: how pictures that are not square were made so.
+        not_square: how many of them there are.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Manifest:
     source: str
     attribution: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
+    fit: str = "crop"
+    not_square: int = 0
 
 
 @dataclass(frozen=True, eq=False)

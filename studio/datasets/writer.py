@@ -25,10 +25,15 @@ IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
 
 class DatasetWriter:
-    """Appends pictures to the pixels of a dataset; `write_dataset` makes one."""
+    """Appends pictures to the pixels of a dataset; `write_dataset` makes one.
+
+    Attributes:
+        pictures: how many were added.
+        not_square: how many of them had to be made square, which the caller counts.
+    """
 
     def __init__(self, file: BinaryIO, image_size: int) -> None:
-        self.pictures = 0
+        self.pictures = self.not_square = 0
         self._file = file
         self._image_size = image_size
         self._write_header()
@@ -60,6 +65,7 @@ def write_dataset(
     *,
     attribution: str = "",
     skipped: list[tuple[str, str]] | None = None,
+    fit: str = "crop",
     replace: bool = False,
 ) -> Iterator[DatasetWriter]:
     """Write a dataset beside its place, and move it there when the block ends without an error.
@@ -72,6 +78,7 @@ def write_dataset(
         source: where the pictures come from, in words.
         attribution: a notice that has to stand wherever they are shown.
         skipped: files that could not be used, with reasons; read when the block ends.
+        fit: how pictures that are not square are made so.
         replace: whether a dataset in folder is replaced.
 
     Yields:
@@ -92,7 +99,10 @@ def write_dataset(
                 yield writer
                 writer.finish()
             manifest = Manifest(
-                folder.name, image_size, writer.pictures, source, attribution, tuple(skipped or ())
+                *(folder.name, image_size, writer.pictures, source, attribution),
+                skipped=tuple(skipped or ()),
+                fit=fit,
+                not_square=writer.not_square,
             )
             create_whole(beside / MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
     except FileExistsError as error:

@@ -89,6 +89,7 @@ class FilmOptions(DeclaredRecord):
     out: Path | None = option(
         None, "FILE.mp4 or another; a place in the workspace by default.", section=FILE
     )
+    overwrite: bool = option(False, "Replace what has the name in --out already.", section=FILE)
     precision: Literal["float32", "bf16"] = option(
         "float32", "Of the forward pass; bf16 only where frames stay within a level.", section=WHERE
     )
@@ -303,3 +304,4 @@ class SheetOptions(DeclaredRecord):
     )
     device: str | None = device_option()
     out: Path | None = option(None, "FILE.png or FILE.jpg; a place in the workspace by default.")
+    overwrite: bool = option(False, "Replace the file in --out if it is there.")

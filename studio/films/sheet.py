@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
+from renderers.destinations import require_free, require_place
 from renderers.pictures.montage import Montage, render_montage
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
@@ -28,8 +29,12 @@ def check_sheet(workspace: Workspace, sheet: SheetOptions) -> None:
 
     Raises:
         StudioError: unknown run, points, batch or device.
+        RenderError: a file that cannot be written, or is there already.
     """
     _prepare(workspace, sheet)
+    if sheet.out is not None:
+        require_place(sheet.out)
+        require_free(sheet.out, sheet.overwrite)
 
 
 def draw_sheet(workspace: Workspace, sheet: SheetOptions, on_progress: OnProgress) -> Montage:
@@ -92,5 +97,7 @@ def _title(run: str, points: Sequence[LatentPoint], batches: Sequence[int]) -> s
 def _place(workspace: Workspace, sheet: SheetOptions) -> Path:
     """What is asked for again has the same place."""
     run = sheet.run
-    mark = hashlib.sha256(sheet.model_dump_json(exclude={"device", "out"}).encode()).hexdigest()[:6]
+    mark = hashlib.sha256(
+        sheet.model_dump_json(exclude={"device", "out", "overwrite"}).encode()
+    ).hexdigest()[:6]
     return workspace.render(f"{run}-sheet-{mark}") / f"{run}-sheet.png"

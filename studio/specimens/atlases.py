@@ -95,18 +95,18 @@ def make_atlas(
     Raises:
         StudioError: the count is out of range.
         CheckpointError: unknown run or batch.
-        LatentError: unknown space.
+        LatentError: unknown space, or a checkpoint whose pictures are not finite.
     """
     check_count(count)
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
     points = sample_points(batch, range(count), checkpoints.spec.z_dim)
-    keep_points(workspace, run, points, SAMPLED)
     z = torch.stack([point.z for point in points])
     with borrow_device(workspace, device, f"atlas of {run}") as chosen:
         G = checkpoints.generator(batch, chosen)
         with reporter.task("Looking at cities") as on_progress:
             features = compute_features(G, z, space, on_progress).numpy()
+        keep_points(workspace, run, points, SAMPLED)
         reporter.say(f"Laying out {count:,} cities by their {space} ...")
         drawn = draw_map(features, seed)
         cells, side = place_on_grid(drawn.coordinates)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -21,6 +22,11 @@ EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 ASCII_PREFIX = b"ASCII\0\0\0"  # EXIF 2.3, section 4.6.5: how a comment is encoded
 FORMAT = "latent-city-studio/1"
 QUALITY = 95
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+ xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description rdf:about="">
+<dc:rights><rdf:Alt><rdf:li xml:lang="x-default"/></rdf:Alt></dc:rights>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,7 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
     exif[IMAGE_DESCRIPTION] = f"{passport.label} of run {passport.run} at batch {passport.batch}"
     exif[SOFTWARE] = FORMAT
     if attribution:
-        exif[COPYRIGHT] = attribution
+        exif[COPYRIGHT] = attribution.replace("©", "(c)")  # EXIF texts are ASCII; XMP is not.
     document = {
         "format": FORMAT,
         "run": passport.run,
@@ -74,13 +80,30 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
         path.parent.mkdir(parents=True, exist_ok=True)
         with open_whole(path) as file:
             image = Image.fromarray(frame)
-            image.save(file, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
+            image.save(
+                file,
+                format="JPEG",
+                quality=QUALITY,
+                subsampling=0,
+                exif=exif,
+                xmp=_xmp(attribution),
+            )
     except OSError as error:
         raise StudioError(
             f"Cannot write {path}: {error.strerror or error}. "
             "Free some space or choose another folder."
         ) from error
     return path
+
+
+def _xmp(attribution: str) -> bytes:
+    """The copyright notice as XMP, which has every letter; empty where there is none."""
+    if not attribution:
+        return b""
+    packet = ElementTree.fromstring(XMP)
+    notice = next(packet.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"))
+    notice.text = attribution
+    return ElementTree.tostring(packet, encoding="utf-8")
 
 
 def read_passport(path: Path) -> Passport:

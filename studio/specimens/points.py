@@ -101,11 +101,18 @@ def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoi
             "SELECT z FROM specimens WHERE run = ? AND batch = ? AND number = ?", (run, *place)
         ).fetchone()
     if row is None:
+        drawable = _drawable(workspace, run, place[0])
         raise StudioError(
             f"Run '{run}' has no specimen {text}. List them: studio specimens list {run}. "
-            f"Draw new ones: studio specimens sample {run} --batch {place[0]}"
+            f"Draw new ones: studio specimens sample {run} --batch {drawable}"
         )
     return _to_point(*place, row["z"])
+
+
+def _drawable(workspace: Workspace, run: str, batch: int) -> int | str:
+    """A batch at which specimens can be drawn: this one if it has a checkpoint, else the last."""
+    kept = open_catalogue(workspace.runs, run).batches
+    return batch if batch in kept or not kept else kept[-1]
 
 
 def _from_picture(path: Path, z_dim: int) -> LatentPoint:

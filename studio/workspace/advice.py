@@ -30,6 +30,7 @@ from latent.errors import TooFewFramesError
 from renderers.errors import (
     CompilationError,
     FullDiskError,
+    OutputTakenError,
     UnfinishedRenderError,
     UnknownVideoError,
     UnplannedVideoError,
@@ -71,6 +72,7 @@ ADVICE: dict[type, Callable[[Any], str]] = {
     CompilationError: lambda error: "" if error.advice else "Leave out --compile.",
     FullDiskError: lambda error: "Give the same command again: it goes on where it was.",
     UnfinishedRenderError: lambda error: "Give the same command again: it goes on where it was.",
+    OutputTakenError: lambda error: "Choose another name, or replace it: --overwrite",
     UnknownVideoError: lambda error: "List what was rendered: studio jobs",
     UnplannedVideoError: lambda error: (
         "Give the command that began it again: it goes on where it was."

@@ -24,17 +24,26 @@ class Workspace:
     root: Path
 
     @classmethod
-    def open(cls, folder: str | Path | None = None) -> Workspace:
+    def open(cls, folder: str | Path | None = None, *, make: bool = True) -> Workspace:
         """Open a workspace, and make its folders where they are not there.
 
         Args:
-            folder: by default $STUDIO_WORKSPACE, else ./workspace.
+            folder: by default $STUDIO_WORKSPACE, else ./workspace; `~` is the home folder.
+            make: whether there may be a new workspace.
 
         Raises:
-            StudioError: the folders cannot be made.
+            StudioError: the folders cannot be made; or there is no workspace, and none is to be
+                made.
         """
-        root = Path(folder or os.environ.get(VARIABLE) or "workspace").absolute()
+        chosen = Path(folder or os.environ.get(VARIABLE) or "workspace")
+        try:
+            root = chosen.expanduser().absolute()
+        except RuntimeError:
+            raise StudioError(f"There is no home folder for {chosen}. Write it in full.") from None
         workspace = cls(root)
+        if not make:
+            workspace._require()
+            return workspace
         try:
             for made in (root, workspace.datasets, workspace.runs, workspace.renders):
                 made.mkdir(parents=True, exist_ok=True)
@@ -46,6 +55,14 @@ class Workspace:
                 f"Choose a folder you can write to: --workspace DIR or {VARIABLE}."
             ) from error
         return workspace
+
+    def _require(self) -> None:
+        """Raise StudioError where this is no workspace."""
+        if not any(part.exists() for part in (self.runs, self.datasets, self.database)):
+            raise StudioError(
+                f"There is no workspace in {self.root}. Check --workspace and {VARIABLE}, or begin "
+                "one: studio datasets add FOLDER --name NAME"
+            )
 
     @property
     def database(self) -> Path:

@@ -25,6 +25,7 @@ from studio.workspace.quantities import format_duration
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
 ROW_SECONDS = 0.5
+ESTIMATE_SECONDS, ESTIMATE_SHARE = 5.0, 0.02  # The time left is told after either of them.
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ class Reporter:
                 return
             due = now + LINE_SECONDS if done < total else float("inf")
             fresh = done - first[1]
-            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 else None
+            worth = now - first[0] >= ESTIMATE_SECONDS or fresh >= ESTIMATE_SHARE * total
+            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 and worth else None
             left = f", {format_duration(left_s, 'clock')} left" if left_s is not None else ""
             self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
 

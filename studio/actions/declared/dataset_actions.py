@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Result, Table
 from studio.workspace.paths import Workspace
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from studio.datasets.prepared import PreparedDataset
 
 SECTION = "Pictures to train on"
+MAX_SKIPPED_NAMED = 20
+FITTED = {
+    "crop": "their middle squares were cut out (--fit pad or stretch keeps all of them)",
+    "pad": "white was added at two sides",
+    "stretch": "they were stretched",
+}
 
 
 class DatasetResult(Result):
@@ -39,8 +45,16 @@ class DatasetResult(Result):
         yield f"Dataset '{name}': {pictures:,} pictures of {size} pixels."
         if self.manifest["attribution"]:
             yield self.manifest["attribution"]
-        for file, reason in self.manifest["skipped"]:
+        if self.manifest["not_square"]:
+            done = FITTED[self.manifest["fit"]]
+            yield f"{self.manifest['not_square']:,} of them were not square: {done}."
+        skipped = self.manifest["skipped"]
+        if skipped:
+            yield f"Left out: {len(skipped):,} of {pictures + len(skipped):,} files."
+        for file, reason in skipped[:MAX_SKIPPED_NAMED]:
             yield f"Skipped {file}: {reason}"
+        if len(skipped) > MAX_SKIPPED_NAMED:
+            yield f"... and {len(skipped) - MAX_SKIPPED_NAMED:,} more, which --json names."
 
 
 class DatasetList(Result):
@@ -66,15 +80,20 @@ class DatasetList(Result):
 class DatasetsAdd(Action):
     """Prepare a folder of pictures.
 
-    JPEG, PNG, WebP, BMP and TIFF files are cut to squares, scaled and kept as pixels.
+    JPEG, PNG, WebP, BMP, TIFF, GIF and AVIF files, whatever they are called, are made square,
+    scaled and kept as pixels. Folders behind links are looked through as well.
     """
 
     command = "datasets add"
+    makes_workspace = True
     section = SECTION
 
     folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
     name: str = option(help="Name of the new dataset.")
     image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
+    fit: Literal["crop", "pad", "stretch"] = option(
+        "crop", "Pictures that are not square: cut the middle square, add white, or stretch."
+    )
     replace: bool = option(False, "Replace a dataset of that name.")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
@@ -87,6 +106,7 @@ class DatasetsAdd(Action):
                     self.folder,
                     workspace.dataset(self.name),
                     self.image_size,
+                    fit=self.fit,
                     replace=self.replace,
                     on_progress=on_progress,
                 )
@@ -100,6 +120,7 @@ class DatasetsAddCities(Action):
     """
 
     command = "datasets add-cities"
+    makes_workspace = True
     section = SECTION
 
     name: str = option("helsinki", "The city: helsinki (its centre) or suburb.")

@@ -219,6 +219,7 @@ class Film(Action):
     point: str | None = option(None, "Label of one fixed point, such as 0.3; all by default.")
     grid: bool = option(False, "Only the grid of all points.")
     out: Path | None = option(None, "FILE.mp4; a place in the workspace by default.")
+    overwrite: bool = option(False, "Replace what has the name in --out already.")
 
     def check(self, workspace: Workspace) -> None:
         """Refuse a point and the grid at once."""
@@ -232,7 +233,9 @@ class Film(Action):
 
         began = time.monotonic()
         labels = [GRID] if self.grid else None if self.point is None else [self.point]
-        return RenderResult.of(join_live_film(workspace, self.run, self.out, labels), began)
+        return RenderResult.of(
+            join_live_film(workspace, self.run, self.out, labels, self.overwrite), began
+        )
 
 
 ACTIONS = (

@@ -301,7 +301,11 @@ class Score(Action):
     run: str = run_name()
     batch: int | None = batch_or_last()
     metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
-    count: int = option(2048, "Pictures on either side; compare scores of equal counts alone.")
+    count: int | None = option(
+        None,
+        "Pictures on either side, 2048 by default, or as many as the dataset has; compare scores "
+        "of equal counts alone.",
+    )
     device: str | None = device_option()
 
     def check(self, workspace: Workspace) -> None:

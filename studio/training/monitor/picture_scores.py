@@ -24,6 +24,7 @@ from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
+USUAL_COUNT = 2048  # Pictures on either side, where nobody says how many.
 MIN_COUNT, MAX_COUNT = 16, 50_000
 CHUNK = 64
 KID_SUBSET = 1000  # Pictures in a subset (Binkowski et al. 2018 take 100 such subsets).
@@ -53,7 +54,7 @@ def score_checkpoint(
     run: str,
     batch: int | None,
     metrics: Sequence[str],
-    count: int,
+    count: int | None,
     on_progress: OnProgress,
     device: str | None = None,
 ) -> PictureScore:
@@ -66,7 +67,8 @@ def score_checkpoint(
     Args:
         batch: the checkpoint; None for the last one.
         metrics: names of METRICS.
-        count: pictures on either side; the dataset has to have as many.
+        count: pictures on either side; the dataset has to have as many. None for USUAL_COUNT, or
+            as many as the dataset has.
         on_progress: called with the pictures so far.
         device: see `borrow_device`.
 
@@ -77,10 +79,10 @@ def score_checkpoint(
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
     reals = choose_reals(workspace, run, checkpoints.spec.image_size, count)
-    score = PictureScore(run, batch, count)
+    score = PictureScore(run, batch, len(reals))
     with borrow_device(workspace, device, f"scores of {run}") as chosen:
         G = checkpoints.generator(batch, chosen)
-        fakes = draw_fakes(G, checkpoints.spec.z_dim, count, on_progress)
+        fakes = draw_fakes(G, checkpoints.spec.z_dim, len(reals), on_progress)
         for metric in metrics:
             try:
                 METRICS[metric](score, reals, fakes, chosen)
@@ -194,7 +196,7 @@ def check_metrics(metrics: Sequence[str]) -> None:
             raise StudioError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
 
 
-def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) -> np.ndarray:
+def choose_reals(workspace: Workspace, run: str, image_size: int, count: int | None) -> np.ndarray:
     """Pictures of a run's dataset, of which the middle is cut out where they are larger.
 
     Returns:
@@ -211,6 +213,7 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) ->
     name = TrainingConfig.read(workspace.run_config(run)).dataset
     pixels = open_dataset(workspace, name).pixels
     limit = min(MAX_COUNT, len(pixels))
+    count = min(USUAL_COUNT, limit) if count is None else count
     if not MIN_COUNT <= count <= limit:
         raise StudioError(
             f"Cannot compare {count:,} pictures with dataset '{name}': use a --count from "

@@ -1,4 +1,5 @@
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -85,3 +86,14 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path):
     passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
     with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*choose another folder"):
         save_specimen(FRAME, tmp_path / "file" / "a.jpg", passport, "")
+
+
+def test_the_copyright_notice_keeps_its_letters(tmp_path):
+    notice = "© OpenStreetMap contributors, <ODbL> & Müller"
+    passport = Passport("city", "1.2", 1, torch.zeros(4), "")
+    saved = save_specimen(FRAME, tmp_path / "a.jpg", passport, notice)
+    with Image.open(saved) as image:
+        described = "".join(ElementTree.fromstring(image.info["xmp"]).itertext())
+        assert image.getexif()[0x8298].startswith("(c) OpenStreetMap")
+    assert described.strip() == notice
+    assert read_passport(saved).label == "1.2"
