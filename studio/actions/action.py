@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_type_hints
 from studio.runs.settings import write_setting
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Declared, DeclaredRecord, declared_fields
+from studio.workspace.record import AskedRecord, Declared, DeclaredRecord, declared_fields
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Result(DeclaredRecord):
         yield from ()
 
 
-class Action(DeclaredRecord):
+class Action(AskedRecord):
     """Something a person can have done. Its docstring is its help, the first line a summary.
 
     Attributes:

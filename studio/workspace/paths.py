@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_part, require_path
 
 VARIABLE = "STUDIO_WORKSPACE"
 
@@ -77,8 +78,12 @@ class Workspace:
         return self.root / "logs"
 
     def dataset(self, name: str) -> Path:
-        """The folder of a dataset."""
-        return self.datasets / name
+        """The folder of a dataset.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.datasets / require_part(name)
 
     def run(self, name: str) -> Path:
         """The folder of a run.
@@ -117,16 +122,24 @@ class Workspace:
         return self.run(name) / "preview.png"
 
     def render(self, name: str) -> Path:
-        """The folder of one film, atlas or sheet."""
-        return self.renders / name
+        """The folder of one film, atlas or sheet.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.renders / require_part(name)
 
     def specimens(self, run: str) -> Path:
-        """The folder of a run's exported specimens."""
-        return self.exports / run
+        """The folder of a run's exported specimens.
+
+        Raises:
+            CheckpointError: the name cannot be that of a folder.
+        """
+        return self.exports / self.run(run).name
 
     def exported_checkpoint(self, run: str, batch: int) -> Path:
         """Where a checkpoint is exported to when a person names no place."""
-        return self.exports / run / f"{run}-{batch}.safetensors"
+        return self.specimens(run) / f"{run}-{batch}.safetensors"
 
     def log(self, job_id: int) -> Path:
         """The log of a job."""
@@ -141,7 +154,7 @@ class Workspace:
         Raises:
             StudioError: it lies elsewhere.
         """
-        resolved = (self.root / path).resolve()
+        resolved = require_path(self.root / path).resolve()
         if not resolved.is_relative_to(self.root.resolve()):
             raise StudioError(f"'{path}' lies outside the workspace. Choose a place within it.")
         return resolved

@@ -28,7 +28,7 @@ from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import DeclaredRecord, DurationS, option, run_name
+from studio.workspace.record import DeclaredRecord, DurationS, new_run_name, option, run_name
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
@@ -119,7 +119,7 @@ class Train(TrainingAction):
     dataset: str | None = option(
         None, "Name of a dataset: studio datasets list", argument=True, metavar="DATASET"
     )
-    run: str = option(help="Name of the new run.", metavar="NAME")
+    run: str = new_run_name()
     recipe: str | None = option(None, "How to train: gan.")
     config: Path | None = option(None, "TOML file with training settings.")
     preset: str | None = option(None, "Tuned settings to begin from.")
