@@ -144,13 +144,17 @@ def spell_command(action: type[Action], values: Mapping[str, Any]) -> list[str]:
         values: fields as JSON; of those that are required and missing, the command shows a name
             in capitals.
     """
-    words = action.command.split()
+    arguments: list[str] = []
+    options: list[str] = []
     for field in action.fields():
+        words = arguments if field.argument else options
         if field.name in values:
             words += _spell(field, values[field.name])
         elif field.required:
             words += [*([] if field.argument else [field.flag]), field.placeholder]
-    return words
+    if any(word.startswith("-") for word in arguments):  # Else it would be read as an option.
+        return [*action.command.split(), *options, "--", *arguments]
+    return [*action.command.split(), *arguments, *options]
 
 
 def _spell(field: Declared, value: Any) -> list[str]:
