@@ -63,7 +63,7 @@ def test_short_films_may_be_pictures_that_move(render):
 
 def test_a_film_may_be_numbered_pictures(render, tmp_path):
     render("timelapse", "--points", "seed:1", "--scale", "1", out="seq/%04d.png")
-    pictures = sorted((tmp_path / "seq-seed:1").iterdir())
+    pictures = sorted((tmp_path / "seq-seed-1").iterdir())
     assert [p.name for p in pictures] == [f"{n:04d}.png" for n in range(12)]
     (mkv,) = render("timelapse", "--points", "seed:1", "--scale", "1", out="f.mkv")
     lossless = frames(mkv)
