@@ -15,7 +15,7 @@ from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
-from renderers.plan.outputs import Video, list_views, output_paths
+from renderers.plan.outputs import Video, earlier_paths, list_views, output_paths
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
 from renderers.video.joining import join_parts, require_film_place
@@ -89,7 +89,8 @@ def finish(
     paths = output_paths(file, plan.labels, plan.options)
     for path in paths:
         require_film_place(path)
-    videos = _finished_videos(folder, plan, paths)
+    earlier = earlier_paths(file, plan.labels, plan.options)
+    videos = _finished_videos(folder, plan, paths) or _finished_videos(folder, plan, earlier)
     if videos is None:
         claim(folder, plan, paths, overwrite)
         plan = keep_plan(folder, plan)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_type_hints
 from studio.runs.settings import write_setting
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Declared, DeclaredRecord, declared_fields
+from studio.workspace.record import AskedRecord, Declared, DeclaredRecord, declared_fields
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Result(DeclaredRecord):
         yield from ()
 
 
-class Action(DeclaredRecord):
+class Action(AskedRecord):
     """Something a person can have done. Its docstring is its help, the first line a summary.
 
     Attributes:
@@ -146,13 +146,17 @@ def spell_command(action: type[Action], values: Mapping[str, Any]) -> list[str]:
         values: fields as JSON; of those that are required and missing, the command shows a name
             in capitals.
     """
-    words = action.command.split()
+    arguments: list[str] = []
+    options: list[str] = []
     for field in action.fields():
+        words = arguments if field.argument else options
         if field.name in values:
             words += _spell(field, values[field.name])
         elif field.required:
             words += [*([] if field.argument else [field.flag]), field.placeholder]
-    return words
+    if any(word.startswith("-") for word in arguments):  # Else it would be read as an option.
+        return [*action.command.split(), *options, "--", *arguments]
+    return [*action.command.split(), *arguments, *options]
 
 
 def _spell(field: Declared, value: Any) -> list[str]:

@@ -15,6 +15,7 @@ from studio.workspace.jobs import (
     JobRow,
     find_job,
     insert_job,
+    mark_failed,
     record_result,
     set_process,
     working_as_job,
@@ -44,8 +45,20 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
     action.check(workspace)
     job_id = _insert(workspace, action)
     workspace.logs.mkdir(exist_ok=True)
+    try:
+        process = _start(workspace, job_id)
+    except (OSError, ValueError) as error:
+        reason = f"Its process could not be started: {error}."
+        mark_failed(workspace, job_id, reason)
+        raise StudioError(f"Job {job_id} failed. {reason}") from error
+    set_process(workspace, job_id, process.pid)
+    _reap_later(process)
+    return find_job(workspace, job_id)
+
+
+def _start(workspace: Workspace, job_id: int) -> subprocess.Popen[bytes]:
     with workspace.log(job_id).open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             job_command(workspace, job_id),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -53,9 +66,6 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    set_process(workspace, job_id, process.pid)
-    _reap_later(process)
-    return find_job(workspace, job_id)
 
 
 def job_command(workspace: Workspace, job_id: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from checkpoints_index.storage.files import (
 )
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_dataset_name
 
 IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -88,7 +88,7 @@ def write_dataset(
         StudioError: the name or the size is not possible, a dataset of that name exists and is not
             to be replaced, or the disk cannot be written to.
     """
-    _check_name(folder.name)
+    require_dataset_name(folder.name)
     _check_image_size(image_size)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,14 +115,6 @@ def write_dataset(
             f"Cannot write the dataset {folder}: {error.strerror or error}. Nothing was changed. "
             "Make room on the disk, or choose a place that can be written to, and try again."
         ) from error
-
-
-def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
-        raise StudioError(
-            f"'{name}' cannot be the name of a dataset. Use letters, digits, dots, dashes and "
-            "underscores, at most 100, beginning with a letter, a digit or an underscore."
-        )
 
 
 def _check_image_size(image_size: int) -> None:

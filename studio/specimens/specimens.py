@@ -11,6 +11,7 @@ import torch
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint, parse_label, sample_points
+from renderers.files import file_name
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
@@ -19,6 +20,7 @@ from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_point_label
 from studio.workspace.paths import Workspace
 
 MAX_AT_ONCE = 100_000
@@ -188,9 +190,12 @@ def picture_path(workspace: Workspace, run: str, label: str, out: Path | None = 
     Args:
         label: a label or `seed:123`.
         out: folder; the workspace's exports of the run by default.
+
+    Raises:
+        StudioError: the label is none.
     """
-    name = label.replace(":", "-")
-    return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
+    name = f"{run}-{file_name(require_point_label(label))}.jpg"
+    return (out or workspace.specimens(run)) / name
 
 
 def _next_number(workspace: Workspace, run: str, batch: int) -> int:

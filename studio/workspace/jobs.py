@@ -142,6 +142,11 @@ def working_as_job(workspace: Workspace, job_id: int) -> Iterator[None]:
     _update(workspace, job_id, status="done", finished_at=time.time())
 
 
+def mark_failed(workspace: Workspace, job_id: int, reason: str) -> None:
+    """Write down that a job ended before it began."""
+    _update(workspace, job_id, status="failed", note=reason, finished_at=time.time())
+
+
 def report_progress(
     workspace: Workspace, job_id: int, done: int, total: int, note: str, first_done: int = 0
 ) -> None:
@@ -255,7 +260,9 @@ def _update(workspace: Workspace, job_id: int, **values: Any) -> None:
 def _from_row(row: Any) -> JobRow:
     values = dict(row)
     read = {name: _read_json(values[name]) for name in ("fields", "result")}
-    return JobRow(**{**values, **read, "command": _read_json(values["command"]) or []})
+    words = _read_json(values["command"])
+    command = [str(word) for word in words] if isinstance(words, list) else []
+    return JobRow(**{**values, **read, "command": command})
 
 
 def _read_json(text: str | None) -> Any:

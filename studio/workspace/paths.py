@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_part, require_path
 
 VARIABLE = "STUDIO_WORKSPACE"
 
@@ -100,8 +101,12 @@ class Workspace:
         return self.root / "logs"
 
     def dataset(self, name: str) -> Path:
-        """The folder of a dataset."""
-        return self.datasets / name
+        """The folder of a dataset.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.datasets / require_part(name)
 
     def run(self, name: str) -> Path:
         """The folder of a run.
@@ -140,16 +145,24 @@ class Workspace:
         return self.run(name) / "preview.png"
 
     def render(self, name: str) -> Path:
-        """The folder of one film, atlas or sheet."""
-        return self.renders / name
+        """The folder of one film, atlas or sheet.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.renders / require_part(name)
 
     def specimens(self, run: str) -> Path:
-        """The folder of a run's exported specimens."""
-        return self.exports / run
+        """The folder of a run's exported specimens.
+
+        Raises:
+            CheckpointError: the name cannot be that of a folder.
+        """
+        return self.exports / self.run(run).name
 
     def exported_checkpoint(self, run: str, batch: int) -> Path:
         """Where a checkpoint is exported to when a person names no place."""
-        return self.exports / run / f"{run}-{batch}.safetensors"
+        return self.specimens(run) / f"{run}-{batch}.safetensors"
 
     def exported_archive(self, run: str, batches: Sequence[int]) -> Path:
         """Where some checkpoints are archived when a person names no place."""
@@ -169,7 +182,7 @@ class Workspace:
         Raises:
             StudioError: it lies elsewhere.
         """
-        resolved = (self.root / path).resolve()
+        resolved = require_path(self.root / path).resolve()
         if not resolved.is_relative_to(self.root.resolve()):
             raise StudioError(f"'{path}' lies outside the workspace. Choose a place within it.")
         return resolved

@@ -20,6 +20,7 @@ from rich.progress import (
 from renderers.progress import OnProgress, ignore_progress
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import report_progress
+from studio.workspace.names import printable
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_duration
 
@@ -42,7 +43,7 @@ class Reporter:
 
     def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
         self._workspace, self.job_id = workspace, job_id
-        self._console = Console(stderr=True, markup=False)
+        self._console = Console(stderr=True, markup=False, emoji=False)
         self._row_due = 0.0
 
     @contextmanager
@@ -63,7 +64,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line of news."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), highlight=False, soft_wrap=True)
 
     def announce(self, text: str) -> None:
         """One line of news that the job's row shows as well, such as what it waits for."""
@@ -81,10 +82,10 @@ class Reporter:
             TextColumn("{task.fields[note]}", style="dim", markup=False),
         )
         with Progress(*columns, console=self._console, expand=True) as bars:
-            bar = bars.add_task(what, total=None, note="")
+            bar = bars.add_task(printable(what), total=None, note="")
 
             def display(done: int, total: int, note: str = "") -> None:
-                bars.update(bar, completed=done, total=total, note=note)
+                bars.update(bar, completed=done, total=total, note=printable(note))
 
             yield display
 

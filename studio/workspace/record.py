@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
+    field_validator,
 )
 from pydantic.fields import FieldInfo
 
 from studio.workspace.errors import StudioError
+from studio.workspace.names import (
+    require_dataset_name,
+    require_path,
+    require_run_name,
+    require_texts,
+)
 from studio.workspace.quantities import parse_bytes, parse_duration, write_bytes, write_duration
 
 DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
@@ -142,6 +150,21 @@ class Declared:
         return self.metavar or self.name.upper()
 
 
+class AskedRecord(DeclaredRecord):
+    """A record that comes from outside: its texts and numbers are bounded before they are read."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_texts(cls, value: Any) -> Any:
+        require_texts(value)
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _require_path(cls, value: Any) -> Any:
+        return require_path(value) if isinstance(value, Path) else value
+
+
 def option(
     default: Any = ...,
     help: str = "",
@@ -158,6 +181,7 @@ def option(
     metavar: str = "",
     example: str = "",
     section: str = "",
+    check: Callable[[str], str] | None = None,
 ) -> Any:
     """Declare a field of a record.
 
@@ -170,6 +194,7 @@ def option(
         repeated: several values are given by repeating the option.
         metavar: what stands for the value in help.
         example: what a form shows while the field is empty.
+        check: a validator of `studio.workspace.names` for the field's text.
     """
     details: dict[str, Any] = {
         "unit": unit,
@@ -182,14 +207,29 @@ def option(
         "example": example,
         "section": section,
     }
-    return Field(
+    field = Field(
         default, description=help, ge=ge, gt=gt, le=le, json_schema_extra={DETAILS: details}
     )
+    if check is not None:
+        field.metadata.append(AfterValidator(lambda text: text if text is None else check(text)))
+    return field
 
 
 def run_name() -> Any:
     """Declare the field of a run that is there, as the first word of a command."""
-    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
+    return option(
+        help="Name of a run: studio runs", argument=True, metavar="RUN", check=require_run_name
+    )
+
+
+def new_run_name() -> Any:
+    """Declare the field of a run that is to be made."""
+    return option(help="Name of the new run.", metavar="NAME", check=require_run_name)
+
+
+def new_dataset_name(default: Any = ..., help: str = "Name of the new dataset.") -> Any:
+    """Declare the field of a dataset that is to be made."""
+    return option(default, help, check=require_dataset_name)
 
 
 def device_option(section: str = "") -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from studio.actions.action import Action, Result, Table
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import option
+from studio.workspace.record import new_dataset_name, option
 
 if TYPE_CHECKING:
     from studio.datasets.prepared import PreparedDataset
@@ -89,7 +89,7 @@ class DatasetsAdd(Action):
     section = SECTION
 
     folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
-    name: str = option(help="Name of the new dataset.")
+    name: str = new_dataset_name()
     image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
     fit: Literal["crop", "pad", "stretch"] = option(
         "crop", "Pictures that are not square: cut the middle square, add white, or stretch."
@@ -128,7 +128,7 @@ class DatasetsAddCities(Action):
     metres_per_pixel: float = option(2.0, "How much of the city a pixel shows.", unit="m")
     count: int = option(4096, "Number of pictures.")
     seed: int = option(0, "Seed of the places that are cut out.")
-    dataset: str | None = option(None, "Name of the new dataset; the city's by default.")
+    dataset: str | None = new_dataset_name(None, "Name of the new dataset; the city's by default.")
     replace: bool = option(False, "Replace a dataset of that name.")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:

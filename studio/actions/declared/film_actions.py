@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.actions.action import Action, Result, Table
+from studio.actions.declared.specimen_actions import say_differences
 from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -65,6 +66,7 @@ class RenderTimelapse(Action, Timelapse):
 
         began = time.monotonic()
         with reporter.task("Rendering frames") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             videos = film_timelapse(workspace, self, on_progress, reporter.say)
         return RenderResult.of(videos, began)
 
@@ -90,6 +92,7 @@ class RenderInterpolation(Action, Interpolation):
 
         began = time.monotonic()
         with reporter.task("Rendering frames") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             video = film_interpolation(workspace, self, on_progress, reporter.say)
         return RenderResult.of([video], began)
 
@@ -151,6 +154,7 @@ class RenderSheet(Action, SheetOptions):
         from studio.films.sheet import draw_sheet
 
         with reporter.task("Rendering pictures") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             drawn = draw_sheet(workspace, self, on_progress)
         return SheetResult(path=drawn.path, rows=drawn.rows, columns=drawn.columns)
 

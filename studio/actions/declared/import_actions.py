@@ -15,7 +15,7 @@ from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import option
+from studio.workspace.record import new_run_name, option
 
 if TYPE_CHECKING:
     from checkpoints_index.importing.plan import ImportPlan
@@ -134,7 +134,7 @@ class Import(Action):
     folder: Path = option(
         help="Folder of .pt, .pth, .ckpt, .safetensors, .keras or .h5 files.", argument=True
     )
-    run: str = option(help="Name of the new run.", metavar="NAME")
+    run: str = new_run_name()
     generator: str | None = option(
         None, "package.module:Class, or dcgan, skyline; recognised by default."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,6 +32,17 @@ def point_labels() -> Any:
 def space_option() -> Any:
     """The field of the space in which nearness is measured."""
     return option("pictures", "What is compared.")
+
+
+def say_differences(
+    workspace: Workspace, run: str, points: Sequence[str], reporter: Reporter
+) -> None:
+    """Say what JPEGs among the points claim that is not so in the run."""
+    from checkpoints_index import CheckpointIndex
+    from studio.specimens.points import compare_passports
+
+    for remark in compare_passports(CheckpointIndex(workspace.runs)[run], workspace, points):
+        reporter.say(remark)
 
 
 class SpecimenRow(DeclaredRecord):
@@ -119,6 +130,7 @@ class SpecimensExport(Action):
         """Write them."""
         from studio.specimens.specimens import export_specimens
 
+        say_differences(workspace, self.run, self.labels, reporter)
         return SpecimenList.of(
             export_specimens(workspace, self.run, self.labels, self.out, self.at_batch, self.device)
         )
@@ -204,6 +216,7 @@ class Near(Action):
         """Compare it with every other specimen of the run."""
         from studio.specimens.nearness import find_near_specimens
 
+        say_differences(workspace, self.run, [self.point], reporter)
         found = find_near_specimens(
             workspace,
             self.run,

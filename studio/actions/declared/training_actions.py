@@ -33,6 +33,7 @@ from studio.workspace.record import (
     DurationS,
     InvalidValueError,
     device_option,
+    new_run_name,
     option,
     run_name,
 )
@@ -139,7 +140,7 @@ class Train(TrainingAction):
     dataset: str | None = option(
         None, "Name of a dataset: studio datasets list", argument=True, metavar="DATASET"
     )
-    run: str = option(help="Name of the new run.", metavar="NAME")
+    run: str = new_run_name()
     recipe: str | None = option(None, "How to train: gan.")
     config: Path | None = option(None, "TOML file with training settings.")
     preset: str | None = option(
