@@ -105,7 +105,10 @@ class FilmOptions(DeclaredRecord):
         "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE
     )
     address: str | None = option(
-        None, "Address of the Ray cluster; auto joins the one that runs here.", section=WHERE
+        None,
+        "Address of the Ray cluster; auto joins the one that runs here.",
+        section=WHERE,
+        risk="address",
     )
 
     def file_format(self) -> Format:

@@ -136,7 +136,7 @@ class Import(Action):
     )
     run: str = option(help="Name of the new run.", metavar="NAME")
     generator: str | None = option(
-        None, "package.module:Class, or dcgan, skyline; recognised by default."
+        None, "package.module:Class, or dcgan, skyline; recognised by default.", risk="class"
     )
     options: Annotated[dict[str, Any], BeforeValidator(read_options)] = option(
         {}, "NAME=VALUE for the generator; may be repeated.", flag="--option", metavar="NAME=VALUE"
