@@ -13,7 +13,6 @@ from studio.actions.declared.run_actions import Set
 from studio.actions.declared.training_actions import Train
 from studio.actions.submission import submit
 from studio.runs.config import TrainingConfig
-from studio.runs.settings import parse_settings
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import JobRow
 from studio.workspace.paths import Workspace
@@ -96,7 +95,7 @@ class Permissions:
     def _check_settings_of(self, action: Action) -> None:
         """Refuse settings that run code, wherever they come from: a file or another run as well."""
         if isinstance(action, Set):
-            self.check_settings(parse_settings(action.settings))
+            self.check_settings(dict(action.settings))
         if isinstance(action, Train) and not self.commands:
             from studio.training.setup.run_request import choose_settings
 

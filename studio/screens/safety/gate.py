@@ -153,7 +153,7 @@ PROTECTION = [
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """The headers by name; what is sent twice is joined, so that it equals nothing that is known."""
+    """The headers by name; what is sent twice is joined and so equals nothing known."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         text = value.decode("latin-1")
