@@ -187,7 +187,8 @@ def _streamed_session(scope: Scope) -> str | None:
     """The session whose answers are listened to, if that is what is asked for."""
     if not _is_path(scope, "/queue/data"):
         return None
-    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [None])[0]
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return next(iter(asked.get("session_hash", [])), None)
 
 
 def _without_cors(message: Message) -> list[tuple[bytes, bytes]]:
