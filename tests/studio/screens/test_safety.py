@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import http.client
+import http.server
 import json
+import shutil
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -136,3 +139,25 @@ def test_a_page_that_nobody_reads_holds_no_place_in_the_queue(ask):
     ):
         assert time.monotonic() < deadline, "the queue stayed full"
         time.sleep(1)
+
+
+@pytest.mark.browser
+def test_in_chromium_neither_a_foreign_page_nor_a_rebound_name_reads_anything(ask):
+    chromium = shutil.which("chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if chromium is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=files.serve_forever, daemon=True).start()
+    flags = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
+    read = "url => fetch(url).then(answer => answer.status, error => 'blocked')"
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=flags)
+        page = opened.new_page()
+        page.goto(f"http://{EVIL}:{files.server_port}/")
+        assert page.evaluate(read, f"http://{ask.netloc}/config") == "blocked"
+        assert page.goto(f"http://{EVIL}:{ask.port}/").status == 403
+        assert page.evaluate(read, f"http://{EVIL}:{ask.port}/config") == 403
+        opened.close()
+    files.shutdown()
+    files.server_close()
