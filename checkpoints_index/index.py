@@ -17,6 +17,7 @@ from checkpoints_index.storage.catalogue import (
     write_description,
 )
 from checkpoints_index.storage.error_bound import ErrorBound
+from checkpoints_index.storage.trusted_classes import trust_class
 
 
 class CheckpointIndex(Mapping[str, CheckpointRun]):
@@ -54,7 +55,7 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
 
         Args:
             name: letters, digits, dots, dashes and underscores, at most 100.
-            spec: what rebuilds the generator.
+            spec: what rebuilds the generator; its class is trusted in this folder from now on.
             storage: "exact" gives back every bit; "visual" keeps what can be seen, far smaller.
             error_bound: how far pictures may differ under "visual"; `ErrorBound()` if None.
 
@@ -70,6 +71,8 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
             raise RunExistsError(name)
         folder.mkdir(parents=True, exist_ok=True)
         bound = None if storage == "exact" else error_bound or ErrorBound()
+        if spec.trusted:
+            trust_class(self.folder, spec.architecture)
         write_description(folder, spec, storage, bound)
         return CheckpointRun(open_catalogue(self.folder, name))
 

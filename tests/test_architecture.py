@@ -44,7 +44,7 @@ ORDER = {
         *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
     ],
     "studio.screens": [
-        ["parts"],
+        *(["safety"], ["parts"]),
         ["train", "checkpoints", "explore", "render", "specimens", "compare"],
         ["server"],
     ],

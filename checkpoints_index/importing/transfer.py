@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -48,7 +47,7 @@ def open_import(
     record = checkpoints_folder(index.folder, name).parent / RECORD
     if name not in index:
         record.parent.mkdir(parents=True, exist_ok=True)
-        begun = {"folder": str(plan.folder), "generator": asdict(plan.spec)}
+        begun = {"folder": str(plan.folder), "generator": plan.spec.to_json()}
         create_whole(record, json.dumps(begun, indent=1).encode())
         return index.create(name, plan.spec, storage=storage or "visual")
     run = index[name]

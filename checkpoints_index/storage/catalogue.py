@@ -20,6 +20,7 @@ from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
 from checkpoints_index.storage.segments import Record, Segment
+from checkpoints_index.storage.trusted_classes import is_trusted
 
 STORAGES = ("exact", "visual")
 DESCRIPTION = "generator.json"  # The file whose presence makes a folder of checkpoints a run.
@@ -138,7 +139,9 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
     try:
         description = json.loads((folder / DESCRIPTION).read_bytes())
         generator = description["generator"]
-        spec = GeneratorSpec(generator["architecture"], generator["options"])
+        name = str(generator["architecture"])
+        trusted = is_trusted(folder.parent.parent, name)
+        spec = GeneratorSpec(name, generator["options"], trusted)
         if description.get("format") != segments.FORMAT:
             raise CheckpointError(
                 f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
@@ -167,7 +170,7 @@ def write_description(
     """
     description = {
         "format": segments.FORMAT,
-        "generator": asdict(spec),
+        "generator": spec.to_json(),
         "storage": storage,
         "promise": asdict(error_bound) if error_bound else None,
     }

@@ -205,7 +205,7 @@ class CheckpointEncoder:
             "format": segments.FORMAT,
             "id": secrets.token_hex(8),
             "run": self._run,
-            "generator": asdict(self._spec),
+            "generator": self._spec.to_json(),
             "storage": "visual" if self._error_bound else "exact",
             "promise": asdict(self._error_bound) if self._error_bound else None,
             **layout.to_json(),

@@ -26,7 +26,7 @@ LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 def film_points() -> Any:
     """The field of the points that a film shows."""
-    return option((), "Labels, seed:N or exported JPEGs, with commas between.")
+    return option((), "Labels, seed:N or exported JPEGs, with commas between.", risk="path")
 
 
 def film_batches() -> Any:
@@ -106,7 +106,10 @@ class FilmOptions(DeclaredRecord):
         "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE
     )
     address: str | None = option(
-        None, "Address of the Ray cluster; auto joins the one that runs here.", section=WHERE
+        None,
+        "Address of the Ray cluster; auto joins the one that runs here.",
+        section=WHERE,
+        risk="address",
     )
 
     def file_format(self) -> Format:
@@ -272,7 +275,10 @@ class KeyFramedPath(FilmOptions):
 
     run: str = run_name()
     keys: str = option(
-        help="Such as '12000@16500.28 -> 19000@18218.3'.", argument=True, metavar="KEYS"
+        help="Such as '12000@16500.28 -> 19000@18218.3'.",
+        argument=True,
+        metavar="KEYS",
+        risk="path",
     )
     seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
     kind: Literal["slerp", "linear", "spline"] = option("slerp", "The way from key to key.")

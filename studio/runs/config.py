@@ -17,9 +17,11 @@ from studio.runs.setting_fields import (
     describe_field,
     format_toml,
     is_live,
+    risk_of,
     setting,
 )
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.record import Risk
 
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
@@ -53,7 +55,7 @@ class TrainingConfig:
 
     # The networks.
     generator: str = setting(
-        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class"
+        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class", risk="class"
     )
     generator_options: Mapping[str, Any] = setting(
         dict, "Options of the generator, except z_dim and image_size"
@@ -212,9 +214,14 @@ class TrainingConfig:
         1000, "Batches without visible change after which an alarm sounds", minimum=2
     )
     alarm_command: str = setting(
-        "", "Command that is run for each alarm, with JSON on its standard input", live=True
+        "",
+        "Command that is run for each alarm, with JSON on its standard input",
+        live=True,
+        risk="command",
     )
-    alarm_webhook: str = setting("", "Address that each alarm is posted to as JSON", live=True)
+    alarm_webhook: str = setting(
+        "", "Address that each alarm is posted to as JSON", live=True, risk="address"
+    )
 
     def __post_init__(self) -> None:
         annotations = get_type_hints(type(self))
@@ -251,6 +258,11 @@ class TrainingConfig:
     def live_names(cls) -> list[str]:
         """The names of the settings that may change while a run trains."""
         return [entry.name for entry in fields(cls) if is_live(entry)]
+
+    @classmethod
+    def risks(cls) -> dict[str, Risk]:
+        """What settings may name that runs code here, by the names of these settings."""
+        return {entry.name: risk for entry in fields(cls) if (risk := risk_of(entry))}
 
     def generator_spec(self) -> GeneratorSpec:
         """The generator that is trained: its options with z_dim and image_size among them."""

@@ -14,6 +14,7 @@ from checkpoints_index.errors import (
     NoRoomForCheckpointError,
     RunLockedError,
     UnknownRunError,
+    UntrustedClassError,
     WrongInputError,
 )
 from checkpoints_index.importing.refusals import (
@@ -47,6 +48,7 @@ ADVICE: dict[type, Callable[[Any], str]] = {
     NoRoomForCheckpointError: lambda error: (
         f"Or stop the run and thin it out: studio thin {error.run} --every 2"
     ),
+    UntrustedClassError: lambda error: f"If you trust it: studio trust {error.generator}",
     GeneratorOptionsError: lambda error: "Give options: --option NAME=VALUE",
     MissingZDimError: lambda error: "Say it: --option z_dim=N",
     WrongInputError: lambda error: "If only z_dim is wrong: --option z_dim=N",

@@ -173,16 +173,26 @@ class Workspace:
         """The log of a job."""
         return self.logs / f"job-{job_id}.log"
 
-    def inside(self, path: str | Path) -> Path:
-        """Resolve a path from outside, which has to lie in the workspace.
+    def inside(self, path: str | Path, opened: Sequence[Path] = ()) -> Path:
+        """Resolve a path from outside, which has to lie in the workspace or in an opened folder.
 
         Args:
-            path: absolute, or relative to the workspace.
+            path: absolute, or relative to the workspace; links are followed before it is looked at.
+            opened: further folders.
 
         Raises:
             StudioError: it lies elsewhere.
         """
-        resolved = require_path(self.root / path).resolve()
-        if not resolved.is_relative_to(self.root.resolve()):
-            raise StudioError(f"'{path}' lies outside the workspace. Choose a place within it.")
+        try:
+            resolved = require_path(self.root / path).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StudioError(f"'{path!s:.200}' can be no path: {error}.") from error
+        folders = [folder.resolve() for folder in (self.root, *opened)]
+        if not any(resolved.is_relative_to(folder) for folder in folders):
+            raise StudioError(
+                f"'{path}' lies outside the workspace. Choose a place within it, or open its "
+                "folder: studio app --open FOLDER"
+            )
+        if resolved == self.database.resolve():
+            raise StudioError(f"'{path}' is the database of the workspace. Choose another place.")
         return resolved

@@ -38,6 +38,23 @@ from studio.workspace.quantities import parse_bytes, parse_duration, write_bytes
 DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
 
 
+# What a value may name besides itself: a program that is run, a machine that is called, a class
+# whose module is imported, or a file (a text that is mostly something else).
+Risk = Literal["", "command", "address", "class", "path"]
+
+
+def is_risky(risk: str, value: Any) -> bool:
+    """Whether a value of a field with a risk may run code here, or reach another machine.
+
+    Example:
+        >>> is_risky("class", "dcgan"), is_risky("class", "module:Class"), is_risky("command", "ls")
+        (False, True, True)
+    """
+    if risk == "class":
+        return ":" in str(value or "")
+    return risk in ("command", "address") and bool(value)
+
+
 class InvalidValueError(StudioError, ValueError):
     """Values do not fit their fields.
 
@@ -114,6 +131,7 @@ class Declared:
             choice has none.
         argument: a word of the command rather than an option.
         section: heading in the command's help.
+        risk: what the value may name that only the owner of the workspace may ask for.
     """
 
     name: str
@@ -133,6 +151,7 @@ class Declared:
     switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     argument: bool = False
     section: str = ""
+    risk: Risk = ""
 
     @property
     def shortest_flag(self) -> str:
@@ -182,6 +201,7 @@ def option(
     example: str = "",
     section: str = "",
     check: Callable[[str], str] | None = None,
+    risk: Risk = "",
 ) -> Any:
     """Declare a field of a record.
 
@@ -190,7 +210,7 @@ def option(
         help: what the value means, as a short phrase that ends in a full stop.
         unit: what the number counts.
         ge, gt, le: the least value, the value that it exceeds, and the greatest.
-        flag, short, switches, argument, section: see `Declared`.
+        flag, short, switches, argument, section, risk: see `Declared`.
         repeated: several values are given by repeating the option.
         metavar: what stands for the value in help.
         example: what a form shows while the field is empty.
@@ -206,6 +226,7 @@ def option(
         "metavar": metavar,
         "example": example,
         "section": section,
+        "risk": risk,
     }
     field = Field(
         default, description=help, ge=ge, gt=gt, le=le, json_schema_extra={DETAILS: details}
@@ -327,6 +348,7 @@ def _describe(name: str, info: FieldInfo) -> Declared:
         switches={value: tuple(said) for value, said in details.get("switches", {}).items()},
         argument=details.get("argument", False),
         section=details.get("section", ""),
+        risk=details.get("risk", ""),
     )
 
 

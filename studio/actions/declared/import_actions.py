@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from studio.actions.action import Action, Result, Table
+from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.checkpoint_actions import SECTION
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -136,7 +136,7 @@ class Import(Action):
     )
     run: str = new_run_name()
     generator: str | None = option(
-        None, "package.module:Class, or dcgan, skyline; recognised by default."
+        None, "package.module:Class, or dcgan, skyline; recognised by default.", risk="class"
     )
     options: Annotated[dict[str, Any], BeforeValidator(read_options)] = option(
         {}, "NAME=VALUE for the generator; may be repeated.", flag="--option", metavar="NAME=VALUE"
@@ -186,4 +186,36 @@ class Import(Action):
         )
 
 
-ACTIONS = (Import,)
+class Trust(Action):
+    """Let the code of a class of yours be run.
+
+    A run whose folder came from somebody else may name a class of another program; its module is
+    imported only once it is named here, or by the command that trained or imported a run.
+    """
+
+    command = "trust"
+    section = SECTION
+    is_job = False
+    is_remote = False
+
+    generator: str = option(
+        help="The class, as package.module:Class.", argument=True, metavar="CLASS", risk="class"
+    )
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what names no class."""
+        module, _, name = self.generator.partition(":")
+        if not name.isidentifier() or not all(map(str.isidentifier, module.split("."))):
+            raise StudioError(
+                f"'{self.generator}' names no class. Write it as package.module:Class."
+            )
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Put it on the list."""
+        from checkpoints_index.storage.trusted_classes import trust_class
+
+        trust_class(workspace.runs, self.generator)
+        return Done(said=f"The class {self.generator} may be used in this workspace.")
+
+
+ACTIONS = (Import, Trust)

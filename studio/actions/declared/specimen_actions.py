@@ -203,7 +203,12 @@ class Near(Action):
     is_job = False
 
     run: str = run_name()
-    point: str = option(help="A label, seed:N or an exported JPEG.", argument=True, metavar="POINT")
+    point: str = option(
+        help="A label, seed:N or an exported JPEG.",
+        argument=True,
+        metavar="POINT",
+        risk="path",
+    )
     k: int = option(10, "How many neighbours.", short="-k", flag="--count", ge=1)
     space: Space = space_option()
     metric: Literal["euclidean", "cosine"] = option("euclidean", "How distance is measured.")

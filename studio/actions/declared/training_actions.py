@@ -41,6 +41,7 @@ from studio.workspace.record import (
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
 
+MAX_PROCESSES = 64  # A machine with more GPUs than this is not known.
 STOP_SECONDS = 120.0
 START_SECONDS = 60.0
 
@@ -97,7 +98,9 @@ class SessionOptions(DeclaredRecord):
     duration: DurationS | None = option(
         None, "Stop cleanly within this time: 85m, 1h30m, 90s.", flag="--for", section="Session"
     )
-    processes: int = option(1, "Number of processes, each with a GPU.", ge=1, section="Session")
+    processes: int = option(
+        1, "Number of processes, each with a GPU.", ge=1, le=MAX_PROCESSES, section="Session"
+    )
     device: str | None = device_option(section="Session")
 
 

@@ -8,7 +8,6 @@ import gradio as gr
 from markupsafe import Markup
 
 from studio.actions.declared.archive_actions import Archive
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.form import Form
@@ -43,5 +42,5 @@ class ArchivePanel:
     def _archive(self, run: str | None, *written: Any) -> None:
         if run is None:
             raise StudioError("There is no run to archive. Train one first, or import one.")
-        submit(self._app.workspace, self._form.read(*written, run=run))
+        self._app.submit(self._form.read(*written, run=run))
         gr.Info("Archiving: a file can be downloaded beside it as soon as it is whole.")

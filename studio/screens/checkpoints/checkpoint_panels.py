@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from studio.actions.action import words_of
 from studio.actions.declared.checkpoint_actions import ExportCheckpoint, Pin, Verify
-from studio.actions.submission import perform, submit
+from studio.actions.submission import perform
 from studio.runs.pins import list_pins
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -75,7 +75,7 @@ class CheckpointPanel:
 
     def _export(self, seen: Seen) -> None:
         run, batch = _known(seen)
-        submit(self._app.workspace, _export(run, batch))
+        self._app.submit(_export(run, batch))
         gr.Info("Exporting: the file can be downloaded as soon as it is whole.")
 
 
@@ -98,7 +98,7 @@ class VerifyPanel:
     def _verify(self, run: str | None, deep: bool, subset: str) -> None:
         if run is None:
             raise StudioError("There is no run to verify. Train one first, or import one.")
-        submit(self._app.workspace, _verify(run, deep, subset))
+        self._app.submit(_verify(run, deep, subset))
         gr.Info(f"Verifying {run}: what it finds shows below.")
 
 

@@ -12,7 +12,6 @@ from latent.features import SPACES
 from renderers.frames.devices import known_devices
 from studio.actions.action import words_of
 from studio.actions.declared.specimen_actions import Atlas
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -118,7 +117,7 @@ class AtlasView:
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
         if batch is not None:
             batch = nearest_batch(self._app.batches(run), batch)
-        submit(self._app.workspace, read_atlas_form(run, batch, count, space, device))
+        self._app.submit(read_atlas_form(run, batch, count, space, device))
         return _status(self._app.workspace, run)
 
     def _choose(self, run: str, choice: str | None, event: gr.EventData) -> object:

@@ -13,7 +13,6 @@ from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
 from studio.actions.action import spell_command
 from studio.actions.declared.specimen_actions import SpecimensSample
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -201,7 +200,7 @@ class SpecimensScreen:
             raise StudioError("There is no checkpoint to draw with. Train a run first.")
         batch = nearest_batch(batches, batch)
         action = SpecimensSample(run=run, batch=batch, count=int(count or DEFAULT_COUNT))
-        submit(self._app.workspace, action)
+        self._app.submit(action)
         gr.Info(f"Drawing: they appear as soon as they are drawn, at batch {batch:,}.")
 
     def _show_origin(self, path: str) -> Markup:

@@ -109,6 +109,7 @@ class ControlsPanel:
         if not values:
             gr.Info("Every field has the value that is in force.", title="Nothing to change")
             return markup.NOTHING
+        self._app.permissions.check_settings(values)
         said = change_settings(self._app.workspace, run, values)
         gr.Info(escape(" ".join(said)), title=f"Changing {escape(run)}")
         return self._show_asked(run, *typed)

@@ -10,7 +10,6 @@ from markupsafe import Markup
 from checkpoints_index.generators.architectures import ARCHITECTURES
 from studio.actions.declared.checkpoint_actions import Reindex
 from studio.actions.declared.training_actions import Resume
-from studio.actions.submission import submit
 from studio.runs.changes import ask
 from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
@@ -153,7 +152,8 @@ class TrainScreen:
         forecast = warning = ""
         try:
             if "dataset" in fields:
-                action = self._form.read(*values, run=fields.get("run", "NAME"))
+                written = self._form.read(*values, run=fields.get("run", "NAME"))
+                action = self._app.permissions.check(written)
                 config = choose_settings(self._app.workspace, action.request)
                 explained = explain_choice(self._app.workspace, action.request, config)
                 said = f"{said} {explained}".strip()
@@ -174,7 +174,7 @@ class TrainScreen:
         if "run" not in fields:
             raise StudioError("The new run needs a name. Write one, such as city.")
         action = self._form.read(*values)
-        submit(self._app.workspace, action)
+        self._app.submit(action)
         gr.Info(f"Run {action.run} is being made; its first pictures show in a moment.")
         return action.run, ""
 
@@ -203,7 +203,7 @@ class TrainScreen:
             stop_run(workspace, run)
             gr.Info(f"Stopping {run}: the state of the training is saved first.")
         elif event.action == "resume":
-            submit(workspace, read_resume(run, event.batches))
+            self._app.submit(read_resume(run, event.batches))
             gr.Info(f"Resuming {run} from its newest state.")
         elif event.action in REQUESTS:
             ask(workspace, run, event.action)
@@ -212,7 +212,7 @@ class TrainScreen:
     def _choose_run(self, event: gr.EventData) -> Any:
         """Choose a run from the list, or have the list made anew."""
         if event.action == "reindex":
-            submit(self._app.workspace, Reindex())
+            self._app.submit(Reindex())
             gr.Info("Reindexing: runs are looked for by their checkpoints.")
         return event.label if event.action == "choose" else gr.skip()
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.trusted_classes import require_trusted
 from latent.points import LatentPoint, sample_points
 from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
@@ -66,6 +67,7 @@ def train_run(
     stop_at = time.monotonic() + duration_s
     keep_freed_memory()
     config = read_config(workspace, name)
+    require_trusted(workspace.runs, config.generator)
     processes = Processes.join(device)
     try:
         with ExitStack() as stack:

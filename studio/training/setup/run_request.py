@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checkpoints_index.storage.trusted_classes import require_trusted
 from studio.runs.config import NETWORKS, TrainingConfig
 from studio.training.loop.setting_differences import differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
@@ -63,6 +64,8 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     if origin is not None:
         inherited = origin.settings(workspace)
     named = wanted.settings.get("dataset")
+    if "generator" in inherited and "generator" not in wanted.settings:
+        require_trusted(workspace.runs, inherited["generator"])
     dataset = wanted.dataset or named or inherited.get("dataset")
     if named not in (None, dataset):
         raise StudioError(f"Dataset '{dataset}' was named, and '{named}' as a setting. Give one.")
