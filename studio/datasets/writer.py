@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from checkpoints_index.storage.files import (
     open_whole,
     remove_leftovers,
 )
+from checkpoints_index.storage.seals import seal_json
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 from studio.workspace.errors import StudioError
 
@@ -94,7 +94,7 @@ def write_dataset(
             manifest = Manifest(
                 folder.name, image_size, writer.pictures, source, attribution, tuple(skipped or ())
             )
-            create_whole(beside / MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+            create_whole(beside / MANIFEST, seal_json(asdict(manifest), indent=2))
     except FileExistsError as error:
         raise StudioError(
             f"A dataset '{folder.name}' exists already in {folder.parent}. "
