@@ -94,4 +94,4 @@ def _xor(payload: bytes, size: int) -> bytes:
     total = np.bitwise_xor.reduce(words, axis=0, initial=0).view(np.uint8).copy()
     rest = np.frombuffer(payload, np.uint8, offset=rows * size) if len(payload) % size else ()
     total[: len(rest)] ^= np.asarray(rest, np.uint8)
-    return total.tobytes()
+    return bytes(total)
