@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from checkpoints_index.errors import CheckpointError, RunExistsError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import (
-    DESCRIPTION,
     STORAGES,
     checkpoints_folder,
+    holds_run,
     list_runs,
     open_catalogue,
     write_description,
@@ -67,13 +68,13 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
         if storage not in STORAGES:
             raise CheckpointError(f"Storage '{storage}' is not known: {' or '.join(STORAGES)}.")
         folder = checkpoints_folder(self.folder, name)
-        if (folder / DESCRIPTION).exists():
+        if holds_run(folder):
             raise RunExistsError(name)
         folder.mkdir(parents=True, exist_ok=True)
         bound = None if storage == "exact" else error_bound or ErrorBound()
         if spec.trusted:
             trust_class(self.folder, spec.architecture)
-        write_description(folder, spec, storage, bound)
+        write_description(folder, spec, storage, bound, secrets.token_hex(8))
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __getitem__(self, name: str) -> CheckpointRun:

@@ -403,7 +403,10 @@ class CheckpointRun:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
             threads = min(MAX_ENCODING_THREADS, os.cpu_count() or 1)
-            encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.error_bound, threads)
+            known = self._catalogue
+            encoder = CheckpointEncoder(
+                self.name, self.spec, known.error_bound, threads, known.run_id
+            )
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()
             batches = self._catalogue.batches

@@ -65,11 +65,18 @@ class CheckpointEncoder:
         spec: what rebuilds its generator.
         error_bound: how far pictures may differ (storage "visual"); None keeps every bit.
         threads: number of threads that encode one checkpoint; the calling one is among them.
+        run_id: stands in the header of each segment; see `Catalogue`.
     """
 
     def __init__(
-        self, run: str, spec: GeneratorSpec, error_bound: ErrorBound | None, threads: int = 1
+        self,
+        run: str,
+        spec: GeneratorSpec,
+        error_bound: ErrorBound | None,
+        threads: int = 1,
+        run_id: str | None = None,
     ) -> None:
+        self._run_id = run_id
         self._run, self._spec, self._error_bound = run, spec, error_bound
         self._pool = ThreadPool(threads, "encode")
         self._calibration = Calibration(spec, error_bound, self._pool) if error_bound else None
@@ -205,6 +212,7 @@ class CheckpointEncoder:
             "format": segments.FORMAT,
             "id": secrets.token_hex(8),
             "run": self._run,
+            "run_id": self._run_id,
             "generator": self._spec.to_json(),
             "storage": "visual" if self._error_bound else "exact",
             "promise": asdict(self._error_bound) if self._error_bound else None,

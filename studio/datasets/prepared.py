@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from checkpoints_index.storage.seals import read_sealed_json
 from studio.workspace.errors import StudioError
 
 PIXELS, MANIFEST = "pixels.npy", "manifest.json"
@@ -82,7 +82,7 @@ class PreparedDataset:
 
 
 def _read_manifest(path: Path) -> Manifest:
-    fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    fields: dict[str, Any] = read_sealed_json(path.read_bytes())
     skipped = tuple((file, reason) for file, reason in fields.pop("skipped"))
     return Manifest(**fields, skipped=skipped)
 

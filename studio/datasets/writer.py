@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from checkpoints_index.storage.files import (
     open_whole,
     remove_leftovers,
 )
+from checkpoints_index.storage.seals import seal_json
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 from studio.workspace.errors import StudioError
 from studio.workspace.names import require_dataset_name
@@ -104,7 +104,7 @@ def write_dataset(
                 fit=fit,
                 not_square=writer.not_square,
             )
-            create_whole(beside / MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+            create_whole(beside / MANIFEST, seal_json(asdict(manifest), indent=2))
     except FileExistsError as error:
         raise StudioError(
             f"A dataset '{folder.name}' exists already in {folder.parent}. "

@@ -167,7 +167,7 @@ class Workspace:
     def exported_archive(self, run: str, batches: Sequence[int]) -> Path:
         """Where some checkpoints are archived when a person names no place."""
         mark = f"{batches[0]}-{batches[-1]}-{len(batches)}"
-        return self.exports / run / f"{run}-archive-{mark}.zip"
+        return self.specimens(run) / f"{run}-archive-{mark}.zip"
 
     def log(self, job_id: int) -> Path:
         """The log of a job."""
@@ -183,8 +183,9 @@ class Workspace:
         Raises:
             StudioError: it lies elsewhere.
         """
+        plain = require_path(self.root / path)
         try:
-            resolved = require_path(self.root / path).resolve()
+            resolved = plain.resolve()
         except (OSError, ValueError, RuntimeError) as error:
             raise StudioError(f"'{path!s:.200}' can be no path: {error}.") from error
         folders = [folder.resolve() for folder in (self.root, *opened)]
