@@ -76,6 +76,11 @@ class Workspace:
         """The folder of the jobs' logs."""
         return self.root / "logs"
 
+    @property
+    def locks(self) -> Path:
+        """The folder of the files that say who works on what."""
+        return self.root / "locks"
+
     def dataset(self, name: str) -> Path:
         """The folder of a dataset."""
         return self.datasets / name

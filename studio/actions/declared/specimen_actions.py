@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.run_actions import batch_or_last
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.record import DeclaredRecord, option, run_name
@@ -105,6 +106,10 @@ class SpecimensExport(Action):
     at_batch: int | None = option(
         None, "See them at this checkpoint; else at that of the label.", ge=0
     )
+
+    def claims(self) -> Sequence[Claim]:
+        """The checkpoints have to stay until the pictures are written."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""

@@ -149,6 +149,7 @@ def open_context(
     """Open everything that a run writes, and record how the session ends."""
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
+        checkpoints.begin_writing()  # A session that is refused here has touched nothing.
         events = EventLog(workspace, name, say)
         pixels = open_dataset(workspace, config.dataset).pixels
 
