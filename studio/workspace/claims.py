@@ -20,7 +20,7 @@ from studio.workspace.jobs import working_jobs
 from studio.workspace.paths import Workspace
 
 # What is read by several at once, written by one while others read, or had by one alone.
-READ, WRITE, ALONE = "read", "write", "alone"
+READ, WRITE, EXCLUSIVE = "read", "write", "exclusive"
 MAX_NAME = 200  # Letters of a name in the name of its lock.
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -36,7 +36,7 @@ class Claim:
     Attributes:
         kind: what is worked on.
         name: its name.
-        mode: READ, WRITE or ALONE.
+        mode: READ, WRITE or EXCLUSIVE.
     """
 
     kind: Literal["run", "dataset"]
@@ -47,7 +47,7 @@ class Claim:
     def locks(self) -> dict[str, bool]:
         """The locks that it takes, and whether each is shared with others."""
         writer = {} if self.mode == READ else {"writer": False}
-        return {**writer, "use": self.mode != ALONE}
+        return {**writer, "use": self.mode != EXCLUSIVE}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.workspace.claims import ALONE, READ, Claim
+from studio.workspace.claims import EXCLUSIVE, READ, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
@@ -203,7 +203,7 @@ class Thin(Action):
 
     def claims(self) -> Sequence[Claim]:
         """Nobody may be reading what goes."""
-        return [Claim("run", self.run, READ if self.dry_run else ALONE)]
+        return [Claim("run", self.run, READ if self.dry_run else EXCLUSIVE)]
 
     def check(self, workspace: Workspace) -> None:
         """Refuse none or several ways of thinning, and a range without --every."""

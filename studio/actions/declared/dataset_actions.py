@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Result, Table
-from studio.workspace.claims import ALONE, Claim
+from studio.workspace.claims import EXCLUSIVE, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.record import option
@@ -80,7 +80,7 @@ class DatasetsAdd(Action):
 
     def claims(self) -> Sequence[Claim]:
         """One prepares a dataset, and nobody trains on it meanwhile."""
-        return [Claim("dataset", self.name, ALONE)]
+        return [Claim("dataset", self.name, EXCLUSIVE)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Prepare the pictures."""
@@ -117,7 +117,7 @@ class DatasetsAddCities(Action):
 
     def claims(self) -> Sequence[Claim]:
         """One prepares a dataset, and nobody trains on it meanwhile."""
-        return [Claim("dataset", self.dataset or self.name, ALONE)]
+        return [Claim("dataset", self.dataset or self.name, EXCLUSIVE)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Draw the city and cut it."""

@@ -17,7 +17,7 @@ from studio.actions.submission import perform
 from studio.runs.events import list_events
 from studio.runs.status import summarise_run
 from studio.training.loop.session import train_run
-from studio.workspace.claims import ALONE, READ, WRITE, Claim, InUseError, claiming
+from studio.workspace.claims import EXCLUSIVE, READ, WRITE, Claim, InUseError, claiming
 from studio.workspace.jobs import list_jobs
 from tests.studio.conftest import write_pictures
 
@@ -62,7 +62,7 @@ def run(workspace):
     return next(iter(CheckpointIndex(workspace.runs)))
 
 
-@pytest.mark.parametrize("mode", [WRITE, ALONE])
+@pytest.mark.parametrize("mode", [WRITE, EXCLUSIVE])
 def test_whoever_is_refused_touches_nothing_and_is_told_who_holds_it(workspace, run, hold, mode):
     pid = hold("run", run, mode)
     chunk = workspace.live_film(run) / "000000099-open.mp4"
@@ -110,7 +110,7 @@ def test_nothing_is_thinned_while_it_is_filmed_and_nothing_pinned_while_it_is_th
 
 def test_nothing_is_pinned_or_filmed_while_checkpoints_go(workspace, run, hold):
     batch = CheckpointIndex(workspace.runs)[run].last_batch
-    hold("run", run, ALONE)
+    hold("run", run, EXCLUSIVE)
     for action in (Pin(run=run, batch=batch), RenderTimelapse(run=run)):
         with pytest.raises(InUseError):
             perform(workspace, action)
@@ -118,16 +118,16 @@ def test_nothing_is_pinned_or_filmed_while_checkpoints_go(workspace, run, hold):
 
 def test_one_dataset_is_prepared_once_at_a_time(workspace, hold, tmp_path):
     pictures = write_pictures(tmp_path / "pictures", count=2)
-    hold("dataset", "mine", ALONE)
+    hold("dataset", "mine", EXCLUSIVE)
     with pytest.raises(InUseError, match="Dataset 'mine' is in use"):
         perform(workspace, DatasetsAdd(folder=pictures, name="mine", image_size=32))
     assert not workspace.dataset("mine").exists()
 
 
 def test_a_claim_ends_with_its_process(workspace, hold):
-    hold("run", "town", ALONE)
+    hold("run", "town", EXCLUSIVE)
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(workspace.root), "run", "city", ALONE],
+        [sys.executable, "-c", HOLD, str(workspace.root), "run", "city", EXCLUSIVE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -135,7 +135,7 @@ def test_a_claim_ends_with_its_process(workspace, hold):
     holder.kill()
     holder.wait()
     began = time.monotonic()
-    with claiming(workspace, [Claim("run", "city", ALONE)], "studio thin"):
+    with claiming(workspace, [Claim("run", "city", EXCLUSIVE)], "studio thin"):
         assert time.monotonic() - began < 5
     holder.stdin.close()
     holder.stdout.close()
