@@ -12,6 +12,7 @@ from studio.actions.declared import (
     dataset_actions,
     film_actions,
     import_actions,
+    removal_actions,
     run_actions,
     specimen_actions,
     training_actions,
@@ -28,6 +29,7 @@ OWN: tuple[type[Action], ...] = (
     *import_actions.ACTIONS,
     *film_actions.ACTIONS,
     *specimen_actions.ACTIONS,
+    *removal_actions.ACTIONS,
 )
 
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 
 from studio.actions.action import Action, Result, words_of
 from studio.actions.registry import find_action
+from studio.upkeep.removal import finish_removals
 from studio.workspace.claims import claiming
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
@@ -31,6 +32,7 @@ def perform(workspace: Workspace, action: Action) -> Result:
     Raises:
         StudioError: or an error of the libraries; its text says what to do instead.
     """
+    finish_removals(workspace)
     with _claiming(workspace, action):
         action.check(workspace)
         if not action.is_job or not action.leads():

@@ -81,7 +81,7 @@ def write_dataset(
         StudioError: the name or the size is not possible, a dataset of that name exists and is not
             to be replaced, or the disk cannot be written to.
     """
-    _check_name(folder.name)
+    check_name(folder.name)
     _check_image_size(image_size)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,8 @@ def write_dataset(
         ) from error
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise StudioError where a name cannot be that of a dataset."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
         raise StudioError(
             f"'{name}' cannot be the name of a dataset. Use letters, digits, dots, dashes and "

@@ -13,6 +13,7 @@ from studio.runs.config import TrainingConfig
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, keep_points
 from studio.workspace.advice import explain
+from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
@@ -51,12 +52,20 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> None:
     keep_points(workspace, run, exported, SAMPLED)
 
 
+def former_names(workspace: Workspace, run: str) -> list[str]:
+    """The names that a run had before it was renamed."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT former FROM former_names WHERE run = ?", (run,)).fetchall()
+    return [row["former"] for row in rows]
+
+
 def exported_passports(workspace: Workspace, run: str) -> Iterator[Passport]:
     """Yield the passports of a run's exported pictures; pictures without one are passed over."""
+    names = {run, *former_names(workspace, run)}
     for path in workspace.specimens(run).glob("*.jpg"):
         try:
             passport = read_passport(path)
         except EXPECTED_ERRORS:
             continue  # The picture was not exported here.
-        if passport.run == run:
+        if passport.run in names:
             yield passport

@@ -81,6 +81,11 @@ class Workspace:
         """The folder of the files that say who works on what."""
         return self.root / "locks"
 
+    @property
+    def trash(self) -> Path:
+        """The folder of what is about to be removed."""
+        return self.root / "trash"
+
     def dataset(self, name: str) -> Path:
         """The folder of a dataset."""
         return self.datasets / name

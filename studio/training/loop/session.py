@@ -28,6 +28,7 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.monitor.watcher import Watcher
 from studio.training.recipes import Recipe, build_recipe
+from studio.workspace.claims import Claim, claiming
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -69,6 +70,10 @@ def train_run(
     processes = Processes.join()
     try:
         with ExitStack() as stack:
+            if processes.is_main:
+                names = dict.fromkeys(filter(None, (config.dataset, config.negatives)))
+                claims = [Claim("dataset", dataset) for dataset in names]
+                stack.enter_context(claiming(workspace, claims, f"training {name}"))
             data = stack.enter_context(closing(TrainingData(workspace, config, processes)))
             recipe = build_recipe(config, processes, data.negatives)
             context = None
