@@ -13,7 +13,7 @@ from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID, Video, default_file, output_paths
 from renderers.video.formats import Format
 from renderers.video.joining import join_parts
-from studio.runs.status import read_config
+from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -73,7 +73,8 @@ def live_gaps(workspace: Workspace, run: str) -> list[int]:
         StudioError: no such run, or a run without a film.
     """
     frames = live_frames(workspace, run)
-    every = read_config(workspace, run).film_every or 1
+    config = workspace.run_config(run)
+    every = (TrainingConfig.read(config).film_every if config.exists() else 1) or 1
     kept = open_catalogue(workspace.runs, run).batches
     due = {batch for batch in kept if frames[0] < batch < frames[-1] and batch % every == 0}
     return sorted(due - set(frames))

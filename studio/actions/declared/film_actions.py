@@ -235,7 +235,7 @@ class Film(Action):
         began = time.monotonic()
         labels = [GRID] if self.grid else None if self.point is None else [self.point]
         made = RenderResult.of(join_live_film(workspace, self.run, self.out, labels), began)
-        if workspace.run_config(self.run).exists() and (gaps := live_gaps(workspace, self.run)):
+        if gaps := live_gaps(workspace, self.run):
             named = name_some([f"{batch:,}" for batch in gaps], MAX_NAMED)
             reporter.say(
                 f"The film lacks batches that have a checkpoint: {named}. Film them from the "
