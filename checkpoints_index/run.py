@@ -164,6 +164,14 @@ class CheckpointRun:
             on_progress(done, len(batches))
         return damaged
 
+    def begin_writing(self) -> None:
+        """Take the one right to write to the run, which `close` gives back.
+
+        Raises:
+            RunLockedError: another process has it; nothing was touched.
+        """
+        self._open_appender()
+
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint. Its weights are copied now; a thread encodes and writes them.
 

@@ -8,6 +8,7 @@ from keyword import iskeyword
 from typing import Any, ClassVar, get_type_hints
 
 from studio.runs.settings import write_setting
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.record import AskedRecord, Declared, DeclaredRecord, declared_fields
@@ -64,6 +65,11 @@ class Action(AskedRecord):
     makes_run: ClassVar[bool] = False
     makes_workspace: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
+
+    def claims(self) -> Sequence[Claim]:
+        """What nobody may take away or change meanwhile; a job reads the run that it is about."""
+        about = self.about_run if self.is_job else None
+        return [] if about is None else [Claim("run", about)]
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what cannot be done, before anything begins.

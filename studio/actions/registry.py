@@ -13,6 +13,7 @@ from studio.actions.declared import (
     dataset_actions,
     film_actions,
     import_actions,
+    removal_actions,
     run_actions,
     specimen_actions,
     training_actions,
@@ -30,6 +31,7 @@ OWN: tuple[type[Action], ...] = (
     *import_actions.ACTIONS,
     *film_actions.ACTIONS,
     *specimen_actions.ACTIONS,
+    *removal_actions.ACTIONS,
 )
 
 

@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
 
 from studio.actions.action import Action, Result, words_of
 from studio.actions.registry import find_action
+from studio.upkeep.removal import finish_removals
+from studio.workspace.claims import claiming
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
     ACTIVE,
@@ -30,10 +33,12 @@ def perform(workspace: Workspace, action: Action) -> Result:
     Raises:
         StudioError: or an error of the libraries; its text says what to do instead.
     """
-    action.check(workspace)
-    if not action.is_job or not action.leads():
-        return action.perform(workspace, Reporter(workspace))
-    return _work(workspace, action, _insert(workspace, action))
+    finish_removals(workspace)
+    with _claiming(workspace, action):
+        action.check(workspace)
+        if not action.is_job or not action.leads():
+            return action.perform(workspace, Reporter(workspace))
+        return _work(workspace, action, _insert(workspace, action))
 
 
 def submit(workspace: Workspace, action: Action) -> JobRow:
@@ -42,7 +47,8 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
     Raises:
         StudioError: or an error of the libraries, as the action would in this process.
     """
-    action.check(workspace)
+    with _claiming(workspace, action):  # Its process takes the claims anew.
+        action.check(workspace)
     job_id = _insert(workspace, action)
     workspace.logs.mkdir(exist_ok=True)
     try:
@@ -85,7 +91,8 @@ def perform_job(workspace: Workspace, job_id: int) -> Result:
     action = action_of(find_job(workspace, job_id))
     if not action.leads():
         return action.perform(workspace, Reporter(workspace))
-    return _work(workspace, action, job_id)
+    with _claiming(workspace, action):
+        return _work(workspace, action, job_id)
 
 
 def retry(workspace: Workspace, job: JobRow) -> JobRow:
@@ -116,6 +123,12 @@ def action_of(job: JobRow) -> Action:
             f"again: {job.text}"
         )
     return find_action(job.action).read(job.fields)
+
+
+def _claiming(workspace: Workspace, action: Action) -> AbstractContextManager[None]:
+    """Hold what an action claims; of several processes that work together, the first does."""
+    claims = action.claims() if action.leads() else []
+    return claiming(workspace, claims, f"studio {action.command}")
 
 
 def _insert(workspace: Workspace, action: Action) -> int:

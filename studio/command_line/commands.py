@@ -27,6 +27,8 @@ DETACH = click.Option(
     ["--detach"], is_flag=True, help="Work in the background, and return at once."
 )
 GROUPS = {
+    "delete": "Deleting for good, once --yes says so.",
+    "rename": "Other names for runs and datasets.",
     "datasets": "Prepared pictures to train on.",
     "jobs": "What works in the background.",
     "render": "Films of training, walks and sheets.",

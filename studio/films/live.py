@@ -14,6 +14,7 @@ from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID, Video, default_file, output_paths
 from renderers.video.formats import Format
 from renderers.video.joining import join_parts, require_film_place
+from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -71,6 +72,20 @@ def live_frames(workspace: Workspace, run: str) -> list[int]:
         StudioError: no such run, or a run without a film.
     """
     return _batches(_chunks(workspace, run))
+
+
+def live_gaps(workspace: Workspace, run: str) -> list[int]:
+    """The batches between its first and its last frame that a run's film lacks, ascending.
+
+    Raises:
+        StudioError: no such run, or a run without a film.
+    """
+    frames = live_frames(workspace, run)
+    config = workspace.run_config(run)
+    every = (TrainingConfig.read(config).film_every if config.exists() else 1) or 1
+    kept = open_catalogue(workspace.runs, run).batches
+    due = {batch for batch in kept if frames[0] < batch < frames[-1] and batch % every == 0}
+    return sorted(due - set(frames))
 
 
 def _chunks(workspace: Workspace, run: str) -> list[Chunk]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from renderers.files import file_name
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
-from studio.specimens.passports import Passport, save_specimen
+from studio.specimens.passports import Passport, read_passport, save_specimen
 from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import borrow_device
@@ -179,23 +180,45 @@ def _export(
     out: Path | None,
     attribution: str,
 ) -> Path:
-    path = picture_path(workspace, checkpoints.name, point.label, out)
+    wanted = picture_path(workspace, checkpoints.name, point.label, out, batch)
     passport = Passport(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
-    return save_specimen(frame, path, passport, attribution)
+    return save_specimen(frame, _free_path(wanted, passport), passport, attribution)
 
 
-def picture_path(workspace: Workspace, run: str, label: str, out: Path | None = None) -> Path:
-    """The path of a specimen's JPEG.
+def _free_path(path: Path, passport: Passport) -> Path:
+    """A path that no other picture has; the same picture may be written again."""
+    candidates = (path.with_stem(f"{path.stem}-{n}") if n > 1 else path for n in count_from(1))
+    return next(p for p in candidates if not p.exists() or _shows_same(p, passport))
+
+
+def _shows_same(path: Path, passport: Passport) -> bool:
+    try:
+        other = read_passport(path)
+    except StudioError:
+        return False
+    return other.weights_digest == passport.weights_digest and torch.equal(other.z, passport.z)
+
+
+def picture_path(
+    workspace: Workspace,
+    run: str,
+    label: str,
+    out: Path | None = None,
+    batch: int | None = None,
+) -> Path:
+    """The path of a specimen's JPEG, which names the batch where that is not the label's own.
 
     Args:
         label: a label or `seed:123`.
         out: folder; the workspace's exports of the run by default.
+        batch: the checkpoint that draws it; by default that of the label.
 
     Raises:
         StudioError: the label is none.
     """
-    name = f"{run}-{file_name(require_point_label(label))}.jpg"
-    return (out or workspace.specimens(run)) / name
+    own, _ = parse_label(label) or (None, None)
+    name = file_name(require_point_label(label)) + ("" if batch in (None, own) else f"-at-{batch}")
+    return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
 
 
 def _next_number(workspace: Workspace, run: str, batch: int) -> int:

@@ -13,6 +13,7 @@ from studio.runs.config import TrainingConfig
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.workspace.advice import explain
+from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
@@ -47,11 +48,11 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
     count = TrainingConfig.read(config).fixed_points if config.exists() else None
     fixed = sample_points(0, range(count or TrainingConfig.fixed_points), z_dim)
     keep_points(workspace, run, fixed, FIXED)
-    notes: list[str] = []
+    names, notes = {run, *former_names(workspace, run)}, list[str]()
     for path in sorted(workspace.specimens(run).glob("*.jpg")):
         try:
             passport = read_passport(path)
-            if passport.run == run:
+            if passport.run in names:
                 _restore(workspace, run, passport, z_dim)
         except EXPECTED_ERRORS as error:
             notes.append(f"{shorten(path.name)} was passed over: {error}")
@@ -69,12 +70,20 @@ def _restore(workspace: Workspace, run: str, passport: Passport, z_dim: int) -> 
         keep_points(workspace, run, [LatentPoint(label, passport.z)], SAMPLED)
 
 
+def former_names(workspace: Workspace, run: str) -> list[str]:
+    """The names that a run had before it was renamed."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT former FROM former_names WHERE run = ?", (run,)).fetchall()
+    return [row["former"] for row in rows]
+
+
 def exported_passports(workspace: Workspace, run: str) -> Iterator[Passport]:
     """Yield the passports of a run's exported pictures; pictures without one are passed over."""
+    names = {run, *former_names(workspace, run)}
     for path in workspace.specimens(run).glob("*.jpg"):
         try:
             passport = read_passport(path)
         except EXPECTED_ERRORS:
             continue  # The picture was not exported here.
-        if passport.run == run:
+        if passport.run in names:
             yield passport

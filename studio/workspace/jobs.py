@@ -26,6 +26,7 @@ from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
 ACTIVE = ("queued", "running")
+REFUSED_AT_ONCE = 20  # So many jobs of a run are looked at for the one that trains it.
 START_SECONDS = 60.0  # A queued job that has no process after this time counts as interrupted.
 
 
@@ -179,9 +180,29 @@ def find_job(workspace: Workspace, job_id: int) -> JobRow:
     return _settle(workspace, _from_row(row))
 
 
+def working_jobs(workspace: Workspace) -> list[JobRow]:
+    """The jobs that are at work."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT * FROM jobs WHERE status = 'running'").fetchall()
+    settled = [_settle(workspace, _from_row(row)) for row in rows]
+    return [job for job in settled if job.status in ACTIVE]
+
+
 def training_job(workspace: Workspace, run: str) -> JobRow | None:
-    """The newest job that trains, or trained, a run."""
-    return newest_job(workspace, "train", "resume", run=run)
+    """The job that trains a run, else the newest that trained it.
+
+    A job that was refused before it began says nothing about the run, unless there is no other.
+    """
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT * FROM jobs WHERE action IN ('train', 'resume') AND run = ? "
+            "ORDER BY status = 'running' DESC, status = 'queued' DESC, started_at IS NULL, id DESC",
+            (run,),
+        ).fetchall()
+    jobs = [_settle(workspace, _from_row(row)) for row in rows[:REFUSED_AT_ONCE]]
+    begun = [job for job in jobs if job.started_at is not None or job.status in ACTIVE]
+    newest = sorted(begun or jobs, key=lambda job: (job.status not in ACTIVE, -job.id))
+    return newest[0] if newest else None
 
 
 def newest_job(workspace: Workspace, *actions: str, run: str | None = None) -> JobRow | None:

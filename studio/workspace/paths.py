@@ -100,6 +100,16 @@ class Workspace:
         """The folder of the jobs' logs."""
         return self.root / "logs"
 
+    @property
+    def locks(self) -> Path:
+        """The folder of the files that say who works on what."""
+        return self.root / "locks"
+
+    @property
+    def trash(self) -> Path:
+        """The folder of what is about to be removed."""
+        return self.root / "trash"
+
     def dataset(self, name: str) -> Path:
         """The folder of a dataset.
 

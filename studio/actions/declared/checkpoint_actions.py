@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
+from studio.workspace.claims import EXCLUSIVE, READ, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
@@ -211,6 +212,10 @@ class Thin(Action):
 
         return ThinRequest(self.budget, self.every, self.start, self.end, self.keep_pinned)
 
+    def claims(self) -> Sequence[Claim]:
+        """Nobody may be reading what goes."""
+        return [Claim("run", self.run, READ if self.dry_run else EXCLUSIVE)]
+
     def check(self, workspace: Workspace) -> None:
         """Refuse none or several ways of thinning, and a range without --every."""
         if sum((self.budget is not None, self.every is not None, self.keep_pinned)) != 1:
@@ -249,6 +254,10 @@ class Pin(Action):
     run: str = run_name()
     batches: BatchWords = batch_words()
     remove: bool = option(False, "Take the pins away.")
+
+    def claims(self) -> Sequence[Claim]:
+        """A checkpoint that is being thinned away is not pinned."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Pin them, or take their pins away."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Result, Table
+from studio.workspace.claims import EXCLUSIVE, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.record import new_dataset_name, option
@@ -96,6 +97,10 @@ class DatasetsAdd(Action):
     )
     replace: bool = option(False, "Replace a dataset of that name.")
 
+    def claims(self) -> Sequence[Claim]:
+        """One prepares a dataset, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.name, EXCLUSIVE)]
+
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Prepare the pictures."""
         from studio.datasets.folder import prepare_folder
@@ -130,6 +135,10 @@ class DatasetsAddCities(Action):
     seed: int = option(0, "Seed of the places that are cut out.")
     dataset: str | None = new_dataset_name(None, "Name of the new dataset; the city's by default.")
     replace: bool = option(False, "Replace a dataset of that name.")
+
+    def claims(self) -> Sequence[Claim]:
+        """One prepares a dataset, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.dataset or self.name, EXCLUSIVE)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Draw the city and cut it."""

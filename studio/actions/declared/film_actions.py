@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints_index.errors import name_some
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.specimen_actions import say_differences
 from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from renderers.plan.outputs import Video
 
 SECTION = "Films"
+MAX_NAMED = 8
 
 
 class VideoRow(DeclaredRecord):
@@ -233,13 +235,19 @@ class Film(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Join the chunks."""
         from renderers.plan.outputs import GRID
-        from studio.films.live import join_live_film
+        from studio.films.live import join_live_film, live_gaps
 
         began = time.monotonic()
         labels = [GRID] if self.grid else None if self.point is None else [self.point]
-        return RenderResult.of(
-            join_live_film(workspace, self.run, self.out, labels, self.overwrite), began
-        )
+        videos = join_live_film(workspace, self.run, self.out, labels, self.overwrite)
+        made = RenderResult.of(videos, began)
+        if gaps := live_gaps(workspace, self.run):
+            named = name_some([f"{batch:,}" for batch in gaps], MAX_NAMED)
+            reporter.say(
+                f"The film lacks batches that have a checkpoint: {named}. Film them from the "
+                f"checkpoints: studio render timelapse {self.run}"
+            )
+        return made
 
 
 ACTIONS = (

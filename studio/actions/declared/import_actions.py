@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.checkpoint_actions import SECTION
+from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -151,6 +152,10 @@ class Import(Action):
         from studio.upkeep.imports import ImportRequest
 
         return ImportRequest(self.folder, self.generator, self.options, self.pattern)
+
+    def claims(self) -> Sequence[Claim]:
+        """One imports into a run; what only looks needs nothing."""
+        return [] if self.dry_run else [Claim("run", self.run, WRITE)]
 
     def check(self, workspace: Workspace) -> None:
         """Refuse a name that cannot be a run's, a folder that is not there, and an archive."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.run_actions import batch_or_last
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.record import DeclaredRecord, device_option, option, run_name
@@ -125,6 +126,10 @@ class SpecimensExport(Action):
         None, "See them at this checkpoint; else at that of the label.", ge=0
     )
     device: str | None = device_option()
+
+    def claims(self) -> Sequence[Claim]:
+        """The checkpoints have to stay until the pictures are written."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from studio.runs.status import (
     summarise,
     summarise_run,
 )
+from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
@@ -108,6 +109,10 @@ class TrainingAction(Action, SessionOptions):
     """An action that trains; several processes may do it together, of which the first one leads."""
 
     section = SECTION
+
+    def claims(self) -> Sequence[Claim]:
+        """One trains a run; others may read it meanwhile."""
+        return [Claim("run", str(self.about_run), WRITE)]
 
     def leads(self) -> bool:
         """Whether this process is the first of those that train together, or the only one."""
@@ -204,6 +209,7 @@ class Train(TrainingAction):
         from studio.training.setup.creation import check_new_run
         from studio.training.setup.run_request import choose_settings
 
+        workspace.run(self.run)
         self.check_device()
         if self.leads():
             config = choose_settings(workspace, self.request)

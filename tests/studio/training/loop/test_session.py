@@ -8,6 +8,7 @@ import pytest
 
 from checkpoints_index import CheckpointIndex
 from renderers.video.video_reader import count_frames
+from studio.datasets.folder import prepare_folder
 from studio.films.live import join_live_film, live_frames
 from studio.runs.changes import change_settings
 from studio.runs.config import TrainingConfig
@@ -18,6 +19,7 @@ from studio.training.loop.batches import Batches
 from studio.training.loop.session import train_run
 from studio.training.monitor.alarms.resource_alarms import SpeedAlarm
 from studio.training.setup.creation import create_run
+from tests.studio.conftest import write_pictures
 
 
 @pytest.fixture
@@ -106,6 +108,22 @@ def test_negatives_are_drawn_on_where_a_stopped_run_was(workspace, new_run):
     one, other = index["whole"].weights(6), index["parts"].weights(6)
     assert all(tensor.equal(other[name]) for name, tensor in one.items())
     assert "d_null" in read_metrics(workspace.metrics("whole"))[-1]
+
+
+def test_a_dataset_that_was_replaced_under_its_name_is_an_event(workspace, new_run, tmp_path):
+    new_run("tiny", batches=4)
+    go_on(workspace, "tiny", stop_at=2)
+    said = []
+    prepare_folder(
+        write_pictures(tmp_path / "p", 5), workspace.dataset("streets"), 64, replace=True
+    )
+    go_on(workspace, "tiny", stop_at=3, say=said.append)
+    [told] = [text for text in texts(workspace, "tiny", "changed") if "dataset" in text]
+    assert told.startswith("dataset 'streets' was replaced: ")
+    assert told.endswith(" -> 5 pictures of 64 px")
+    assert any(told in line for line in said)
+    go_on(workspace, "tiny")
+    assert len([text for text in texts(workspace, "tiny", "changed") if "dataset" in text]) == 1
 
 
 def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace, new_run, tmp_path):
