@@ -23,8 +23,10 @@ except ImportError as error:
 
 MAX_MODEL_BYTES = 1 << 34
 # Functions of its other rooms, such as keras.utils, fetch, write and unpack files.
-_ROOMS = ("activations", "constraints", "dtype_policies", "initializers", "layers", "models")
-_ROOMS += ("ops", "regularizers")
+_ROOMS = (
+    *("activations", "constraints", "dtype_policies", "initializers", "layers", "models"),
+    *("ops", "regularizers"),
+)
 
 
 class KerasGenerator(nn.Module):
