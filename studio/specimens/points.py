@@ -99,7 +99,7 @@ def compare_passports(
     """
     remarks: list[str] = []
     for text in map(str.strip, texts):
-        if parse_seed(text) is None and parse_label(text) is None:
+        if parse_seed(text) is None and parse_label(text) is None and Path(text).is_file():
             passport = read_passport(Path(text))
             if len(passport.z) == checkpoints.spec.z_dim:
                 remarks += compare_passport(workspace, checkpoints, passport, Path(text).name)
