@@ -63,8 +63,8 @@ def is_square(path: Path) -> bool:
 
 def _decode(image: Image.Image, image_size: int, fit: Fit) -> np.ndarray:
     if image.width * image.height > MAX_PICTURE_PX:
-        size = f"{image.width} x {image.height}"
-        raise UnreadablePictureError(f"too large: {size}, at most {MAX_PICTURE_PX:,} pixels")
+        said = f"{image.width} x {image.height}"
+        raise UnreadablePictureError(f"too large: {said}, at most {MAX_PICTURE_PX:,} pixels")
     # A JPEG can be decoded at a fraction of its size; the filter needs twice the target.
     image.draft(image.mode, (2 * image_size, 2 * image_size))
     upright = _convert_to_rgb(ImageOps.exif_transpose(image))

@@ -120,7 +120,7 @@ def _xmp(attribution: str) -> bytes:
     packet = ElementTree.fromstring(XMP)
     notice = next(packet.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"))
     notice.text = attribution
-    return ElementTree.tostring(packet, encoding="utf-8")
+    return bytes(ElementTree.tostring(packet, encoding="utf-8"))
 
 
 def read_passport(path: Path) -> Passport:

@@ -19,6 +19,7 @@ from typing import Any
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from checkpoints_index.storage.files import create_whole, sync_folder
 from checkpoints_index.storage.locks import lock_run
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from latent.points import parse_label
 from studio.datasets.listing import list_datasets
 from studio.workspace.claims import EXCLUSIVE, Claim, InUseError, claiming
@@ -139,8 +140,8 @@ def rename_dataset(workspace: Workspace, old: str, new: str) -> None:
     Raises:
         StudioError: there is no such dataset, or the name is taken.
     """
-    from studio.workspace.names import require_dataset_name
     from studio.runs.config import TrainingConfig
+    from studio.workspace.names import require_dataset_name
 
     folder = part_of_dataset(workspace, old)
     require_dataset_name(new)
@@ -148,7 +149,8 @@ def rename_dataset(workspace: Workspace, old: str, new: str) -> None:
         raise StudioError(f"There is a dataset '{new}' already. Choose another name.")
     folder.rename(workspace.dataset(new))
     manifest = workspace.dataset(new) / "manifest.json"
-    create_whole(manifest, json.dumps({**json.loads(manifest.read_bytes()), "name": new}).encode())
+    described = read_sealed_json(manifest.read_bytes())
+    create_whole(manifest, seal_json({**described, "name": new}, indent=2))
     for run in list_runs(workspace.runs):
         path = workspace.run_config(run)
         if path.exists():
