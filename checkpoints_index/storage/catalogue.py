@@ -86,7 +86,7 @@ class Catalogue:
         if header is None:
             return None
         bound = asdict(self.error_bound) if self.error_bound else None
-        own = {"generator": asdict(self.spec), "storage": self.storage, "promise": bound}
+        own = {"generator": self.spec.to_json(), "storage": self.storage, "promise": bound}
         if self.run_id is not None and header.get("run_id") != self.run_id:
             return f"its segment is of another run ('{header.get('run')}')"
         for key, value in own.items():
@@ -230,7 +230,7 @@ def write_description(
     if error_bound:
         description["promise"] = dict(sorted(asdict(error_bound).items()))
     # Sorted, as in the headers of segments: made anew from one it is the same to the byte.
-    ordered = {**description, "generator": json.loads(json.dumps(asdict(spec), sort_keys=True))}
+    ordered = {**description, "generator": json.loads(json.dumps(spec.to_json(), sort_keys=True))}
     create_whole(folder / DESCRIPTION, seal_json(ordered, indent=1))
 
 
