@@ -60,16 +60,17 @@ def main() -> None:
 
 def _begin(workspace: Path | None, verbose: bool) -> None:
     """Options that stand before the command; commands ask for the workspace themselves."""
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_make_printable)
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
-def _make_printable(record: logging.LogRecord) -> bool:
-    """Let every record pass, with its message made printable."""
-    record.msg, record.args = printable(record.getMessage()), ()
-    return True
+class PrintableFormatter(logging.Formatter):
+    """Writes the message of a record, and nothing that a terminal would obey."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message alone."""
+        return printable(super().formatMessage(record))
 
 
 def _refuse(error: click.UsageError) -> None:

@@ -20,7 +20,6 @@ from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from checkpoints_index.storage.files import create_whole, sync_folder
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
-from latent.points import parse_label
 from studio.datasets.listing import list_datasets
 from studio.workspace.claims import EXCLUSIVE, Claim, InUseError, claiming
 from studio.workspace.database import open_database
@@ -98,6 +97,8 @@ def delete_specimens(workspace: Workspace, run: str, labels: Sequence[str]) -> i
     Raises:
         StudioError: one of them is none of the run's; nothing was deleted.
     """
+    from latent.points import parse_label
+
     places = [(label, parse_label(label)) for label in labels]
     with open_database(workspace.database) as db:
         for label, place in places:

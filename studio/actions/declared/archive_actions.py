@@ -29,7 +29,9 @@ class ArchiveResult(Result):
 
 
 class Archive(Action):
-    """Keep a chosen few checkpoints as a run of its own, or as one file.
+    """Archive a chosen few checkpoints.
+
+    They become one file, or a run of their own.
 
     The weights stay bit for bit what the run gives; settings and latent points go with them, so
     that films, sheets and specimens can be made of the archive. The run stays as it is.
@@ -107,7 +109,7 @@ class Archive(Action):
 
 
 class Restore(Action):
-    """Make a run of an archive that `studio archive` wrote."""
+    """Make a run of an archive."""
 
     command = "restore"
     section = SECTION

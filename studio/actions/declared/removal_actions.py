@@ -62,7 +62,10 @@ class Delete(Action):
 
 
 class DeleteRun(Delete):
-    """Delete a run: checkpoints, training states, films, specimens, exports and events."""
+    """Delete a run and all that belongs to it.
+
+    Checkpoints, training states, films, specimens, exports and events go for good.
+    """
 
     command = "delete run"
     run: str = run_name()
@@ -88,7 +91,10 @@ class DeleteRun(Delete):
 
 
 class DeleteDataset(Delete):
-    """Delete a dataset; runs that were trained on it cannot be gone on with."""
+    """Delete a dataset.
+
+    Runs that were trained on it stay, and cannot be gone on with.
+    """
 
     command = "delete dataset"
     name: str = _name("dataset")
@@ -109,7 +115,7 @@ class DeleteDataset(Delete):
 
 
 class DeleteFilm(Delete):
-    """Delete a film, a sheet or an atlas of the workspace."""
+    """Delete a film, a sheet or an atlas."""
 
     command = "delete film"
     name: str = _name("film's folder in renders")
@@ -131,7 +137,10 @@ class DeleteFilm(Delete):
 
 
 class DeleteSpecimens(Delete):
-    """Delete specimens and their pictures, so that their batches can be thinned."""
+    """Delete specimens and their pictures.
+
+    Their batches can be thinned afterwards.
+    """
 
     command = "delete specimen"
     run: str = run_name()
@@ -170,7 +179,7 @@ class Renamed(Result):
 
 
 class RenameRun(Action):
-    """Rename a run, with its films, specimens, exports and events."""
+    """Rename a run and all that belongs to it."""
 
     command = "rename run"
     section = SECTION
@@ -191,7 +200,7 @@ class RenameRun(Action):
 
 
 class RenameDataset(Action):
-    """Rename a dataset, also in the settings of its runs."""
+    """Rename a dataset, in its runs as well."""
 
     command = "rename dataset"
     section = SECTION

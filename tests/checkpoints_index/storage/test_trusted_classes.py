@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -6,6 +5,7 @@ import pytest
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.errors import UntrustedClassError
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from checkpoints_index.storage.trusted_classes import list_trusted, trust_class
 
 EVIL = """
@@ -30,9 +30,9 @@ def theirs(tmp_path):
     index = CheckpointIndex(tmp_path / "runs")
     index.create("theirs", GeneratorSpec("dcgan", {"z_dim": 4, "image_size": 32}), "exact").close()
     path = tmp_path / "runs" / "theirs" / "checkpoints" / "generator.json"
-    description = json.loads(path.read_text())
+    description = read_sealed_json(path.read_bytes())
     description["generator"] = {"architecture": "evilmod:G", "options": {"z_dim": 4}}
-    path.write_text(json.dumps(description))
+    path.write_bytes(seal_json(description))
     return tmp_path / "runs", mark
 
 

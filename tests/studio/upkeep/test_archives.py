@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from studio.runs.events import list_events
 from studio.runs.pins import list_pins, pin_batches
 from studio.runs.status import read_config
@@ -109,7 +110,8 @@ def rewrite(path, change, compression=zipfile.ZIP_STORED):
 def flip(members):
     name = next(name for name in members if name.endswith(".segment"))
     content = bytearray(members[name])
-    content[len(content) // 2] ^= 1
+    for place in range(len(content) // 4, len(content), 40):
+        content[place] ^= 1  # More than the parity of a record can bring back.
     return {**members, name: bytes(content)}
 
 
@@ -127,9 +129,9 @@ def other_facts(**changed):
 
 
 def foreign(members):
-    described = json.loads(members["checkpoints/generator.json"])
-    text = json.dumps(described).replace('"dcgan"', '"evilmod:G"')
-    return {**members, "checkpoints/generator.json": text.encode()}
+    described = read_sealed_json(members["checkpoints/generator.json"])
+    described["generator"]["architecture"] = "evilmod:G"
+    return {**members, "checkpoints/generator.json": seal_json(described)}
 
 
 @pytest.mark.parametrize(

@@ -101,17 +101,17 @@ def test_nothing_is_thinned_while_it_is_filmed_and_nothing_pinned_while_it_is_th
 ):
     batch = CheckpointIndex(workspace.runs)[run].last_batch
     hold("run", run, READ)
-    perform(workspace, Pin(run=run, batch=batch))
+    perform(workspace, Pin(run=run, batches=(batch,)))
     with pytest.raises(InUseError):
         perform(workspace, Thin(run=run, every=2))
     with claiming(workspace, [Claim("run", run, WRITE)], "studio resume"):
-        perform(workspace, Pin(run=run, batch=batch, remove=True))
+        perform(workspace, Pin(run=run, batches=(batch,), remove=True))
 
 
 def test_nothing_is_pinned_or_filmed_while_checkpoints_go(workspace, run, hold):
     batch = CheckpointIndex(workspace.runs)[run].last_batch
     hold("run", run, EXCLUSIVE)
-    for action in (Pin(run=run, batch=batch), RenderTimelapse(run=run)):
+    for action in (Pin(run=run, batches=(batch,)), RenderTimelapse(run=run)):
         with pytest.raises(InUseError):
             perform(workspace, action)
 

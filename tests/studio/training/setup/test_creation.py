@@ -15,7 +15,7 @@ from studio.workspace.errors import EXPECTED_ERRORS
         (["generator_options.width=-1"], "width must be above 0"),
         (["generator_options.=1"], "has names such as width, not ''"),
         (["generator_options.a.b=1"], "has names such as width, not 'a.b'"),
-        (["generator_options.width=1000"], "and this machine has"),
+        (["generator_options.width=1000"], "at most 4,294,967,296"),
         (["generator=residual", "generator_options.blocks=1000000000"], "blocks up to 64"),
         (["generator=residual", "generator_options.blocks=1.5"], "blocks such as 2, not 1.5"),
         (["dataset=others"], "Dataset 'streets' was named, and 'others' as a setting"),
