@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 
 from studio.actions.action import Action, Result, words_of
 from studio.actions.registry import find_action
-from studio.upkeep.removal import finish_removals
 from studio.workspace.claims import claiming
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
@@ -33,12 +32,20 @@ def perform(workspace: Workspace, action: Action) -> Result:
     Raises:
         StudioError: or an error of the libraries; its text says what to do instead.
     """
-    finish_removals(workspace)
+    _finish_removals(workspace)
     with _claiming(workspace, action):
         action.check(workspace)
         if not action.is_job or not action.leads():
             return action.perform(workspace, Reporter(workspace))
         return _work(workspace, action, _insert(workspace, action))
+
+
+def _finish_removals(workspace: Workspace) -> None:
+    """Finish what a killed process began to delete or to rename; the folder is empty but then."""
+    if workspace.trash.is_dir() and any(workspace.trash.iterdir()):
+        from studio.upkeep.removal import finish_removals
+
+        finish_removals(workspace)
 
 
 def submit(workspace: Workspace, action: Action) -> JobRow:

@@ -165,8 +165,6 @@ def rename_dataset(workspace: Workspace, old: str, new: str) -> None:
 
 def finish_removals(workspace: Workspace) -> None:
     """Finish what a killed process began to delete or to rename; what is in use is left to it."""
-    if not workspace.trash.is_dir():
-        return
     for path in sorted(workspace.trash.iterdir()):
         kind, _, rest = path.name.partition("-")
         names: list[str] = []

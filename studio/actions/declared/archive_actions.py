@@ -115,7 +115,7 @@ class Restore(Action):
     section = SECTION
     makes_run = True
 
-    file: Path = option(help="FILE.zip", argument=True, metavar="FILE")
+    file: Path = option(help="The archive, FILE.zip.", argument=True, metavar="FILE")
     run: str | None = option(
         None, "Name of the run; that of the archived one by default.", metavar="NAME"
     )
