@@ -127,8 +127,8 @@ def test_a_damaged_record_of_an_exact_run_is_named_and_spares_what_does_not_need
 
 def test_a_damaged_delta_of_a_visual_run_costs_no_checkpoint(index, spec, history):
     with index.create("city", spec, storage="visual") as run:
-        for batch in range(1, 241):
-            run.append(batch, history[batch % 40])
+        for batch in range(1, 241):  # To and fro, without a jump that would begin a segment.
+            run.append(batch, history[abs(batch % 78 - 39)])
         decoded = {batch: run.weights(batch) for batch in run.batches}
     catalogue = run._catalogue
     records = [r for path in catalogue.descriptions for r in catalogue.records_in(path)]
