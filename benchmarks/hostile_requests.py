@@ -110,8 +110,8 @@ class Playground:
 
 
 @contextmanager
-def playground() -> Iterator[Playground]:
-    """A workspace with one small run, a dataset, specimens and a film."""
+def playground(batches: int = BATCHES) -> Iterator[Playground]:
+    """A workspace with one small run of so many batches, a dataset, specimens and a film."""
     with tempfile.TemporaryDirectory() as folder:
         made = Playground(Path(folder))
         for name in ("outside", "home", "temporary"):
@@ -120,8 +120,8 @@ def playground() -> Iterator[Playground]:
         _make_pictures(made.folder / "home" / "photos")
         for words in (
             ["datasets", "add", "photos", "--name", "photos", "--image-size", "32"],
-            ["train", "photos", "--run", RUN, "--batches", str(BATCHES), "--batch-size", "4"],
-            ["specimens", "sample", RUN, "--batch", str(BATCHES), "--count", "4"],
+            ["train", "photos", "--run", RUN, "--batches", str(batches), "--batch-size", "4"],
+            ["specimens", "sample", RUN, "--batch", str(batches), "--count", "4"],
             ["render", "timelapse", RUN, "--points", "seed:1"],
         ):
             done = made.studio(*words)

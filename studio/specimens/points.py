@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,17 +31,26 @@ def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], o
         points: each with a label such as `16500.28`.
         origin: FIXED or SAMPLED.
     """
-    rows = []
-    for point in points:
-        place = parse_label(point.label)
-        assert place is not None, "points are kept by a label such as 16500.28"
-        rows.append((run, *place, point.z.numpy().astype("<f4").tobytes(), origin, time.time()))
     with open_database(workspace.database) as db:
-        db.executemany(
-            "INSERT OR IGNORE INTO specimens (run, batch, number, z, origin, created_at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            rows,
-        )
+        _insert(db, run, points, origin)
+
+
+def draw_points(
+    workspace: Workspace, run: str, batch: int, count: int, z_dim: int
+) -> list[LatentPoint]:
+    """Draw new points at a batch and keep them under its next free labels, which nobody else gets.
+
+    Args:
+        z_dim: length of the run's latent points.
+    """
+    with open_database(workspace.database, writing=True) as db:
+        (first,) = db.execute(
+            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
+            (run, batch),
+        ).fetchone()
+        points = sample_points(batch, range(first, first + count), z_dim)
+        _insert(db, run, points, SAMPLED)
+    return points
 
 
 def forget_points(workspace: Workspace, run: str) -> None:
@@ -178,6 +188,19 @@ def genuine_label(workspace: Workspace, run: str, passport: Passport) -> str:
         return passport.label
     digest = hashlib.sha256(passport.z.numpy().astype("<f4").tobytes()).hexdigest()
     return f"{passport.label}-{digest[:8]}"
+
+
+def _insert(db: sqlite3.Connection, run: str, points: Sequence[LatentPoint], origin: str) -> None:
+    rows = []
+    for point in points:
+        place = parse_label(point.label)
+        assert place is not None, "points are kept by a label such as 16500.28"
+        rows.append((run, *place, point.z.numpy().astype("<f4").tobytes(), origin, time.time()))
+    db.executemany(
+        "INSERT OR IGNORE INTO specimens (run, batch, number, z, origin, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
 
 
 def _find_kept(workspace: Workspace, run: str, batch: int, number: int) -> LatentPoint | None:

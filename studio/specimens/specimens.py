@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
-from latent.points import LatentPoint, parse_label, sample_points
+from latent.points import LatentPoint, parse_label
 from renderers.files import file_name
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
 from studio.specimens.passports import Passport, read_passport, save_specimen
-from studio.specimens.points import SAMPLED, keep_points, resolve_points
+from studio.specimens.points import SAMPLED, draw_points, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
@@ -104,23 +104,21 @@ def sample_specimens(
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    first = _next_number(workspace, run, batch)
-    points = sample_points(batch, range(first, first + count), checkpoints.spec.z_dim)
+    specimens: list[Specimen] = []
     attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()
     with borrow_device(workspace, device, f"specimens of {run}") as chosen:
         G = checkpoints.generator(batch, chosen)
-        for start in range(0, count, CHUNK):
-            chunk = points[start : start + CHUNK]
-            frames = renderer.render(G, torch.stack([point.z for point in chunk]))
-            keep_points(workspace, run, chunk, SAMPLED)
-            for point, frame in zip(chunk, frames, strict=True):
-                _export(workspace, checkpoints, point, batch, frame, out, attribution)
-            on_progress(min(start + CHUNK, count), count)
-    return [
-        _describe(workspace, run, batch, number, SAMPLED, False, out)
-        for number in range(first, first + count)
-    ]
+        while len(specimens) < count:
+            wanted = min(CHUNK, count - len(specimens))
+            points = draw_points(workspace, run, batch, wanted, checkpoints.spec.z_dim)
+            frames = renderer.render(G, torch.stack([point.z for point in points]))
+            for point, frame in zip(points, frames, strict=True):
+                path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
+                _, number = parse_label(point.label) or (batch, -1)
+                specimens.append(Specimen(point.label, batch, number, SAMPLED, False, path))
+            on_progress(len(specimens), count)
+    return specimens
 
 
 def export_specimens(
@@ -221,15 +219,6 @@ def picture_path(
     return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
 
 
-def _next_number(workspace: Workspace, run: str, batch: int) -> int:
-    with open_database(workspace.database) as db:
-        row = db.execute(
-            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
-            (run, batch),
-        ).fetchone()
-    return int(row[0])
-
-
 def _describe(
     workspace: Workspace,
     run: str,
@@ -237,9 +226,8 @@ def _describe(
     number: int,
     origin: str,
     starred: bool,
-    out: Path | None = None,
 ) -> Specimen:
     label = f"{batch}.{number}"
-    path = picture_path(workspace, run, label, out)
+    path = picture_path(workspace, run, label)
     shown = path if path.exists() else None
     return Specimen(label, batch, number, origin, bool(starred), shown)

@@ -13,6 +13,7 @@ from studio.runs.config import TrainingConfig
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.workspace.advice import explain
+from studio.workspace.claims import Claim, claiming
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import shorten
@@ -24,7 +25,16 @@ def reindex_workspace(workspace: Workspace, on_progress: OnProgress) -> list[Rei
 
     Returns:
         What was found, run by run.
+
+    Raises:
+        InUseError: something is being taken away from a run; nothing was changed.
     """
+    names = sorted(path.parent.name for path in workspace.runs.glob("*/checkpoints"))
+    with claiming(workspace, [Claim("run", name) for name in names], "studio reindex"):
+        return _reindex_all(workspace, on_progress)
+
+
+def _reindex_all(workspace: Workspace, on_progress: OnProgress) -> list[Reindexed]:
     found = reindex(workspace.runs, on_progress, explain)
     for run in found:
         try:

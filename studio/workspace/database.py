@@ -110,8 +110,11 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
 
 
 @contextmanager
-def open_database(path: Path) -> Iterator[sqlite3.Connection]:
+def open_database(path: Path, writing: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection whose changes are committed together at the end, or not at all.
+
+    Args:
+        writing: nobody else writes meanwhile; for what writes something that it has read before.
 
     Raises:
         StudioError: the file is no database, was made by a newer studio, or stays locked.
@@ -123,7 +126,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         db.row_factory = sqlite3.Row
         _migrate(db, path)
-        db.execute("BEGIN")
+        db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         yield db
         db.execute("COMMIT")
     except sqlite3.OperationalError as error:

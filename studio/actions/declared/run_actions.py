@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from studio.actions.action import Action, Done, Result, Table
 from studio.runs.settings import parse_settings
 from studio.runs.status import RunSummary, summarise_run, summarise_runs
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
@@ -87,6 +88,10 @@ class Set(Action):
         metavar="NAME=VALUE",
     )
 
+    def claims(self) -> Sequence[Claim]:
+        """The run keeps its name meanwhile."""
+        return [Claim("run", self.run)]
+
     def perform(self, workspace: Workspace, reporter: Reporter) -> SettingsChanged:
         """Ask for the values."""
         from studio.runs.changes import change_settings
@@ -117,6 +122,10 @@ class TrainingRequest(Action):
     told: ClassVar[str]
 
     run: str = run_name()
+
+    def claims(self) -> Sequence[Claim]:
+        """The run keeps its name meanwhile."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Ask the run; it answers between two batches."""

@@ -168,6 +168,10 @@ class SpecimensStar(Action):
     labels: tuple[str, ...] = point_labels()
     undo: bool = option(False, "Take the star away.")
 
+    def claims(self) -> Sequence[Claim]:
+        """The run keeps its name meanwhile."""
+        return [Claim("run", self.run)]
+
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Mark them."""
         from studio.specimens.specimens import star_specimen
@@ -221,6 +225,10 @@ class Near(Action):
         None, "Compare at this checkpoint; else at that of the label.", ge=0
     )
     device: str | None = device_option()
+
+    def claims(self) -> Sequence[Claim]:
+        """The checkpoints have to stay meanwhile."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> NearResult:
         """Compare it with every other specimen of the run."""

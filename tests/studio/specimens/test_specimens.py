@@ -1,10 +1,13 @@
-"""Specimens as pictures: each view of a city is a file of its own."""
+"""Specimens as pictures: each view of a city is a file of its own, and each has a label."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 
 from checkpoints_index import CheckpointIndex
 from studio.specimens.passports import Passport, read_passport, save_specimen
+from studio.specimens.points import draw_points, points_of
 from studio.specimens.specimens import export_specimens, picture_path
 
 
@@ -31,3 +34,12 @@ def test_another_picture_of_the_same_name_stays(workspace, tmp_path):
     exported = export_specimens(workspace, "city", ["seed:3"], tmp_path, batch)[0]
     assert exported.path.name == f"city-seed-3-at-{batch}-2.jpg"
     assert other.read_bytes() == content
+
+
+def test_no_label_is_drawn_twice_by_several_at_once(workspace):
+    kept = len(points_of(workspace, "city"))
+    with ThreadPoolExecutor(4) as threads:
+        drawn = list(threads.map(lambda _: draw_points(workspace, "city", 3, 2, 16), range(12)))
+    numbers = sorted(int(point.label.partition(".")[2]) for points in drawn for point in points)
+    assert numbers == list(range(24))
+    assert len(points_of(workspace, "city")) == kept + 24

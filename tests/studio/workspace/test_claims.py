@@ -8,10 +8,12 @@ import pytest
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.errors import RunLockedError
-from studio.actions.declared.checkpoint_actions import Pin, Thin
+from studio.actions.declared.checkpoint_actions import Pin, Reindex, Thin
 from studio.actions.declared.dataset_actions import DatasetsAdd
 from studio.actions.declared.film_actions import RenderTimelapse
 from studio.actions.declared.import_actions import Import
+from studio.actions.declared.run_actions import Pause, Set
+from studio.actions.declared.specimen_actions import Near, SpecimensStar
 from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.submission import perform
 from studio.runs.events import list_events
@@ -108,10 +110,20 @@ def test_nothing_is_thinned_while_it_is_filmed_and_nothing_pinned_while_it_is_th
         perform(workspace, Pin(run=run, batches=(batch,), remove=True))
 
 
-def test_nothing_is_pinned_or_filmed_while_checkpoints_go(workspace, run, hold):
+def test_nothing_is_pinned_filmed_set_starred_or_made_anew_while_checkpoints_go(
+    workspace, run, hold
+):
     batch = CheckpointIndex(workspace.runs)[run].last_batch
     hold("run", run, EXCLUSIVE)
-    for action in (Pin(run=run, batches=(batch,)), RenderTimelapse(run=run)):
+    for action in (
+        Pin(run=run, batches=(batch,)),
+        RenderTimelapse(run=run),
+        Set(run=run, settings={"learning_rate": 1e-5}),
+        Pause(run=run),
+        SpecimensStar(run=run, labels=("0.1",)),
+        Near(run=run, point="0.1"),
+        Reindex(),
+    ):
         with pytest.raises(InUseError):
             perform(workspace, action)
 
