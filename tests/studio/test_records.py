@@ -103,7 +103,7 @@ def test_batches_are_chosen_as_python_slices_them():
     assert choose_batches(kept, "5:8", "city") == [5, 6, 7]
     assert choose_batches(kept, "0:20:5", "city") == [5, 10, 15]
     assert choose_batches(kept, "15:", "city") == [15, 16, 17, 18, 19, 20]
-    assert choose_batches(kept, "7,3", "city") == [3, 7]
+    assert choose_batches(kept, "7,3", "city") == [7, 3]
     assert choose_batches(kept, f"0:{10**15}:10", "city") == [10, 20]
 
 

@@ -49,3 +49,21 @@ def test_a_film_of_listed_batches_runs_in_their_order(studio, tmp_path):
         return np.stack(list(read_frames(video["path"])))
 
     assert (film("9,5,1") == film("1,5,9")[::-1]).all()
+
+
+def test_a_gif_without_a_rate_gets_one_that_it_can_have_and_says_so(studio, tmp_path):
+    film = studio(*FILM, "--out", tmp_path / "x.gif")
+    assert film.status == 0
+    assert "cannot play 60 frames per second: it has 50" in film.err
+    refused = studio(*FILM, "--out", tmp_path / "y.gif", "--fps", 60)
+    assert refused.status == 1
+    assert "A GIF cannot play 60 frames per second" in refused.err
+
+
+@pytest.mark.parametrize("rate", ["23.976", "24000/1001"])
+def test_the_rates_of_television_are_exact_from_the_option_to_the_file(studio, tmp_path, rate):
+    out = tmp_path / "a.mkv"
+    words = ("--fps", rate, "--duration", "1.001", "--out", out, "--json")
+    (video,) = studio(*FILM, *words).json["videos"]
+    assert video["frames"] == 24
+    assert studio("render", "verify", out).status == 0
