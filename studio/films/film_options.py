@@ -36,7 +36,11 @@ LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 def film_points() -> Any:
     """The field of the points that a film shows."""
-    return option((), "Labels, seed:N or exported JPEGs, with commas between.", risk="path")
+    return option(
+        (),
+        "Labels, seed:N, seed:1-9 for nine of them, or exported JPEGs, with commas between.",
+        risk="path",
+    )
 
 
 def film_batches() -> Any:

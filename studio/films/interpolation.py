@@ -25,6 +25,7 @@ from studio.films.planning import (
     plan_film,
 )
 from studio.runs.selection import choose_batches, last_batch, nearest_batch
+from studio.specimens.points import resolve_point
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -100,7 +101,8 @@ def _follow_keys(workspace: Workspace, film: KeyFramedPath) -> Move[KeyFramedPat
     keys = parse_key_frames(film.keys)
     opened = open_film(workspace, film, film.run, "path")
     last_batch(opened.kept, opened.run)
-    points = [point.z for point in opened.points([key.point for key in keys])]
+    z_dim = opened.checkpoints.spec.z_dim
+    points = [resolve_point(workspace, opened.run, key.point, z_dim).z for key in keys]
     frames = count_frames(film.seconds, film.rate())
     wanted, z = follow_key_frames(
         [key.batch for key in keys], points, frames, film.kind, easing=film.easing
