@@ -12,6 +12,8 @@ from latent.errors import LatentError
 
 # Only ASCII digits count, so that no two texts that look different mean the same point.
 _SEED = re.compile(r"seed:([0-9]{1,19})")
+_SEEDS = re.compile(r"seed:([0-9]{1,19})-([0-9]{1,19})")
+MAX_SEEDS = 1_000  # The most points that one text may name.
 _LABEL = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})")
 
 
@@ -57,6 +59,28 @@ def parse_seed(text: str) -> int | None:
     if seed >= 1 << 63:
         raise LatentError(f"The seed in '{text}' is too large: use one below 2^63.")
     return seed
+
+
+def parse_seeds(text: str) -> range | None:
+    """The numbers in `seed:1-9`, with both ends; None where the text is something else.
+
+    Raises:
+        LatentError: the range goes backwards, is longer than MAX_SEEDS, or reaches 2^63.
+
+    Example:
+        >>> parse_seeds("seed:1-9")
+        range(1, 10)
+    """
+    match = _SEEDS.fullmatch(text)
+    if match is None:
+        return None
+    first, last = (parse_seed(f"seed:{number}") or 0 for number in match.groups())
+    if not first <= last < first + MAX_SEEDS:
+        raise LatentError(
+            f"'{text}' is no range of seeds: use up to {MAX_SEEDS:,}, the smaller number first, "
+            "such as seed:1-9."
+        )
+    return range(first, last + 1)
 
 
 def parse_label(text: str) -> tuple[int, int] | None:

@@ -192,5 +192,5 @@ def make_overlay(view: VideoView, plan: RenderPlan) -> Overlay | None:
         largest=caption.largest,
         curve=caption.curve,
         notices=plan.notices,
-        notice_frames=plan.options.fps,
+        notice_frames=plan.options.second_frames,
     )

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
 from renderers.video.encoders import VideoEncoder
-from renderers.video.formats import Format
+from renderers.video.formats import USUAL_RATE, Format
+from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_rate
 
 OVERLAYS = ("batch", "run", "label", "curve", "events")
 PRECISIONS = ("float32", "bf16")
@@ -21,7 +22,7 @@ class RenderOptions:
     """How frames look and which videos are made.
 
     Args:
-        fps: frames per second, 1..240.
+        fps: frames per second, 1..240, an exact fraction where it is not whole.
         display: crop, size and scaling.
         overlay: what is drawn over the pictures, from OVERLAYS.
         points: make one video for each track.
@@ -39,7 +40,7 @@ class RenderOptions:
         RenderError: a value is out of its range.
     """
 
-    fps: int = 60
+    fps: Rate = USUAL_RATE
     display: DisplayOptions = field(default_factory=DisplayOptions)
     overlay: tuple[str, ...] = ()
     points: bool = True
@@ -56,7 +57,7 @@ class RenderOptions:
     def __post_init__(self) -> None:
         if not (self.points or self.grid):
             raise RenderError("Nothing to render: ask for a video a point, a grid, or both.")
-        _require_range("fps", self.fps, 1, 240)
+        _require_range("fps", self.fps, MIN_RATE, MAX_RATE)
         _require_range("columns", self.columns, 1, 10_000)
         _require_range("part_frames", self.part_frames, 1, 1_000_000)
         _require_known("overlay", self.overlay, OVERLAYS)
@@ -75,10 +76,16 @@ class RenderOptions:
         threads = max(1, MAX_THREADS // videos)
         return self.format.encoder(self.encoder, self.preset, self.crf, threads)
 
+    @property
+    def second_frames(self) -> int:
+        """Whole frames in about a second."""
+        return round(self.fps)
+
     def to_json(self) -> dict[str, Any]:
         """The options as JSON; `display` is stored as `look`, as in plans of earlier versions."""
         document = asdict(self)
         document["look"] = document.pop("display")
+        document["fps"] = write_rate(self.fps)
         return document
 
     @classmethod
@@ -90,7 +97,8 @@ class RenderOptions:
         """
         document = dict(document)
         display, form = DisplayOptions(**document.pop("look")), Format(**document["format"])
-        options = cls(**{**document, "display": display, "format": form})
+        read = {"fps": parse_rate(document["fps"]), "display": display, "format": form}
+        options = cls(**{**document, **read})
         return replace(options, overlay=tuple(options.overlay))
 
     def visible(self) -> dict[str, Any]:
@@ -102,7 +110,7 @@ class RenderOptions:
         return document
 
 
-def _require_range(name: str, value: int | None, low: int, high: int) -> None:
+def _require_range(name: str, value: Rate | None, low: int, high: int) -> None:
     if value is not None and not low <= value <= high:
         raise RenderError(f"{name} {value} is out of range: use {low} to {high}.")
 

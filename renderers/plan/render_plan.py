@@ -180,7 +180,7 @@ class RenderPlan:
         return [
             (frame - first, text)
             for frame, text in self.notices
-            if first - self.options.fps < frame < end
+            if first - self.options.second_frames < frame < end
         ]
 
     def to_json(self) -> dict[str, Any]:

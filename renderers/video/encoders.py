@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from renderers.errors import RenderError
 from renderers.video.ffmpeg import ffmpeg_command, ffmpeg_complaint
+from renderers.video.rates import Rate
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class VideoEncoder:
         """Whether width and height must be even, because pixels share their colour."""
         return self.pixel_format.startswith("yuv")
 
-    def arguments(self, fps: int, crisp: bool = False) -> list[str]:
+    def arguments(self, fps: Rate, crisp: bool = False) -> list[str]:
         """Arguments of ffmpeg, for a key frame a second.
 
         Args:
@@ -114,7 +115,7 @@ class VideoEncoder:
             crisp: pixels are enlarged squares, whose edges no filter should soften.
         """
         arguments = ["-c:v", self.name, "-pix_fmt", self.pixel_format, *self.kind.always]
-        arguments += ["-g", "1" if self.name == "ffv1" else str(fps)]
+        arguments += ["-g", "1" if self.name == "ffv1" else str(round(fps))]
         if self.kind.preset:
             option, default = self.kind.preset
             arguments += [option, self.preset or default]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from renderers.errors import RenderError
 from renderers.video.encoders import KINDS, VideoEncoder, default_encoder
+from renderers.video.rates import Rate
 
 # A GIF or animated WebP has at most so many frames: browsers hold all of them in memory.
 MAX_ANIMATION_FRAMES = 2_000
 # A GIF counts in hundredths of a second, and browsers play a frame of one hundredth as ten.
 MAX_GIF_FPS = 50
+USUAL_RATE = 60
 NUMBER = re.compile(r"%0\d+d")  # The place of the number in a picture's name, such as "%06d".
 
 
@@ -51,6 +53,11 @@ class Format:
         """The codec of the parts."""
         return self.codec if self.video else LOSSLESS.codec
 
+    @property
+    def usual_rate(self) -> int:
+        """Frames per second where nobody chose them."""
+        return MAX_GIF_FPS if self.suffix == ".gif" else USUAL_RATE
+
     def encoder(
         self,
         name: str | None = None,
@@ -71,7 +78,7 @@ class Format:
         encoder.require_codec(self.part_codec)
         return encoder
 
-    def require_fit(self, frames: int, fps: int) -> None:
+    def require_fit(self, frames: int, fps: Rate) -> None:
         """See that a film can be such a file.
 
         Args:

@@ -12,6 +12,7 @@ import numpy as np
 from renderers.pictures.display_options import DisplayOptions
 from renderers.pictures.overlay import Overlay, OverlayBox, PackedFrame
 from renderers.video.encoders import VideoEncoder
+from renderers.video.rates import Rate
 from renderers.video.video_writer import VideoWriter
 
 
@@ -32,7 +33,7 @@ class NumberedFrame(NamedTuple):
 def encode_frames(
     frames: Iterator[NumberedFrame],
     path: Path,
-    fps: int,
+    fps: Rate,
     display: DisplayOptions,
     overlay: Overlay | None,
     encoder: VideoEncoder,

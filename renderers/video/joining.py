@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from renderers.destinations import require_folder, require_place
@@ -11,6 +12,7 @@ from renderers.errors import RenderError
 from renderers.files import replacing, replacing_folder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, pictures_pattern, run_ffmpeg
 from renderers.video.formats import NUMBER, format_of
+from renderers.video.rates import Rate
 from renderers.video.video_reader import count_frames, count_packets
 
 PICTURE_QUALITY = 92
@@ -18,7 +20,7 @@ PASSTHROUGH = ("-fps_mode", "passthrough")
 
 
 def join_parts(
-    parts: Sequence[Path], path: Path | str, frames: int, fps: int, quality: int = PICTURE_QUALITY
+    parts: Sequence[Path], path: Path | str, frames: int, fps: Rate, quality: int = PICTURE_QUALITY
 ) -> None:
     """Make a film of its parts, which have the same size, rate and encoder.
 
@@ -75,16 +77,16 @@ def require_film_place(path: Path) -> None:
             )
 
 
-def _copy(parts: Sequence[Path], temporary: Path, fps: int, path: Path) -> None:
+def _copy(parts: Sequence[Path], temporary: Path, fps: Rate, path: Path) -> None:
     """Join videos; frames get fresh, even times, since a container's rounded ones would drift."""
     here, there = (f"round({frame}/({fps}*TB))" for frame in ("N", "(N+1)"))
     steady = f"setts=ts={here}:duration={there}-{here}"
     _concat(parts, ["-c", "copy", "-bsf:v", steady, *fast_start(path), f"file:{temporary}"], path)
 
 
-def _convert(parts: Sequence[Path], temporary: Path, fps: int, quality: int, path: Path) -> None:
+def _convert(parts: Sequence[Path], temporary: Path, fps: Rate, quality: int, path: Path) -> None:
     """Make a GIF, a WebP or numbered pictures of lossless parts."""
-    steady = f"settb=1/{fps},setpts=N"
+    steady = f"settb={1 / Fraction(fps)},setpts=N"
     match format_of(path).codec:
         case "gif":
             _paint(parts, temporary, steady, path)

@@ -16,6 +16,7 @@ from renderers.errors import FullDiskError, RenderError
 from renderers.files import PendingFile
 from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, ffmpeg_complaint
+from renderers.video.rates import Rate
 
 # Encoders have a lower priority than forward passes, for which all of them wait.
 NICENESS = 10
@@ -49,7 +50,7 @@ class VideoWriter:
         path: Path,
         width_px: int,
         height_px: int,
-        fps: int,
+        fps: Rate,
         filters: str,
         encoder: VideoEncoder,
         *,

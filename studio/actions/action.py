@@ -11,7 +11,13 @@ from studio.runs.settings import write_setting
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import AskedRecord, Declared, DeclaredRecord, declared_fields
+from studio.workspace.record import (
+    AskedRecord,
+    Declared,
+    DeclaredRecord,
+    declared_fields,
+    join_commas,
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,7 @@ def _spell(field: Declared, value: Any) -> list[str]:
     if field.switches:
         return [field.switches[value][0]] if value in field.switches else []
     if field.many == "commas":
-        return [field.flag, ",".join(value)]
+        return [field.flag, join_commas(value)]
     if field.many == "repeated":
         return [word for each in value for word in (field.flag, str(each))]
     return [field.shortest_flag, _text(value)]

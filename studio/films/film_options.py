@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from pydantic import BeforeValidator, PlainSerializer
+
+from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_rate
 from studio.workspace.errors import StudioError
 from studio.workspace.record import (
     Commas,
     DeclaredRecord,
     InvalidValueError,
+    Written,
     device_option,
     option,
     run_name,
@@ -21,12 +25,22 @@ if TYPE_CHECKING:
 
 DEFAULT_SECONDS = 10.0
 MAX_SECONDS = 3600.0
+FrameRate = Annotated[
+    Rate,
+    BeforeValidator(lambda value: None if value is None else parse_rate(value)),
+    PlainSerializer(write_rate, when_used="json"),
+    Written("RATE", "60"),
+]
 LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 
 def film_points() -> Any:
     """The field of the points that a film shows."""
-    return option((), "Labels, seed:N or exported JPEGs, with commas between.", risk="path")
+    return option(
+        (),
+        "Labels, seed:N, seed:1-9 for nine of them, or exported JPEGs, with commas between.",
+        risk="path",
+    )
 
 
 def film_batches() -> Any:
@@ -50,7 +64,13 @@ class FilmOptions(DeclaredRecord):
 
     CONTENT: ClassVar[tuple[str, ...]] = ()
 
-    fps: int = option(60, "Frames per second.", ge=1, le=240, section=LOOKS)
+    fps: FrameRate | None = option(
+        None,
+        "Frames per second, such as 24, 23.976 or 24000/1001; 60 by default, 50 in a GIF.",
+        ge=MIN_RATE,
+        le=MAX_RATE,
+        section=LOOKS,
+    )
     size: str | None = option(
         None,
         "Size of the video: 1920x1080, or 512 for a square.",
@@ -129,6 +149,14 @@ class FilmOptions(DeclaredRecord):
         named = f"%06d.{suffix}" if suffix in ("png", "jpg", "jpeg") else f"film.{suffix}"
         return format_of(str(self.out or named), self.codec)
 
+    def rate(self) -> Rate:
+        """Frames per second, as asked for or as is usual in the format.
+
+        Raises:
+            RenderError: see `file_format`.
+        """
+        return self.file_format().usual_rate if self.fps is None else self.fps
+
     def views(self) -> dict[str, Any]:
         """Which videos are made: `points`, one a point; `grid`, one of all; its `columns`."""
         return {"points": False, "grid": True, "columns": None}
@@ -145,7 +173,7 @@ class FilmOptions(DeclaredRecord):
 
         form = self.file_format()
         return RenderOptions(
-            fps=self.fps,
+            fps=self.rate(),
             display=DisplayOptions(
                 crop=parse_crop(self.crop) if self.crop else None,
                 size=parse_size(self.size) if self.size else None,

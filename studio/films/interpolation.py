@@ -25,6 +25,7 @@ from studio.films.planning import (
     plan_film,
 )
 from studio.runs.selection import choose_batches, last_batch, nearest_batch
+from studio.specimens.points import resolve_point
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -100,8 +101,9 @@ def _follow_keys(workspace: Workspace, film: KeyFramedPath) -> Move[KeyFramedPat
     keys = parse_key_frames(film.keys)
     opened = open_film(workspace, film, film.run, "path")
     last_batch(opened.kept, opened.run)
-    points = [point.z for point in opened.points([key.point for key in keys])]
-    frames = count_frames(film.seconds, film.fps)
+    z_dim = opened.checkpoints.spec.z_dim
+    points = [resolve_point(workspace, opened.run, key.point, z_dim).z for key in keys]
+    frames = count_frames(film.seconds, film.rate())
     wanted, z = follow_key_frames(
         [key.batch for key in keys], points, frames, film.kind, easing=film.easing
     )
@@ -111,7 +113,7 @@ def _follow_keys(workspace: Workspace, film: KeyFramedPath) -> Move[KeyFramedPat
 def _film(
     opened: OpenFilm[Film], z: Tensor, batches: Sequence[int], on_progress: OnProgress, say: Say
 ) -> Video:
-    if remark := opened.describe_size():
+    for remark in opened.remarks(getattr(opened.film, "batches", None) or ""):
         say(remark)
     name = opened.folder.name.rpartition("-")[0]
     engine = choose_engine(opened.film)
@@ -129,7 +131,7 @@ def _route(film: Interpolation, points: Sequence[Tensor], z_dim: int) -> Tensor:
         return _circle(points, _count_frames(film, 1), film.seed)
     if film.kind == NOISE:
         frames = _count_frames(film, 1)
-        segments = max(1.0, frames / film.fps / SECONDS_PER_NOISE_SEGMENT)
+        segments = max(1.0, frames / film.rate() / SECONDS_PER_NOISE_SEGMENT)
         return noise_path(z_dim, frames, segments=segments, loop=film.loop, seed=film.seed)
     frames = _count_frames(film, len(points))
     return routes.route(points, frames, film.kind, loop=film.loop, easing=film.easing)
@@ -147,7 +149,7 @@ def _circle(points: Sequence[Tensor], frames: int, seed: int) -> Tensor:
 def _count_frames(film: Interpolation, stops: int) -> int:
     """Frames of the film, by its seconds or by those between stops."""
     if film.seconds_per_segment is None:
-        return count_frames(DEFAULT_SECONDS if film.seconds is None else film.seconds, film.fps)
-    per_edge = count_frames(film.seconds_per_segment, film.fps)
+        return count_frames(DEFAULT_SECONDS if film.seconds is None else film.seconds, film.rate())
+    per_edge = count_frames(film.seconds_per_segment, film.rate())
     frames = easing.count_frames(stops, per_edge, film.loop) if stops > 1 else per_edge
-    return count_frames(frames / film.fps, film.fps)
+    return count_frames(float(frames / film.rate()), film.rate())

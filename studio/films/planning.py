@@ -20,10 +20,13 @@ from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import default_file, output_paths
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
+from renderers.video.formats import USUAL_RATE
 from renderers.video.joining import require_film_place
+from renderers.video.rates import Rate
 from studio.films.film_options import MAX_SECONDS, FilmOptions
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
+from studio.runs.selection import describe_cut
 from studio.specimens.points import points_or_fixed, resolve_points
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
@@ -87,6 +90,27 @@ class OpenFilm(Generic[Film]):
         height, width, _ = cut.shape
         return self.options.display.lay_out(width, height, self.options.encoder_for(1).even).remark
 
+    def describe_rate(self) -> str | None:
+        """What to tell a person who asked for no rate, if the format cannot play the usual one."""
+        if self.film.fps is not None or self.options.fps == USUAL_RATE:
+            return None
+        return (
+            f"A {self.options.format.suffix} file cannot play {USUAL_RATE} frames per second: it "
+            f"has {self.options.fps}. Choose another rate with --fps."
+        )
+
+    def remarks(self, batches: str = "") -> list[str]:
+        """What to tell a person before the film is rendered.
+
+        Args:
+            batches: the choice of checkpoints, as it was written.
+
+        Raises:
+            RenderError: see `describe_size`.
+        """
+        said = (self.describe_size(), self.describe_rate(), describe_cut(self.kept, batches))
+        return [remark for remark in said if remark is not None]
+
     def require_fit(self, frames: int, labels: Sequence[str] = ("",)) -> None:
         """Raise an error where so many frames cannot be such files on such devices.
 
@@ -123,7 +147,7 @@ def open_film(workspace: Workspace, film: Film, run: str, kind: str) -> OpenFilm
     return OpenFilm(workspace, film, checkpoints, checkpoints.batches, options, file, folder)
 
 
-def count_frames(seconds: float, fps: int) -> int:
+def count_frames(seconds: float, fps: Rate) -> int:
     """How many frames so many seconds are.
 
     Raises:

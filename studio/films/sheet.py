@@ -14,11 +14,12 @@ from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
 from studio.films.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
-from studio.runs.selection import choose_batches
+from studio.runs.selection import choose_batches, describe_cut
 from studio.specimens.points import points_or_fixed
 from studio.workspace.devices import require_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
+from studio.workspace.progress import Say, ignore_line
 
 READABLE_BATCHES = 8  # Batches side by side, with one row a point.
 READABLE_PICTURES = 36  # Pictures of a single point.
@@ -37,14 +38,21 @@ def check_sheet(workspace: Workspace, sheet: SheetOptions) -> None:
         require_free(sheet.out, sheet.overwrite)
 
 
-def draw_sheet(workspace: Workspace, sheet: SheetOptions, on_progress: OnProgress) -> Montage:
+def draw_sheet(
+    workspace: Workspace, sheet: SheetOptions, on_progress: OnProgress, say: Say = ignore_line
+) -> Montage:
     """Draw a sheet of a run; whom its pictures are owed to stands at its foot.
+
+    Args:
+        say: told which of the chosen batches are not drawn.
 
     Raises:
         StudioError: or an error of the libraries, as `check_sheet`; or a sheet too large to be
             looked at.
     """
     checkpoints, points, batches, device = _prepare(workspace, sheet)
+    for remark in _remarks(checkpoints.batches, sheet, len(batches)):
+        say(remark)
     return render_montage(
         checkpoints,
         points,
@@ -79,13 +87,29 @@ def _choose(kept: Sequence[int], sheet: SheetOptions, points: int) -> list[int]:
         if sheet.batches or sheet.count is not None:
             raise StudioError("--batch is one checkpoint: leave out --batches and --count.")
         return choose_batches(kept, str(sheet.batch), sheet.run)
-    chosen = choose_batches(kept, sheet.batches, sheet.run, sheet.skip_missing)
+    chosen = _chosen(kept, sheet)
     count = sheet.count
     if count is None:
         listed = sheet.batches.strip() and ":" not in sheet.batches
         readable = READABLE_BATCHES if points > 1 else READABLE_PICTURES
         count = len(chosen) if listed else readable
     return [chosen[i] for i in spread(len(chosen), min(count, len(chosen)))]
+
+
+def _chosen(kept: Sequence[int], sheet: SheetOptions) -> list[int]:
+    return choose_batches(kept, sheet.batches, sheet.run, sheet.skip_missing)
+
+
+def _remarks(kept: Sequence[int], sheet: SheetOptions, drawn: int) -> list[str]:
+    """What a person should know who asked for other batches than are drawn."""
+    if sheet.batch is not None:
+        return []
+    remarks, chosen = [describe_cut(kept, sheet.batches)], len(_chosen(kept, sheet))
+    if sheet.count is None and drawn < chosen:
+        remarks.append(
+            f"The sheet shows {drawn} of {chosen:,} batches. Draw all of them: --count {chosen}"
+        )
+    return [remark for remark in remarks if remark is not None]
 
 
 def _title(run: str, points: Sequence[LatentPoint], batches: Sequence[int]) -> str:

@@ -22,7 +22,7 @@ from renderers.progress import OnProgress
 from studio.films.film_options import Timelapse
 from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
 from studio.runs.config import TrainingConfig
-from studio.runs.selection import Choice, choose_frames, describe_cut
+from studio.runs.selection import Choice, choose_frames
 from studio.runs.status import run_status
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
@@ -49,7 +49,7 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
         return opened.require_fit(1, labels)
     frames: int | None = len(_choose_frames(opened).batches)
     if film.duration is not None:
-        frames = count_frames(film.duration, film.fps)
+        frames = count_frames(film.duration, film.rate())
     elif film.pace != "batch":
         frames = None  # What can be seen decides how many there are.
     return opened.require_fit(frames or 1, labels)
@@ -71,9 +71,7 @@ def film_timelapse(
     engine = choose_engine(film)
     if film.follow:
         return _follow(opened, points, on_progress)
-    if remark := opened.describe_size():
-        say(remark)
-    if remark := describe_cut(opened.kept, film.batches):
+    for remark in opened.remarks(film.batches):
         say(remark)
     choice = _choose(opened, on_progress, say)
     shown = _pace(opened, points, choice.batches, on_progress)
@@ -176,7 +174,7 @@ def _pace(
 ) -> np.ndarray:
     """Which of the batches each frame shows: positions, ascending, int [frames]."""
     film = opened.film
-    frames = None if film.duration is None else count_frames(film.duration, film.fps)
+    frames = None if film.duration is None else count_frames(film.duration, film.rate())
     if film.pace == "batch":
         return spread(len(batches), frames or len(batches))
     return spread_change(_remembered_change(opened, points, batches, on_progress), frames)

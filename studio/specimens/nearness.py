@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from checkpoints_index import CheckpointIndex
 from latent.features import compute_features
 from latent.neighbours import find_neighbours
-from studio.specimens.points import points_of, resolve_points
+from studio.specimens.points import points_of, resolve_point
 from studio.specimens.specimens import seen_at
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
@@ -69,7 +69,7 @@ def find_near_specimens(
         LatentError: unknown space or metric.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    query = resolve_points(workspace, run, [point])[0]
+    query = resolve_point(workspace, run, point)
     others = [other for other in points_of(workspace, run) if other.label != query.label]
     if not others:
         raise StudioError(

@@ -13,7 +13,14 @@ import torch
 
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import open_catalogue
-from latent.points import LatentPoint, parse_label, parse_seed, sample_points, seeded_point
+from latent.points import (
+    LatentPoint,
+    parse_label,
+    parse_seed,
+    parse_seeds,
+    sample_points,
+    seeded_point,
+)
 from studio.specimens.passports import Passport, read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
@@ -80,11 +87,12 @@ def resolve_points(
     """Find latent points by what a person may write.
 
     Args:
-        texts: each a label such as `16500.28`, `seed:123`, or the path of an exported JPEG.
+        texts: each a label such as `16500.28`, `seed:123`, `seed:1-9` for nine points, or the path
+            of an exported JPEG.
         z_dim: length of the run's latent points; by default read from the run.
 
     Returns:
-        Points with z float32 [z_dim], one for each text.
+        Points with z float32 [z_dim], in the order of the texts.
 
     Raises:
         StudioError: an unknown specimen, or a JPEG that has no passport or another z_dim.
@@ -92,7 +100,21 @@ def resolve_points(
     """
     if z_dim is None:
         z_dim = open_catalogue(workspace.runs, run).spec.z_dim
-    return [_resolve(workspace, run, text.strip(), z_dim) for text in texts]
+    each = (name for text in texts for name in _spread_seeds(text.strip()))
+    return [_resolve(workspace, run, text, z_dim) for text in each]
+
+
+def resolve_point(
+    workspace: Workspace, run: str, text: str, z_dim: int | None = None
+) -> LatentPoint:
+    """The one latent point that a text names; see `resolve_points`.
+
+    Raises:
+        StudioError: as `resolve_points`; or the text names several.
+    """
+    if len(_spread_seeds(text.strip())) > 1:
+        raise StudioError(f"{text.strip()} names several points: name one here, such as seed:1.")
+    return resolve_points(workspace, run, [text], z_dim)[0]
 
 
 def compare_passports(
@@ -142,6 +164,12 @@ def points_or_fixed(
 ) -> list[LatentPoint]:
     """The points that a person named, or the run's fixed points; see `resolve_points`."""
     return resolve_points(workspace, run, texts, z_dim) or points_of(workspace, run, FIXED)
+
+
+def _spread_seeds(text: str) -> list[str]:
+    """The points that a text names, one by one."""
+    seeds = parse_seeds(text)
+    return [text] if seeds is None else [f"seed:{seed}" for seed in seeds]
 
 
 def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoint:

@@ -17,7 +17,7 @@ from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
 from studio.specimens.passports import Passport, read_passport, save_specimen
-from studio.specimens.points import SAMPLED, draw_points, resolve_points
+from studio.specimens.points import SAMPLED, draw_points, resolve_point, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
@@ -67,13 +67,13 @@ def star_specimen(workspace: Workspace, run: str, label: str, starred: bool = Tr
     """Mark a specimen as worth keeping, or take the mark away.
 
     Args:
-        label: what `resolve_points` takes.
+        label: what `resolve_point` takes.
 
     Raises:
         StudioError: unknown specimen.
         CheckpointError: unknown run.
     """
-    point = resolve_points(workspace, run, [label])[0]
+    point = resolve_point(workspace, run, label)
     with open_database(workspace.database) as db:
         db.execute(
             "UPDATE specimens SET starred = ? WHERE run = ? AND batch = ? AND number = ?",

@@ -6,9 +6,10 @@ read off these declarations.
 
 from __future__ import annotations
 
+import csv
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -272,15 +273,48 @@ def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:
 def split_commas(value: Any) -> Any:
     """The words of a text between commas; anything else as it is.
 
+    A word with a comma in it stands between quotation marks, as in CSV.
+
     Raises:
-        ValueError: one of the words is empty.
+        ValueError: one of the words is empty, or a quotation mark is not closed.
+
+    Example:
+        >>> split_commas('seed:1, "a,b.jpg"')
+        ('seed:1', 'a,b.jpg')
     """
     if not isinstance(value, str):
         return value
-    parts = [part.strip() for part in value.split(",")]
+    parts = [part.strip() for part in _split_quoted(value)]
     if value.strip() and not all(parts):
         raise ValueError(f"'{value}' has an empty place between two commas.")
     return tuple(part for part in parts if part)
+
+
+def join_commas(words: Iterable[str]) -> str:
+    """The text that `split_commas` reads as these words.
+
+    Example:
+        >>> join_commas(["seed:1", "a,b.jpg"])
+        'seed:1,"a,b.jpg"'
+    """
+    return ",".join(word if {*word}.isdisjoint(',"') else _quote(word) for word in words)
+
+
+def _quote(word: str) -> str:
+    doubled = word.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _split_quoted(text: str) -> list[str]:
+    if '"' not in text:
+        return text.split(",")
+    try:
+        return next(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error:
+        raise ValueError(
+            f"'{text}' cannot be split at its commas. Write a name that has a comma, and no "
+            'other, between quotation marks: "a,b.jpg".'
+        ) from None
 
 
 def parse_share(value: Any) -> Any:

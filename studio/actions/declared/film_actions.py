@@ -157,7 +157,7 @@ class RenderSheet(Action, SheetOptions):
 
         with reporter.task("Rendering pictures") as on_progress:
             say_differences(workspace, self.run, self.points, reporter)
-            drawn = draw_sheet(workspace, self, on_progress)
+            drawn = draw_sheet(workspace, self, on_progress, reporter.say)
         return SheetResult(path=drawn.path, rows=drawn.rows, columns=drawn.columns)
 
 

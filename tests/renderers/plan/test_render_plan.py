@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latent.points import LatentPoint
+from latent.points import LatentPoint, seeded_point
 from renderers.errors import RenderError
 from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.cutting import cut_parts
@@ -26,6 +27,16 @@ def test_a_plan_comes_back_from_json_as_it_was() -> None:
     assert again == plan
     assert again.digest == plan.digest
     torch.testing.assert_close(again.z(3, 4)[0], torch.stack([p.z for p in two_points()]))
+
+
+def test_whole_rates_keep_the_digests_of_before_and_fractions_come_back_exactly() -> None:
+    point = seeded_point(1, 8)
+    known = "a3f9b51b819a4f1777c0c70b054d2979fd003b991ac7600b380bedca4269cc4f"
+    assert make_plan([point], range(5), RenderOptions()).digest == known
+    plan = make_plan([point], range(5), RenderOptions(fps=Fraction(24000, 1001)))
+    again = RenderPlan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert again.options.fps == Fraction(24000, 1001)
+    assert again.digest == plan.digest != known
 
 
 def weights(count: int) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from itertools import starmap
 from pathlib import Path
 
@@ -81,6 +82,12 @@ def test_parts_become_a_film_with_every_frame_in_order_at_an_even_pace(
     if not format_of(path).numbered:
         tick = 0.01 if codec == "gif" else 0.001
         assert abs(seconds(path) - np.arange(120) / FPS).max() <= tick
+
+
+def test_frames_of_a_rate_that_is_a_fraction_come_when_they_should(tmp_path) -> None:
+    path, rate = tmp_path / "film.mp4", Fraction(24000, 1001)
+    join_parts(write_parts(tmp_path, path, "h264"), path, 120, rate)
+    assert abs(seconds(path) - np.arange(120) / float(rate)).max() <= 1e-4
 
 
 @pytest.mark.parametrize(("name", "codec"), FILMS)

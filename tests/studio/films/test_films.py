@@ -231,7 +231,7 @@ def test_what_makes_no_film_is_said_in_a_sentence(studio, words, sentence):
     [
         (["timelapse", "--last", "0"], "--last 0 is out of range: use 1 or more"),
         (["timelapse", "--duration", "0"], "--duration 0 is out of range: use more than 0"),
-        (["timelapse", "--fps", "fast"], "--fps 'fast' will not do: it is a whole number"),
+        (["timelapse", "--fps", "fast"], "--fps cannot be read: 'fast' is no rate"),
         (["timelapse", "--pace", "slow"], "--pace 'slow' is not known. Use 'batch' or 'percept"),
         (["timelapse", "--points", "0.0,,0.1"], "empty place between two commas"),
         (

@@ -49,3 +49,51 @@ def test_a_film_of_listed_batches_runs_in_their_order(studio, tmp_path):
         return np.stack(list(read_frames(video["path"])))
 
     assert (film("9,5,1") == film("1,5,9")[::-1]).all()
+
+
+def test_a_gif_without_a_rate_gets_one_that_it_can_have_and_says_so(studio, tmp_path):
+    film = studio(*FILM, "--out", tmp_path / "x.gif")
+    assert film.status == 0
+    assert "cannot play 60 frames per second: it has 50" in film.err
+    refused = studio(*FILM, "--out", tmp_path / "y.gif", "--fps", 60)
+    assert refused.status == 1
+    assert "A GIF cannot play 60 frames per second" in refused.err
+
+
+@pytest.mark.parametrize("rate", ["23.976", "24000/1001"])
+def test_the_rates_of_television_are_exact_from_the_option_to_the_file(studio, tmp_path, rate):
+    out = tmp_path / "a.mkv"
+    words = ("--fps", rate, "--duration", "1.001", "--out", out, "--json")
+    (video,) = studio(*FILM, *words).json["videos"]
+    assert video["frames"] == 24
+    assert studio("render", "verify", out).status == 0
+
+
+def test_a_range_of_seeds_is_so_many_points(studio):
+    sheet = studio("render", "sheet", "city", "--points", "seed:1-9,0.1", "--batch", 5, "--json")
+    assert sheet.json["rows"] * sheet.json["columns"] >= 10
+    for seeds in ("seed:9-1", "seed:1-2000"):
+        refused = studio(*FILM, "--points", seeds)
+        assert refused.status == 1
+        assert "is no range of seeds: use up to 1,000" in refused.err
+    refused = studio("render", "path", "city", "1@seed:1-9 -> 5@seed:2")
+    assert (refused.status, "names several points" in refused.err) == (1, True)
+
+
+def test_a_point_in_a_file_with_a_comma_stands_between_quotation_marks(studio, tmp_path):
+    studio("specimens", "sample", "city", "--batch", 5, "--count", 1, "--out", tmp_path)
+    (picture,) = tmp_path.glob("*.jpg")
+    picture = picture.rename(tmp_path / "a,b.jpg")
+    words = ("render", "sheet", "city", "--batch", 5, "--json")
+    assert studio(*words, "--points", f'"{picture}",seed:1').status == 0
+    assert studio(*words, "--points", f'"{picture},seed:1').status == 2
+
+
+def test_a_sheet_says_how_many_batches_it_leaves_out_and_where_a_range_is_cut(studio):
+    words = ("render", "sheet", "city", "--points", "0.1,0.2")
+    left_out = studio(*words, "--batches", "1:11").err
+    assert "shows 8 of 10 batches. Draw all of them: --count 10" in left_out
+    assert "shows" not in studio(*words, "--batches", "1:11", "--count", 10).err
+    assert "ends at batch 12, the last checkpoint" in studio(*words, "--batches", "0:1200:4").err
+    walk = ("render", "interpolation", "city", "--points", "seed:1,seed:2", "--seconds", 0.2)
+    assert "ends at batch 12" in studio(*walk, "--batches", "0:1200:4").err

@@ -11,7 +11,7 @@ from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
 POINTS = ["0.0", "seed:5"]
-SHORT = {"seconds": 0.5, "fps": 20, "show": ["batch", "run"]}
+SHORT = {"seconds": 0.5, "fps": "20", "show": ["batch", "run"]}
 
 
 def lay_out(kind):
@@ -109,7 +109,7 @@ def test_a_sheet_has_points_down_and_batches_across(workspace, given, size):
         ("timelapse", {"size": "huge"}, "'huge' is not a size"),
         ("timelapse", {"crop": "left"}, "'left' is not"),
         ("timelapse", {"codec": "theora"}, "theora"),
-        ("timelapse", {"format": "gif"}, "A GIF cannot play 60 frames"),
+        ("timelapse", {"format": "gif", "fps": "60"}, "A GIF cannot play 60 frames"),
         ("timelapse", {"format": "webp", "duration": 60}, "too many for a .webp file"),
         ("timelapse", {"follow": True, "duration": 3}, "leave out --pace"),
         ("walk", {"points": ["0.0"]}, "at least two latent points"),
