@@ -92,6 +92,18 @@ class Action(AskedRecord):
         """
         raise AssertionError(f"{type(self).__name__} does not say how it is done")
 
+    def question(self, workspace: Workspace) -> str:
+        """What a person at a terminal is asked before it is done; empty where nothing is.
+
+        Raises:
+            StudioError: or an error of the libraries, as `check`.
+        """
+        return ""
+
+    def confirmed(self) -> Action:
+        """The action once the question was answered with yes."""
+        return self
+
     def follow_up(self) -> Action | None:
         """What the command goes on with once the result was told."""
         return None

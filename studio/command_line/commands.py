@@ -100,7 +100,7 @@ def _callback(action: type[Action]) -> Callable[..., None]:
                 job = submit(workspace, asked)
                 print_result(JobStarted(id=job.id, text=job.text), as_json)
                 return
-            result = perform(workspace, asked)
+            result = perform(workspace, _confirm(workspace, asked))
         except InvalidValueError as error:
             _refuse(action, error)
         print_result(result, as_json)
@@ -109,6 +109,18 @@ def _callback(action: type[Action]) -> Callable[..., None]:
         context.exit(result.exit_status)
 
     return call
+
+
+def _confirm(workspace: Workspace, asked: Action) -> Action:
+    """Ask a person at a terminal; where nobody can be asked, the action itself says what it needs.
+
+    Raises:
+        click.Abort: the answer was no.
+    """
+    if sys.stdin.isatty() and (question := asked.question(workspace)):
+        click.confirm(f"{question} Is that meant?", abort=True, err=True)
+        return asked.confirmed()
+    return asked
 
 
 def _refuse(action: type[Action], error: InvalidValueError) -> NoReturn:

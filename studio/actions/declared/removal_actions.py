@@ -42,7 +42,7 @@ class Delete(Action):
     is_job = False
 
     dry_run: bool = option(False, "Say what would go; change nothing.")
-    yes: bool = option(False, "Delete it; without this, nothing is deleted.")
+    yes: bool = option(False, "Delete it; without this, a terminal asks, and scripts are refused.")
 
     def parts(self, workspace: Workspace) -> list[Path]:
         """The files and folders that go.
@@ -52,13 +52,21 @@ class Delete(Action):
         """
         raise AssertionError(f"{type(self).__name__} does not say what goes")
 
-    def check(self, workspace: Workspace) -> None:
-        """Refuse what is not there, and what was not confirmed."""
+    def question(self, workspace: Workspace) -> str:
+        """How much goes, unless it was confirmed."""
         from studio.upkeep.removal import size_of
 
         size = format_bytes(size_of(self.parts(workspace)))
-        if not self.dry_run and not self.yes:
-            raise StudioError(f"This deletes {size} for good. If that is meant, say --yes.")
+        return "" if self.dry_run or self.yes else f"This deletes {size} for good."
+
+    def confirmed(self) -> Delete:
+        """It is deleted."""
+        return self.model_copy(update={"yes": True})
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what is not there, and what was not confirmed."""
+        if question := self.question(workspace):
+            raise StudioError(f"{question} If that is meant, say --yes.")
 
 
 class DeleteRun(Delete):

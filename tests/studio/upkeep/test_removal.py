@@ -1,5 +1,6 @@
 """Deleting and renaming leave nothing behind, and nothing half done."""
 
+import io
 import json
 
 import pytest
@@ -36,6 +37,18 @@ def test_a_deleted_run_leaves_no_file_and_no_row(workspace, studio):
     assert rows_about(workspace, "city") == 0
     assert not [path for path in workspace.root.rglob("*") if path.name.startswith("city")]
     assert not list(workspace.trash.iterdir())
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 130), ("", 130)])
+def test_a_terminal_asks_before_something_is_deleted(
+    workspace, studio, monkeypatch, answer, status
+):
+    terminal = io.StringIO(answer)
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    ended = studio("delete", "run", "city")
+    assert (ended.status, "for good. Is that meant?" in ended.err) == (status, True)
+    assert ("city" in CheckpointIndex(workspace.runs)) == (status != 0)
 
 
 def test_a_deletion_that_was_cut_off_is_finished_at_the_next_start(workspace, studio):
