@@ -126,3 +126,30 @@ def test_a_folder_of_links_to_a_workspace_is_one_to_render_in(
         (elsewhere / folder.name).symlink_to(folder)
     words = ("render", "sheet", "city", "--points", "0.1", "--batch", 5)
     assert run_studio(elsewhere, words, capsys, monkeypatch).status == 0
+
+
+@pytest.mark.parametrize("name", ["%d.png", "%6d.png", "%s.jpg", "%03d-%03d.png", "%00d.png"])
+def test_a_number_that_is_not_padded_is_told_as_it_should_be(studio, tmp_path, name):
+    refused = studio(*FILM, "--out", tmp_path / "pictures" / name)
+    assert refused.status == 1
+    assert "write it as %06d" in " ".join(refused.err.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("specimens", "export", "city", "seed:1"),
+        ("specimens", "sample", "city", "--batch", 5, "--count", 1),
+        ("export-checkpoint", "city", 5),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work_with_the_reason(
+    studio, tmp_path, words
+):
+    (tmp_path / "file").write_text("mine")
+    name = "a.safetensors" if words[0] == "export-checkpoint" else "folder"
+    refused = studio(*words, "--out", tmp_path / "file" / name)
+    assert refused.status == 1
+    said = " ".join(refused.err.split())
+    assert "is no folder. Choose another folder" in said
+    assert "Free some space" not in said

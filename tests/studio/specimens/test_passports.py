@@ -87,13 +87,13 @@ def test_what_is_no_passport_is_refused(path, document):
 def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
-    with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*choose another folder"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*\. Choose another folder"):
         save_specimen(FRAME, tmp_path / "file" / "a.jpg", passport, "")
 
 
 def test_the_copyright_notice_keeps_its_letters(tmp_path):
     notice = "© OpenStreetMap contributors, <ODbL> & Müller"
-    passport = Passport("city", "1.2", 1, torch.zeros(4), "")
+    passport = Passport("city", "1.2", 1, torch.ones(4), "")
     saved = save_specimen(FRAME, tmp_path / "a.jpg", passport, notice)
     with Image.open(saved) as image:
         described = "".join(ElementTree.fromstring(image.info["xmp"]).itertext())
