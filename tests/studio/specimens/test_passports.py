@@ -93,7 +93,7 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path):
 
 def test_the_copyright_notice_keeps_its_letters(tmp_path):
     notice = "© OpenStreetMap contributors, <ODbL> & Müller"
-    passport = Passport("city", "1.2", 1, torch.ones(4), "")
+    passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
     saved = save_specimen(FRAME, tmp_path / "a.jpg", passport, notice)
     with Image.open(saved) as image:
         described = "".join(ElementTree.fromstring(image.info["xmp"]).itertext())
