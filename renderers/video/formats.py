@@ -15,7 +15,7 @@ MAX_ANIMATION_FRAMES = 2_000
 # A GIF counts in hundredths of a second, and browsers play a frame of one hundredth as ten.
 MAX_GIF_FPS = 50
 USUAL_RATE = 60
-NUMBER = re.compile(r"%0\d+d")  # The place of the number in a picture's name, such as "%06d".
+NUMBER = re.compile(r"%0[1-9]\d?d")  # The place of the number in a picture's name, such as "%06d".
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,13 @@ def format_of(file: Path | str, codec: str | None = None) -> Format:
         raise RenderError(
             f"Cannot write a film as '{file.name}': its name must end in one of {suffixes}."
         )
-    if fitting[0].numbered and len(NUMBER.findall(file.name)) != 1:
+    numbers = len(NUMBER.findall(file.name))
+    if fitting[0].numbered and numbers != 1 and "%" in file.name:
+        raise RenderError(
+            f"'{file.name}' needs one place for the number of the picture, with as many digits in "
+            f"each: write it as %06d, such as %06d{file.suffix}."
+        )
+    if fitting[0].numbered and numbers != 1:
         raise RenderError(
             f"'{file.name}' names one picture, but a film has many: give a place for the number, "
             f"such as {file.stem}/%06d{file.suffix}."

@@ -63,6 +63,7 @@ class Action(AskedRecord):
         makes_run: whether it makes the run that it names.
         makes_workspace: whether it may begin a workspace; others only look into one.
         is_remote: whether it may be asked for by another program: the HTTP API and MCP.
+        kept: a sentence on what stays when it is stopped before its end.
     """
 
     command: ClassVar[str] = ""
@@ -71,6 +72,7 @@ class Action(AskedRecord):
     makes_run: ClassVar[bool] = False
     makes_workspace: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
+    kept: ClassVar[str] = ""
 
     def claims(self) -> Sequence[Claim]:
         """What nobody may take away or change meanwhile; a job reads the run that it is about."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import click
 
-from studio.actions.action import Action
+from studio.actions.action import Action, words_of
 from studio.actions.job_actions import JobStarted
 from studio.actions.output import print_result
 from studio.actions.submission import perform, submit
 from studio.command_line.help import ActionCommand, SectionedGroup
 from studio.workspace.advice import explain
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.record import Declared, InvalidValueError
 
@@ -103,6 +104,10 @@ def _callback(action: type[Action]) -> Callable[..., None]:
             result = perform(workspace, _confirm(workspace, asked))
         except InvalidValueError as error:
             _refuse(action, error)
+        except KeyboardInterrupt:
+            if not asked.is_job:
+                raise
+            raise StudioError(_describe_stop(asked, context)) from None
         print_result(result, as_json)
         if (then := asked.follow_up()) is not None:
             perform(workspace, then)
@@ -121,6 +126,14 @@ def _confirm(workspace: Workspace, asked: Action) -> Action:
         click.confirm(f"{question} Is that meant?", abort=True, err=True)
         return asked.confirmed()
     return asked
+
+
+def _describe_stop(action: Action, context: click.Context) -> str:
+    """What a person is told who stopped an action: what is kept, and how it goes on."""
+    folder = context.find_root().params.get("workspace")
+    elsewhere = [] if folder is None else ["--workspace", str(folder)]
+    command = shlex.join(["studio", *elsewhere, *words_of(action.resumed())])
+    return " ".join(filter(None, ["Stopped.", action.kept, f"Go on with: {command}"]))
 
 
 def _refuse(action: type[Action], error: InvalidValueError) -> NoReturn:

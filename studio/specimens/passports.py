@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from checkpoints_index.storage.files import open_whole
+from renderers.files import unwritable
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import (
     UnfitTextError,
@@ -76,7 +77,7 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
         path.
 
     Raises:
-        StudioError: the file cannot be written.
+        RenderError: the file cannot be written.
     """
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = f"{passport.label} of run {passport.run} at batch {passport.batch}"
@@ -106,10 +107,7 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
                 xmp=_xmp(attribution),
             )
     except OSError as error:
-        raise StudioError(
-            f"Cannot write {path}: {error.strerror or error}. "
-            "Free some space or choose another folder."
-        ) from error
+        raise unwritable(path, error) from error
     return path
 
 

@@ -97,6 +97,7 @@ def add_former_names(db: sqlite3.Connection) -> None:
     )
 
 
+PRIMARY_CODE = 0xFF  # The other bits of an error of SQLite say which variant of it happened.
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
     create_specimens,
@@ -130,6 +131,8 @@ def open_database(path: Path, writing: bool = False) -> Iterator[sqlite3.Connect
         yield db
         db.execute("COMMIT")
     except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+            raise _read_only(path) from error
         raise StudioError(f"The database {path} cannot be used: {error}. Try again.") from error
     except sqlite3.DatabaseError as error:
         raise StudioError(
@@ -140,6 +143,14 @@ def open_database(path: Path, writing: bool = False) -> Iterator[sqlite3.Connect
         if db.in_transaction:
             db.execute("ROLLBACK")
         db.close()
+
+
+def _read_only(path: Path) -> StudioError:
+    return StudioError(
+        f"The workspace {path.parent} cannot be written to, and jobs are recorded and films keep "
+        f"their parts in it. To work elsewhere, make a folder with a copy of {path.name} and links "
+        "to `runs` and `datasets`, and name it: --workspace FOLDER"
+    )
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -301,6 +301,13 @@ class ExportCheckpoint(Action):
     )
     overwrite: bool = option(False, "Replace the file if it is there.")
 
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a file that cannot be written."""
+        from renderers.destinations import require_place
+
+        if self.out is not None:
+            require_place(self.out)
+
     def perform(self, workspace: Workspace, reporter: Reporter) -> ExportedCheckpoint:
         """Write it."""
         from checkpoints_index import CheckpointIndex

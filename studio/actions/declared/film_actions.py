@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from renderers.plan.outputs import Video
 
 SECTION = "Films"
+KEPT = "Its finished parts are kept and are not rendered again."
 MAX_NAMED = 8
 
 
@@ -55,6 +56,7 @@ class RenderTimelapse(Action, Timelapse):
 
     command = "render timelapse"
     section = SECTION
+    kept = KEPT
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what `studio.films.timelapse.check_timelapse` refuses."""
@@ -81,6 +83,7 @@ class RenderInterpolation(Action, Interpolation):
 
     command = "render interpolation"
     section = SECTION
+    kept = KEPT
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what `studio.films.interpolation.check_interpolation` refuses."""
@@ -107,6 +110,7 @@ class RenderPath(Action, KeyFramedPath):
 
     command = "render path"
     section = SECTION
+    kept = KEPT
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what `studio.films.interpolation.check_path` refuses."""

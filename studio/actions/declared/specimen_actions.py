@@ -80,6 +80,15 @@ class SpecimenList(Result):
         )
 
 
+def _check_export(out: Path | None, device: str | None) -> None:
+    from renderers.destinations import require_folder
+    from studio.workspace.devices import require_device
+
+    require_device(device)
+    if out is not None:
+        require_folder(out)
+
+
 class SpecimensSample(Action):
     """Draw new specimens and export their pictures."""
 
@@ -93,10 +102,8 @@ class SpecimensSample(Action):
     device: str | None = device_option()
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse a device that is not there."""
-        from studio.workspace.devices import require_device
-
-        require_device(self.device)
+        """Refuse a device that is not there, and a folder that cannot be written to."""
+        _check_export(self.out, self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Draw them."""
@@ -130,6 +137,10 @@ class SpecimensExport(Action):
     def claims(self) -> Sequence[Claim]:
         """The checkpoints have to stay until the pictures are written."""
         return [Claim("run", self.run)]
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a device that is not there, and a folder that cannot be written to."""
+        _check_export(self.out, self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""

@@ -25,7 +25,7 @@ def test_the_suffix_decides_and_the_codec_may_choose() -> None:
         ("film", None, r"'film': its name must end in"),
         ("film.webm", "h264", r"A \.webm file holds vp9 or av1, not 'h264'"),
         ("film.png", None, r"names one picture, .* such as film/%06d\.png"),
-        ("%02d-%02d.png", None, "names one picture"),
+        ("%02d-%02d.png", None, "write it as %06d"),
     ],
 )
 def test_what_cannot_be_written_is_refused_with_what_can(name, codec, sentence) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import threading
+
 import numpy as np
 import pytest
 
 from renderers.video.video_reader import read_frames
+from tests.studio.conftest import run_studio
 
 FILM = ("render", "timelapse", "city", "--points", "seed:1", "--scale", "1")
 
@@ -97,3 +103,53 @@ def test_a_sheet_says_how_many_batches_it_leaves_out_and_where_a_range_is_cut(st
     assert "ends at batch 12, the last checkpoint" in studio(*words, "--batches", "0:1200:4").err
     walk = ("render", "interpolation", "city", "--points", "seed:1,seed:2", "--seconds", 0.2)
     assert "ends at batch 12" in studio(*walk, "--batches", "0:1200:4").err
+
+
+def test_a_render_that_is_stopped_says_what_is_kept_and_how_it_goes_on(studio, tmp_path):
+    long = ("--points", "seed:1,seed:2", "--seconds", 600, "--out", tmp_path / "a.mp4")
+    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    stopped = studio("render", "interpolation", "city", *long)
+    assert stopped.status == 1
+    said = "Stopped. Its finished parts are kept and are not rendered again. Go on with: studio"
+    assert said in " ".join(stopped.err.split())
+    assert "Traceback" not in stopped.err
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_a_folder_of_links_to_a_workspace_is_one_to_render_in(
+    workspace, tmp_path, capsys, monkeypatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(workspace.database, elsewhere)
+    for folder in (workspace.runs, workspace.datasets):
+        (elsewhere / folder.name).symlink_to(folder)
+    words = ("render", "sheet", "city", "--points", "0.1", "--batch", 5)
+    assert run_studio(elsewhere, words, capsys, monkeypatch).status == 0
+
+
+@pytest.mark.parametrize("name", ["%d.png", "%6d.png", "%s.jpg", "%03d-%03d.png", "%00d.png"])
+def test_a_number_that_is_not_padded_is_told_as_it_should_be(studio, tmp_path, name):
+    refused = studio(*FILM, "--out", tmp_path / "pictures" / name)
+    assert refused.status == 1
+    assert "write it as %06d" in " ".join(refused.err.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("specimens", "export", "city", "seed:1"),
+        ("specimens", "sample", "city", "--batch", 5, "--count", 1),
+        ("export-checkpoint", "city", 5),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_work_with_the_reason(
+    studio, tmp_path, words
+):
+    (tmp_path / "file").write_text("mine")
+    name = "a.safetensors" if words[0] == "export-checkpoint" else "folder"
+    refused = studio(*words, "--out", tmp_path / "file" / name)
+    assert refused.status == 1
+    said = " ".join(refused.err.split())
+    assert "is no folder. Choose another folder" in said
+    assert "Free some space" not in said

@@ -87,7 +87,7 @@ def test_what_is_no_passport_is_refused(path, document):
 def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
-    with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*choose another folder"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*\. Choose another folder"):
         save_specimen(FRAME, tmp_path / "file" / "a.jpg", passport, "")
 
 

@@ -69,3 +69,13 @@ def test_events_come_newest_first(empty_workspace):
     record_event(empty_workspace, "city", 9, "stopped", "stopped at batch 9")
     record_event(empty_workspace, "town", 1, "started", "training began")
     assert [event.kind for event in list_events(empty_workspace, "city")] == ["stopped", "started"]
+
+
+def test_a_workspace_that_cannot_be_written_to_says_how_to_work_elsewhere(tmp_path):
+    def write():
+        with open_database(tmp_path / "studio.db") as db:
+            db.execute("PRAGMA query_only = ON")
+            db.execute("DELETE FROM jobs")
+
+    with pytest.raises(EXPECTED_ERRORS, match=r"cannot be written to.*--workspace FOLDER"):
+        write()
