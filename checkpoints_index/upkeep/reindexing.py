@@ -93,7 +93,9 @@ def _put_in_order(run: str, folder: Path, notes: list[str]) -> None:
             if finish_segment(path):
                 notes.append(f"gave {path.name} its table")
         for name, batches in Ledger.open_or_begin(run, folder).make_anew().items():
-            notes.append(f"{LEDGER} forgets {name}, checkpoints of which are gone: {len(batches):,}")
+            notes.append(
+                f"{LEDGER} forgets {name}, checkpoints of which are gone: {len(batches):,}"
+            )
 
 
 def finish_segment(path: Path) -> bool:
