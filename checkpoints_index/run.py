@@ -277,7 +277,8 @@ class CheckpointRun:
         Raises:
             RunLockedError: another process writes to the run.
         """
-        self._open_appender().begin_anew()
+        appender = self._open_appender()
+        appender.begin_anew()
         for path in reversed(segments.list_segments(self.folder)):
             segment = segments.read_segment(path)
             if not segment.records:
@@ -285,11 +286,13 @@ class CheckpointRun:
             later = [record for record in segment.records if record.batch > after_batch]
             if not later:
                 break
+            appender.ledger.drop({record.batch for record in later}, [path])
             if len(later) == len(segment.records):
                 path.unlink()
                 sync_folder(self.folder)
             else:
                 truncate(path, later[0].offset)
+                appender.ledger.enter(path)
         self._settle()
         self._last_appended = self._catalogue.batches[-1] if self._catalogue.batches else None
 

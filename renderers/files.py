@@ -64,6 +64,21 @@ def file_names(texts: Sequence[str]) -> list[str]:
     return names
 
 
+def checksum_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum_json(document: dict[str, Any]) -> str:
+    """SHA-256 of a document as JSON with sorted keys, hexadecimal."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
 class PendingFile:
     """A file that is being written beside its final name.
 

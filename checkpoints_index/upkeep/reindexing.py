@@ -18,6 +18,7 @@ from checkpoints_index.storage.catalogue import (
 )
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import remove_leftovers, sync_file
+from checkpoints_index.storage.ledger import LEDGER, Ledger
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.upkeep.verification import verify
 from checkpoints_index.writing.segment_writer import cut_torn_tail
@@ -91,6 +92,10 @@ def _put_in_order(run: str, folder: Path, notes: list[str]) -> None:
         for path in segments.list_segments(folder):
             if finish_segment(path):
                 notes.append(f"gave {path.name} its table")
+        for name, batches in Ledger.open_or_begin(run, folder).make_anew().items():
+            notes.append(
+                f"{LEDGER} forgets {name}, checkpoints of which are gone: {len(batches):,}"
+            )
 
 
 def finish_segment(path: Path) -> bool:

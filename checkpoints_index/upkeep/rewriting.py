@@ -29,6 +29,7 @@ from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.files import open_whole, remove_leftovers, sync_folder
+from checkpoints_index.storage.ledger import Ledger
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.segments import PendingRecord, Record
 from checkpoints_index.writing.segment_writer import cut_torn_tail
@@ -126,10 +127,14 @@ def _drop(
             "stay. Name at least one that is to be kept."
         )
     plan = plan_segments(catalogue, keep)
+    ledger = Ledger.open_or_begin(catalogue.run, catalogue.folder)
+    ledger.catch_up()
+    ledger.drop(catalogue.records.keys() - set(keep), [*plan.emptied, *plan.reduced])
     for path in plan.emptied:
         path.unlink()
     sync_folder(catalogue.folder)
     damages = _rewrite_all(catalogue, plan.reduced, on_progress)
+    ledger.catch_up()
     if damages:
         raise DamagedSegmentsError(catalogue.run, damages) from damages[0]
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from checkpoints_index.errors import DamagedCheckpointError
+from checkpoints_index.errors import DamagedCheckpointError, DamagedDescriptionError
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.ledger import LEDGER, Ledger, LedgerEntry
 from checkpoints_index.storage.segments import Record
 
 
@@ -19,13 +20,13 @@ class Finding(NamedTuple):
     """What was found at one checkpoint.
 
     Attributes:
-        batch: the checkpoint.
+        batch: the checkpoint; None where it is no single one.
         path: the segment that it lies in.
         reason: what is wrong, as half a sentence; None where it is whole.
         readable: whether it can be decoded in spite of that.
     """
 
-    batch: int
+    batch: int | None
     path: Path
     reason: str | None = None
     readable: bool = True
@@ -40,7 +41,8 @@ def verify(catalogue: Catalogue, deep: bool, fraction: float) -> Iterator[Findin
         fraction: part of the checkpoints that are looked at, 0..1, chosen at random.
 
     Yields:
-        A finding for each checkpoint, ascending, then one for each damage beside them.
+        A finding for each checkpoint, ascending, then one for each damage beside them, and one
+        for each checkpoint that is gone.
     """
     chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), fraction))
     reader = CheckpointReader(catalogue)
@@ -56,6 +58,7 @@ def verify(catalogue: Catalogue, deep: bool, fraction: float) -> Iterator[Findin
             yield examine(reader, catalogue.records[batch], deep)
     for path in segments.list_segments(catalogue.folder):
         yield from _examine_rest(reader, catalogue, path)
+    yield from _find_gone(catalogue)
 
 
 def count_chosen(checkpoints: int, fraction: float) -> int:
@@ -107,7 +110,7 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
     if path not in catalogue.descriptions:
         return  # It was begun since.
     known = catalogue.records_in(path)
-    first = known[0].batch if known else 0
+    first = known[0].batch if known else None
     if segment.description is None:
         readable = catalogue.descriptions.get(path) is not None
         yield Finding(first, path, "the header of its segment has changed", readable)
@@ -117,6 +120,47 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
         if not segments.has_whole_head(record):
             yield Finding(record.batch, path, "the head of its record has changed")
     for offset in segment.lost:
-        batch = max((r.batch for r in known if r.offset <= offset), default=first)
         reason = f"the bytes from {offset} are no record"
+        if first is None:
+            yield Finding(None, path, reason, readable=False)
+            continue
+        batch = max((r.batch for r in known if r.offset <= offset), default=first)
         yield examine(reader, catalogue.records[batch], deep=True)._replace(reason=reason)
+
+
+def _find_gone(catalogue: Catalogue) -> Iterator[Finding]:
+    """Compare the segments with the list of what must be there."""
+    try:
+        before = Ledger(catalogue.run, catalogue.folder).entries
+        catalogue.refresh()
+        # What was thinned meanwhile left the list before its file changed.
+        listed = Ledger(catalogue.run, catalogue.folder).entries
+    except DamagedDescriptionError as damage:
+        yield Finding(None, catalogue.folder / LEDGER, damage.reason)
+        return
+    for name, entry in before.items():
+        if name in listed:
+            both = listed[name].batches & entry.batches
+            yield from _miss(catalogue, catalogue.folder / name, both, (entry, listed[name]))
+
+
+def _miss(
+    catalogue: Catalogue,
+    path: Path,
+    batches: frozenset[int],
+    listed: tuple[LedgerEntry, ...],
+) -> Iterator[Finding]:
+    """What is not there of a segment and of the checkpoints that are listed for it."""
+    size_bytes = path.stat().st_size if path.exists() else None
+    reason = "its segment is missing" if size_bytes is None else "it is gone from its segment"
+    gone = sorted(batches - catalogue.records.keys())
+    for batch in gone:
+        yield Finding(batch, path, reason, readable=False)
+    if gone or catalogue.find_difference(path) is not None:
+        return  # Each of its checkpoints was named already.
+    if size_bytes is None:
+        yield Finding(None, path, "it is missing")
+    elif size_bytes < min(entry.size_bytes for entry in listed):
+        yield Finding(max(batches, default=None), path, "it is shorter than it was")
+    elif all(entry.id not in ("", segments.read_identity(path).hex()) for entry in listed):
+        yield Finding(min(batches, default=None), path, "another segment took its place")

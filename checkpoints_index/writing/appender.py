@@ -43,6 +43,7 @@ class Appender:
         self, run: str, spec: GeneratorSpec, encoder: CheckpointEncoder, writer: SegmentWriter
     ) -> None:
         self._run, self._spec, self._encoder, self._writer = run, spec, encoder, writer
+        self.ledger = writer.ledger
         self._signature: Signature | None = None
         self._working = threading.Lock()  # held while the encoder and the writer are in use
         self._changed = threading.Condition()  # guards all that follows

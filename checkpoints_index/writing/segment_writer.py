@@ -11,6 +11,7 @@ from pathlib import Path
 from checkpoints_index.errors import CheckpointError, NoRoomForCheckpointError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.files import create_whole, truncate
+from checkpoints_index.storage.ledger import Ledger
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.segments import PendingRecord, Record
 
@@ -29,6 +30,9 @@ class SegmentWriter:
         run: the run's name.
         folder: its folder of checkpoints.
 
+    Attributes:
+        ledger: the list of the run's segments.
+
     Raises:
         RunLockedError: another process is writing to this run.
     """
@@ -42,6 +46,8 @@ class SegmentWriter:
         self._size = self._unsynced = 0
         self._unsynced_since = time.monotonic()
         cut_torn_tail(run, folder)
+        self.ledger = Ledger.open_or_begin(run, folder)
+        self.ledger.catch_up()
 
     @property
     def sync_due_s(self) -> float | None:
@@ -65,6 +71,7 @@ class SegmentWriter:
         try:
             self.finish_segment()
             create_whole(path, header)
+            self.ledger.enter(path, finished=False)
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise self._failure(first_batch, len(header), error) from error
@@ -120,6 +127,10 @@ class SegmentWriter:
         self.sync()
         os.close(self._file)
         self._file = None
+        try:
+            self.ledger.enter(self._path)
+        except OSError as error:
+            log.info("%s: %s is listed when it is next opened: %s", self._run, self._path, error)
 
     def close(self) -> None:
         """Finish the open segment, and give up the right to write; raises as `finish_segment`."""

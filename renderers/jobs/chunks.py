@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from renderers.errors import RenderError
-from renderers.files import read_json, replacing, write_json
+from renderers.files import checksum_file, checksum_json, read_json, replacing, write_json
 from renderers.pictures.display_options import DisplayOptions, watchable_scale
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.outputs import GRID
@@ -31,6 +31,7 @@ from renderers.video.video_writer import VideoWriter
 ENCODER = VideoEncoder(threads=1)
 # Small pictures are enlarged to this size; doubling it triples the cost of encoding.
 ENLARGED_PX = 128
+SHA256, CHECKSUM = "sha256", "checksum"  # In an index: of its videos, and of all that it says.
 
 
 class BatchPictures(NamedTuple):
@@ -108,7 +109,8 @@ class Chunk:
         """
         document = asdict(self)
         del document["folder"]
-        write_json(document, self.index)
+        document[SHA256] = {name: checksum_file(self.folder / name) for name in self.files.values()}
+        write_json({**document, CHECKSUM: checksum_json(document)}, self.index)
 
     def drop(self) -> None:
         """Delete the index, then the videos."""
@@ -139,6 +141,8 @@ class Chunk:
             return None
         for name in ("batches", "cells"):  # JSON knows no tuples.
             document[name] = tuple(document[name])
+        for name in (SHA256, CHECKSUM):  # Those of older versions have none.
+            document.pop(name, None)
         return cls(index.parent, **document)
 
 
@@ -146,6 +150,33 @@ def list_chunks(folder: Path) -> list[Chunk]:
     """The chunks in a folder, by their batches; none where there is no folder."""
     found = (Chunk.read(index) for index in sorted(folder.glob("*.json")))
     return [chunk for chunk in found if chunk is not None]
+
+
+def find_changed_chunks(folder: Path) -> Iterator[tuple[Path, str, int | None]]:
+    """What has changed in the film of a folder: the file, a reason, and its first batch.
+
+    Args:
+        folder: of the chunks; those of older versions have no checksums and are passed over.
+    """
+    for index in sorted(folder.glob("*.json")):
+        batch = int(index.stem) if index.stem.isdigit() else None
+        document: dict[str, Any] | None = read_json(index)
+        if document is None or not _is_whole(document):
+            if index.exists():  # Else the run went back meanwhile.
+                yield index, "it is not what was written", batch
+            continue
+        for name, sha256 in document.get(SHA256, {}).items():
+            path = folder / name
+            if not path.exists() or checksum_file(path) != sha256:
+                reason = "its checksum differs" if path.exists() else "it is missing"
+                if index.exists():
+                    yield path, reason, batch
+
+
+def _is_whole(document: dict[str, Any]) -> bool:
+    """Whether an index says what was written; one of an older version has no checksum."""
+    said = {name: value for name, value in document.items() if name != CHECKSUM}
+    return document.get(CHECKSUM) == (checksum_json(said) if SHA256 in said else None)
 
 
 def record_chunk(

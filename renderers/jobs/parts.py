@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from renderers.errors import UnfinishedRenderError
-from renderers.files import read_json, remove_leftovers, write_json
+from renderers.files import checksum_file, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.device_renderer import DeviceRenderer, TrackPictures
 from renderers.jobs.stages import feeding
@@ -59,7 +58,7 @@ class PartFolder:
             RenderError: it cannot be written.
         """
         paths = self.paths(part)
-        marked = {"sizes": _sizes(paths), "sha256": [_checksum(path) for path in paths]}
+        marked = {"sizes": _sizes(paths), "sha256": [checksum_file(path) for path in paths]}
         write_json(marked, self._marker(part))
 
     def missing(self) -> list[Part]:
@@ -82,9 +81,16 @@ class PartFolder:
                 "disk since they were rendered. They will be rendered anew."
             )
 
+    def find_changed(self) -> list[Part]:
+        """The parts that were closed, and are not what they were then."""
+        closed = [part for part in self.plan.parts if self._marker(part).exists()]
+        return [part for part in closed if not self._is_unchanged(part)]
+
     def _is_unchanged(self, part: Part) -> bool:
-        marked = read_json(self._marker(part))
-        return marked is not None and marked["sha256"] == [_checksum(p) for p in self.paths(part)]
+        marked, paths = read_json(self._marker(part)), self.paths(part)
+        if marked is None or _sizes(paths) is None:
+            return False
+        return bool(marked["sha256"] == [checksum_file(path) for path in paths])
 
     def discard_others(self) -> None:
         """Delete parts that are not this plan's, and what killed processes left."""
@@ -109,11 +115,6 @@ def _sizes(paths: list[Path]) -> list[int] | None:
         return [path.stat().st_size for path in paths]
     except FileNotFoundError:
         return None
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

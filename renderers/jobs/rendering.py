@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from renderers.errors import UnfinishedRenderError
-from renderers.files import locked, read_json, remove_leftovers, write_json
+from renderers.files import checksum_file, locked, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
@@ -187,6 +187,7 @@ def _record(folder: Path, plan: RenderPlan, videos: Sequence[Video]) -> None:
             "label": video.label,
             "frames": video.frames,
             "size_bytes": video.size_bytes,
+            "sha256": checksum_file(video.path),
         }
         for video in videos
     ]

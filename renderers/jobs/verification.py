@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from renderers.errors import RenderError, UnknownVideoError, UnplannedVideoError
-from renderers.files import read_json
+from renderers.files import checksum_file, read_json
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.video_reader import count_frames
 
@@ -72,6 +73,29 @@ def verify_video(folder: Path, file: Path) -> VideoCheck:
     if reason is None and frames != expected:
         reason = f"it has {frames:,} frames instead of {expected:,}"
     return VideoCheck(file, entry["label"], expected, frames, reason)
+
+
+def find_changed_videos(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The finished videos of a render that are not what they were, each with a reason.
+
+    One that is not where it was made was moved or deleted by its owner, and is passed over.
+
+    Args:
+        folder: the render's.
+    """
+    try:
+        entries = (read_json(folder / "videos.json") or {"videos": []})["videos"]
+        listed = [(Path(e["path"]), e["size_bytes"], e.get("sha256")) for e in entries]
+    except (ValueError, KeyError, TypeError):
+        yield folder / "videos.json", "it is not what was written"
+        return
+    for path, size_bytes, sha256 in listed:
+        if not path.is_file():
+            continue
+        if path.stat().st_size != size_bytes:
+            yield path, f"it has {path.stat().st_size:,} bytes instead of {size_bytes:,}"
+        elif sha256 is not None and checksum_file(path) != sha256:
+            yield path, "its checksum differs"
 
 
 def _entry(folder: Path, file: Path) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ class Action(AskedRecord):
     def about_run(self) -> str | None:
         """The run that it is about, if it is about one."""
         named = getattr(self, "run", None)
-        return named if isinstance(named, str) else None
+        return named if isinstance(named, str) and named else None
 
     @classmethod
     def summary(cls) -> str:

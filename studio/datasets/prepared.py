@@ -29,6 +29,7 @@ class Manifest:
         skipped: (file, reason) for each file that could not be used.
         fit: how pictures that are not square were made so.
         not_square: how many of them there are.
+        digest: xxh3 of all pixels, 16 hexadecimal digits; empty in those of older versions.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Manifest:
     skipped: tuple[tuple[str, str], ...] = ()
     fit: str = "crop"
     not_square: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +89,16 @@ class PreparedDataset:
 
         The digest is that of the manifest where it has one, else of a row of some of the pictures.
         """
-        digest = getattr(self.manifest, "digest", None) or self._sample_digest()
+        digest = self.manifest.digest or self._sample_digest()
         size, pictures = self.manifest.image_size, self.manifest.pictures
         return {"digest": digest, "pictures": pictures, "image_size": size}
+
+    def has_changed(self) -> bool:
+        """Whether the pixels are others than when they were prepared; all of them are read."""
+        hashed = xxhash.xxh3_64()
+        for first in range(0, len(self), SAMPLED):
+            hashed.update(np.ascontiguousarray(self.pixels[first : first + SAMPLED]).data)
+        return self.manifest.digest not in ("", hashed.hexdigest())
 
     def _sample_digest(self) -> str:
         hashed, middle = xxhash.xxh3_64(), self.manifest.image_size // 2

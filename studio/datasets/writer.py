@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import xxhash
 
 from checkpoints_index.storage.files import (
     build_folder,
@@ -36,14 +37,22 @@ class DatasetWriter:
         self.pictures = self.not_square = 0
         self._file = file
         self._image_size = image_size
+        self._hashed = xxhash.xxh3_64()
         self._write_header()
 
     def append(self, picture: np.ndarray) -> None:
         """Add a picture, uint8 [image_size, image_size, 3]."""
         assert picture.shape == (self._image_size, self._image_size, 3), picture.shape
         assert picture.dtype == np.uint8, picture.dtype
-        self._file.write(picture.tobytes())
+        content = picture.tobytes()
+        self._hashed.update(content)
+        self._file.write(content)
         self.pictures += 1
+
+    @property
+    def digest(self) -> str:
+        """The xxh3 of all pixels so far."""
+        return self._hashed.hexdigest()
 
     def finish(self) -> None:
         """Write the final count into the header."""
@@ -103,6 +112,7 @@ def write_dataset(
                 skipped=tuple(skipped or ()),
                 fit=fit,
                 not_square=writer.not_square,
+                digest=writer.digest,
             )
             create_whole(beside / MANIFEST, seal_json(asdict(manifest), indent=2))
     except FileExistsError as error:

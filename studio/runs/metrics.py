@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from checkpoints_index.storage.seals import read_sealed_json, seal_json
+from checkpoints_index.storage.seals import Seal, read_sealed_json, seal_json, unseal_json
 
 FLUSH_SECONDS = 1.0
+SEAL_ENDS, SEAL_DIGITS = b'"xxh3": ""}', 16  # A line ends so, with the digits inside.
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,26 @@ class MetricsHistory:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The entries of a log as they are now; see `MetricsHistory`."""
     return MetricsHistory(path).entries
+
+
+def find_changed_lines(path: Path) -> list[int]:
+    """The numbers of the lines, from 1, that are not what was written.
+
+    A line that was torn by a kill, and one of an older version without a checksum, is none of them.
+    """
+    lines = path.read_bytes().rpartition(b"\n")[0].splitlines() if path.exists() else []
+    return [number for number, line in enumerate(lines, 1) if _has_changed(line)]
+
+
+def _has_changed(line: bytes) -> bool:
+    before, after = line[-len(SEAL_ENDS) - SEAL_DIGITS : -2 - SEAL_DIGITS], line[-2:]
+    alike = sum(a == b for a, b in zip(before + after, SEAL_ENDS, strict=False))
+    if alike < len(SEAL_ENDS) - 1:
+        return False  # It does not end in a seal, not even in one with a changed byte.
+    try:
+        return unseal_json(line)[1] is not Seal.WHOLE
+    except ValueError:
+        return True
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ def parts_of_run(workspace: Workspace, run: str) -> list[Path]:
         CheckpointError: there is no such run.
     """
     open_catalogue(workspace.runs, run)
-    return [workspace.run(run), *_beside(workspace, run)]
+    return [workspace.run(run), *list_beside(workspace, run)]
 
 
 def part_of_dataset(workspace: Workspace, name: str) -> Path:
@@ -187,7 +187,7 @@ def finish_removals(workspace: Workspace) -> None:
 
 def finish_run(workspace: Workspace, run: str) -> None:
     """Forget a run whose folder is gone already; doing it again changes nothing."""
-    for path in _beside(workspace, run):
+    for path in list_beside(workspace, run):
         _move_to_trash(workspace, path, f"folder-{path.name}")
     with open_database(workspace.database) as db:
         for table in TABLES:
@@ -202,12 +202,12 @@ def finish_rename(workspace: Workspace, intent: Path) -> None:
         return
     names = json.loads(intent.read_bytes())
     old, new = names["old"], names["new"]
-    beside = _beside(workspace, old)
+    beside = list_beside(workspace, old)
     if workspace.run(old).exists() and not workspace.run(new).exists():
         workspace.run(old).rename(workspace.run(new))
     for folder in beside:
         folder.rename(folder.with_name(new + folder.name.removeprefix(old)))
-    for folder in _beside(workspace, new):
+    for folder in list_beside(workspace, new):
         _rename_files(folder, old, new)
     with open_database(workspace.database) as db:
         for table in (*TABLES, "jobs", "former_names"):
@@ -233,7 +233,7 @@ def empty_trash(workspace: Workspace) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _beside(workspace: Workspace, run: str) -> list[Path]:
+def list_beside(workspace: Workspace, run: str) -> list[Path]:
     """The exports of a run, and the folders of its films and atlases."""
     named = re.compile(rf"{re.escape(run)}-(?:{KINDS})")
     renders = (path for path in sorted(workspace.renders.iterdir()) if named.fullmatch(path.name))

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.workspace.claims import EXCLUSIVE, READ, Claim
+from studio.workspace.names import require_run_name
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
@@ -28,6 +29,11 @@ def read_batches(given: Any) -> Any:
     """Batches as words, from words, numbers, or a single one of them."""
     many = given if isinstance(given, list | tuple) else [given]
     return tuple(str(each) if isinstance(each, int) else each for each in many)
+
+
+def run_or_nothing(name: str) -> str:
+    """The name of a run, or an empty text where none is given."""
+    return require_run_name(name) if name else name
 
 
 BatchWords = Annotated[tuple[str, ...], BeforeValidator(read_batches)]
@@ -93,46 +99,74 @@ class Checkpoints(Action):
 
 
 class Damage(Result):
-    """What is wrong with one checkpoint; `readable` says whether it can be read all the same."""
+    """What is wrong with a file; `readable` says whether every checkpoint can be read all the same.
+
+    `kind` is "checkpoint", or "belonging" for the other files of a run.
+    """
 
     batch: int | None
     file: str
     reason: str
     readable: bool
+    run: str
+    kind: str = "checkpoint"
 
 
 class VerifyResult(Result):
-    """Whether the checkpoints of a run are whole."""
+    """Whether a run is whole: its checkpoints, and all that belongs to it; or all runs are.
+
+    Of all runs, `runs` has the result of each, and `failed` a sentence for each that does not open.
+    """
 
     run: str
     ok: bool
     checked: int
     damaged: tuple[Damage, ...]
-    error_bound: str
+    error_bound: str = ""
+    runs: tuple[VerifyResult, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    @classmethod
+    def of_all(cls, runs: Sequence[VerifyResult], failed: Sequence[str]) -> VerifyResult:
+        """The results of several runs as one."""
+        return cls(
+            run="",
+            ok=not failed and all(each.ok for each in runs),
+            checked=sum(each.checked for each in runs),
+            damaged=tuple(damage for each in runs for damage in each.damaged),
+            runs=tuple(runs),
+            failed=tuple(failed),
+        )
 
     @property
     def exit_status(self) -> int:
         """0 all are whole; 1 some cannot be read back; 3 all can, though something is damaged."""
-        lost = any(not damage.readable for damage in self.damaged)
+        lost = self.failed or any(not damage.readable for damage in self.damaged)
         return LOST if lost else WEAKENED if self.damaged else 0
 
     def document(self) -> Any:
         """All but the run; the error bound stands under the key that programs know it by."""
-        document = self.model_dump(mode="json", exclude={"run", "error_bound"})
+        if not self.run:
+            document = self.model_dump(mode="json", include={"ok", "checked", "damaged", "failed"})
+            return {**document, "runs": {each.run: each.document() for each in self.runs}}
+        document = self.model_dump(mode="json", include={"ok", "checked", "damaged"})
         return {**document, "promise": self.error_bound}
 
     def tell(self) -> Iterator[str | Table]:
         """How many were read, and each that is damaged."""
-        damaged = f"{len(self.damaged):,} damaged"
-        yield f"{self.checked:,} checkpoints of run '{self.run}' read back, {damaged}."
-        yield f"Error bound: {self.error_bound}."
-        for damage in self.damaged:
-            still = "it can be read another way" if damage.readable else "it cannot be read back"
-            yield f"  {damage.batch} in {damage.file}: {damage.reason}; {still}"
+        for each in self.runs or ([self] if self.run else []):
+            damaged = f"{len(each.damaged):,} damaged"
+            yield f"{each.checked:,} checkpoints of run '{each.run}' read back, {damaged}."
+            yield f"Error bound: {each.error_bound}."
+            for damage in each.damaged:
+                yield _tell_damage(damage)
+        yield from self.failed
 
 
 class Verify(Action):
     """Read checkpoints back and name the damaged.
+
+    Its training states, numbers, dataset, points, film, renders and exports are looked at as well.
 
     Exit status: 0 all are whole; 1 some cannot be read back; 3 something is damaged, but every
     checkpoint can still be read another way.
@@ -141,25 +175,53 @@ class Verify(Action):
     command = "verify"
     section = SECTION
 
-    run: str = run_name()
+    run: str = option(
+        "", "Name of a run: studio runs", argument=True, metavar="RUN", check=run_or_nothing
+    )
+    every_run: bool = option(False, "Verify every run.", flag="--all")
     deep: bool = option(False, "Decode every checkpoint, rather than only read it.")
     subset: Share | None = option(None, "Look at a share of the checkpoints, such as 5%.")
 
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a run beside --all, and neither."""
+        if bool(self.run) == self.every_run:
+            raise InvalidValueError("Give a run, or {every_run} for all of them.")
+
     def perform(self, workspace: Workspace, reporter: Reporter) -> VerifyResult:
         """Read them."""
+        from checkpoints_index.storage.catalogue import list_runs
+        from studio.workspace.advice import explain
+        from studio.workspace.errors import EXPECTED_ERRORS
+
+        if not self.every_run:
+            return self._verify(workspace, self.run, reporter)
+        found, failed = list[VerifyResult](), list[str]()
+        for run in list_runs(workspace.runs):
+            try:
+                found.append(self._verify(workspace, run, reporter))
+            except EXPECTED_ERRORS as error:
+                failed.append(explain(error))
+        return VerifyResult.of_all(found, failed)
+
+    def _verify(self, workspace: Workspace, run: str, reporter: Reporter) -> VerifyResult:
         from checkpoints_index import CheckpointIndex
         from checkpoints_index.upkeep.verification import count_chosen
         from studio.runs.storage_report import describe_error_bound
+        from studio.upkeep.run_verification import verify_belongings
 
-        opened, damaged = CheckpointIndex(workspace.runs)[self.run], list[Damage]()
+        opened, damaged = CheckpointIndex(workspace.runs)[run], list[Damage]()
         seen, share = 0, self.subset or 1.0
         total = count_chosen(len(opened.batches), share)
         with reporter.task("Verifying checkpoints") as on_progress:
             for seen, found in enumerate(opened.verify(self.deep, share), 1):
-                damaged += _damage(found)
+                damaged += _damage(found, run)
                 on_progress(min(seen, total), total)
+        damaged += [
+            Damage(**found._asdict(), readable=True, kind="belonging", run=run)
+            for found in verify_belongings(workspace, run)
+        ]
         return VerifyResult(
-            run=self.run,
+            run=run,
             ok=not damaged,
             checked=min(seen, total),
             damaged=tuple(damaged),
@@ -360,7 +422,15 @@ class Reindex(Action):
         return ReindexResult(runs=tuple(run._asdict() for run in found))
 
 
-def _damage(found: Finding) -> list[Damage]:
+def _tell_damage(damage: Damage) -> str:
+    if damage.kind != "checkpoint":
+        return f"  {damage.file}: {damage.reason}"
+    still = "it can be read another way" if damage.readable else "it cannot be read back"
+    batch = "" if damage.batch is None else f"{damage.batch} in "
+    return f"  {batch}{damage.file}: {damage.reason}; {still}"
+
+
+def _damage(found: Finding, run: str) -> list[Damage]:
     """What is wrong with a checkpoint: nothing, or one thing."""
     if found.reason is None:
         return []
@@ -370,6 +440,7 @@ def _damage(found: Finding) -> list[Damage]:
             file=found.path.name,
             reason=found.reason,
             readable=found.readable,
+            run=run,
         )
     ]
 
