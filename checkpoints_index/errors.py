@@ -208,6 +208,24 @@ class GeneratorOptionsError(CheckpointError, TypeError):
     """
 
 
+class UntrustedClassError(CheckpointError):
+    """A run names a class of another program that nobody named here; its code was not run.
+
+    Args:
+        generator: its `package.module:Class`.
+    """
+
+    def __init__(self, generator: str) -> None:
+        super().__init__(generator)
+        self.generator = generator
+
+    def __str__(self) -> str:
+        return (
+            f"The generator '{self.generator}' is a class that nobody named here, so its code is "
+            "not run."
+        )
+
+
 class MissingZDimError(GeneratorOptionsError):
     """Nothing says how long the latent points of a generator are.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from checkpoints_index.errors import CheckpointError, RunExistsError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import (
-    DESCRIPTION,
     STORAGES,
     checkpoints_folder,
+    holds_run,
     list_runs,
     open_catalogue,
     write_description,
 )
 from checkpoints_index.storage.error_bound import ErrorBound
+from checkpoints_index.storage.trusted_classes import trust_class
 
 
 class CheckpointIndex(Mapping[str, CheckpointRun]):
@@ -54,7 +56,7 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
 
         Args:
             name: letters, digits, dots, dashes and underscores, at most 100.
-            spec: what rebuilds the generator.
+            spec: what rebuilds the generator; its class is trusted in this folder from now on.
             storage: "exact" gives back every bit; "visual" keeps what can be seen, far smaller.
             error_bound: how far pictures may differ under "visual"; `ErrorBound()` if None.
 
@@ -66,11 +68,13 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
         if storage not in STORAGES:
             raise CheckpointError(f"Storage '{storage}' is not known: {' or '.join(STORAGES)}.")
         folder = checkpoints_folder(self.folder, name)
-        if (folder / DESCRIPTION).exists():
+        if holds_run(folder):
             raise RunExistsError(name)
         folder.mkdir(parents=True, exist_ok=True)
         bound = None if storage == "exact" else error_bound or ErrorBound()
-        write_description(folder, spec, storage, bound)
+        if spec.trusted:
+            trust_class(self.folder, spec.architecture)
+        write_description(folder, spec, storage, bound, secrets.token_hex(8))
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __getitem__(self, name: str) -> CheckpointRun:

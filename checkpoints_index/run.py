@@ -164,6 +164,14 @@ class CheckpointRun:
             on_progress(done, len(batches))
         return damaged
 
+    def begin_writing(self) -> None:
+        """Take the one right to write to the run, which `close` gives back.
+
+        Raises:
+            RunLockedError: another process has it; nothing was touched.
+        """
+        self._open_appender()
+
     def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
         """Keep a checkpoint. Its weights are copied now; a thread encodes and writes them.
 
@@ -403,7 +411,10 @@ class CheckpointRun:
         if self._appender is None:
             writer = SegmentWriter(self.name, self.folder)
             threads = min(MAX_ENCODING_THREADS, os.cpu_count() or 1)
-            encoder = CheckpointEncoder(self.name, self.spec, self._catalogue.error_bound, threads)
+            known = self._catalogue
+            encoder = CheckpointEncoder(
+                self.name, self.spec, known.error_bound, threads, known.run_id
+            )
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()
             batches = self._catalogue.batches

@@ -38,7 +38,7 @@ def compute_features(
         float32 [N, num_features] on the CPU.
 
     Raises:
-        LatentError: there is no such space.
+        LatentError: there is no such space, or the generator gives numbers that are not finite.
     """
     if space not in SPACES:
         raise LatentError(f"There is no feature space '{space}'. Known: {', '.join(SPACES)}.")
@@ -49,7 +49,13 @@ def compute_features(
     for chunk in torch.split(z, CHUNK):
         rows.append(describe(G, chunk).cpu())
         on_progress(min(len(rows) * CHUNK, len(z)), len(z))
-    return torch.cat(rows)
+    features = torch.cat(rows)
+    if not features.isfinite().all():
+        raise LatentError(
+            f"The generator gives numbers that are not finite, so nothing is near in '{space}': "
+            "its weights are damaged, or training had failed. Choose an earlier checkpoint."
+        )
+    return features
 
 
 @torch.inference_mode()

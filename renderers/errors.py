@@ -15,6 +15,13 @@ class FullDiskError(RenderError):
     """The disk was full before a video was complete."""
 
 
+class OutputTakenError(RenderError, FileExistsError):
+    """Something else is there under the name of a file that is to be written."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class UnknownVideoError(RenderError, LookupError):
     """There is no such video."""
 

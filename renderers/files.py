@@ -6,18 +6,62 @@ and renamed. This is the one module of `renderers` that does so.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from renderers.errors import RenderError
+
+TEMPORARY_EXTRA = len("..abcdefgh.tmp")  # A name is so much longer while it is being written.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+MAX_NAME_BYTES = 100
+RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # By Windows, for devices.
+
+
+def file_name(text: str) -> str:
+    """A text as a part of a file's name that every program and file system takes.
+
+    ffmpeg and scp read a colon as that of an address, NTFS and exFAT refuse it; `seed:1` is
+    `seed-1`. A text that is changed by more than that gets a digest, so that two stay two.
+
+    Example:
+        >>> file_name("16500.28"), file_name("seed:1"), file_name("../con")
+        ('16500.28', 'seed-1', 'con-a2436930')
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")
+    is_known = plain == text or plain == text.replace("seed:", "seed-")
+    if is_known and plain and len(plain) <= MAX_NAME_BYTES and not RESERVED.fullmatch(plain):
+        return plain
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    marked = f"{plain[: MAX_NAME_BYTES - 10].rstrip('.-')}-{digest}".lstrip("-")
+    return f"_{marked}" if RESERVED.fullmatch(marked) else marked
+
+
+def file_names(texts: Sequence[str]) -> list[str]:
+    """`file_name` of each text; names that differ in the case of letters alone get numbers.
+
+    Example:
+        >>> file_names(["a", "A", "b"])
+        ['a', 'A-2', 'b']
+    """
+    names: list[str] = []
+    for text in texts:
+        name, number = file_name(text), 1
+        taken = {other.lower() for other in names}
+        while (fresh := name if number == 1 else f"{name}-{number}").lower() in taken:
+            number += 1
+        names.append(fresh)
+    return names
 
 
 class PendingFile:
@@ -123,9 +167,8 @@ def make_folder(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> RenderError:
     """The error that tells of an OSError met while writing path."""
-    return RenderError(
-        f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder."
-    )
+    remedy = "Free some space or choose" if error.errno in NO_ROOM else "Choose"
+    return RenderError(f"Cannot write {path}: {error.strerror or error}. {remedy} another folder.")
 
 
 def write_json(document: Any, path: Path) -> None:

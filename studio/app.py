@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from studio.actions.action import Action, Done
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -14,6 +16,7 @@ class App(Action):
     """Open the studio in the browser."""
 
     command = "app"
+    makes_workspace = True
     section = SECTION
     is_job = False
     is_remote = False
@@ -21,10 +24,21 @@ class App(Action):
     host: str = option("127.0.0.1", "Address to listen on.")
     port: int | None = option(None, "Port; the first free one from 7860 on by default.")
     auth: str | None = option(None, "USER:PASSWORD; needed when other machines may ask.")
+    allow_host: tuple[str, ...] = option(
+        (), "Another name by which browsers ask for the studio; may be repeated.", metavar="NAME"
+    )
+    open: tuple[Path, ...] = option(
+        (), "A folder that browsers may read and write besides the workspace; may be repeated."
+    )
+    allow_commands: bool = option(
+        False, "Let browsers name commands, addresses and classes, whose code then runs here."
+    )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Serve the app until Ctrl-C or SIGTERM, which end this process."""
+        from studio.actions.permissions import Permissions
         from studio.screens.server import serve_app
 
-        serve_app(workspace, self.host, self.port, self.auth)
+        permissions = Permissions(workspace, self.open, self.allow_commands)
+        serve_app(permissions, self.host, self.port, self.auth, self.allow_host)
         return Done()

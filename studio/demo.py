@@ -67,6 +67,7 @@ class Demo(Action):
     """
 
     command = "demo"
+    makes_workspace = True
     section = SECTION
     is_job = False
     is_remote = False

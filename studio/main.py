@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from studio.actions.catalogue import known_actions
+from studio.actions.output import print_error
 from studio.app import App
 from studio.command_line.commands import add_commands, explain_misplaced
 from studio.command_line.help import SectionedGroup
 from studio.demo import Demo
-from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.names import printable
 from studio.workspace.stopping import exit_on_sigterm, spare_cores
 
 HELP = "Keep every checkpoint of a generator, film it growing, explore its latent space."
@@ -53,18 +54,27 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except EXPECTED_ERRORS as error:
-        print(explain(error), file=sys.stderr)
+        print_error(error)
         sys.exit(1)
 
 
 def _begin(workspace: Path | None, verbose: bool) -> None:
     """Options that stand before the command; commands ask for the workspace themselves."""
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+
+
+class PrintableFormatter(logging.Formatter):
+    """Writes the message of a record, and nothing that a terminal would obey."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message alone."""
+        return printable(super().formatMessage(record))
 
 
 def _refuse(error: click.UsageError) -> None:
-    error.show()
+    click.UsageError(printable(error.format_message()), error.ctx).show()
     sys.exit(2)
 
 

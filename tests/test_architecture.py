@@ -24,7 +24,15 @@ ORDER = {
         *(["upkeep"], ["run"], ["index"], ["importing"]),
     ],
     "renderers": [
-        *(["errors", "progress"], ["files"], ["frames"], ["pictures"], ["video"], ["plan"]),
+        *(
+            ["errors", "progress"],
+            ["files"],
+            ["destinations"],
+            ["frames"],
+            ["pictures"],
+            ["video"],
+            ["plan"],
+        ),
         ["jobs"],
     ],
     "studio": [
@@ -36,7 +44,7 @@ ORDER = {
         *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
     ],
     "studio.screens": [
-        ["parts"],
+        *(["safety"], ["parts"]),
         ["train", "checkpoints", "explore", "render", "specimens", "compare"],
         ["server"],
     ],

@@ -12,6 +12,7 @@ import pytest
 import xxhash
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index.storage.parity import payload_length
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -120,16 +121,21 @@ def test_a_real_segment_is_read_by_the_tables_of_bytes(segment_bytes):
 
     records = []
     while not content.startswith(b"CITYTAB2", at):
-        (magic, kind, *numbers, check), size = read_fields("Record", content, at)
+        (magic, kind, parity, *numbers, check), size = read_fields("Record", content, at)
         batch, base, payload_bytes, payload_check, integers_check = numbers
         payload = content[at + size : at + size + payload_bytes]
         assert magic == b"CKPT"
         assert check == xxhash.xxh3_64_intdigest(content[at : at + size - 8])
         assert payload_check == xxhash.xxh3_64_intdigest(payload)
-        records.append((at, kind, batch, base, payload_bytes, payload_check, integers_check))
+        checks = payload_check, integers_check
+        records.append((at, kind, parity, batch, base, payload_bytes, *checks))
         at += size + payload_bytes
     *checkpoints, table = records
-    assert [record[1:4] for record in checkpoints] == [(0, 3, 3), (1, 4, 3), (1, 6, 4)]
+    assert [record[1:5] for record in checkpoints] == [
+        (0, 1, 3, 3),
+        (1, 1, 4, 3),
+        (1, 1, 6, 4),
+    ]
 
     (_, table_offset, check), size = read_fields("Trailer", content, at)
     assert at + size == len(content)
@@ -147,7 +153,8 @@ def test_a_real_segment_is_read_by_the_tables_of_bytes(segment_bytes):
 
 def test_a_payload_begins_with_the_lengths_of_its_blocks(segment_bytes):
     _, at = read_header(segment_bytes, 0)
-    (_, _, _, _, payload_bytes, *_), size = read_fields("Record", segment_bytes, at)
+    (_, _, _, _, _, whole_bytes, *_), size = read_fields("Record", segment_bytes, at)
+    payload_bytes = payload_length(whole_bytes)
     payload = segment_bytes[at + size : at + size + payload_bytes]
     total, blocks = 0, 0
     while total + 4 * blocks < payload_bytes:

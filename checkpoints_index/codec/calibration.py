@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from checkpoints_index.codec.integers import from_lattice, largest_weight
+from checkpoints_index.codec.kernels import LATTICE_LIMIT
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage.error_bound import ErrorBound
@@ -23,6 +25,7 @@ from checkpoints_index.storage.error_bound import ErrorBound
 MIN_ROUNDED_SIZE = 1024  # Smaller tensors (biases, batch norm and the like) are kept to the bit.
 CALIBRATION_SEED = 777
 MAX_STEP = 1 / 8  # as a fraction of a tensor's rms: pictures that hardly depend on it soon may
+MIN_STEP = 2.0**-120  # Integers times a smaller step may be subnormal, which devices treat apart.
 PEAK_FRACTION = 0.85  # Steps are chosen for this part of the allowed peak: its tail is long.
 ATTEMPTS = 8  # So many steps are tried to come as near to the allowed error as can be.
 
@@ -95,27 +98,21 @@ class Calibration:
             Steps by the names of tensors; empty where no step is small enough, and every tensor
             has to be kept to the bit.
         """
-        tensors = [
-            RoundedTensor(
-                name,
-                weights[name].numel(),
-                max((changes or {}).get(name) or 1e-4, 1e-12),
-                sensitivity,
-                MAX_STEP * _rms(weights[name].float()),
-            )
-            for name, sensitivity in self._measure_sensitivities(weights).items()
-        ]
         exact = self._render(weights)
+        if not bool(exact.isfinite().all()):
+            return {}  # Without pictures, nothing says how far weights may be rounded.
+        exact = _as_levels(exact)
+        tensors = self._look_into(weights, exact, changes or {})
         wanted_rms = used_fraction * self.error_bound.rms
         allowed, best = wanted_rms**2, dict[str, float]()
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
-            difference = _compare(exact, self._render(round_weights(weights, steps)))
+            difference = _compare(exact, self._render_levels(round_weights(weights, steps)))
             within = difference.is_within(self.error_bound, PEAK_FRACTION)
             kept = difference.rms <= wanted_rms and within
             if kept:
                 best = steps
-            capped = all(_next_step(steps[t.name]) > t.max_step for t in tensors)
+            capped = all(_next_step(steps[t.name]) > t.max_step for t in tensors if t.name in steps)
             if kept and (capped or difference.rms > 0.95 * wanted_rms):
                 break
             unused = min(4.0, 0.98 * (wanted_rms / max(difference.rms, 1e-9)) ** 2)
@@ -134,25 +131,68 @@ class Calibration:
             weights, rounded: the state dicts.
             pictures: number of points; all of them if None.
         """
-        return _compare(self._render(weights, pictures), self._render(rounded, pictures))
+        exact = self._render_levels(weights, pictures)
+        return _compare(exact, self._render_levels(rounded, pictures))
 
-    def _measure_sensitivities(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Mean square change of the picture (levels^2) for each unit of variance of one weight."""
+    def _look_into(
+        self, weights: Mapping[str, Tensor], exact: Tensor, changes: Mapping[str, float]
+    ) -> list[RoundedTensor]:
+        """What the steps of the tensors that may be rounded depend on.
+
+        A tensor of zeros is as large as its change, where that is known. Those that are all but
+        zero, or near the end of their numbers, have no step and are kept to the bit.
+        """
         noise = torch.Generator().manual_seed(CALIBRATION_SEED)
-        base = self._render(weights)
-        sensitivities = {}
+        tensors = []
         for name, tensor in weights.items():
             if not may_be_rounded(tensor):
                 continue
-            width = 1e-2 * _rms(tensor.detach().float()) + 1e-12
-            jitter = (torch.rand(tensor.shape, generator=noise) - 0.5) * width
-            changed = self._render({**weights, name: tensor.cpu().float() + jitter})
-            mean_square = float((changed - base).square().mean())
-            sensitivities[name] = mean_square / (width**2 / 12) / tensor.numel()
-        return sensitivities
+            change, peak = changes.get(name) or 0.0, float(tensor.detach().abs().max())
+            if peak > largest_weight(tensor.dtype) / 2:
+                continue
+            magnitude = _rms_of_weights(tensor) or change
+            if MAX_STEP * magnitude < MIN_STEP:
+                continue
+            tensors.append(
+                RoundedTensor(
+                    name,
+                    tensor.numel(),
+                    max(change or 1e-4, 1e-12),
+                    self._measure_sensitivity(weights, name, exact, 1e-2 * magnitude, noise),
+                    MAX_STEP * magnitude,
+                    max(MIN_STEP, peak / LATTICE_LIMIT[4]),
+                )
+            )
+        return tensors
+
+    def _measure_sensitivity(
+        self,
+        weights: Mapping[str, Tensor],
+        name: str,
+        exact: Tensor,
+        width: float,
+        noise: torch.Generator,
+    ) -> float:
+        """Mean square change of the picture (levels^2) for each unit of variance of one weight.
+
+        Args:
+            weights: the state dict.
+            name: the tensor that is moved.
+            exact: pictures of the state dict as it is.
+            width: of the uniform noise that is added to its weights.
+            noise: where that is drawn from.
+        """
+        tensor = weights[name].detach()
+        jitter = (torch.rand(tensor.shape, generator=noise) - 0.5) * width
+        changed = self._render_levels({**weights, name: tensor.cpu().float() + jitter})
+        return float((changed - exact).square().mean()) / (width**2 / 12) / tensor.numel()
+
+    def _render_levels(self, weights: Mapping[str, Tensor], pictures: int | None = None) -> Tensor:
+        """Pictures at the calibration points, float64 [N, 3, H, W] in levels 0..255."""
+        return _as_levels(self._render(weights, pictures))
 
     def _render(self, weights: Mapping[str, Tensor], pictures: int | None = None) -> Tensor:
-        """Pictures at the calibration points, float64 [N, 3, H, W] in levels 0..255."""
+        """Pictures at the calibration points, float64 [N, 3, H, W], in -1..1 where they are any."""
         self._G.load_state_dict(dict(weights))
         parts = self._z[:pictures].chunk(self._pool.size if self._z.device.type == "cpu" else 1)
         return torch.cat(self._pool.map(self._render_some, parts))
@@ -160,7 +200,7 @@ class Calibration:
     @torch.inference_mode()
     def _render_some(self, z: Tensor) -> Tensor:
         pictures: Tensor = self._G(z)
-        return (pictures.double().clamp(-1, 1) + 1) * 127.5
+        return pictures.double()
 
 
 @dataclass(frozen=True)
@@ -173,6 +213,7 @@ class RoundedTensor:
         change: mean absolute change of a weight from one batch to the next.
         sensitivity: change of the picture (levels^2) for each unit of variance of one weight.
         max_step: the largest step that it may get.
+        min_step: with a smaller one, its integers do not fit, and it is kept to the bit.
     """
 
     name: str
@@ -180,6 +221,7 @@ class RoundedTensor:
     change: float
     sensitivity: float
     max_step: float
+    min_step: float = MIN_STEP
 
     def error(self, step: float) -> float:
         """Mean square error of the picture (levels^2), as rounding to a step is uniform noise."""
@@ -188,8 +230,11 @@ class RoundedTensor:
     def bits(self, step: float) -> float:
         """Entropy of a difference in bits: moves follow a two-sided geometric distribution."""
         moved = self.change / step
-        ratio = (math.sqrt(1 + moved**2) - 1) / moved if moved > 1e-6 else moved / 2
-        return self.size * (-math.log2((1 - ratio) / (1 + ratio)) - moved * math.log2(ratio))
+        root = math.hypot(1, moved)
+        ratio = (root - 1) / moved if moved > 1e-6 else moved / 2
+        # This is (1 - ratio) / (1 + ratio), without the loss of digits where weights move far.
+        odds = (1 - 1 / (root + moved)) / (moved + root - 1) if moved > 1e-6 else 1 - moved
+        return self.size * (-math.log2(odds) - moved * math.log2(ratio))
 
 
 def spend_error(tensors: list[RoundedTensor], allowed: float) -> dict[str, float]:
@@ -203,7 +248,8 @@ def spend_error(tensors: list[RoundedTensor], allowed: float) -> dict[str, float
         allowed: mean square error of the picture, in levels^2.
 
     Returns:
-        Steps by the names of tensors.
+        Steps by the names of tensors; none for those that would need a smaller one than they may
+        have.
     """
     raw = {t.name: (t.change / max(t.sensitivity, 1e-30)) ** (1 / 3) for t in tensors}
     expected = sum(t.error(raw[t.name]) for t in tensors)
@@ -218,7 +264,7 @@ def spend_error(tensors: list[RoundedTensor], allowed: float) -> dict[str, float
             and 0 < _added_error(t, steps[t.name]) <= left
         ]
         if not affordable:
-            return steps
+            return {t.name: steps[t.name] for t in tensors if steps[t.name] >= t.min_step}
         best = max(affordable, key=lambda t: _saving(t, steps[t.name]))
         steps[best.name] = _next_step(steps[best.name])
 
@@ -246,7 +292,7 @@ def _saving(tensor: RoundedTensor, step: float) -> float:
 def round_weights(weights: Mapping[str, Tensor], steps: Mapping[str, float]) -> dict[str, Tensor]:
     """A state dict with each tensor that has a step rounded to multiples of it."""
     return {
-        name: (torch.round(tensor.float() / steps[name]) * steps[name]).to(tensor.dtype)
+        name: from_lattice(torch.round(tensor.float() / steps[name]), steps[name], tensor.dtype)
         if name in steps
         else tensor
         for name, tensor in weights.items()
@@ -256,7 +302,7 @@ def round_weights(weights: Mapping[str, Tensor], steps: Mapping[str, float]) -> 
 def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, float]:
     """Mean absolute change of each tensor that may be rounded, from one state dict to another."""
     return {
-        name: float((tensor.float() - before[name].float()).abs().mean())
+        name: float((tensor.double() - before[name].double()).abs().mean())
         for name, tensor in after.items()
         if may_be_rounded(tensor) and name in before
     }
@@ -270,7 +316,7 @@ def may_be_rounded(tensor: Tensor) -> bool:
     """
     return (
         tensor.is_floating_point()
-        and 2 <= tensor.dtype.itemsize <= 4
+        and tensor.dtype.itemsize >= 2
         and tensor.ndim >= 2
         and tensor.numel() >= MIN_ROUNDED_SIZE
     )
@@ -281,5 +327,16 @@ def _compare(exact: Tensor, other: Tensor) -> PictureDifference:
     return PictureDifference(_rms(exact - other), largest, float((exact - other).abs().max()))
 
 
+def _as_levels(pictures: Tensor) -> Tensor:
+    """Levels 0..255 of pictures, float64 [N, 3, H, W]; what is no number is mid-grey."""
+    return (pictures.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5
+
+
 def _rms(tensor: Tensor) -> float:
     return float(tensor.square().mean().sqrt())
+
+
+def _rms_of_weights(tensor: Tensor) -> float:
+    """The same where squares may leave the range of the tensor's dtype."""
+    norm = torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64)
+    return float(norm) / math.sqrt(tensor.numel())

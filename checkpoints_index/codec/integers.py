@@ -255,7 +255,24 @@ class TensorLayout:
             elif weight.dtype == torch.float32:
                 torch.mul(items, entry.step, out=weight)
             else:
-                weight.copy_((items.float() * entry.step).to(entry.torch_dtype))
+                weight.copy_(from_lattice(items.float(), entry.step, entry.torch_dtype))
+
+
+def from_lattice(items: Tensor, step: float, dtype: torch.dtype) -> Tensor:
+    """Weights of a lattice in a dtype; what lies beyond its largest number is that number.
+
+    Args:
+        items: float32 [...], whole numbers.
+        step: the lattice's step.
+        dtype: that of the weights.
+    """
+    largest = largest_weight(dtype)
+    return (items * step).clamp(-largest, largest).to(dtype)
+
+
+def largest_weight(dtype: torch.dtype) -> float:
+    """The largest number of a dtype that a lattice, which is computed in float32, can hold."""
+    return min(torch.finfo(dtype).max, torch.finfo(torch.float32).max)
 
 
 def _scale(items: Integers, step: np.float32, weight: Tensor) -> None:

@@ -68,6 +68,7 @@ class RecordChain:
                 payload = self._pack(arrays, before)
                 records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
             self._skip_base = batch, integers.copy_arrays(arrays)
+        records = [record.with_parity() for record in records]
         self.spare = self.newest[1] if self.newest else self.layout.new_arrays()
         self.newest = batch, arrays
         self.length += 1

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
-from checkpoints_index.generators.foreign import build_foreign
+from checkpoints_index.generators.foreign import build_foreign, first_line
 from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.skyline import SkylineGenerator
+
+MAX_OPTION = 65536
+MAX_OPTIONS = {"width": 1024, "blocks": 64}  # Where a smaller number is more than enough.
+MAX_Z_DIM, MAX_IMAGE_SIZE = 1 << 16, 1 << 13
+MAX_WEIGHTS = 1 << 32
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
@@ -30,9 +37,10 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
         options: what it is constructed with, by name.
 
     Raises:
-        CheckpointError: an unknown architecture, or an option that it does not take or that it
-            lacks.
+        CheckpointError: an unknown architecture, or an option that it does not take, that it
+            lacks, or that does not fit.
     """
+    refuse_sizes(options)
     if ":" in architecture:
         return build_foreign(architecture, options)
     build = find_architecture(architecture)
@@ -46,7 +54,65 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
         raise CheckpointError(
             f"Generator '{architecture}' {what}. It takes: {', '.join(accepted)}."
         )
+    for name, value in options.items():
+        _check_option(architecture, name, value, accepted[name].default)
+    if architecture != "keras":
+        _refuse_if_huge(architecture, build, options)
     return build(**options)
+
+
+def _check_option(architecture: str, name: str, value: Any, default: Any) -> None:
+    """Refuse an option of another type than its default, and a number that no network has."""
+    if default is inspect.Parameter.empty:
+        return
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    fits = isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
+    if not fits:
+        raise CheckpointError(
+            f"Generator '{architecture}' takes {name} such as {default!r}, not {value!r}."
+        )
+    most = MAX_OPTIONS.get(name, MAX_OPTION)
+    if number and not -most <= value <= most:
+        raise CheckpointError(f"Generator '{architecture}' takes {name} up to {most}, not {value}.")
+
+
+def refuse_sizes(options: Mapping[str, Any]) -> None:
+    """Refuse latent points and pictures of sizes that none has, before anything is allocated.
+
+    Raises:
+        CheckpointError: z_dim or image_size is no number, or is too large.
+    """
+    for name, most in (("z_dim", MAX_Z_DIM), ("image_size", MAX_IMAGE_SIZE)):
+        size = options.get(name, 1)
+        if isinstance(size, bool) or not isinstance(size, int) or size > most:
+            raise CheckpointError(
+                f"A generator's {name} is a whole number up to {most:,}, not {size!r:.40}."
+            )
+
+
+def _refuse_if_huge(
+    architecture: str, build: Callable[..., nn.Module], options: dict[str, Any]
+) -> None:
+    """Count the weights of a generator without the memory for them.
+
+    Raises:
+        CheckpointError: there are too many, or the options are none that it can be built with.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            count = sum(tensor.numel() for tensor in build(**options).state_dict().values())
+    except CheckpointError:
+        raise
+    except Exception as error:  # What stands in a file of somebody else's may lead to anything.
+        said = first_line(error)
+        raise CheckpointError(
+            f"Generator '{architecture}' cannot be built with its options: {said}."
+        ) from error
+    if count > MAX_WEIGHTS:
+        raise CheckpointError(
+            f"Generator '{architecture}' would have {count:,} weights; at most {MAX_WEIGHTS:,}."
+        )
 
 
 def find_architecture(name: str) -> type[nn.Module]:

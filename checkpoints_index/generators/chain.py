@@ -30,6 +30,9 @@ LAYERS: dict[str, type[nn.Module]] = {
 }
 
 
+_TAKEN = {*dir(nn.Module()), "_nameless", "_chain", "z_dim", "image_size"}
+
+
 class ChainGenerator(nn.Module):
     """Layers of `torch.nn`, one after another, under the tensor names of a foreign program.
 
@@ -98,10 +101,28 @@ def register(root: nn.Module, dotted: str, layer: nn.Module) -> None:
         root: the generator.
         dotted: the layer's name in it, such as "main.0"; modules on the way are made.
         layer: the layer.
+
+    Raises:
+        CheckpointError: no module can have the name, or one has it already.
     """
     *parents, leaf = dotted.split(".")
+    if not is_layer_name(dotted):
+        raise CheckpointError(f"No layer of a chain can be called '{dotted}'.")
     for parent in parents:
         if parent not in root._modules:
             root.add_module(parent, nn.Module())
         root = root.get_submodule(parent)
+    if leaf in root._modules or hasattr(root, leaf):
+        raise CheckpointError(f"Two parts of a chain are called '{dotted}'.")
     root.add_module(leaf, layer)
+
+
+def is_layer_name(dotted: str) -> bool:
+    """Whether modules can be called so: no part is empty, or the name of what a module has.
+
+    Example:
+        >>> [is_layer_name(name) for name in ("main.0", ".0", "forward", "_modules.0")]
+        [True, False, False, False]
+    """
+    parts = dotted.split(".")
+    return all(part and part not in _TAKEN and part.isprintable() for part in parts)

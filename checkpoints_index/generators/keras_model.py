@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +15,18 @@ from checkpoints_index.errors import CheckpointError
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 try:
     import keras
+    from keras.src.legacy.saving import saving_utils
 except ImportError as error:
     raise CheckpointError(
         "Models of Keras need the extra 'keras': pip install 'latent-city-studio[keras]'"
     ) from error
+
+MAX_MODEL_BYTES = 1 << 34
+# Functions of its other rooms, such as keras.utils, fetch, write and unpack files.
+_ROOMS = (
+    *("activations", "constraints", "dtype_policies", "initializers", "layers", "models"),
+    *("ops", "regularizers"),
+)
 
 
 class KerasGenerator(nn.Module):
@@ -34,6 +44,7 @@ class KerasGenerator(nn.Module):
     def __init__(self, model: Mapping[str, Any], z_dim: int = 100, image_size: int = 64) -> None:
         super().__init__()
         refuse_code(model)
+        refuse_if_huge(model)
         self.z_dim, self.image_size = z_dim, image_size
         with keras.device("cpu"):
             built = keras.saving.deserialize_keras_object(dict(model), safe_mode=True)
@@ -89,6 +100,33 @@ def name_variables(model: Any) -> list[tuple[str, Any]]:
     return [(f"{i:03}_{variable.name}", variable) for i, variable in enumerate(model.weights)]
 
 
+def refuse_if_huge(described: object, most_bytes: int = MAX_MODEL_BYTES) -> None:
+    """Refuse a model whose weights would take more bytes than there can be, before they do.
+
+    Args:
+        described: as for `refuse_code`, or the description in a legacy file; one that Keras cannot
+            build is left to Keras' own refusal.
+        most_bytes: so many may its weights take.
+
+    Raises:
+        CheckpointError: they would take more.
+    """
+    if not isinstance(described, Mapping):
+        raise CheckpointError("its description is no model's")
+    is_legacy = "module" not in described
+    build = saving_utils.model_from_config if is_legacy else keras.saving.deserialize_keras_object
+    with keras.device("meta"):
+        try:
+            model = build(copy.deepcopy(dict(described)))
+            claimed = sum(4 * math.prod(variable.shape) for variable in model.weights)
+        except Exception:  # It says why when the model itself is built, of no more than this.
+            return
+    if claimed > most_bytes:
+        raise CheckpointError(
+            f"its layers would take {claimed:,} bytes, more than the {most_bytes:,} that there are"
+        )
+
+
 def ends_in_sigmoid(model: Any) -> bool:
     """Whether a model's pictures are in 0..1 rather than in -1..1."""
     last = model.layers[-1]
@@ -109,7 +147,7 @@ def refuse_code(described: object) -> None:
         name, module = described.get("class_name"), described.get("module")
         if name in ("Lambda", "__lambda__") or "__lambda__" in described.values():
             raise CheckpointError("its Lambda layer needs code; replace it by a layer of Keras")
-        foreign = isinstance(module, str) and module.split(".")[0] not in ("keras", "builtins")
+        foreign = isinstance(module, str) and not _is_of_keras(module)
         if foreign or (name and described.get("registered_name") and module is None):
             raise CheckpointError(
                 f"it needs the code of {module or 'its'} '{name}'; use Keras' layers"
@@ -118,3 +156,12 @@ def refuse_code(described: object) -> None:
     if isinstance(described, Mapping | list | tuple):
         for value in values:  # type: ignore[attr-defined]
             refuse_code(value)
+
+
+def _is_of_keras(module: str) -> bool:
+    """Whether a module of a description is where Keras keeps layers and their parts."""
+    if module in ("keras", "builtins"):
+        return True
+    first, *inside = module.split(".")
+    rooms = inside[1:] if inside[:1] == ["src"] else inside
+    return first == "keras" and bool(rooms) and rooms[0] in _ROOMS

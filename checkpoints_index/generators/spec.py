@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from checkpoints_index.errors import UntrustedClassError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,6 +19,8 @@ class GeneratorSpec:
     Args:
         architecture: "dcgan", "residual", "skyline", "chain", "keras", or `package.module:Class`.
         options: what it is constructed with, of JSON's types.
+        trusted: whether the class may be imported; a spec that was read from a run's folder may
+            name one that nobody here has named.
 
     Example:
         >>> import torch
@@ -26,6 +31,7 @@ class GeneratorSpec:
 
     architecture: str
     options: dict[str, Any] = field(default_factory=dict)
+    trusted: bool = field(default=True, compare=False, repr=False)
 
     @property
     def z_dim(self) -> int:
@@ -42,12 +48,20 @@ class GeneratorSpec:
         """Whether the architecture belongs to this package, rather than to somebody else."""
         return ":" not in self.architecture and self.architecture != "keras"
 
+    def to_json(self) -> dict[str, Any]:
+        """What a run's folder keeps of it."""
+        return {"architecture": self.architecture, "options": self.options}
+
     def build(self) -> nn.Module:
         """The untrained generator, in eval mode: z float [N, z_dim] -> float [N, 3, H, W] in -1..1.
 
         Raises:
             CheckpointError: no architecture has that name, or it does not take one of the options.
+            UntrustedClassError: a run's folder names a class that nobody named here.
         """
+        foreign = ":" in self.architecture
+        if foreign and not self.trusted and not is_loaded(self.architecture):
+            raise UntrustedClassError(self.architecture)
         from checkpoints_index.generators.architectures import build_generator
 
         return build_generator(self.architecture, self.options).eval()
@@ -65,3 +79,14 @@ class GeneratorSpec:
         with torch.random.fork_rng(devices=[]), torch.device("meta" if self.is_ours else "cpu"):
             weights = self.build().state_dict()
         return {name: tensor.to("meta") for name, tensor in weights.items()}
+
+
+def is_loaded(name: str) -> bool:
+    """Whether this process has imported the class `package.module:Class` already, of its own.
+
+    Example:
+        >>> is_loaded("checkpoints_index.generators.spec:GeneratorSpec"), is_loaded("evil:G")
+        (True, False)
+    """
+    module, _, found = name.partition(":")
+    return hasattr(sys.modules.get(module), found) if module and found else False

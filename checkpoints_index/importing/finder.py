@@ -13,6 +13,8 @@ from torch import Tensor
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
+from checkpoints_index.importing.bounds.guard import guard_reading, look_at
+from checkpoints_index.importing.bounds.tensors import bound_tensors, convert
 from checkpoints_index.importing.keras_files import KerasFinder
 from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.parts import FilePart, Role, find_parts
@@ -66,6 +68,10 @@ class GeneratorFinder:
         Raises:
             UnusableFileError: there is none; the text says why.
         """
+        with guard_reading():
+            return self._find(path, look_at(path).size_bytes, check)
+
+    def _find(self, path: Path, file_bytes: int, check: bool) -> FoundGenerator:
         if path.suffix.lower() in keras_files.SUFFIXES:
             spec, weights = self._keras.find(path)
             return FoundGenerator(spec, "", weights)
@@ -74,11 +80,15 @@ class GeneratorFinder:
         for part in parts:
             held = _with_counters(self._recogniser.prepare(part.weights))
             try:
+                bound_tensors(held, file_bytes)
                 recognised = self._recogniser.recognise(held)
             except UnusableFileError as reason:
                 reasons.append(reason)
                 continue
-            fitting = {name: held[name].to(t.dtype) for name, t in recognised.expected.items()}
+            fitting = {
+                name: convert(name, held[name], tensor.dtype)
+                for name, tensor in recognised.expected.items()
+            }
             remarks = (*_say_choice(part, parts), *recognised.remarks)
             return FoundGenerator(recognised.spec, part.name, fitting, remarks)
         raise reasons[0]

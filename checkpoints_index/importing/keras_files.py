@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.importing.bounds.archives import bound_archive
+from checkpoints_index.importing.bounds.guard import look_at
+from checkpoints_index.importing.bounds.hdf5 import bound_hdf5
 
 SUFFIXES = (".keras", ".h5")
 
@@ -35,14 +39,12 @@ class KerasFinder:
         try:
             from checkpoints_index.generators import keras_model
 
-            keras_model.refuse_code(_read_config(path))
+            config = _read_config(path)
+            keras_model.refuse_code(config)
+            keras_model.refuse_if_huge(config, path.stat().st_size)
         except CheckpointError as error:
             raise UnusableFileError(str(error).rstrip(".")) from error
-        try:
-            model = keras_model.load_keras_model(str(path))
-        except Exception as error:  # Reading arbitrary bytes may lead to anything.
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UnusableFileError(f"cannot be read by Keras ({said})") from error
+        model = keras_model.load_keras_model(str(path))
         z_dim, image_size = _measure(model)
         described = json.loads(json.dumps(keras_model.describe_keras_model(model)))
         options = {"z_dim": z_dim, "image_size": image_size, "model": described}
@@ -52,18 +54,20 @@ class KerasFinder:
 
 def _read_config(path: Path) -> Any:
     """What a file says about its model, without building it."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if archive.testzip() is not None:
-                    raise UnusableFileError("is damaged: it does not match its checksums")
-                return json.loads(archive.read("config.json"))
-        import h5py
+    import h5py
 
-        with h5py.File(path) as file:
-            config = file.attrs.get("model_config")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UnusableFileError(f"is damaged, or no file of Keras ({error})") from error
+    file_bytes = look_at(path).size_bytes
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            bound_archive(archive, file_bytes)
+            if archive.testzip() is not None:
+                raise UnusableFileError("is damaged: it does not match its checksums")
+            with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+                bound_hdf5(file, file_bytes)
+            return json.loads(archive.read("config.json"))
+    with h5py.File(path) as file:
+        bound_hdf5(file, file_bytes)
+        config = file.attrs.get("model_config")
     if config is None:
         raise UnusableFileError(
             "holds no whole model of Keras (weights alone, or data); save it by model.save(FILE)"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
+from checkpoints_index.generators.chain import is_layer_name
 
 MAX_LAYERS = 100
 MAX_TRIALS = 5_000  # A search for the order of layers is given up after so many.
@@ -88,6 +89,8 @@ def read_layers(weights: Mapping[str, Tensor]) -> list[NetworkLayer]:
         raise UnusableFileError(f"has {len(layers)} layers, more than any plain generator")
     for layer in layers:
         _check(layer)
+        if not is_layer_name(layer.name):
+            raise UnusableFileError(f"names a layer '{layer.name}', as no module of PyTorch can be")
     return layers
 
 
@@ -250,6 +253,8 @@ def _is_picture(flow: Flow) -> bool:
 def _check(layer: NetworkLayer) -> None:
     """Refuse a layer whose meaning its shapes do not show."""
     known = {"weight", "bias"}
+    if not all(size for shape in layer.shapes.values() for size in shape):
+        raise UnusableFileError(f"'{layer.name}' has a tensor without numbers")
     if layer.is_norm and layer.shapes.keys() <= known | _NORM | {"num_batches_tracked"}:
         return
     ndim, plain = len(layer.weight), layer.shapes.keys() <= known

@@ -11,11 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
+from checkpoints_index.importing.bounds.tensors import MAX_TENSORS
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|\d+")
 _WRAPPERS = {"net", "model", "module", "state", "dict", "weights", "params", "copy", "network"}
 _PREFIX_DEPTH = 3
 _WRAPPING_DEPTH = 8
+MAX_MAPPINGS = 10_000  # More than the parameters of any optimizer's state, one mapping each.
 
 
 class Role(IntEnum):
@@ -64,7 +66,11 @@ def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
     Raises:
         UnusableFileError: it holds no weights, or only those of something else.
     """
-    found = list(_search(content, "", Role.UNSAID, _WRAPPING_DEPTH))
+    found = []
+    for found_mappings, part in enumerate(_search(content, "", Role.UNSAID, _WRAPPING_DEPTH)):
+        found += [part] if part is not None else []
+        if found_mappings > MAX_MAPPINGS:
+            raise UnusableFileError(f"holds more than {MAX_MAPPINGS:,} mappings in one another")
     usable = [part for part in found if part.role <= Role.WHOLE]
     if usable:
         return sorted(usable, key=lambda part: part.role)
@@ -87,11 +93,19 @@ def role_of(name: str) -> Role:
     return next((role for role, known in _WORDS.items() if words & known), Role.UNSAID)
 
 
-def _search(content: Mapping[Any, Any], name: str, role: Role, depth: int) -> Iterator[FilePart]:
-    """All state dicts in nested mappings, each with what the names on the way say."""
+def _search(
+    content: Mapping[Any, Any], name: str, role: Role, depth: int
+) -> Iterator[FilePart | None]:
+    """All state dicts in nested mappings, with what names say; None for each mapping.
+
+    A file may hold one mapping many times over, so that only counting ends the search.
+    """
+    yield None
     if {"state", "param_groups"} <= content.keys():
         role = Role.OPTIMIZER
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if len(tensors) > MAX_TENSORS:
+        raise UnusableFileError(f"has {len(tensors):,} tensors, at most {MAX_TENSORS:,} are read")
     if any(tensor.ndim >= 2 for tensor in tensors.values()):
         yield from _split(_without_wrappers(tensors), name, role)
     for key, value in content.items():

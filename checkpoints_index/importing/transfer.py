@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from checkpoints_index.index import CheckpointIndex
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from checkpoints_index.storage.files import create_whole
+from checkpoints_index.storage.segments import list_segments
 
 RECORD = "import.json"  # A file in a run's folder that says which import began it.
 
@@ -46,7 +47,7 @@ def open_import(
     record = checkpoints_folder(index.folder, name).parent / RECORD
     if name not in index:
         record.parent.mkdir(parents=True, exist_ok=True)
-        begun = {"folder": str(plan.folder), "generator": asdict(plan.spec)}
+        begun = {"folder": str(plan.folder), "generator": plan.spec.to_json()}
         create_whole(record, json.dumps(begun, indent=1).encode())
         return index.create(name, plan.spec, storage=storage or "visual")
     run = index[name]
@@ -56,6 +57,19 @@ def open_import(
     if storage is not None and storage != run.storage:
         raise ImportedStorageError(name, run.storage, storage)
     return run
+
+
+def discard_if_empty(index: CheckpointIndex, name: str) -> bool:
+    """Take away a run that an import began and put no checkpoint into, so that its name is free.
+
+    Returns:
+        Whether there was such a run.
+    """
+    folder = checkpoints_folder(index.folder, name)
+    if not (folder.parent / RECORD).exists() or list_segments(folder):
+        return False
+    shutil.rmtree(folder.parent)
+    return True
 
 
 def import_files(

@@ -119,13 +119,16 @@ class CheckpointReader:
         """How the segment of a record holds its weights.
 
         Raises:
-            DamagedCheckpointError: its header has changed.
+            DamagedCheckpointError: its header has changed, or is that of another run.
         """
         description = self._catalogue.descriptions.get(record.path)
         if description is None:
             raise self._damage(record, "the header of its segment has changed")
         key = record.path, description["id"]
         if key not in self._layouts:
+            difference = self._catalogue.find_difference(record.path)
+            if difference is not None:
+                raise self._damage(record, difference)
             self._layouts[key] = TensorLayout.from_json(description)
         return self._layouts[key]
 

@@ -19,7 +19,9 @@ from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from checkpoints_index.storage.segments import Record, Segment
+from checkpoints_index.storage.trusted_classes import is_trusted
 
 STORAGES = ("exact", "visual")
 DESCRIPTION = "generator.json"  # The file whose presence makes a folder of checkpoints a run.
@@ -35,6 +37,7 @@ class Catalogue:
 
     Attributes:
         spec, storage, error_bound: what the run was created with.
+        run_id: what tells its segments from those of others; None in runs of older versions.
         records: batch -> the record that holds its checkpoint.
         descriptions: segment -> the description in its header; None where that is damaged.
 
@@ -45,7 +48,7 @@ class Catalogue:
 
     def __init__(self, run: str, folder: Path) -> None:
         self.run, self.folder = run, folder
-        self.spec, self.storage, self.error_bound = read_description(run, folder)
+        self.spec, self.storage, self.error_bound, self.run_id = read_description(run, folder)
         self.records: dict[int, Record] = {}
         self.descriptions: dict[Path, dict[str, Any] | None] = {}
         self._segments: dict[Path, Segment] = {}
@@ -69,6 +72,31 @@ class Catalogue:
     def size_bytes(self) -> int:
         """Bytes that the segments take on disk."""
         return sum(segment.file_bytes for segment in self._segments.values())
+
+    def find_difference(self, path: Path) -> str | None:
+        """How the header of a segment differs from the run; None where it is of this run.
+
+        Args:
+            path: a segment.
+
+        Returns:
+            What both say, as half a sentence.
+        """
+        header = self.descriptions.get(path)
+        if header is None:
+            return None
+        bound = asdict(self.error_bound) if self.error_bound else None
+        own = {"generator": self.spec.to_json(), "storage": self.storage, "promise": bound}
+        if self.run_id is not None and header.get("run_id") != self.run_id:
+            return f"its segment is of another run ('{header.get('run')}')"
+        for key, value in own.items():
+            here = json.loads(json.dumps(value))
+            if key in header and header[key] != here:
+                return (
+                    f"its segment is of another run, or {DESCRIPTION} has changed: {key} is "
+                    f"{describe_change(header[key], here)}"
+                )
+        return None
 
     def records_in(self, path: Path) -> list[Record]:
         """All records of a segment in their order, skip deltas as well."""
@@ -121,7 +149,25 @@ class Catalogue:
             self._batches = None
 
 
-def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorBound | None]:
+def describe_change(header: Any, here: Any) -> str:
+    """What a segment and the description of its run say, where they differ.
+
+    Example:
+        >>> describe_change({"options": {"slope": 0.2}}, {"options": {"slope": 0.3}})
+        'options.slope 0.2 in the segment, 0.3 in generator.json'
+    """
+    names: list[str] = []
+    while isinstance(header, dict) and isinstance(here, dict):
+        keys = sorted(header.keys() | here.keys())
+        name = next(key for key in keys if header.get(key) != here.get(key))
+        names, header, here = [*names, name], header.get(name), here.get(name)
+    where = ".".join(names) + " " if names else ""
+    return f"{where}{json.dumps(header)} in the segment, {json.dumps(here)} in {DESCRIPTION}"
+
+
+def read_description(
+    run: str, folder: Path
+) -> tuple[GeneratorSpec, str, ErrorBound | None, str | None]:
     """The generator, the storage and the error bound that a run was created with.
 
     Args:
@@ -129,16 +175,19 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
         folder: its folder of checkpoints.
 
     Returns:
-        The spec; "exact" or "visual"; the bound, None for exact storage.
+        The spec; "exact" or "visual"; the bound, None for exact storage; the identity of the run,
+        None where an older version made it.
 
     Raises:
         DamagedDescriptionError: the file is missing, or is not what `write_description` writes.
         CheckpointError: the checkpoints are of another format.
     """
     try:
-        description = json.loads((folder / DESCRIPTION).read_bytes())
+        description = read_sealed_json((folder / DESCRIPTION).read_bytes())
         generator = description["generator"]
-        spec = GeneratorSpec(generator["architecture"], generator["options"])
+        name = str(generator["architecture"])
+        trusted = is_trusted(folder.parent.parent, name)
+        spec = GeneratorSpec(name, generator["options"], trusted)
         if description.get("format") != segments.FORMAT:
             raise CheckpointError(
                 f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
@@ -146,13 +195,18 @@ def read_description(run: str, folder: Path) -> tuple[GeneratorSpec, str, ErrorB
                 "wrote them, or train the run again."
             )
         bound = description["promise"]  # The key is older than the attribute's name.
-        return spec, description["storage"], ErrorBound(**bound) if bound else None
+        error_bound = ErrorBound(**bound) if bound else None
+        return spec, description["storage"], error_bound, description.get("id")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDescriptionError(run, DESCRIPTION, str(error)) from error
 
 
 def write_description(
-    folder: Path, spec: GeneratorSpec, storage: str, error_bound: ErrorBound | None
+    folder: Path,
+    spec: GeneratorSpec,
+    storage: str,
+    error_bound: ErrorBound | None,
+    run_id: str | None,
 ) -> None:
     """Make a folder of checkpoints a run, or replace its description.
 
@@ -161,17 +215,23 @@ def write_description(
         spec: what rebuilds the generator.
         storage: one of STORAGES.
         error_bound: of "visual" storage; None for "exact".
+        run_id: stands in the headers of the run's segments; None for a run of an older version.
 
     Raises:
         OSError: it cannot be written.
     """
     description = {
         "format": segments.FORMAT,
-        "generator": asdict(spec),
+        "id": run_id,
+        "generator": spec.to_json(),
         "storage": storage,
         "promise": asdict(error_bound) if error_bound else None,
     }
-    create_whole(folder / DESCRIPTION, json.dumps(description, indent=1).encode())
+    if error_bound:
+        description["promise"] = dict(sorted(asdict(error_bound).items()))
+    # Sorted, as in the headers of segments: made anew from one it is the same to the byte.
+    ordered = {**description, "generator": json.loads(json.dumps(spec.to_json(), sort_keys=True))}
+    create_whole(folder / DESCRIPTION, seal_json(ordered, indent=1))
 
 
 def checkpoints_folder(runs_folder: Path, run: str) -> Path:
@@ -189,6 +249,11 @@ def checkpoints_folder(runs_folder: Path, run: str) -> Path:
     return runs_folder / run / "checkpoints"
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder of checkpoints is a run, or was one whose description is lost."""
+    return (folder / DESCRIPTION).exists() or bool(segments.list_segments(folder))
+
+
 def list_runs(runs_folder: Path) -> list[str]:
     """The names of the runs below a folder, sorted."""
     return sorted(path.parent.parent.name for path in runs_folder.glob(f"*/*/{DESCRIPTION}"))
@@ -203,6 +268,6 @@ def open_catalogue(runs_folder: Path, run: str) -> Catalogue:
         DamagedDescriptionError: its description is damaged.
     """
     folder = checkpoints_folder(runs_folder, run)
-    if not (folder / DESCRIPTION).exists():
+    if not holds_run(folder):
         raise UnknownRunError(run, list_runs(runs_folder))
     return Catalogue(run, folder)

@@ -69,20 +69,35 @@ def build_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     restore_replaced(path)
     _refuse_existing(path, replace)
+    try:
+        with scratch_folder(path) as beside:
+            yield beside
+            sync_folder(beside)
+            _refuse_existing(path, replace)
+            if path.exists():
+                path.rename(_name_replaced(path))
+            beside.rename(path)
+            sync_folder(path.parent)
+    finally:
+        restore_replaced(path)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder for what is needed while `path` is made; it is gone when the block ends.
+
+    It lies beside `path`, and `remove_leftovers` takes it away where a process was killed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     beside = _name_beside(path)
     lock = _make_locked_folder(beside)
     try:
         yield beside
-        sync_folder(beside)
-        _refuse_existing(path, replace)
-        if path.exists():
-            path.rename(_name_replaced(path))
-        beside.rename(path)
-        sync_folder(path.parent)
     finally:
         os.close(lock)
         shutil.rmtree(beside, ignore_errors=True)
-        restore_replaced(path)
 
 
 def restore_replaced(path: Path) -> None:

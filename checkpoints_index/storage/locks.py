@@ -16,7 +16,7 @@ from checkpoints_index.errors import RunLockedError
 
 
 class FileLock:
-    """An exclusive advisory lock, flock(2), held until `release` or the end of the process.
+    """An advisory lock, flock(2), held until `release` or the end of the process.
 
     Args:
         path: a file, which is made where it is missing and stays, since a lock file that was
@@ -24,19 +24,23 @@ class FileLock:
         wait: wait until it is free, rather than raise.
         note: written into a file while it is held, for `read_holder`; by default the process's
             number. A folder takes none.
+        shared: let others in that share it as well.
 
     Raises:
         BlockingIOError: somebody else holds it.
         OSError: it cannot be opened or made.
     """
 
-    def __init__(self, path: Path, wait: bool = False, note: str | None = None) -> None:
+    def __init__(
+        self, path: Path, wait: bool = False, note: str | None = None, shared: bool = False
+    ) -> None:
         self.path = path
         is_folder = path.is_dir()
         flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT
         self._descriptor: int | None = os.open(path, flags | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(self._descriptor, kind | (0 if wait else fcntl.LOCK_NB))
             if not is_folder:
                 text = f"process {os.getpid()}" if note is None else note
                 os.truncate(self._descriptor, 0)

@@ -3,7 +3,7 @@
 A segment is a header, which holds what is needed to rebuild every generator in it, and then
 records. A record is a fixed head and a payload:
 
-    magic  kind  batch  base  payload bytes  xxh3(payload)  xxh3(integers)  xxh3(head)
+    magic  kind  parity  batch  base  payload bytes  xxh3(payload)  xxh3(integers)  xxh3(head)
 
 `kind` says what the payload holds:
 
@@ -15,12 +15,16 @@ records. A record is a fixed head and a payload:
                 last record of a finished segment, so that the segment is listed with one read and
                 outlives a damaged header. A trailer behind it says where it begins.
 
+Where `parity` is 1, a way back to the payload stands behind it (`storage/parity.py`), and counts
+as a part of it. A flipped bit of a head is found by trying them all.
+
 Numbers are little-endian. Where no whole record follows any more, the segment has a torn tail.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -30,6 +34,8 @@ from typing import Any, NamedTuple
 
 import xxhash
 
+from checkpoints_index.storage import parity
+
 FORMAT = 2
 SUFFIX = ".segment"
 SEGMENT_MAGIC = b"CITYSEG2"
@@ -38,12 +44,14 @@ TABLE_MAGIC = b"CITYTAB2"
 KEY, DELTA, SKIP_DELTA, TABLE = range(4)  # the kinds of records
 
 _SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON that follows, xxh3(JSON)
-_RECORD_HEAD = struct.Struct("<4sB3xQQQQQ")  # magic, and the numbers of `Record`
+_RECORD_HEAD = struct.Struct("<4sBB2xQQQQQ")  # magic, and the numbers of `Record`
 _CHECK = struct.Struct("<Q")  # xxh3 of the bytes before it
-_TABLE_ROW = struct.Struct("<QB3xQQQQQ")  # offset of a record, and the numbers of its head
+_TABLE_ROW = struct.Struct("<QBB2xQQQQQ")  # offset of a record, and the numbers of its head
 _TRAILER = struct.Struct("<8sQQ")  # magic, offset of the table, xxh3(offset)
 _MAX_HEADER_BYTES = 1 << 26  # A longer header is damage, and is not allocated.
 RECORD_HEAD_BYTES = _RECORD_HEAD.size + _CHECK.size
+
+log = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
@@ -53,9 +61,10 @@ class Record(NamedTuple):
         path: the segment.
         offset: byte of the segment at which the record's head begins.
         kind: KEY, DELTA, SKIP_DELTA or TABLE.
+        parity: 1 where the payload ends in its parity; 0 in segments of older versions.
         batch: the checkpoint that the record leads to.
         base: the checkpoint that it leads from; the same batch for a key.
-        payload_bytes: length of the payload behind the head.
+        payload_bytes: length of the payload behind the head, with its parity.
         payload_xxh3: checksum of the payload.
         integers_xxh3: checksum of the checkpoint's integers once decoded.
     """
@@ -63,6 +72,7 @@ class Record(NamedTuple):
     path: Path
     offset: int
     kind: int
+    parity: int
     batch: int
     base: int
     payload_bytes: int
@@ -83,12 +93,17 @@ class PendingRecord(NamedTuple):
     base: int
     payload: bytes
     integers_xxh3: int
+    parity: int = 0
 
     def at(self, path: Path, offset: int) -> Record:
         """The record at its place in a segment."""
         check = xxhash.xxh3_64_intdigest(self.payload)
         sizes = len(self.payload), check, self.integers_xxh3
-        return Record(path, offset, self.kind, self.batch, self.base, *sizes)
+        return Record(path, offset, self.kind, self.parity, self.batch, self.base, *sizes)
+
+    def with_parity(self) -> PendingRecord:
+        """The same record, with the way back to its payload behind it."""
+        return self._replace(payload=self.payload + parity.make_parity(self.payload), parity=1)
 
 
 @dataclass(frozen=True)
@@ -159,15 +174,57 @@ def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int
     return pack_head(table) + payload + trailer
 
 
+class Payload(NamedTuple):
+    """What lies behind the head of a record.
+
+    Attributes:
+        content: the payload that was written, without its parity; None where it is lost.
+        is_damaged: whether bytes of it have changed on disk, be they repaired here or not.
+    """
+
+    content: bytes | None
+    is_damaged: bool
+
+
 def read_payload(record: Record) -> bytes | None:
-    """The payload; None where its bytes are not those that were written.
+    """The payload, repaired where it has to be; None where its bytes are lost.
+
+    Raises:
+        OSError: the file is gone or cannot be read.
+    """
+    found = inspect_payload(record)
+    if found.is_damaged and found.content is not None:
+        log.warning("%s: repaired the bytes of batch %d", record.path.name, record.batch)
+    return found.content
+
+
+def inspect_payload(record: Record) -> Payload:
+    """The payload, and whether its bytes are those that were written.
 
     Raises:
         OSError: the file is gone or cannot be read.
     """
     with record.path.open("rb") as file:
-        payload = os.pread(file.fileno(), record.payload_bytes, record.offset + RECORD_HEAD_BYTES)
-    return payload if xxhash.xxh3_64_intdigest(payload) == record.payload_xxh3 else None
+        raw = os.pread(file.fileno(), record.payload_bytes, record.offset + RECORD_HEAD_BYTES)
+    is_damaged = xxhash.xxh3_64_intdigest(raw) != record.payload_xxh3
+    if not record.parity:
+        return Payload(None if is_damaged else raw, is_damaged)
+    length = parity.payload_length(record.payload_bytes)
+    whole: bytes | None = raw
+    if is_damaged:
+        is_cut = len(raw) < record.payload_bytes
+        whole = None if is_cut else parity.restore(raw, length, record.payload_xxh3)
+    return Payload(whole and whole[:length], is_damaged)
+
+
+def has_whole_head(record: Record) -> bool:
+    """Whether the head of a record stands in its segment as it was written.
+
+    Raises:
+        OSError: the file is gone or cannot be read.
+    """
+    with record.path.open("rb") as file:
+        return os.pread(file.fileno(), RECORD_HEAD_BYTES, record.offset) == pack_head(record)
 
 
 def read_segment(path: Path) -> Segment:
@@ -282,16 +339,38 @@ def _scan_records(
         offset = _find_record(path, descriptor, offset + 1, file_bytes)
 
 
-def _read_record(path: Path, descriptor: int, offset: int) -> Record | None:
-    """The record whose head lies at an offset; None where no whole head does."""
+def _read_record(path: Path, descriptor: int, offset: int, mend: bool = True) -> Record | None:
+    """The record whose head lies at an offset; None where no whole head does.
+
+    Args:
+        mend: whether one flipped bit of the head is put right.
+    """
     head = os.pread(descriptor, RECORD_HEAD_BYTES, offset)
-    if len(head) < RECORD_HEAD_BYTES or not head.startswith(RECORD_MAGIC):
+    if len(head) < RECORD_HEAD_BYTES:
         return None
-    (check,) = _CHECK.unpack_from(head, _RECORD_HEAD.size)
-    if xxhash.xxh3_64_intdigest(head[: _RECORD_HEAD.size]) != check:
-        return None
+    if not _is_head(head):
+        mended = _mend_head(head) if mend else None
+        if mended is None:
+            return None
+        head = mended
     _, *fields = _RECORD_HEAD.unpack_from(head)
     return Record(path, offset, *fields)
+
+
+def _is_head(head: bytes) -> bool:
+    (check,) = _CHECK.unpack_from(head, _RECORD_HEAD.size)
+    whole = xxhash.xxh3_64_intdigest(head[: _RECORD_HEAD.size]) == check
+    return whole and head.startswith(RECORD_MAGIC)
+
+
+def _mend_head(head: bytes) -> bytes | None:
+    """The head that differs from this one in one bit; None where there is none."""
+    for bit in range(8 * len(head)):
+        candidate = bytearray(head)
+        candidate[bit // 8] ^= 1 << bit % 8
+        if _is_head(bytes(candidate)):
+            return bytes(candidate)
+    return None
 
 
 def _find_record(path: Path, descriptor: int, offset: int, file_bytes: int) -> int:
@@ -303,7 +382,7 @@ def _find_record(path: Path, descriptor: int, offset: int, file_bytes: int) -> i
         if at < 0:
             offset += window
             continue
-        candidate = _read_record(path, descriptor, offset + at)
+        candidate = _read_record(path, descriptor, offset + at, mend=False)
         if candidate is not None and candidate.end <= file_bytes:
             return offset + at
         offset += at + 1

@@ -13,7 +13,7 @@ from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import (
     DESCRIPTION,
     Catalogue,
-    read_description,
+    holds_run,
     write_description,
 )
 from checkpoints_index.storage.error_bound import ErrorBound
@@ -56,16 +56,12 @@ def reindex(
         on_progress: is told how many runs were looked at, of how many.
         explain: makes a note of what could not be put in order.
     """
-    folders = [path for path in sorted(runs_folder.glob("*/checkpoints")) if _holds_run(path)]
+    folders = [path for path in sorted(runs_folder.glob("*/checkpoints")) if holds_run(path)]
     found = []
     for done, folder in enumerate(folders, 1):
         found.append(_reindex_run(folder.parent.name, folder, explain))
         on_progress(done, len(folders))
     return found
-
-
-def _holds_run(folder: Path) -> bool:
-    return (folder / DESCRIPTION).exists() or bool(segments.list_segments(folder))
 
 
 def _reindex_run(run: str, folder: Path, explain: Callable[[CheckpointError], str]) -> Reindexed:
@@ -125,7 +121,7 @@ def finish_segment(path: Path) -> bool:
 
 
 def _restore_description(run: str, folder: Path) -> bool:
-    """Make the description of a run anew where it is missing or damaged.
+    """Make the description of a run anew where it is missing, damaged, or no segment agrees.
 
     Returns:
         Whether it was.
@@ -133,17 +129,20 @@ def _restore_description(run: str, folder: Path) -> bool:
     Raises:
         CheckpointError: no segment has a whole header to make it from.
     """
+    header = _find_header(folder)
     try:
-        read_description(run, folder)
+        catalogue = Catalogue(run, folder)
+        paths = [path for path, known in catalogue.descriptions.items() if known is not None]
+        if not paths or not all(map(catalogue.find_difference, paths)):
+            return False
     except CheckpointError:
-        header = _find_header(folder)
         if header is None:
             raise
-        spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
-        bound = ErrorBound(**header["promise"]) if header["promise"] else None
-        write_description(folder, spec, header["storage"], bound)
-        return True
-    return False
+    assert header is not None, "the catalogue has whole headers"
+    spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
+    bound = ErrorBound(**header["promise"]) if header["promise"] else None
+    write_description(folder, spec, header["storage"], bound, header.get("run_id"))
+    return True
 
 
 def _find_header(folder: Path) -> dict[str, Any] | None:

@@ -44,8 +44,12 @@ def verify(catalogue: Catalogue, deep: bool, fraction: float) -> Iterator[Findin
     """
     chosen = random.sample(catalogue.batches, count_chosen(len(catalogue.batches), fraction))
     reader = CheckpointReader(catalogue)
+    weakened: set[Path] = set()  # Segments in which other checkpoints may need what is lost.
     for batch in sorted(chosen):
-        found = examine(reader, catalogue.records[batch], deep)
+        record = catalogue.records[batch]
+        found = examine(reader, record, deep or record.path in weakened)
+        if found.reason is not None:
+            weakened.add(record.path)
         if found.reason is None or _is_as_listed(catalogue, batch):
             yield found
         elif batch in catalogue.records:  # It was rewritten while we looked.
@@ -79,7 +83,11 @@ def examine(reader: CheckpointReader, record: Record, deep: bool = False) -> Fin
         record: where the checkpoint lies.
         deep: decode it in any case.
     """
-    damaged = not record.path.exists() or segments.read_payload(record) is None
+    damaged = not record.path.exists() or segments.inspect_payload(record).is_damaged
+    try:
+        reader.layout(record)
+    except DamagedCheckpointError as damage:
+        return Finding(record.batch, record.path, damage.reason, readable=False)
     if not deep and not damaged:
         return Finding(record.batch, record.path)
     reason = "its bytes have changed" if damaged else None
@@ -104,8 +112,10 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
         readable = catalogue.descriptions.get(path) is not None
         yield Finding(first, path, "the header of its segment has changed", readable)
     for record in known:
-        if record.kind == segments.SKIP_DELTA and segments.read_payload(record) is None:
+        if record.kind == segments.SKIP_DELTA and segments.inspect_payload(record).is_damaged:
             yield Finding(record.batch, path, "the bytes of its skip delta have changed")
+        if not segments.has_whole_head(record):
+            yield Finding(record.batch, path, "the head of its record has changed")
     for offset in segment.lost:
         batch = max((r.batch for r in known if r.offset <= offset), default=first)
         reason = f"the bytes from {offset} are no record"

@@ -37,7 +37,8 @@ BASELINE = 16  # The growth of the error is measured over so many records; no fe
 MIN_GROWTH = 0.007  # Assume that the error grows by at least 0.7 % per record.
 WASTEFUL_FRACTION = 0.5  # With less than this part of the maximum used, a new segment pays.
 CHECKED_PEAK_FRACTION = 0.95  # A check allows this part of the allowed peak.
-CHECK_PICTURES = 4  # A check begins with so many pictures; what seems to fail is seen in all.
+CHECK_PICTURES = 4  # A check begins with so many pictures; what may fail is seen in all.
+NEARLY_ALL = 0.75  # From this part of the allowed rms on, a check may fail.
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,18 @@ class CheckpointEncoder:
         spec: what rebuilds its generator.
         error_bound: how far pictures may differ (storage "visual"); None keeps every bit.
         threads: number of threads that encode one checkpoint; the calling one is among them.
+        run_id: stands in the header of each segment; see `Catalogue`.
     """
 
     def __init__(
-        self, run: str, spec: GeneratorSpec, error_bound: ErrorBound | None, threads: int = 1
+        self,
+        run: str,
+        spec: GeneratorSpec,
+        error_bound: ErrorBound | None,
+        threads: int = 1,
+        run_id: str | None = None,
     ) -> None:
+        self._run_id = run_id
         self._run, self._spec, self._error_bound = run, spec, error_bound
         self._pool = ThreadPool(threads, "encode")
         self._calibration = Calibration(spec, error_bound, self._pool) if error_bound else None
@@ -140,7 +148,8 @@ class CheckpointEncoder:
         error_bound = self._calibration.error_bound
         difference = self._calibration.compare(weights, kept, CHECK_PICTURES)
         difference = replace(difference, rms=difference.rms * self._few_to_all)
-        if not difference.is_within(error_bound, PEAK_FRACTION):
+        nearly = difference.rms > NEARLY_ALL * error_bound.rms
+        if nearly or not difference.is_within(error_bound, PEAK_FRACTION):
             difference = self._calibration.compare(weights, kept)
         self._plan_next_check(chain.length, difference.rms / error_bound.rms)
         used = max(difference.rms / error_bound.rms, difference.peak / error_bound.largest)
@@ -152,15 +161,21 @@ class CheckpointEncoder:
     def _plan_next_check(self, length: int, used: float) -> None:
         """Look again before the error, growing as it did, has used up what is allowed.
 
+        A chain at most doubles its length until then: where tensors begin as zeros, the first
+        records do not show how the error will grow.
+
         Args:
             length: that of the chain now.
             used: rms of the error now, as a fraction of what is allowed.
         """
         used = max(used, 1e-9)
-        length_before, used_before = next(c for c in self._checks if length - c[0] <= BASELINE)
-        growth = math.log(used / used_before) / (length - length_before)
-        lasts = -math.log(used) / max(growth, MIN_GROWTH)
-        self._next_check = length + int(min(CHECK_INTERVAL, max(1, lasts / 2)))
+        baseline = next(check for check in self._checks if length - check[0] <= BASELINE)
+        growths = [
+            math.log(used / used_before) / (length - length_before)
+            for length_before, used_before in (baseline, self._checks[-1])
+        ]
+        lasts = -math.log(used) / max(*growths, MIN_GROWTH)
+        self._next_check = length + int(min(CHECK_INTERVAL, max(1, lasts / 2), length))
         self._checks.append((length, used))
 
     def _begin_segment(
@@ -197,7 +212,8 @@ class CheckpointEncoder:
             "format": segments.FORMAT,
             "id": secrets.token_hex(8),
             "run": self._run,
-            "generator": asdict(self._spec),
+            "run_id": self._run_id,
+            "generator": self._spec.to_json(),
             "storage": "visual" if self._error_bound else "exact",
             "promise": asdict(self._error_bound) if self._error_bound else None,
             **layout.to_json(),

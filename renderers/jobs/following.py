@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from renderers.files import locked
 from renderers.frames.source import CheckpointSource
+from renderers.jobs.claims import claim
 from renderers.jobs.parts import PartFolder
 from renderers.jobs.rendering import Engine, finish, join, keep_plan, render_missing
 from renderers.plan.outputs import Video, output_paths
@@ -25,6 +26,7 @@ def follow_film(
     engine: Engine,
     on_progress: OnProgress = ignore_progress,
     poll_s: float = POLL_S,
+    overwrite: bool = False,
 ) -> list[Video]:
     """Render what has landed again and again; the film so far can be played at any time.
 
@@ -35,6 +37,7 @@ def follow_film(
         plan_now: the plan of all checkpoints so far, None while there are none, and whether no
             more will come.
         poll_s: seconds between two calls of plan_now.
+        overwrite: see `rendering.render_film`.
 
     Returns:
         The finished videos; none where the run ended without a checkpoint.
@@ -49,16 +52,20 @@ def follow_film(
             if is_over:
                 break
             if plan is not None and len(plan.parts) - 1 > joined:
-                joined = _extend(source, plan, folder, Path(file), engine, on_progress)
+                paths = output_paths(file, plan.labels, plan.options)
+                claim(folder, plan, paths, overwrite)
+                joined = _extend(source, plan, folder, paths, engine, on_progress)
             time.sleep(poll_s)
-        return finish(source, plan, folder, file, engine, on_progress) if plan else []
+        if plan is None:
+            return []
+        return finish(source, plan, folder, file, engine, on_progress, overwrite or joined > 0)
 
 
 def _extend(
     source: CheckpointSource,
     plan: RenderPlan,
     folder: Path,
-    file: Path,
+    paths: Sequence[Path],
     engine: Engine,
     on_progress: OnProgress,
 ) -> int:
@@ -66,5 +73,5 @@ def _extend(
     plan = keep_plan(folder, plan.first_parts(len(plan.parts) - 1))
     parts = PartFolder(folder / "parts", plan)
     render_missing(source, parts, parts.missing(), engine, on_progress)
-    join(parts, output_paths(file, plan.labels, plan.options))
+    join(parts, paths)
     return len(plan.parts)

@@ -12,12 +12,13 @@ from typing import Protocol
 from renderers.errors import UnfinishedRenderError
 from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
+from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
-from renderers.plan.outputs import Video, list_views, output_paths
+from renderers.plan.outputs import Video, earlier_paths, list_views, output_paths
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
-from renderers.video.joining import join_parts, require_place
+from renderers.video.joining import join_parts, require_film_place
 
 
 class Engine(Protocol):
@@ -40,6 +41,7 @@ def render_film(
     file: Path | str,
     engine: Engine,
     on_progress: OnProgress = ignore_progress,
+    overwrite: bool = False,
 ) -> list[Video]:
     """Render a plan; killed at any moment, the same call goes on where it was.
 
@@ -53,15 +55,18 @@ def render_film(
         file: see `renderers.plan.outputs.output_paths`.
         engine: renders the parts; its word is not the record, the files are.
         on_progress: called with the number of frames done and of all.
+        overwrite: replace whatever has the names of the videos; what this plan wrote before is
+            replaced in any case.
 
     Returns:
         The videos, tracks first, then the grid.
 
     Raises:
-        RenderError: a missing checkpoint, a full disk, a failing encoder, a dead device.
+        RenderError: a missing checkpoint, a full disk, a failing encoder, a dead device, or a
+            file that cannot be written or is another's.
     """
     with locked(Path(folder)):
-        return finish(source, plan, Path(folder), file, engine, on_progress)
+        return finish(source, plan, Path(folder), file, engine, on_progress, overwrite)
 
 
 def finish(
@@ -71,26 +76,30 @@ def finish(
     file: Path | str,
     engine: Engine,
     on_progress: OnProgress,
+    overwrite: bool,
 ) -> list[Video]:
     """Do what `render_film` does, in a folder that is locked already.
 
     Args:
-        source, plan, folder, file, engine, on_progress: see `render_film`.
+        source, plan, folder, file, engine, on_progress, overwrite: see `render_film`.
 
     Returns:
         The videos, tracks first, then the grid.
     """
     paths = output_paths(file, plan.labels, plan.options)
     for path in paths:
-        require_place(path)
-    videos = _finished_videos(folder, plan, paths)
+        require_film_place(path)
+    earlier = earlier_paths(file, plan.labels, plan.options)
+    videos = _finished_videos(folder, plan, paths) or _finished_videos(folder, plan, earlier)
     if videos is None:
+        claim(folder, plan, paths, overwrite)
         plan = keep_plan(folder, plan)
         parts = PartFolder(folder / "parts", plan)
         parts.discard_others()
         render_missing(source, parts, parts.missing(), engine, on_progress)
         videos = join(parts, paths)
         _record(folder, plan, videos)
+        release(folder)
     shutil.rmtree(folder / "parts", ignore_errors=True)
     on_progress(len(plan.batches), len(plan.batches))
     return videos

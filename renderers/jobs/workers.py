@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 import torch
@@ -18,6 +19,7 @@ from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.progress import OnProgress, Rate
 
+MAX_DEATHS = 3  # So many processes on one device are replaced before it is given up.
 PATIENCE_S = 10  # A dismissed worker has this long to delete what it began.
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ def render_parts(
             the rate of each device. It goes down when a process dies, since its part begins again.
 
     Raises:
-        UnfinishedRenderError: all processes died.
+        UnfinishedRenderError: processes died again and again on every device.
         Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
     if len(devices) == 1:
@@ -70,7 +72,7 @@ class _Worker:
     """
 
     def __init__(self, renderer: PartRenderer, device: str, processes: int) -> None:
-        self.rate, self._finished = Rate(device), 0
+        self.device, self.rate, self._finished = device, Rate(device), 0
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         self.process = spawn.Process(
@@ -123,7 +125,9 @@ class _WorkerPool:
         self._finished, self._total = 0, count_part_frames(parts)
         self._on_progress = on_progress
         used = devices[: len(parts)]
-        self._workers = [_Worker(renderer, device, len(used)) for device in used]
+        self._deaths, self._last_death = Counter[str](), ""
+        self._begin = partial(_Worker, renderer, processes=len(used))
+        self._workers = [self._begin(device) for device in used]
 
     def work(self) -> None:
         """Render all parts."""
@@ -144,8 +148,8 @@ class _WorkerPool:
                 worker.give(self._waiting.popleft())
         if self._waiting and not self._workers:
             raise UnfinishedRenderError(
-                "All render processes died, which happens when memory runs out. Finished parts "
-                "are kept; fewer devices need less memory."
+                f"The render processes died again and again, the last one {self._last_death}. "
+                "Finished parts are kept."
             )
 
     def _listen(self, worker: _Worker) -> None:
@@ -166,11 +170,35 @@ class _WorkerPool:
         self._on_progress(done, self._total, rates)
 
     def _bury(self, worker: _Worker) -> None:
-        """Give the part of a dead worker to another one."""
+        """Give the part of a dead worker to another one, and replace it a few times."""
         assert worker.part is not None
         self._waiting.appendleft(worker.part)
         self._workers.remove(worker)
         worker.dismiss()
+        self._last_death = describe_death(worker.device, worker.process.exitcode)
+        log.warning("A render process died %s; another one takes over.", self._last_death)
+        self._deaths[worker.device] += 1
+        if self._deaths[worker.device] <= MAX_DEATHS:
+            self._workers.append(self._begin(worker.device))
+
+
+def describe_death(device: str, status: int | None) -> str:
+    """How a process ended.
+
+    Args:
+        status: its exit status, negative for the number of the signal that killed it.
+
+    Example:
+        >>> describe_death("cuda:0", -9)
+        'on cuda:0 by SIGKILL, which the system sends where memory runs out'
+        >>> describe_death("cuda:0", 1)
+        'on cuda:0 with exit status 1'
+    """
+    if status is None or status >= 0:
+        return f"on {device} with exit status {status}"
+    name = signal.Signals(-status).name
+    why = ", which the system sends where memory runs out" if name == "SIGKILL" else ""
+    return f"on {device} by {name}{why}"
 
 
 def _work(connection: Connection, renderer: PartRenderer, device: str, processes: int) -> None:

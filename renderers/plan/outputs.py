@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from renderers.files import file_names
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.options import RenderOptions
 from renderers.plan.render_plan import RenderPlan
@@ -63,8 +65,9 @@ def list_views(plan: RenderPlan) -> list[VideoView]:
 def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
     """Where videos go: `FILE-LABEL.mp4` for each point, and the grid, if any, as `FILE.mp4`.
 
-    Numbered pictures go to `FOLDER-LABEL/%06d.png`, and those of the grid to `FOLDER/%06d.png`.
-    A slash in a label becomes a hyphen.
+    A video that is alone has exactly the name that was asked for. Numbered pictures go to
+    `FOLDER-LABEL/%06d.png`, and those of the grid, or of one point alone, to `FOLDER/%06d.png`.
+    A label becomes a part of a name as `renderers.files.file_name` says: `seed:1` is `seed-1`.
 
     Args:
         file: the name that the person chose.
@@ -80,7 +83,17 @@ def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions
     """
     file = Path(file)
     format_of(file, options.format.codec)
-    named = [_labelled(file, _plain(label)) for label in labels] if options.points else []
+    if not options.grid and len(labels) == 1:
+        return [file]
+    named = [_labelled(file, name) for name in file_names(labels)] if options.points else []
+    return [*named, file] if options.grid else named
+
+
+def earlier_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
+    """Where earlier versions put the videos of `output_paths`, which are found there as well."""
+    file = Path(file)
+    marks = [re.sub(r"[/\\\0]", "-", label) for label in labels] if options.points else []
+    named = [_labelled(file, mark) for mark in marks]
     return [*named, file] if options.grid else named
 
 
@@ -98,7 +111,3 @@ def _labelled(file: Path, label: str) -> Path:
     if format_of(file).numbered:
         return file.parent.with_name(f"{file.parent.name}-{label}") / file.name
     return file.with_name(f"{file.stem}-{label}{file.suffix}")
-
-
-def _plain(label: str) -> str:
-    return label.replace("/", "-").replace("\\", "-").replace("\0", "-")

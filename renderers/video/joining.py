@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from renderers.destinations import require_folder, require_place
 from renderers.errors import RenderError
 from renderers.files import replacing, replacing_folder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, pictures_pattern, run_ffmpeg
@@ -36,7 +37,7 @@ def join_parts(
         RenderError: a part cannot be read, frames are missing, or path cannot be written.
     """
     path = Path(path)
-    require_place(path)
+    require_film_place(path)
     if format_of(path).numbered:
         with replacing_folder(path.parent.resolve()) as folder:
             _convert(parts, folder / path.name, fps, quality, path)
@@ -51,14 +52,19 @@ def join_parts(
             _require_frames(count_frames(temporary), frames, path)
 
 
-def require_place(path: Path) -> None:
+def require_film_place(path: Path) -> None:
     """See that a film may be written as path, without making anything.
 
     Raises:
-        RenderError: the suffix is unknown, or the folder of numbered pictures, which would be
-            replaced, holds something else.
+        RenderError: the suffix is unknown, the file cannot be written, or the folder of numbered
+            pictures, which would be replaced, holds something else.
     """
-    if not format_of(path).numbered or not path.parent.is_dir():
+    if not format_of(path).numbered:
+        require_place(path)
+        return
+    require_folder(path.parent)
+    require_folder(path.parent.parent)
+    if not path.parent.is_dir():
         return
     named = re.compile(re.escape(NUMBER.sub("\0", path.name)).replace("\0", r"\d+"))
     for other in path.parent.iterdir():

@@ -8,9 +8,10 @@ from keyword import iskeyword
 from typing import Any, ClassVar, get_type_hints
 
 from studio.runs.settings import write_setting
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import Declared, DeclaredRecord, declared_fields
+from studio.workspace.record import AskedRecord, Declared, DeclaredRecord, declared_fields
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Result(DeclaredRecord):
         yield from ()
 
 
-class Action(DeclaredRecord):
+class Action(AskedRecord):
     """Something a person can have done. Its docstring is its help, the first line a summary.
 
     Attributes:
@@ -54,6 +55,7 @@ class Action(DeclaredRecord):
         section: the heading under which help lists it.
         is_job: whether it is recorded as a job and may work in the background.
         makes_run: whether it makes the run that it names.
+        makes_workspace: whether it may begin a workspace; others only look into one.
         is_remote: whether it may be asked for by another program: the HTTP API and MCP.
     """
 
@@ -61,7 +63,13 @@ class Action(DeclaredRecord):
     section: ClassVar[str] = ""
     is_job: ClassVar[bool] = True
     makes_run: ClassVar[bool] = False
+    makes_workspace: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
+
+    def claims(self) -> Sequence[Claim]:
+        """What nobody may take away or change meanwhile; a job reads the run that it is about."""
+        about = self.about_run if self.is_job else None
+        return [] if about is None else [Claim("run", about)]
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what cannot be done, before anything begins.
@@ -144,25 +152,29 @@ def spell_command(action: type[Action], values: Mapping[str, Any]) -> list[str]:
         values: fields as JSON; of those that are required and missing, the command shows a name
             in capitals.
     """
-    words = action.command.split()
+    arguments: list[str] = []
+    options: list[str] = []
     for field in action.fields():
+        words = arguments if field.argument else options
         if field.name in values:
             words += _spell(field, values[field.name])
         elif field.required:
             words += [*([] if field.argument else [field.flag]), field.placeholder]
-    return words
+    if any(word.startswith("-") for word in arguments):  # Else it would be read as an option.
+        return [*action.command.split(), *options, "--", *arguments]
+    return [*action.command.split(), *arguments, *options]
 
 
 def _spell(field: Declared, value: Any) -> list[str]:
     """The words of one field."""
+    if isinstance(value, dict):
+        value = [write_setting(name, setting) for name, setting in value.items()]
     if field.argument:
         return [str(word) for word in value] if field.many else [str(value)]
     if field.kind == "flag":
         return [field.flag if value else field.no_flag]
     if field.switches:
         return [field.switches[value][0]] if value in field.switches else []
-    if isinstance(value, dict):
-        value = [write_setting(name, setting) for name, setting in value.items()]
     if field.many == "commas":
         return [field.flag, ",".join(value)]
     if field.many == "repeated":

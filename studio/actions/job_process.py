@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from studio.actions.output import print_result
+from studio.actions.output import print_error, print_result
 from studio.actions.submission import perform_job
-from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.stopping import exit_on_sigterm, spare_cores
@@ -20,7 +19,7 @@ def main() -> None:
     try:
         result = perform_job(workspace, job_id)
     except EXPECTED_ERRORS as error:
-        print(explain(error), file=sys.stderr)
+        print_error(error)
         sys.exit(1)
     print_result(result)
     sys.exit(result.exit_status)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Result, Table
+from studio.workspace.advice import explain
+from studio.workspace.names import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 WIDE = 10_000  # Columns of an output that is no terminal, where no row is broken.
 
@@ -15,15 +19,26 @@ WIDE = 10_000  # Columns of an output that is no terminal, where no row is broke
 def print_result(result: Result, as_json: bool = False) -> None:
     """Print a result on standard output, and its remarks on standard error."""
     if as_json:
-        print(json.dumps(result.document(), indent=2, ensure_ascii=False))
+        print(_write_json(result.document()))
     else:
         for part in result.tell():
             if isinstance(part, Table):
                 print_table(part)
             else:
-                print(part)
+                print(printable(part))
     for remark in result.remarks():
-        print(remark, file=sys.stderr)
+        print(printable(remark), file=sys.stderr)
+
+
+def print_error(error: Exception) -> None:
+    """Print on standard error what happened, and what to do next."""
+    print(printable(explain(error)), file=sys.stderr)
+
+
+def _write_json(document: Any) -> str:
+    """The document as JSON, in ASCII where a terminal would obey a part of it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return text if printable(text) == text else json.dumps(document, indent=2)
 
 
 def print_table(table: Table) -> None:
@@ -33,18 +48,21 @@ def print_table(table: Table) -> None:
     from rich.table import Table as RichTable
 
     if not table.rows:
-        print(table.empty)
+        print(printable(table.empty))
         return
     laid = RichTable(box=box.SIMPLE_HEAD)
     for name in table.columns:
-        laid.add_column(name, overflow="fold")
+        laid.add_column(_cell(name), overflow="fold")
     for row in table.rows:
-        laid.add_row(*_cells(row))
-    Console(markup=False, width=None if sys.stdout.isatty() else WIDE).print(laid)
+        laid.add_row(*map(_cell, row))
+    Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE).print(laid)
 
 
-def _cells(row: Sequence[Any]) -> list[str]:
-    return [format_cell(value) for value in row]
+def _cell(value: Any) -> Text:
+    """A cell whose text is shown as it is: nothing in it is markup."""
+    from rich.text import Text
+
+    return Text(printable(format_cell(value), one_line=True))
 
 
 def format_cell(value: Any) -> str:

@@ -8,10 +8,12 @@ from importlib.metadata import EntryPoint, entry_points
 
 from studio.actions.action import Action
 from studio.actions.declared import (
+    archive_actions,
     checkpoint_actions,
     dataset_actions,
     film_actions,
     import_actions,
+    removal_actions,
     run_actions,
     specimen_actions,
     training_actions,
@@ -25,9 +27,11 @@ OWN: tuple[type[Action], ...] = (
     *training_actions.ACTIONS,
     *run_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
+    *archive_actions.ACTIONS,
     *import_actions.ACTIONS,
     *film_actions.ACTIONS,
     *specimen_actions.ACTIONS,
+    *removal_actions.ACTIONS,
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from studio.actions.declared.training_actions import SessionOptions, read_group, train_session
-from studio.workspace.advice import explain
+from studio.actions.output import print_error
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         train_session(workspace, run, session, reporter)
     except EXPECTED_ERRORS as error:
-        print(explain(error), file=sys.stderr)
+        print_error(error)
         sys.exit(1)
 
 

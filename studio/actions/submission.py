@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
 
 from studio.actions.action import Action, Result, words_of
 from studio.actions.registry import find_action
+from studio.workspace.claims import claiming
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
     ACTIVE,
     JobRow,
     find_job,
     insert_job,
+    mark_failed,
     record_result,
     set_process,
     working_as_job,
@@ -29,10 +32,20 @@ def perform(workspace: Workspace, action: Action) -> Result:
     Raises:
         StudioError: or an error of the libraries; its text says what to do instead.
     """
-    action.check(workspace)
-    if not action.is_job or not action.leads():
-        return action.perform(workspace, Reporter(workspace))
-    return _work(workspace, action, _insert(workspace, action))
+    _finish_removals(workspace)
+    with _claiming(workspace, action):
+        action.check(workspace)
+        if not action.is_job or not action.leads():
+            return action.perform(workspace, Reporter(workspace))
+        return _work(workspace, action, _insert(workspace, action))
+
+
+def _finish_removals(workspace: Workspace) -> None:
+    """Finish what a killed process began to delete or to rename; the folder is empty but then."""
+    if workspace.trash.is_dir() and any(workspace.trash.iterdir()):
+        from studio.upkeep.removal import finish_removals
+
+        finish_removals(workspace)
 
 
 def submit(workspace: Workspace, action: Action) -> JobRow:
@@ -41,10 +54,24 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
     Raises:
         StudioError: or an error of the libraries, as the action would in this process.
     """
-    action.check(workspace)
+    with _claiming(workspace, action):  # Its process takes the claims anew.
+        action.check(workspace)
     job_id = _insert(workspace, action)
+    workspace.logs.mkdir(exist_ok=True)
+    try:
+        process = _start(workspace, job_id)
+    except (OSError, ValueError) as error:
+        reason = f"Its process could not be started: {error}."
+        mark_failed(workspace, job_id, reason)
+        raise StudioError(f"Job {job_id} failed. {reason}") from error
+    set_process(workspace, job_id, process.pid)
+    _reap_later(process)
+    return find_job(workspace, job_id)
+
+
+def _start(workspace: Workspace, job_id: int) -> subprocess.Popen[bytes]:
     with workspace.log(job_id).open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             job_command(workspace, job_id),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -52,9 +79,6 @@ def submit(workspace: Workspace, action: Action) -> JobRow:
             start_new_session=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    set_process(workspace, job_id, process.pid)
-    _reap_later(process)
-    return find_job(workspace, job_id)
 
 
 def job_command(workspace: Workspace, job_id: int) -> list[str]:
@@ -74,7 +98,8 @@ def perform_job(workspace: Workspace, job_id: int) -> Result:
     action = action_of(find_job(workspace, job_id))
     if not action.leads():
         return action.perform(workspace, Reporter(workspace))
-    return _work(workspace, action, job_id)
+    with _claiming(workspace, action):
+        return _work(workspace, action, job_id)
 
 
 def retry(workspace: Workspace, job: JobRow) -> JobRow:
@@ -105,6 +130,12 @@ def action_of(job: JobRow) -> Action:
             f"again: {job.text}"
         )
     return find_action(job.action).read(job.fields)
+
+
+def _claiming(workspace: Workspace, action: Action) -> AbstractContextManager[None]:
+    """Hold what an action claims; of several processes that work together, the first does."""
+    claims = action.claims() if action.leads() else []
+    return claiming(workspace, claims, f"studio {action.command}")
 
 
 def _insert(workspace: Workspace, action: Action) -> int:

@@ -27,6 +27,8 @@ DETACH = click.Option(
     ["--detach"], is_flag=True, help="Work in the background, and return at once."
 )
 GROUPS = {
+    "delete": "Deleting for good, once --yes says so.",
+    "rename": "Other names for runs and datasets.",
     "datasets": "Prepared pictures to train on.",
     "jobs": "What works in the background.",
     "render": "Films of training, walks and sheets.",
@@ -64,9 +66,10 @@ def make_command(action: type[Action]) -> click.Command:
     )
 
 
-def workspace_of(context: click.Context) -> Workspace:
-    """The workspace that the whole command line was given."""
-    return Workspace.open(context.find_root().params.get("workspace"))
+def workspace_of(context: click.Context, action: type[Action]) -> Workspace:
+    """The workspace that the whole command line was given; made only by what begins one."""
+    folder = context.find_root().params.get("workspace")
+    return Workspace.open(folder, make=action.makes_run or action.makes_workspace)
 
 
 def read_action(action: type[Action], given: Mapping[str, Any]) -> Action:
@@ -91,7 +94,7 @@ def _callback(action: type[Action]) -> Callable[..., None]:
     def call(**given: Any) -> None:
         context = click.get_current_context()
         as_json, detach = given.pop("as_json"), given.pop("detach", False)
-        asked, workspace = read_action(action, given), workspace_of(context)
+        asked, workspace = read_action(action, given), workspace_of(context, action)
         try:
             if detach:
                 job = submit(workspace, asked)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+Fit = Literal["crop", "pad", "stretch"]
 MAX_PICTURE_PX = 150_000_000  # About half a gigabyte of memory while it is decoded.
 
 
@@ -16,8 +18,8 @@ class UnreadablePictureError(Exception):
     """A file cannot be used as a picture; the text of the error is the reason."""
 
 
-def read_picture(path: Path, image_size: int) -> np.ndarray:
-    """Read a picture, turn it upright, cut out its middle square and scale that (Lanczos).
+def read_picture(path: Path, image_size: int, fit: Fit = "crop") -> np.ndarray:
+    """Read a picture, turn it upright, make it square and scale that (Lanczos).
 
     Transparent pixels are laid over white, 16 bits are scaled to 8, and palettes, grey and CMYK
     become RGB. The first frame of an animation is taken. Small pictures are enlarged.
@@ -25,6 +27,7 @@ def read_picture(path: Path, image_size: int) -> np.ndarray:
     Args:
         path: a file in one of FORMATS.
         image_size: width and height of the result in pixels.
+        fit: `crop` cuts out the middle square, `pad` adds white at two sides, `stretch` distorts.
 
     Returns:
         uint8 [image_size, image_size, 3].
@@ -37,7 +40,7 @@ def read_picture(path: Path, image_size: int) -> np.ndarray:
             # Pillow warns of large pictures, which are refused below, and of odd metadata.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
-                return _decode(image, image_size)
+                return _decode(image, image_size, fit)
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
@@ -50,14 +53,27 @@ def read_picture(path: Path, image_size: int) -> np.ndarray:
         raise UnreadablePictureError(f"cannot be decoded: {reason}") from error
 
 
-def _decode(image: Image.Image, image_size: int) -> np.ndarray:
+def is_square(path: Path) -> bool:
+    """Whether a file that `read_picture` has read is as wide as it is high."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=FORMATS) as image:
+            return image.width == image.height
+
+
+def _decode(image: Image.Image, image_size: int, fit: Fit) -> np.ndarray:
     if image.width * image.height > MAX_PICTURE_PX:
-        size = f"{image.width} x {image.height}"
-        raise UnreadablePictureError(f"too large: {size}, at most {MAX_PICTURE_PX:,} pixels")
+        said = f"{image.width} x {image.height}"
+        raise UnreadablePictureError(f"too large: {said}, at most {MAX_PICTURE_PX:,} pixels")
     # A JPEG can be decoded at a fraction of its size; the filter needs twice the target.
     image.draft(image.mode, (2 * image_size, 2 * image_size))
     upright = _convert_to_rgb(ImageOps.exif_transpose(image))
-    return np.asarray(ImageOps.fit(upright, (image_size, image_size), Image.Resampling.LANCZOS))
+    size, lanczos = (image_size, image_size), Image.Resampling.LANCZOS
+    if fit == "pad":
+        return np.asarray(ImageOps.pad(upright, size, lanczos, color="white"))
+    if fit == "stretch":
+        return np.asarray(upright.resize(size, lanczos))
+    return np.asarray(ImageOps.fit(upright, size, lanczos))
 
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:

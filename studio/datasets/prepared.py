@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
+from checkpoints_index.storage.seals import read_sealed_json
 from studio.workspace.errors import StudioError
 
 PIXELS, MANIFEST = "pixels.npy", "manifest.json"
+SAMPLED = 256  # So many pictures are looked at where the manifest has no digest.
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Manifest:
         source: where they came from, in words.
         attribution: a notice that has to stand wherever they are shown; may be empty.
         skipped: (file, reason) for each file that could not be used.
+        fit: how pictures that are not square were made so.
+        not_square: how many of them there are.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Manifest:
     source: str
     attribution: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
+    fit: str = "crop"
+    not_square: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +82,24 @@ class PreparedDataset:
     def __len__(self) -> int:
         return self.manifest.pictures
 
+    def identity(self) -> dict[str, Any]:
+        """What tells these pictures from others under the same name, as JSON can hold it.
+
+        The digest is that of the manifest where it has one, else of a row of some of the pictures.
+        """
+        digest = getattr(self.manifest, "digest", None) or self._sample_digest()
+        size, pictures = self.manifest.image_size, self.manifest.pictures
+        return {"digest": digest, "pictures": pictures, "image_size": size}
+
+    def _sample_digest(self) -> str:
+        hashed, middle = xxhash.xxh3_64(), self.manifest.image_size // 2
+        for index in np.linspace(0, len(self) - 1, min(len(self), SAMPLED)).astype(int):
+            hashed.update(np.ascontiguousarray(self.pixels[index, middle]).data)
+        return f"rows:{hashed.hexdigest()}"
+
 
 def _read_manifest(path: Path) -> Manifest:
-    fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    fields: dict[str, Any] = read_sealed_json(path.read_bytes())
     skipped = tuple((file, reason) for file, reason in fields.pop("skipped"))
     return Manifest(**fields, skipped=skipped)
 

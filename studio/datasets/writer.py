@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,17 +16,24 @@ from checkpoints_index.storage.files import (
     open_whole,
     remove_leftovers,
 )
+from checkpoints_index.storage.seals import seal_json
 from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_dataset_name
 
 IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
 
 class DatasetWriter:
-    """Appends pictures to the pixels of a dataset; `write_dataset` makes one."""
+    """Appends pictures to the pixels of a dataset; `write_dataset` makes one.
+
+    Attributes:
+        pictures: how many were added.
+        not_square: how many of them had to be made square, which the caller counts.
+    """
 
     def __init__(self, file: BinaryIO, image_size: int) -> None:
-        self.pictures = 0
+        self.pictures = self.not_square = 0
         self._file = file
         self._image_size = image_size
         self._write_header()
@@ -60,6 +65,7 @@ def write_dataset(
     *,
     attribution: str = "",
     skipped: list[tuple[str, str]] | None = None,
+    fit: str = "crop",
     replace: bool = False,
 ) -> Iterator[DatasetWriter]:
     """Write a dataset beside its place, and move it there when the block ends without an error.
@@ -72,6 +78,7 @@ def write_dataset(
         source: where the pictures come from, in words.
         attribution: a notice that has to stand wherever they are shown.
         skipped: files that could not be used, with reasons; read when the block ends.
+        fit: how pictures that are not square are made so.
         replace: whether a dataset in folder is replaced.
 
     Yields:
@@ -81,7 +88,7 @@ def write_dataset(
         StudioError: the name or the size is not possible, a dataset of that name exists and is not
             to be replaced, or the disk cannot be written to.
     """
-    _check_name(folder.name)
+    require_dataset_name(folder.name)
     _check_image_size(image_size)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,9 +99,12 @@ def write_dataset(
                 yield writer
                 writer.finish()
             manifest = Manifest(
-                folder.name, image_size, writer.pictures, source, attribution, tuple(skipped or ())
+                *(folder.name, image_size, writer.pictures, source, attribution),
+                skipped=tuple(skipped or ()),
+                fit=fit,
+                not_square=writer.not_square,
             )
-            create_whole(beside / MANIFEST, json.dumps(asdict(manifest), indent=2).encode())
+            create_whole(beside / MANIFEST, seal_json(asdict(manifest), indent=2))
     except FileExistsError as error:
         raise StudioError(
             f"A dataset '{folder.name}' exists already in {folder.parent}. "
@@ -105,14 +115,6 @@ def write_dataset(
             f"Cannot write the dataset {folder}: {error.strerror or error}. Nothing was changed. "
             "Make room on the disk, or choose a place that can be written to, and try again."
         ) from error
-
-
-def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
-        raise StudioError(
-            f"'{name}' cannot be the name of a dataset. Use letters, digits, dots, dashes and "
-            "underscores, at most 100, beginning with a letter, a digit or an underscore."
-        )
 
 
 def _check_image_size(image_size: int) -> None:

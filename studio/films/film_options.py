@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import Commas, DeclaredRecord, InvalidValueError, option, run_name
+from studio.workspace.record import (
+    Commas,
+    DeclaredRecord,
+    InvalidValueError,
+    device_option,
+    option,
+    run_name,
+)
 
 if TYPE_CHECKING:
     from renderers.plan.options import RenderOptions
@@ -19,7 +26,7 @@ LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
 
 def film_points() -> Any:
     """The field of the points that a film shows."""
-    return option((), "Labels, seed:N or exported JPEGs, with commas between.")
+    return option((), "Labels, seed:N or exported JPEGs, with commas between.", risk="path")
 
 
 def film_batches() -> Any:
@@ -82,6 +89,7 @@ class FilmOptions(DeclaredRecord):
     out: Path | None = option(
         None, "FILE.mp4 or another; a place in the workspace by default.", section=FILE
     )
+    overwrite: bool = option(False, "Replace what has the name in --out already.", section=FILE)
     precision: Literal["float32", "bf16"] = option(
         "float32", "Of the forward pass; bf16 only where frames stay within a level.", section=WHERE
     )
@@ -98,7 +106,10 @@ class FilmOptions(DeclaredRecord):
         "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE
     )
     address: str | None = option(
-        None, "Address of the Ray cluster; auto joins the one that runs here.", section=WHERE
+        None,
+        "Address of the Ray cluster; auto joins the one that runs here.",
+        section=WHERE,
+        risk="address",
     )
 
     def file_format(self) -> Format:
@@ -264,7 +275,10 @@ class KeyFramedPath(FilmOptions):
 
     run: str = run_name()
     keys: str = option(
-        help="Such as '12000@16500.28 -> 19000@18218.3'.", argument=True, metavar="KEYS"
+        help="Such as '12000@16500.28 -> 19000@18218.3'.",
+        argument=True,
+        metavar="KEYS",
+        risk="path",
     )
     seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
     kind: Literal["slerp", "linear", "spline"] = option("slerp", "The way from key to key.")
@@ -294,5 +308,6 @@ class SheetOptions(DeclaredRecord):
         ge=1,
         example="as is readable",
     )
-    device: str | None = option(None, "Such as cuda:0.")
+    device: str | None = device_option()
     out: Path | None = option(None, "FILE.png or FILE.jpg; a place in the workspace by default.")
+    overwrite: bool = option(False, "Replace the file in --out if it is there.")

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from checkpoints_index.storage.catalogue import open_catalogue
+from renderers.destinations import require_free
 from renderers.files import locked, read_json, remove_leftovers, write_json
 from renderers.jobs.chunks import Chunk, list_chunks
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID, Video, default_file, output_paths
 from renderers.video.formats import Format
-from renderers.video.joining import join_parts
+from renderers.video.joining import join_parts, require_film_place
+from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -21,16 +23,21 @@ RECORD = "joined.json"  # what was joined of which chunks
 
 
 def join_live_film(
-    workspace: Workspace, run: str, out: Path | None = None, labels: Sequence[str] | None = None
+    workspace: Workspace,
+    run: str,
+    out: Path | None = None,
+    labels: Sequence[str] | None = None,
+    overwrite: bool = False,
 ) -> list[Video]:
     """Join what there is so far, without encoding anything anew; also while the run trains.
 
-    Videos in their place in the workspace are joined again only when a chunk has come or gone.
+    Videos are joined again only when a chunk has come or gone.
 
     Args:
         out: FILE.mp4; several videos become `FILE-LABEL.mp4`, and the grid of all points FILE
             itself, as does a video that is alone. A place in the workspace by default.
         labels: of points, or `grid`; all that there are by default.
+        overwrite: replace whatever has these names; earlier films of the run are in any case.
 
     Returns:
         The points in the order of their labels, then the grid.
@@ -48,12 +55,14 @@ def join_live_film(
     with locked(folder):
         remove_leftovers(folder)
         try:
-            return _join_all(run, chunks, folder, out, labels)
+            return _join_all(run, chunks, folder, out, labels, overwrite)
         except EXPECTED_ERRORS:
             now = _chunks(workspace, run)
             if now == chunks:
                 raise
-            return _join_all(run, now, folder, out, labels)  # the run went back meanwhile
+            return _join_all(
+                run, now, folder, out, labels, overwrite
+            )  # the run went back meanwhile
 
 
 def live_frames(workspace: Workspace, run: str) -> list[int]:
@@ -63,6 +72,20 @@ def live_frames(workspace: Workspace, run: str) -> list[int]:
         StudioError: no such run, or a run without a film.
     """
     return _batches(_chunks(workspace, run))
+
+
+def live_gaps(workspace: Workspace, run: str) -> list[int]:
+    """The batches between its first and its last frame that a run's film lacks, ascending.
+
+    Raises:
+        StudioError: no such run, or a run without a film.
+    """
+    frames = live_frames(workspace, run)
+    config = workspace.run_config(run)
+    every = (TrainingConfig.read(config).film_every if config.exists() else 1) or 1
+    kept = open_catalogue(workspace.runs, run).batches
+    due = {batch for batch in kept if frames[0] < batch < frames[-1] and batch % every == 0}
+    return sorted(due - set(frames))
 
 
 def _chunks(workspace: Workspace, run: str) -> list[Chunk]:
@@ -86,14 +109,16 @@ def _join_all(
     folder: Path,
     out: Path | None,
     labels: Sequence[str] | None,
+    overwrite: bool,
 ) -> list[Video]:
     wanted = _labels(run, chunks, labels)
-    if out is not None and len(wanted) == 1:
-        paths = [out.absolute()]
-    else:
-        file = out.absolute() if out is not None else default_file(folder, f"{run}-live", MP4)
-        points = [label for label in wanted if label != GRID]
-        paths = output_paths(file, points, RenderOptions(grid=GRID in wanted))
+    file = out.absolute() if out is not None else default_file(folder, f"{run}-live", MP4)
+    points = [label for label in wanted if label != GRID]
+    paths = output_paths(file, points, RenderOptions(points=bool(points), grid=GRID in wanted))
+    own = read_json(folder / RECORD) or {}
+    for path in paths:
+        require_film_place(path)
+        require_free(path, overwrite or path.parent == folder or str(path) in own)
     return [_join(folder, chunks, *pair) for pair in zip(wanted, paths, strict=True)]
 
 
@@ -121,8 +146,7 @@ def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path) -> Vide
     if record.get(str(path)) == [digest, _size(path)]:
         return Video(path, label, frames)
     join_parts([chunk.path(label) for chunk in own], path, frames, own[-1].fps)
-    if path.parent == folder:
-        write_json({**record, str(path): [digest, _size(path)]}, folder / RECORD)
+    write_json({**record, str(path): [digest, _size(path)]}, folder / RECORD)
     return Video(path, label, frames)
 
 

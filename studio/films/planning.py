@@ -14,11 +14,13 @@ import numpy as np
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
 from renderers.frames.devices import require_devices
+from renderers.jobs.claims import refuse_foreign
 from renderers.jobs.rendering import Engine
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions
-from renderers.plan.outputs import default_file
+from renderers.plan.outputs import default_file, output_paths
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
+from renderers.video.joining import require_film_place
 from studio.films.film_options import MAX_SECONDS, FilmOptions
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
@@ -85,9 +87,17 @@ class OpenFilm(Generic[Film]):
         height, width, _ = cut.shape
         return self.options.display.lay_out(width, height, self.options.encoder_for(1).even).remark
 
-    def require_fit(self, frames: int) -> None:
-        """Raise an error where so many frames cannot be such a file on such devices."""
+    def require_fit(self, frames: int, labels: Sequence[str] = ("",)) -> None:
+        """Raise an error where so many frames cannot be such files on such devices.
+
+        Args:
+            labels: of what moves or stays in the film; each may have a video of its own.
+        """
         self.describe_size()
+        paths = output_paths(self.file, labels, self.options)
+        for path in paths:
+            require_film_place(path)
+        refuse_foreign(self.folder, paths, self.film.overwrite)
         self.options.format.require_fit(frames, self.options.fps)
         choose_engine(self.film)
 

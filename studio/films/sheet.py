@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
-from renderers.frames.devices import require_devices
+from renderers.destinations import require_free, require_place
 from renderers.pictures.montage import Montage, render_montage
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
@@ -16,7 +16,7 @@ from studio.films.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches
 from studio.specimens.points import points_or_fixed
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import require_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -29,8 +29,12 @@ def check_sheet(workspace: Workspace, sheet: SheetOptions) -> None:
 
     Raises:
         StudioError: unknown run, points, batch or device.
+        RenderError: a file that cannot be written, or is there already.
     """
     _prepare(workspace, sheet)
+    if sheet.out is not None:
+        require_place(sheet.out)
+        require_free(sheet.out, sheet.overwrite)
 
 
 def draw_sheet(workspace: Workspace, sheet: SheetOptions, on_progress: OnProgress) -> Montage:
@@ -67,7 +71,7 @@ def _prepare(
             f"Run '{run}' has no points of its own. Name some: --points seed:1,seed:2"
         )
     batches = _choose(checkpoints.batches, sheet, len(points))
-    return checkpoints, points, batches, require_devices([sheet.device or choose_device()])[0]
+    return checkpoints, points, batches, require_device(sheet.device)[0]
 
 
 def _choose(kept: Sequence[int], sheet: SheetOptions, points: int) -> list[int]:
@@ -93,5 +97,7 @@ def _title(run: str, points: Sequence[LatentPoint], batches: Sequence[int]) -> s
 def _place(workspace: Workspace, sheet: SheetOptions) -> Path:
     """What is asked for again has the same place."""
     run = sheet.run
-    mark = hashlib.sha256(sheet.model_dump_json(exclude={"device", "out"}).encode()).hexdigest()[:6]
+    mark = hashlib.sha256(
+        sheet.model_dump_json(exclude={"device", "out", "overwrite"}).encode()
+    ).hexdigest()[:6]
     return workspace.render(f"{run}-sheet-{mark}") / f"{run}-sheet.png"

@@ -22,7 +22,7 @@ from renderers.progress import OnProgress
 from studio.films.film_options import Timelapse
 from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
 from studio.runs.config import TrainingConfig
-from studio.runs.selection import Choice, choose_frames
+from studio.runs.selection import Choice, choose_frames, describe_cut
 from studio.runs.status import run_status
 from studio.workspace.devices import choose_devices
 from studio.workspace.errors import StudioError
@@ -43,16 +43,16 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
             how a followed run ends.
     """
     opened = _open(workspace, film)
-    opened.points(film.points, or_fixed=True)
+    labels = [point.label for point in opened.points(film.points, or_fixed=True)]
     if film.follow:
         _require_open_end(opened)
-        return opened.require_fit(1)
+        return opened.require_fit(1, labels)
     frames: int | None = len(_choose_frames(opened).batches)
     if film.duration is not None:
         frames = count_frames(film.duration, film.fps)
     elif film.pace != "batch":
         frames = None  # What can be seen decides how many there are.
-    return opened.require_fit(frames or 1)
+    return opened.require_fit(frames or 1, labels)
 
 
 def film_timelapse(
@@ -73,6 +73,8 @@ def film_timelapse(
         return _follow(opened, points, on_progress)
     if remark := opened.describe_size():
         say(remark)
+    if remark := describe_cut(opened.kept, film.batches):
+        say(remark)
     choice = _choose(opened, on_progress, say)
     shown = _pace(opened, points, choice.batches, on_progress)
     plan = plan_film(
@@ -83,7 +85,8 @@ def film_timelapse(
     )
     try:
         return render_film(
-            opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress
+            *(opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress),
+            overwrite=film.overwrite,
         )
     except DamagedCheckpointError as error:
         raise StudioError(f"{error}, or film the others: --skip-damaged") from error
@@ -126,7 +129,9 @@ def _follow(
     if not has_ended():
         os.nice(LOW_PRIORITY)
     return follow_film(
-        opened.checkpoints, plan_now, opened.folder, opened.file, choose_engine(film), on_progress
+        *(opened.checkpoints, plan_now, opened.folder, opened.file, choose_engine(film)),
+        on_progress,
+        overwrite=film.overwrite,
     )
 
 

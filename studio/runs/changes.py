@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.runs.config import TrainingConfig, describe_unknown
+from studio.runs.config import NETWORKS, TrainingConfig, describe_unknown
 from studio.runs.notices import check_notices
+from studio.runs.settings import ALIASES, apply_settings
 from studio.runs.status import read_config
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
@@ -22,8 +23,6 @@ from studio.workspace.jobs import ACTIVE, training_job
 from studio.workspace.paths import Workspace
 
 PAUSE, CONTINUE, SAVE = REQUESTS = ("pause", "continue", "save")
-BOTH_RATES = ("learning_rate_g", "learning_rate_d")
-ALIASES = {"learning_rate": BOTH_RATES}
 
 
 @dataclass(frozen=True)
@@ -148,11 +147,16 @@ def forget_changes(workspace: Workspace, run: str) -> None:
 
 def _resolve_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by the names of live settings, with aliases replaced."""
-    named = {own: value for name, value in values.items() for own in ALIASES.get(name, (name,))}
+    named = apply_settings({}, values)
     known = TrainingConfig.live_names()
     for name in named:
         if name in known:
             continue
+        if name in NETWORKS:
+            raise StudioError(
+                f"{name} decides on the networks, which stay as they are. Train another run: "
+                f"studio train DATASET --run NAME --set {name}=VALUE"
+            )
         if name in TrainingConfig.names():
             raise StudioError(
                 f"{name} is fixed when a run begins. Branch a new run off this one to change it: "

@@ -17,13 +17,20 @@ from studio.runs.setting_fields import (
     describe_field,
     format_toml,
     is_live,
+    risk_of,
     setting,
 )
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.record import Risk
 
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
 MAX_BATCH = 10**9
+# Settings that decide on the networks, which no training state and no other setting can change.
+NETWORKS = (
+    *("recipe", "generator", "generator_options", "z_dim", "image_size"),
+    *("discriminator", "discriminator_width", "discriminator_norm", "minibatch_stddev"),
+)
 
 Norm = Literal["auto", "batch", "spectral", "none"]
 
@@ -48,7 +55,7 @@ class TrainingConfig:
 
     # The networks.
     generator: str = setting(
-        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class"
+        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class", risk="class"
     )
     generator_options: Mapping[str, Any] = setting(
         dict, "Options of the generator, except z_dim and image_size"
@@ -207,9 +214,14 @@ class TrainingConfig:
         1000, "Batches without visible change after which an alarm sounds", minimum=2
     )
     alarm_command: str = setting(
-        "", "Command that is run for each alarm, with JSON on its standard input", live=True
+        "",
+        "Command that is run for each alarm, with JSON on its standard input",
+        live=True,
+        risk="command",
     )
-    alarm_webhook: str = setting("", "Address that each alarm is posted to as JSON", live=True)
+    alarm_webhook: str = setting(
+        "", "Address that each alarm is posted to as JSON", live=True, risk="address"
+    )
 
     def __post_init__(self) -> None:
         annotations = get_type_hints(type(self))
@@ -247,6 +259,11 @@ class TrainingConfig:
         """The names of the settings that may change while a run trains."""
         return [entry.name for entry in fields(cls) if is_live(entry)]
 
+    @classmethod
+    def risks(cls) -> dict[str, Risk]:
+        """What settings may name that runs code here, by the names of these settings."""
+        return {entry.name: risk for entry in fields(cls) if (risk := risk_of(entry))}
+
     def generator_spec(self) -> GeneratorSpec:
         """The generator that is trained: its options with z_dim and image_size among them."""
         sizes = {"z_dim": self.z_dim, "image_size": self.image_size}
@@ -275,12 +292,7 @@ class TrainingConfig:
         Raises:
             StudioError: no such file, no TOML, an unknown key, or a value that does not fit.
         """
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise StudioError(f"There is no training config at {path}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise StudioError(f"{path} is not TOML: {error}.") from error
+        values = read_settings(path)
         try:
             return cls.from_dict(values)
         except EXPECTED_ERRORS as error:
@@ -295,6 +307,20 @@ class TrainingConfig:
             lines += ["", "[generator_options]"]
             lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
         return "\n".join(lines) + "\n"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The names and values in a TOML file.
+
+    Raises:
+        StudioError: no such file, or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudioError(f"There is no training config at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StudioError(f"{path} is not TOML: {error}.") from error
 
 
 def describe_settings() -> list[SettingDescription]:

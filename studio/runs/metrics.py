@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
 from pathlib import Path
 from typing import Any
+
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 
 FLUSH_SECONDS = 1.0
 
@@ -32,7 +33,7 @@ class MetricsLog:
 
     def append(self, batch: int, metrics: dict[str, Any]) -> None:
         """Add the entry of a batch; it is written within about a second."""
-        self._waiting += json.dumps({"batch": batch, **metrics}).encode() + b"\n"
+        self._waiting += seal_json({"batch": batch, **metrics}) + b"\n"
         if time.monotonic() - self._written_at > FLUSH_SECONDS:
             self.flush()
 
@@ -102,12 +103,12 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """The entry on a line; None for a torn one."""
+    """The entry on a line; None for one that is torn, or has changed since it was written."""
     try:
-        entry = json.loads(line)
+        entry = read_sealed_json(line)
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) and "batch" in entry else None
+    return entry if "batch" in entry else None
 
 
 def _end_torn_line(path: Path) -> None:

@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,11 +26,14 @@ log = logging.getLogger(__name__)
 class Notices:
     """Sends notices one after the other in a thread, so that training never waits for them.
 
-    An error becomes a line in the log, and nothing else.
+    A receiver that fails is a line in the log and one of `take_failures`, once until it has
+    answered again; nothing else comes of it.
     """
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[str, str, bytes] | None] = queue.Queue(MAX_WAITING)
+        self._failures: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._failing: set[str] = set()
         self._thread = threading.Thread(target=self._send_all, name="notices", daemon=True)
         self._thread.start()
 
@@ -48,27 +51,58 @@ class Notices:
         try:
             self._waiting.put_nowait((webhook, command, json.dumps(dict(notice)).encode()))
         except queue.Full:
-            log.warning("A notice was dropped: %d are waiting already.", MAX_WAITING)
+            self._fail("A notice was dropped", f"{MAX_WAITING} are waiting already.")
+
+    def take_failures(self) -> list[str]:
+        """What failed since the last call, a sentence each."""
+        return [self._failures.get() for _ in range(self._failures.qsize())]
 
     def close(self) -> None:
         """Wait a short while for the notices that are being sent."""
         try:
             self._waiting.put(None, timeout=CLOSE_SECONDS)
         except queue.Full:
-            log.warning("%d notices were not sent: their receiver does not answer.", MAX_WAITING)
+            self._fail(f"{MAX_WAITING} notices were not sent", "their receiver does not answer.")
             return
         self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            self._fail("The last notices were not sent", "their receiver does not answer.")
 
     def _send_all(self) -> None:
         while (waiting := self._waiting.get()) is not None:
             webhook, command, content = waiting
-            try:
-                if webhook:
-                    post(webhook, content)
-                if command:
-                    run_command(command, content)
-            except Exception as error:  # Whatever it is, it must not stop a training.
-                log.warning("A notice was not sent: %s", error)
+            self._attempt(f"alarm_webhook '{webhook}' failed", post, webhook, content)
+            self._attempt(f"alarm_command '{command}' failed", run_command, command, content)
+
+    def _attempt(
+        self, failed: str, send: Callable[[str, bytes], None], receiver: str, content: bytes
+    ) -> None:
+        """Send a notice to a receiver, if there is one."""
+        if not receiver:
+            return
+        try:
+            send(receiver, content)
+        except Exception as error:  # Whatever it is, it must not stop a training.
+            self._fail(failed, describe_failure(error))
+        else:
+            self._failing.discard(failed)
+
+    def _fail(self, failed: str, reason: str) -> None:
+        if failed not in self._failing:
+            self._failing.add(failed)
+            self._failures.put(f"{failed}: {reason}")
+            log.warning("%s: %s", failed, reason)
+
+
+def describe_failure(error: Exception) -> str:
+    """Why a notice was not sent, in half a sentence, and what to look at."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with exit status {error.returncode}. Run it by hand to see what it says."
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took longer than {COMMAND_SECONDS:g} s and was ended. Let it return at once."
+    if isinstance(error, FileNotFoundError):
+        return f"there is no program '{error.filename}'. Give its full path."
+    return f"{error}".rstrip(".") + "."
 
 
 def check_notices(webhook: str, command: str) -> None:

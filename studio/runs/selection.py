@@ -17,7 +17,7 @@ class Choice(NamedTuple):
     """The frames of a film along training.
 
     Attributes:
-        numbers: the batch that each frame is asked for, ascending.
+        numbers: the batch that each frame is asked for, in the order that was asked for.
         batches: the checkpoint that each frame shows.
     """
 
@@ -33,7 +33,8 @@ def choose_batches(
     Args:
         kept: the batches that have a checkpoint, ascending.
         text: empty for all, `FROM:TO` or `FROM:TO:STEP` (half-open, as in Python), or `1,50,200`.
-            A range is cut to what lies between the first and the last checkpoint.
+            A range is cut to what lies between the first and the last checkpoint; a list keeps
+            its order.
         run: its name in messages.
         skip_missing: whether batches without a checkpoint are left out rather than refused.
 
@@ -77,6 +78,20 @@ def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "
             f"No checkpoint of run '{run}' lies in '{text}': it has {kept[0]} to {last}."
         )
     return Choice(numbers, [kept[bisect_right(kept, batch) - 1] for batch in numbers])
+
+
+def describe_cut(kept: Sequence[int], text: str) -> str | None:
+    """What to tell a person whose range reaches beyond the checkpoints; None where none does.
+
+    Example:
+        >>> describe_cut([1, 2, 800], "0:1200:100")
+        'The range 0:1200:100 ends at batch 800, the last checkpoint.'
+    """
+    parts = text.strip().split(":")
+    stop = parts[1].strip() if len(parts) > 1 else ""
+    if not kept or not stop.isdecimal() or int(stop) - 1 <= kept[-1]:
+        return None
+    return f"The range {text.strip()} ends at batch {kept[-1]}, the last checkpoint."
 
 
 def last_batch(kept: Sequence[int], run: str) -> int:
@@ -126,7 +141,7 @@ def _parse_batches(text: str, first: int, last: int) -> list[int]:
     if any(number is not None and number < 0 for number in numbers):
         raise StudioError(_batches_hint(text))
     if listed:
-        return sorted({number for number in numbers if number is not None})
+        return list(dict.fromkeys(number for number in numbers if number is not None))
     if len(numbers) > 3 or numbers[2:] == [0]:
         raise StudioError(_batches_hint(text))
     start, stop, step = [*numbers, None][:3]

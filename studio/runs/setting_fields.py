@@ -9,6 +9,7 @@ from dataclasses import MISSING, Field, dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from studio.workspace.errors import StudioError
+from studio.workspace.record import Risk
 
 DECLARED = "setting"  # The key under which a field's metadata holds its Declaration.
 
@@ -22,6 +23,7 @@ class Declaration:
     minimum: float | None
     maximum: float | None
     live: bool
+    risk: Risk
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def setting(
     maximum: float | None = None,
     unit: str = "",
     live: bool = False,
+    risk: Risk = "",
 ) -> Any:
     """Declare a dataclass field that is a training setting.
 
@@ -67,8 +70,9 @@ def setting(
         minimum, maximum: the range of a number, both ends included.
         unit: the unit of a number, such as "px"; empty for none.
         live: whether the setting may change while the run trains.
+        risk: what a value may name that runs code here; see `studio.workspace.record.Risk`.
     """
-    metadata = {DECLARED: Declaration(help, unit, minimum, maximum, live)}
+    metadata = {DECLARED: Declaration(help, unit, minimum, maximum, live, risk)}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -77,6 +81,11 @@ def setting(
 def is_live(entry: Field[Any]) -> bool:
     """Whether the setting of a field may change while the run trains."""
     return _declaration(entry).live
+
+
+def risk_of(entry: Field[Any]) -> Risk:
+    """What a value of a setting may name that runs code here."""
+    return _declaration(entry).risk
 
 
 def describe_field(entry: Field[Any], annotation: Any) -> SettingDescription:
@@ -143,13 +152,18 @@ def check_options(name: str, value: Any) -> dict[str, Any]:
     """Options of a network as a dict: names, with numbers, texts or booleans.
 
     Raises:
-        StudioError: something else, or an option that is a setting of its own.
+        StudioError: something else, or an option that is a setting of its own, or no number
+            that there is.
     """
     if not isinstance(value, Mapping):
         raise StudioError(f"{name} is a table of names and values, not {value!r}.")
     for option, given in value.items():
         if option in ("z_dim", "image_size"):
             raise StudioError(f"{option} is a setting of its own: move it out of {name}.")
+        if not isinstance(option, str) or not option.isidentifier():
+            raise StudioError(f"{name} has names such as width, not {option!r}.")
+        if isinstance(given, float) and not math.isfinite(given):
+            raise StudioError(f"{name}.{option} is a finite number, not {given}.")
         if not isinstance(given, (bool, int, float, str)):
             raise StudioError(f"{name}.{option} is a number, a text or true/false, not {given!r}.")
     return dict(value)

@@ -1,4 +1,9 @@
-"""Reads settings that a person writes as NAME=VALUE."""
+"""Reads settings that a person writes as NAME=VALUE, and lays them over others.
+
+The grammar is the same wherever settings are written: `studio train --set`, `studio set`, forms,
+Python and TOML files. `learning_rate` stands for the rates of G and D; `generator_options.width`
+for one option of the generator, while `generator_options` replaces all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +14,106 @@ from typing import Any
 
 from studio.workspace.errors import StudioError
 
+BOTH_RATES = ("learning_rate_g", "learning_rate_d")
+ALIASES = {"learning_rate": BOTH_RATES}
+OPTIONS = "generator_options"
+SIZES = ("z_dim", "image_size")  # Settings of their own, though each is an option of a generator.
+VALUES = (bool, int, float, str, list, dict)
+
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Settings by name, with each value read as TOML; what is no TOML is a text.
+    """Settings by name, with each value read as TOML or JSON; what is neither is a text.
 
     Raises:
-        StudioError: a setting has no equals sign.
+        StudioError: a setting is no text with an equals sign.
 
     Example:
-        >>> parse_settings(["learning_rate_g=1e-5", "augmentation=color,cutout"])
-        {'learning_rate_g': 1e-05, 'augmentation': 'color,cutout'}
+        >>> parse_settings(["learning_rate=1e-5", "augmentation=color,cutout"])
+        {'learning_rate': 1e-05, 'augmentation': 'color,cutout'}
+        >>> parse_settings(["generator_options.width=0.5", 'generator_options={"width": 0.5}'])
+        {'generator_options.width': 0.5, 'generator_options': {'width': 0.5}}
     """
     values: dict[str, Any] = {}
+    if not isinstance(settings, list | tuple) or not all(isinstance(s, str) for s in settings):
+        raise StudioError(f"{settings!r} are no settings. Use NAME=VALUE, or a table of them.")
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
             raise StudioError(f"'{setting}' is no setting. Use NAME=VALUE.")
-        try:
-            values[name.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[name.strip()] = text.strip()
+        values[name.strip()] = _read_value(text.strip())
     return values
+
+
+def apply_settings(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their own names, with those that a person gave over the others.
+
+    Another generator leaves the options of the one before behind. A name that says more wins over
+    one that says less, in whatever order they stand.
+
+    Raises:
+        StudioError: an option of the generator has another value than the setting of its name.
+
+    Example:
+        >>> base = {"learning_rate_g": 1.0, "generator_options": {"width": 0.5, "deep": True}}
+        >>> given = {"learning_rate": 2.0, "generator_options": {"width": 1, "z_dim": 9}}
+        >>> apply_settings(base, given) == {
+        ...     "learning_rate_g": 2.0,
+        ...     "learning_rate_d": 2.0,
+        ...     "generator_options": {"width": 1},
+        ...     "z_dim": 9,
+        ... }
+        True
+    """
+    values = dict(base)
+    if given.get("generator", values.get("generator")) != values.get("generator"):
+        values.pop(OPTIONS, None)
+    for name in sorted(given, key=_precision):
+        table, dot, key = name.partition(".")
+        if dot:
+            before = values.get(table)
+            values[table] = {**(before if isinstance(before, Mapping) else {}), key: given[name]}
+        else:
+            values |= dict.fromkeys(ALIASES.get(name, (name,)), given[name])
+    return _lift_sizes(values, given)
+
+
+def _precision(name: str) -> int:
+    """How much a name says: aliases least, one option of several most."""
+    return 0 if name in ALIASES else 2 if "." in name else 1
+
+
+def _lift_sizes(values: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values in which sizes stand as settings of their own, not among the generator's options."""
+    options = values.get(OPTIONS)
+    if not isinstance(options, Mapping):
+        return values
+    sizes = {name: options[name] for name in SIZES if name in options}
+    for name, size in sizes.items():
+        if given.get(name, size) != size:
+            raise StudioError(
+                f"{name} is {given[name]!r}, and {size!r} in {OPTIONS}. Give one of the two."
+            )
+    own = {name: option for name, option in options.items() if name not in SIZES}
+    return {**values, **sizes, OPTIONS: own}
+
+
+def _read_value(text: str) -> Any:
+    """The value of one setting: TOML, else JSON, else the text itself."""
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        read = {"value": _read_json(text)}
+    value = read["value"]
+    return value if len(read) == 1 and isinstance(value, VALUES) else text
+
+
+def _read_json(text: str) -> Any:
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def write_setting(name: str, value: Any) -> str:

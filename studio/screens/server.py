@@ -7,13 +7,14 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup, escape
 
 from checkpoints_index.storage.catalogue import list_runs
+from studio.actions.permissions import Permissions
 from studio.actions.registry import run_makers
 from studio.runs.status import summarise_run
 from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
@@ -31,6 +32,17 @@ from studio.screens.parts.picture_cache import PictureCache
 from studio.screens.parts.run_cache import RunCache
 from studio.screens.parts.theme import studio_theme
 from studio.screens.render.render_tab import RenderScreen
+from studio.screens.safety.allowances import OpenPages
+from studio.screens.safety.gate import (
+    CLEANED_S,
+    KEPT_S,
+    MAX_UPLOAD_MB,
+    GuardedApp,
+    Limits,
+    Login,
+)
+from studio.screens.safety.own_pages import OwnPages
+from studio.screens.safety.page import GuardedPage
 from studio.screens.specimens.specimens_tab import SpecimensScreen
 from studio.screens.train.train_tab import TrainScreen
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
@@ -51,7 +63,6 @@ STYLE_SHEETS = (
     *("specimens/specimens_tab.css", "compare/compare_tab.css"),
 )
 FIRST_PORT, PORTS = 7860, 100
-MAX_UPLOAD = "64mb"
 HOLD_SECONDS = 5.0  # Seconds between the signs of life that an open page is sent.
 MAX_OPEN_PAGES = 100  # Each open page holds a place in Gradio's queue.
 CONCURRENCY = 4  # Requests of one kind that are worked on at the same time.
@@ -59,22 +70,30 @@ MAX_QUEUE = 256  # Requests of one kind that wait for their turn.
 
 
 def serve_app(
-    workspace: Workspace, host: str = "127.0.0.1", port: int | None = None, auth: str | None = None
+    permissions: Permissions,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    auth: str | None = None,
+    names: Sequence[str] = (),
 ) -> None:
     """Serve the studio until Ctrl-C or SIGTERM, which end this process.
 
     Args:
+        permissions: what browsers may ask for, and the workspace.
         host: address of this machine to listen on.
         port: the first free one from 7860 on by default.
         auth: USER:PASSWORD; must be given when other machines may ask.
+        names: further names under which the studio is asked for, besides `host` and the loopback.
 
     Raises:
         StudioError: a host beyond this machine without auth, a malformed auth, a taken port.
     """
     login = parse_auth(host, auth)
     port = choose_port(host, port)
-    page = build_app(workspace)
-    _launch(page, workspace, host, port, login)
+    limits = Limits()
+    own = OwnPages(frozenset(name.lower().strip("[]") for name in (host, *names)))
+    page = build_app(permissions, limits.pages)
+    _launch(page, permissions.workspace, host, port, login, GuardedApp(own, limits))
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
     print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
     try:
@@ -92,16 +111,21 @@ def serve_app(
 
 
 def _launch(
-    page: gr.Blocks, workspace: Workspace, host: str, port: int, login: tuple[str, str] | None
+    page: gr.Blocks,
+    workspace: Workspace,
+    host: str,
+    port: int,
+    login: tuple[str, str] | None,
+    app: GuardedApp,
 ) -> None:
     """Let Gradio serve the app from threads of its own, without what it would offer besides."""
     page.launch(
         server_name=host,
         server_port=port,
-        auth=login,
+        auth=Login(*login) if login else None,
         allowed_paths=[str(p) for p in (workspace.runs, workspace.renders, workspace.exports)],
         blocked_paths=[str(workspace.database)],
-        max_file_size=MAX_UPLOAD,
+        max_file_size=f"{MAX_UPLOAD_MB}mb",
         theme=studio_theme(),
         css=page_styles(),
         max_threads=MAX_OPEN_PAGES,
@@ -112,13 +136,17 @@ def _launch(
         share=False,
         quiet=True,
         prevent_thread_lock=True,
+        _app=app,
     )
 
 
-def build_app(workspace: Workspace) -> gr.Blocks:
+def build_app(permissions: Permissions, pages: OpenPages) -> gr.Blocks:
     """The app of a workspace, with one tab for each thing a person does; not served yet."""
     page: gr.Blocks
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    workspace, cleaning = permissions.workspace, (int(CLEANED_S), int(KEPT_S))
+    with GuardedPage(
+        title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=cleaning
+    ) as page:
         with gr.Row(elem_id="head"):
             gr.HTML(BRAND)
             run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
@@ -127,12 +155,12 @@ def build_app(workspace: Workspace) -> gr.Blocks:
         titles = [screen.TITLE for screen in SCREENS]
         clocks = {title: gr.Timer(CLOCK_SECONDS, active=title == titles[0]) for title in titles}
         clock = gr.Timer(CLOCK_SECONDS)
-        app = AppContext(workspace, *shared, run, gr.State(titles[0]), awaited, clock, clocks)
+        app = AppContext(permissions, *shared, run, gr.State(titles[0]), awaited, clock, clocks)
         with gr.Tabs():
             for screen in SCREENS:
                 screen(app)
         _keep_runs_current(page, app, known)
-        page.load(_hold_stream_open, concurrency_limit=None, **EVENT_DEFAULTS)
+        page.load(_hold_stream_open(pages), concurrency_limit=None, **EVENT_DEFAULTS)
     page.queue(default_concurrency_limit=CONCURRENCY, max_size=MAX_QUEUE)
     return page
 
@@ -142,15 +170,22 @@ def page_styles() -> str:
     return "\n".join(read_asset(__package__, path) for path in STYLE_SHEETS)
 
 
-async def _hold_stream_open() -> AsyncIterator[None]:
+def _hold_stream_open(pages: OpenPages) -> Callable[[gr.Request], AsyncIterator[None]]:
     """Keep something under way as long as a page is open.
 
     Gradio ends the stream of answers when none is awaited, and what a page asks for at that very
     moment can be lost for good; with a clock on every page that moment comes every few seconds.
     """
-    while True:
-        await asyncio.sleep(HOLD_SECONDS)
-        yield
+
+    async def hold(request: gr.Request) -> AsyncIterator[None]:
+        session, holder, began = str(request.session_hash), object(), time.monotonic()
+        held = pages.hold(session, holder)
+        while held:
+            await asyncio.sleep(HOLD_SECONDS)
+            yield
+            held = pages.goes_on(session, holder, began)
+
+    return hold
 
 
 def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> None:

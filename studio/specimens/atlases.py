@@ -22,7 +22,7 @@ from renderers.pictures.picture_file import save_picture
 from renderers.progress import OnProgress
 from studio.runs.selection import last_batch
 from studio.specimens.points import SAMPLED, keep_points
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -81,6 +81,7 @@ def make_atlas(
     reporter: Reporter,
     space: str = "pictures",
     seed: int = 0,
+    device: str | None = None,
 ) -> DrawnAtlas:
     """Draw latent points at a checkpoint, lay them out by likeness, and keep them as specimens.
 
@@ -89,27 +90,29 @@ def make_atlas(
         count: MIN_POINTS to MAX_POINTS; the points are labelled `BATCH.0` to `BATCH.(count - 1)`.
         space: one of `latent.features.SPACES`.
         seed: the same seed lays the same points out in the same way.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: the count is out of range.
         CheckpointError: unknown run or batch.
-        LatentError: unknown space.
+        LatentError: unknown space, or a checkpoint whose pictures are not finite.
     """
     check_count(count)
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
-    G = checkpoints.generator(batch, choose_device())
     points = sample_points(batch, range(count), checkpoints.spec.z_dim)
-    keep_points(workspace, run, points, SAMPLED)
     z = torch.stack([point.z for point in points])
-    with reporter.task("Looking at cities") as on_progress:
-        features = compute_features(G, z, space, on_progress).numpy()
-    reporter.say(f"Laying out {count:,} cities by their {space} ...")
-    drawn = draw_map(features, seed)
-    cells, side = place_on_grid(drawn.coordinates)
-    cell_px = _choose_cell_px(checkpoints.spec.image_size, side)
-    with reporter.task("Drawing the atlas") as on_progress:
-        picture = _draw(G, z, cells, side, cell_px, on_progress)
+    with borrow_device(workspace, device, f"atlas of {run}") as chosen:
+        G = checkpoints.generator(batch, chosen)
+        with reporter.task("Looking at cities") as on_progress:
+            features = compute_features(G, z, space, on_progress).numpy()
+        keep_points(workspace, run, points, SAMPLED)
+        reporter.say(f"Laying out {count:,} cities by their {space} ...")
+        drawn = draw_map(features, seed)
+        cells, side = place_on_grid(drawn.coordinates)
+        cell_px = _choose_cell_px(checkpoints.spec.image_size, side)
+        with reporter.task("Drawing the atlas") as on_progress:
+            picture = _draw(G, z, cells, side, cell_px, on_progress)
     atlas = DrawnAtlas(
         run,
         batch,

@@ -13,7 +13,7 @@ from latent.features import compute_features
 from latent.neighbours import find_neighbours
 from studio.specimens.points import points_of, resolve_points
 from studio.specimens.specimens import seen_at
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -49,6 +49,7 @@ def find_near_specimens(
     metric: str = "euclidean",
     at_batch: int | None = None,
     describe: Describe = compute_features,
+    device: str | None = None,
 ) -> Neighbours:
     """Compare a point with every other specimen of the run, at one checkpoint.
 
@@ -60,6 +61,7 @@ def find_near_specimens(
         at_batch: the checkpoint whose pictures are compared; by default the one in the label,
             and for points from before the first checkpoint the last one.
         describe: computes features, float32 [N, num_features]; a caller may pass one that caches.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: unknown point, or no specimen to compare it with.
@@ -75,8 +77,9 @@ def find_near_specimens(
             f"Draw some: studio specimens sample {run} --batch BATCH --count 64"
         )
     batch = seen_at(checkpoints, query.label) if at_batch is None else at_batch
-    G = checkpoints.generator(batch, choose_device())
-    features = describe(G, torch.stack([p.z for p in (query, *others)]), space).numpy()
+    z = torch.stack([p.z for p in (query, *others)])
+    with borrow_device(workspace, device, f"nearness in {run}") as chosen:
+        features = describe(checkpoints.generator(batch, chosen), z, space).numpy()
     indices, distances = find_neighbours(features[1:], features[:1], k, metric)
     found = [(others[i].label, float(d)) for i, d in zip(indices[0], distances[0], strict=True)]
     return Neighbours(query.label, batch, space, metric, found)

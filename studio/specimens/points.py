@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import open_catalogue
-from latent.points import LatentPoint, parse_label, parse_seed, seeded_point
-from studio.specimens.passports import read_passport
+from latent.points import LatentPoint, parse_label, parse_seed, sample_points, seeded_point
+from studio.specimens.passports import Passport, read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_path, shorten
 from studio.workspace.paths import Workspace
 
 # Origins of points: drawn when the run was made, to be filmed while it trains; or drawn later.
@@ -82,6 +85,48 @@ def resolve_points(
     return [_resolve(workspace, run, text.strip(), z_dim) for text in texts]
 
 
+def compare_passports(
+    checkpoints: CheckpointRun, workspace: Workspace, texts: Sequence[str]
+) -> list[str]:
+    """What exported JPEGs say that is not so in a run, a sentence each.
+
+    Args:
+        checkpoints: the run.
+        texts: points as `resolve_points` takes them; those that are no paths say nothing.
+
+    Raises:
+        StudioError: as `resolve_points`.
+    """
+    remarks: list[str] = []
+    for text in map(str.strip, texts):
+        if parse_seed(text) is None and parse_label(text) is None and Path(text).is_file():
+            passport = read_passport(Path(text))
+            if len(passport.z) == checkpoints.spec.z_dim:
+                remarks += compare_passport(workspace, checkpoints, passport, Path(text).name)
+    return remarks
+
+
+def compare_passport(
+    workspace: Workspace, checkpoints: CheckpointRun, passport: Passport, file: str
+) -> list[str]:
+    """What a passport says that is not so in a run: its run, its numbers, its weights."""
+    run, shown, remarks = checkpoints.name, shorten(file), []
+    label = genuine_label(workspace, run, passport)
+    if passport.run != run:
+        remarks.append(f"{shown} says that it shows run '{passport.run}', not '{run}'.")
+    if label != passport.label:
+        remarks.append(
+            f"{shown} has other numbers than {passport.label} of run '{run}': it is {label} here."
+        )
+    kept = passport.run == run and passport.batch in set(checkpoints.batches)
+    if kept and checkpoints.digest([passport.batch]) != passport.weights_digest:
+        remarks.append(
+            f"{shown} was drawn by other weights than those of run '{run}' at batch "
+            f"{passport.batch:,}."
+        )
+    return remarks
+
+
 def points_or_fixed(
     workspace: Workspace, run: str, texts: Sequence[str], z_dim: int | None = None
 ) -> list[LatentPoint]:
@@ -95,32 +140,68 @@ def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoi
         return seeded_point(seed, z_dim)
     place = parse_label(text)
     if place is None:
-        return _from_picture(Path(text), z_dim)
-    with open_database(workspace.database) as db:
-        row = db.execute(
-            "SELECT z FROM specimens WHERE run = ? AND batch = ? AND number = ?", (run, *place)
-        ).fetchone()
-    if row is None:
+        return _from_picture(workspace, run, Path(text), z_dim)
+    found = _find_kept(workspace, run, *place)
+    if found is None:
+        drawable = _drawable(workspace, run, place[0])
         raise StudioError(
             f"Run '{run}' has no specimen {text}. List them: studio specimens list {run}. "
-            f"Draw new ones: studio specimens sample {run} --batch {place[0]}"
+            f"Draw new ones: studio specimens sample {run} --batch {drawable}"
         )
-    return _to_point(*place, row["z"])
+    return found
 
 
-def _from_picture(path: Path, z_dim: int) -> LatentPoint:
-    if not path.is_file():
+def _drawable(workspace: Workspace, run: str, batch: int) -> int | str:
+    """A batch at which specimens can be drawn: this one if it has a checkpoint, else the last."""
+    kept = open_catalogue(workspace.runs, run).batches
+    return batch if batch in kept or not kept else kept[-1]
+
+
+def genuine_label(workspace: Workspace, run: str, passport: Passport) -> str:
+    """The label of a passport, with a mark where the run has other numbers under that label.
+
+    A point that was not kept is compared with the one that would be drawn under its label, so that
+    neither a file nor a point of the run is ever mistaken for another.
+
+    Example: `40.77-0a1b2c3d`
+    """
+    seed, place = parse_seed(passport.label), parse_label(passport.label)
+    z_dim = len(passport.z)
+    if seed is not None:
+        own = seeded_point(seed, z_dim)
+    elif place is not None:
+        drawn = sample_points(place[0], range(place[1], place[1] + 1), z_dim)[0]
+        own = _find_kept(workspace, run, *place) or drawn
+    else:  # It has a mark already.
+        return passport.label
+    if torch.equal(own.z, passport.z):
+        return passport.label
+    digest = hashlib.sha256(passport.z.numpy().astype("<f4").tobytes()).hexdigest()
+    return f"{passport.label}-{digest[:8]}"
+
+
+def _find_kept(workspace: Workspace, run: str, batch: int, number: int) -> LatentPoint | None:
+    with open_database(workspace.database) as db:
+        row = db.execute(
+            "SELECT z FROM specimens WHERE run = ? AND batch = ? AND number = ?",
+            (run, batch, number),
+        ).fetchone()
+    return None if row is None else _to_point(batch, number, row["z"])
+
+
+def _from_picture(workspace: Workspace, run: str, path: Path, z_dim: int) -> LatentPoint:
+    if not require_path(path).is_file():
         raise StudioError(
-            f"'{path}' is no latent point: use a label such as 16500.28, seed:123, or the path of "
-            "a JPEG that was exported here."
+            f"{shorten(str(path))} is no latent point: use a label such as 16500.28, seed:123, or "
+            "the path of a JPEG that was exported here."
         )
     passport = read_passport(path)
     if len(passport.z) != z_dim:
         raise StudioError(
-            f"{path.name} holds a latent point of {len(passport.z)} numbers; this run's have "
-            f"{z_dim}."
+            f"{shorten(path.name)} holds a latent point of {len(passport.z)} numbers; this run's "
+            f"have {z_dim}."
         )
-    return LatentPoint(passport.label, passport.z)
+    return LatentPoint(genuine_label(workspace, run, passport), passport.z)
 
 
 def _to_point(batch: int, number: int, z: bytes) -> LatentPoint:

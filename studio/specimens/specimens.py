@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ import torch
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint, parse_label, sample_points
+from renderers.files import file_name
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
-from studio.specimens.passports import Passport, save_specimen
+from studio.specimens.passports import Passport, read_passport, save_specimen
 from studio.specimens.points import SAMPLED, keep_points, resolve_points
 from studio.workspace.database import open_database
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_point_label
 from studio.workspace.paths import Workspace
 
 MAX_AT_ONCE = 100_000
@@ -85,12 +88,14 @@ def sample_specimens(
     count: int,
     on_progress: OnProgress,
     out: Path | None = None,
+    device: str | None = None,
 ) -> list[Specimen]:
     """Draw new latent points at a batch, keep them under the next free labels, and export them.
 
     Args:
         count: 1 to MAX_AT_ONCE.
         out: folder for the JPEGs; the workspace's exports of the run by default.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: the count is out of range, or a JPEG cannot be written.
@@ -99,18 +104,19 @@ def sample_specimens(
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    G = checkpoints.generator(batch, choose_device())
     first = _next_number(workspace, run, batch)
     points = sample_points(batch, range(first, first + count), checkpoints.spec.z_dim)
     attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()
-    for start in range(0, count, CHUNK):
-        chunk = points[start : start + CHUNK]
-        frames = renderer.render(G, torch.stack([point.z for point in chunk]))
-        keep_points(workspace, run, chunk, SAMPLED)
-        for point, frame in zip(chunk, frames, strict=True):
-            _export(workspace, checkpoints, point, batch, frame, out, attribution)
-        on_progress(min(start + CHUNK, count), count)
+    with borrow_device(workspace, device, f"specimens of {run}") as chosen:
+        G = checkpoints.generator(batch, chosen)
+        for start in range(0, count, CHUNK):
+            chunk = points[start : start + CHUNK]
+            frames = renderer.render(G, torch.stack([point.z for point in chunk]))
+            keep_points(workspace, run, chunk, SAMPLED)
+            for point, frame in zip(chunk, frames, strict=True):
+                _export(workspace, checkpoints, point, batch, frame, out, attribution)
+            on_progress(min(start + CHUNK, count), count)
     return [
         _describe(workspace, run, batch, number, SAMPLED, False, out)
         for number in range(first, first + count)
@@ -123,6 +129,7 @@ def export_specimens(
     labels: Sequence[str],
     out: Path | None = None,
     at_batch: int | None = None,
+    device: str | None = None,
 ) -> list[Specimen]:
     """Write specimens as JPEGs with passports.
 
@@ -131,6 +138,7 @@ def export_specimens(
         out: folder; the workspace's exports of the run by default.
         at_batch: the checkpoint that draws them; by default the one in the label, and for fixed
             points, which were drawn before the first checkpoint, the last one.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: unknown specimen, a run without checkpoints, or a JPEG that cannot be written.
@@ -139,14 +147,14 @@ def export_specimens(
     checkpoints = CheckpointIndex(workspace.runs)[run]
     attribution = attribution_of(workspace, run)
     specimens = []
-    for point in resolve_points(workspace, run, labels):
-        batch = seen_at(checkpoints, point.label) if at_batch is None else at_batch
-        frame = FrameRenderer().render(
-            checkpoints.generator(batch, choose_device()), point.z[None]
-        )[0]
-        path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
-        own_batch, number = parse_label(point.label) or (batch, -1)
-        specimens.append(Specimen(point.label, own_batch, number, SAMPLED, False, path))
+    with borrow_device(workspace, device, f"specimens of {run}") as chosen:
+        for point in resolve_points(workspace, run, labels):
+            batch = seen_at(checkpoints, point.label) if at_batch is None else at_batch
+            G = checkpoints.generator(batch, chosen)
+            frame = FrameRenderer().render(G, point.z[None])[0]
+            path = _export(workspace, checkpoints, point, batch, frame, out, attribution)
+            own_batch, number = parse_label(point.label) or (batch, -1)
+            specimens.append(Specimen(point.label, own_batch, number, SAMPLED, False, path))
     return specimens
 
 
@@ -172,19 +180,44 @@ def _export(
     out: Path | None,
     attribution: str,
 ) -> Path:
-    path = picture_path(workspace, checkpoints.name, point.label, out)
+    wanted = picture_path(workspace, checkpoints.name, point.label, out, batch)
     passport = Passport(checkpoints.name, point.label, batch, point.z, checkpoints.digest([batch]))
-    return save_specimen(frame, path, passport, attribution)
+    return save_specimen(frame, _free_path(wanted, passport), passport, attribution)
 
 
-def picture_path(workspace: Workspace, run: str, label: str, out: Path | None = None) -> Path:
-    """The path of a specimen's JPEG.
+def _free_path(path: Path, passport: Passport) -> Path:
+    """A path that no other picture has; the same picture may be written again."""
+    candidates = (path.with_stem(f"{path.stem}-{n}") if n > 1 else path for n in count_from(1))
+    return next(p for p in candidates if not p.exists() or _shows_same(p, passport))
+
+
+def _shows_same(path: Path, passport: Passport) -> bool:
+    try:
+        other = read_passport(path)
+    except StudioError:
+        return False
+    return other.weights_digest == passport.weights_digest and torch.equal(other.z, passport.z)
+
+
+def picture_path(
+    workspace: Workspace,
+    run: str,
+    label: str,
+    out: Path | None = None,
+    batch: int | None = None,
+) -> Path:
+    """The path of a specimen's JPEG, which names the batch where that is not the label's own.
 
     Args:
         label: a label or `seed:123`.
         out: folder; the workspace's exports of the run by default.
+        batch: the checkpoint that draws it; by default that of the label.
+
+    Raises:
+        StudioError: the label is none.
     """
-    name = label.replace(":", "-")
+    own, _ = parse_label(label) or (None, None)
+    name = file_name(require_point_label(label)) + ("" if batch in (None, own) else f"-at-{batch}")
     return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
 
 

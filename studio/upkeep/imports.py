@@ -9,8 +9,8 @@ from typing import Any
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.importing.plan import ImportPlan, plan_import
-from checkpoints_index.importing.refusals import SkippedFile
-from checkpoints_index.importing.transfer import import_files, open_import
+from checkpoints_index.importing.refusals import NothingToImportError, SkippedFile
+from checkpoints_index.importing.transfer import discard_if_empty, import_files, open_import
 from latent.points import sample_points
 from studio.runs.config import TrainingConfig
 from studio.runs.pins import forget_pins
@@ -79,12 +79,21 @@ def import_run(
     workspace.run(run)
     plan, finder = inspect_files(request, reporter)
     index = CheckpointIndex(workspace.runs)
-    if run not in index:
+    is_new = run not in index
+    if is_new:
         points = sample_points(0, range(TrainingConfig.fixed_points), plan.spec.z_dim)
         forget_points(workspace, run)
         forget_pins(workspace, run)
         keep_points(workspace, run, points, origin=FIXED)
-    opened = open_import(index, run, plan, storage)
-    with reporter.task("Importing checkpoints") as on_progress:
-        appended, skipped = import_files(opened, plan, finder, on_progress)
-    return ImportOutcome(plan, appended, [*plan.skipped, *skipped])
+    try:
+        opened = open_import(index, run, plan, storage)
+        with reporter.task("Importing checkpoints") as on_progress:
+            appended, skipped = import_files(opened, plan, finder, on_progress)
+    finally:
+        # A failed import must not hold the name of a run that has no checkpoint.
+        if is_new and discard_if_empty(index, run):
+            forget_points(workspace, run)
+    left_out = [*plan.skipped, *skipped]
+    if is_new and not appended:
+        raise NothingToImportError(request.source, plan.folder, left_out)
+    return ImportOutcome(plan, appended, left_out)

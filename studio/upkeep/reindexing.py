@@ -11,9 +11,11 @@ from latent.points import LatentPoint, parse_label, sample_points
 from renderers.progress import OnProgress
 from studio.runs.config import TrainingConfig
 from studio.specimens.passports import Passport, read_passport
-from studio.specimens.points import FIXED, SAMPLED, keep_points
+from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.workspace.advice import explain
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.database import open_database
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
 
 
@@ -29,34 +31,59 @@ def reindex_workspace(workspace: Workspace, on_progress: OnProgress) -> list[Rei
             z_dim = open_catalogue(workspace.runs, run.run).spec.z_dim
         except CheckpointError:
             continue  # The notes of this run say what is wrong with it.
-        restore_points(workspace, run.run, z_dim)
+        run.notes.extend(restore_points(workspace, run.run, z_dim))
     return found
 
 
-def restore_points(workspace: Workspace, run: str, z_dim: int) -> None:
+def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
     """Restore a run's fixed points and those of its exported pictures; known ones stay unchanged.
 
     Args:
         z_dim: length of the run's latent points.
+
+    Returns:
+        A line for each picture whose point was not restored.
     """
     config = workspace.run_config(run)
     count = TrainingConfig.read(config).fixed_points if config.exists() else None
     fixed = sample_points(0, range(count or TrainingConfig.fixed_points), z_dim)
     keep_points(workspace, run, fixed, FIXED)
-    exported = [
-        LatentPoint(passport.label, passport.z)
-        for passport in exported_passports(workspace, run)
-        if parse_label(passport.label) is not None and len(passport.z) == z_dim
-    ]
-    keep_points(workspace, run, exported, SAMPLED)
+    names, notes = {run, *former_names(workspace, run)}, list[str]()
+    for path in sorted(workspace.specimens(run).glob("*.jpg")):
+        try:
+            passport = read_passport(path)
+            if passport.run in names:
+                _restore(workspace, run, passport, z_dim)
+        except EXPECTED_ERRORS as error:
+            notes.append(f"{shorten(path.name)} was passed over: {error}")
+    return notes
+
+
+def _restore(workspace: Workspace, run: str, passport: Passport, z_dim: int) -> None:
+    """Keep the point of an exported picture under its label, unless that is another point's."""
+    if len(passport.z) != z_dim:
+        raise StudioError(f"it holds a point of {len(passport.z)} numbers, the run's have {z_dim}.")
+    label = genuine_label(workspace, run, passport)
+    if label != passport.label:
+        raise StudioError(f"it has other numbers than {passport.label} of the run.")
+    if parse_label(label) is not None:
+        keep_points(workspace, run, [LatentPoint(label, passport.z)], SAMPLED)
+
+
+def former_names(workspace: Workspace, run: str) -> list[str]:
+    """The names that a run had before it was renamed."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT former FROM former_names WHERE run = ?", (run,)).fetchall()
+    return [row["former"] for row in rows]
 
 
 def exported_passports(workspace: Workspace, run: str) -> Iterator[Passport]:
     """Yield the passports of a run's exported pictures; pictures without one are passed over."""
+    names = {run, *former_names(workspace, run)}
     for path in workspace.specimens(run).glob("*.jpg"):
         try:
             passport = read_passport(path)
         except EXPECTED_ERRORS:
             continue  # The picture was not exported here.
-        if passport.run == run:
+        if passport.run in names:
             yield passport

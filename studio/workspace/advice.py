@@ -14,6 +14,7 @@ from checkpoints_index.errors import (
     NoRoomForCheckpointError,
     RunLockedError,
     UnknownRunError,
+    UntrustedClassError,
     WrongInputError,
 )
 from checkpoints_index.importing.refusals import (
@@ -30,6 +31,7 @@ from latent.errors import TooFewFramesError
 from renderers.errors import (
     CompilationError,
     FullDiskError,
+    OutputTakenError,
     UnfinishedRenderError,
     UnknownVideoError,
     UnplannedVideoError,
@@ -46,6 +48,7 @@ ADVICE: dict[type, Callable[[Any], str]] = {
     NoRoomForCheckpointError: lambda error: (
         f"Or stop the run and thin it out: studio thin {error.run} --every 2"
     ),
+    UntrustedClassError: lambda error: f"If you trust it: studio trust {error.generator}",
     GeneratorOptionsError: lambda error: "Give options: --option NAME=VALUE",
     MissingZDimError: lambda error: "Say it: --option z_dim=N",
     WrongInputError: lambda error: "If only z_dim is wrong: --option z_dim=N",
@@ -71,6 +74,7 @@ ADVICE: dict[type, Callable[[Any], str]] = {
     CompilationError: lambda error: "" if error.advice else "Leave out --compile.",
     FullDiskError: lambda error: "Give the same command again: it goes on where it was.",
     UnfinishedRenderError: lambda error: "Give the same command again: it goes on where it was.",
+    OutputTakenError: lambda error: "Choose another name, or replace it: --overwrite",
     UnknownVideoError: lambda error: "List what was rendered: studio jobs",
     UnplannedVideoError: lambda error: (
         "Give the command that began it again: it goes on where it was."

@@ -89,6 +89,14 @@ def add_actions(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX jobs_of_action ON jobs (action, run, id)")
 
 
+def add_former_names(db: sqlite3.Connection) -> None:
+    """Names that runs had before; passports of exported pictures still say them."""
+    db.execute(
+        "CREATE TABLE former_names (run TEXT NOT NULL, former TEXT NOT NULL, "
+        "PRIMARY KEY (run, former))"
+    )
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
     create_specimens,
@@ -97,6 +105,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_changes,
     add_first_done,
     add_actions,
+    add_former_names,
 ]
 
 

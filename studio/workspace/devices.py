@@ -1,8 +1,29 @@
-"""The devices to compute on when a person names none."""
+"""The devices to compute on: which there are, which to take, and who works on which.
+
+Who works on a GPU holds its lease: a lock on a file in the workspace, which the system frees when
+its holder is gone, however it ended. Training waits for its turn. Work of seconds or minutes takes
+a GPU that nobody holds where there is one, and shares one otherwise. The CPU is everybody's.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
 import torch
+
+from checkpoints_index.storage.locks import FileLock, read_holder
+from renderers.frames.devices import require_devices
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+from studio.workspace.progress import Say, ignore_line
+
+POLL_S = 1.0  # How often somebody who waits for a device looks again.
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def choose_devices() -> list[str]:
@@ -13,3 +34,137 @@ def choose_devices() -> list[str]:
 def choose_device() -> str:
     """The first GPU, `cuda:0`, or `cpu` where there is none."""
     return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def require_device(device: str | None) -> list[str]:
+    """The devices that may be taken: the one that was named, else all GPUs, else the CPU.
+
+    Raises:
+        RenderError: the device is not there; the text lists those that are.
+    """
+    return choose_devices() if device is None else require_devices([device])
+
+
+@contextmanager
+def borrow_device(workspace: Workspace, device: str | None, work: str) -> Iterator[str]:
+    """A device for short work, which never waits: a GPU that nobody holds, else a shared one.
+
+    Args:
+        device: a name such as `cuda:1` or `cpu`; chosen where None.
+        work: what it is needed for, for others that wait.
+
+    Raises:
+        RenderError: the device is not there.
+        StudioError: its memory ran out.
+    """
+    candidates = require_device(device)
+    with ExitStack() as stack:
+        held = take_leases(workspace.leases, candidates, 1, work)
+        for lease in held.values():
+            stack.enter_context(lease)
+        chosen = next(iter(held), candidates[0])
+        try:
+            yield chosen
+        except torch.OutOfMemoryError as error:
+            holder = read_holder(lease_path(workspace.leases, chosen)) or "nobody that is known"
+            raise StudioError(
+                f"{chosen} has no room left for {work}. At work there: {holder}. Wait for it, or "
+                "take another: --device cpu"
+            ) from error
+
+
+@contextmanager
+def await_devices(
+    workspace: Workspace,
+    device: str | None,
+    count: int,
+    work: str,
+    say: Say = ignore_line,
+    give_up: Callable[[], bool] = lambda: False,
+) -> Iterator[list[str]]:
+    """Devices for long work, held until it is done; who comes later waits for their turn.
+
+    Args:
+        device: a name such as `cuda:1` or `cpu`; chosen where None.
+        count: how many are needed; the CPU counts as many.
+        work: what they are needed for, for others that wait.
+        say: told what is waited for.
+        give_up: asked while waiting; a true answer ends it.
+
+    Raises:
+        RenderError: the device is not there.
+        StudioError: it was given up before there was a device.
+    """
+    candidates = require_device(device)
+    if candidates == ["cpu"]:
+        yield ["cpu"] * count
+        return
+    with ExitStack() as stack:
+        while not (held := take_leases(workspace.leases, candidates, count, work)):
+            sentence = describe_wait(workspace.leases, candidates, count)
+            if give_up():
+                raise StudioError(f"It was ended before it began. {sentence}")
+            say(sentence)
+            say = ignore_line
+            time.sleep(POLL_S)
+        for lease in held.values():
+            stack.enter_context(lease)
+        yield list(held)
+
+
+def take_leases(
+    folder: Path, candidates: Sequence[str], count: int, work: str
+) -> dict[str, FileLock]:
+    """Leases of so many devices, the first ones that nobody holds; none where there are too few.
+
+    Args:
+        folder: where the leases of the workspace lie; made if it is not there. Where it cannot be
+            written to, nobody's work is known, and devices are taken as they come.
+        candidates: names of devices.
+        work: noted in each lease.
+    """
+    held: dict[str, FileLock] = {}
+    note = f"{work} (process {os.getpid()})"
+    for device in candidates:
+        if device == "cpu":
+            continue
+        try:
+            folder.mkdir(exist_ok=True)
+            held[device] = FileLock(lease_path(folder, device), note=note)
+        except BlockingIOError:
+            continue
+        except OSError:
+            return {}
+        if len(held) == count:
+            return held
+    for lease in held.values():
+        lease.release()
+    return {}
+
+
+def describe_wait(folder: Path, candidates: Sequence[str], count: int) -> str:
+    """The sentence about devices that others hold."""
+    holders = [f"{device}: {read_holder(lease_path(folder, device))}" for device in candidates]
+    wanted = "a device" if count == 1 else f"{count} devices"
+    return f"Waiting for {wanted}. At work: {'; '.join(holders)}."
+
+
+def lease_path(folder: Path, device: str) -> Path:
+    """The file of a device's lease, by machine and card: others may count the cards otherwise."""
+    kind, _, index = device.partition(":")
+    card = str(index)
+    if kind == "cuda" and torch.cuda.is_available():
+        card = str(getattr(torch.cuda.get_device_properties(int(index)), "uuid", index))
+    return folder / f"{socket.gethostname()}-{kind}-{card or 0}.lock"
+
+
+def visible_devices(devices: Sequence[str]) -> dict[str, str]:
+    """The environment in which new processes see some devices of this one alone, in their order.
+
+    Example:
+        >>> visible_devices(["cpu", "cpu"])
+        {'CUDA_VISIBLE_DEVICES': ''}
+    """
+    known = os.environ.get(VISIBLE, "").split(",") if os.environ.get(VISIBLE) else []
+    numbers = [int(device.partition(":")[2] or 0) for device in devices if device != "cpu"]
+    return {VISIBLE: ",".join(known[n] if known else str(n) for n in numbers)}

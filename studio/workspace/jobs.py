@@ -26,6 +26,7 @@ from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
 ACTIVE = ("queued", "running")
+REFUSED_AT_ONCE = 20  # So many jobs of a run are looked at for the one that trains it.
 START_SECONDS = 60.0  # A queued job that has no process after this time counts as interrupted.
 
 
@@ -142,6 +143,11 @@ def working_as_job(workspace: Workspace, job_id: int) -> Iterator[None]:
     _update(workspace, job_id, status="done", finished_at=time.time())
 
 
+def mark_failed(workspace: Workspace, job_id: int, reason: str) -> None:
+    """Write down that a job ended before it began."""
+    _update(workspace, job_id, status="failed", note=reason, finished_at=time.time())
+
+
 def report_progress(
     workspace: Workspace, job_id: int, done: int, total: int, note: str, first_done: int = 0
 ) -> None:
@@ -174,9 +180,29 @@ def find_job(workspace: Workspace, job_id: int) -> JobRow:
     return _settle(workspace, _from_row(row))
 
 
+def working_jobs(workspace: Workspace) -> list[JobRow]:
+    """The jobs that are at work."""
+    with open_database(workspace.database) as db:
+        rows = db.execute("SELECT * FROM jobs WHERE status = 'running'").fetchall()
+    settled = [_settle(workspace, _from_row(row)) for row in rows]
+    return [job for job in settled if job.status in ACTIVE]
+
+
 def training_job(workspace: Workspace, run: str) -> JobRow | None:
-    """The newest job that trains, or trained, a run."""
-    return newest_job(workspace, "train", "resume", run=run)
+    """The job that trains a run, else the newest that trained it.
+
+    A job that was refused before it began says nothing about the run, unless there is no other.
+    """
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT * FROM jobs WHERE action IN ('train', 'resume') AND run = ? "
+            "ORDER BY status = 'running' DESC, status = 'queued' DESC, started_at IS NULL, id DESC",
+            (run,),
+        ).fetchall()
+    jobs = [_settle(workspace, _from_row(row)) for row in rows[:REFUSED_AT_ONCE]]
+    begun = [job for job in jobs if job.started_at is not None or job.status in ACTIVE]
+    newest = sorted(begun or jobs, key=lambda job: (job.status not in ACTIVE, -job.id))
+    return newest[0] if newest else None
 
 
 def newest_job(workspace: Workspace, *actions: str, run: str | None = None) -> JobRow | None:
@@ -255,7 +281,9 @@ def _update(workspace: Workspace, job_id: int, **values: Any) -> None:
 def _from_row(row: Any) -> JobRow:
     values = dict(row)
     read = {name: _read_json(values[name]) for name in ("fields", "result")}
-    return JobRow(**{**values, **read, "command": _read_json(values["command"]) or []})
+    words = _read_json(values["command"])
+    command = [str(word) for word in words] if isinstance(words, list) else []
+    return JobRow(**{**values, **read, "command": command})
 
 
 def _read_json(text: str | None) -> Any:

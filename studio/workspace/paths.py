@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoints_index.storage.catalogue import checkpoints_folder
 from studio.workspace.errors import StudioError
+from studio.workspace.names import require_part, require_path
 
 VARIABLE = "STUDIO_WORKSPACE"
 
@@ -23,17 +25,26 @@ class Workspace:
     root: Path
 
     @classmethod
-    def open(cls, folder: str | Path | None = None) -> Workspace:
+    def open(cls, folder: str | Path | None = None, *, make: bool = True) -> Workspace:
         """Open a workspace, and make its folders where they are not there.
 
         Args:
-            folder: by default $STUDIO_WORKSPACE, else ./workspace.
+            folder: by default $STUDIO_WORKSPACE, else ./workspace; `~` is the home folder.
+            make: whether there may be a new workspace.
 
         Raises:
-            StudioError: the folders cannot be made.
+            StudioError: the folders cannot be made; or there is no workspace, and none is to be
+                made.
         """
-        root = Path(folder or os.environ.get(VARIABLE) or "workspace").absolute()
+        chosen = Path(folder or os.environ.get(VARIABLE) or "workspace")
+        try:
+            root = chosen.expanduser().absolute()
+        except RuntimeError:
+            raise StudioError(f"There is no home folder for {chosen}. Write it in full.") from None
         workspace = cls(root)
+        if not make:
+            workspace._require()
+            return workspace
         try:
             for made in (root, workspace.datasets, workspace.runs, workspace.renders):
                 made.mkdir(parents=True, exist_ok=True)
@@ -45,6 +56,14 @@ class Workspace:
                 f"Choose a folder you can write to: --workspace DIR or {VARIABLE}."
             ) from error
         return workspace
+
+    def _require(self) -> None:
+        """Raise StudioError where this is no workspace."""
+        if not any(part.exists() for part in (self.runs, self.datasets, self.database)):
+            raise StudioError(
+                f"There is no workspace in {self.root}. Check --workspace and {VARIABLE}, or begin "
+                "one: studio datasets add FOLDER --name NAME"
+            )
 
     @property
     def database(self) -> Path:
@@ -72,13 +91,32 @@ class Workspace:
         return self.root / "exports"
 
     @property
+    def leases(self) -> Path:
+        """The folder of locks that say who works on which device."""
+        return self.root / "leases"
+
+    @property
     def logs(self) -> Path:
         """The folder of the jobs' logs."""
         return self.root / "logs"
 
+    @property
+    def locks(self) -> Path:
+        """The folder of the files that say who works on what."""
+        return self.root / "locks"
+
+    @property
+    def trash(self) -> Path:
+        """The folder of what is about to be removed."""
+        return self.root / "trash"
+
     def dataset(self, name: str) -> Path:
-        """The folder of a dataset."""
-        return self.datasets / name
+        """The folder of a dataset.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.datasets / require_part(name)
 
     def run(self, name: str) -> Path:
         """The folder of a run.
@@ -117,31 +155,55 @@ class Workspace:
         return self.run(name) / "preview.png"
 
     def render(self, name: str) -> Path:
-        """The folder of one film, atlas or sheet."""
-        return self.renders / name
+        """The folder of one film, atlas or sheet.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.renders / require_part(name)
 
     def specimens(self, run: str) -> Path:
-        """The folder of a run's exported specimens."""
-        return self.exports / run
+        """The folder of a run's exported specimens.
+
+        Raises:
+            CheckpointError: the name cannot be that of a folder.
+        """
+        return self.exports / self.run(run).name
 
     def exported_checkpoint(self, run: str, batch: int) -> Path:
         """Where a checkpoint is exported to when a person names no place."""
-        return self.exports / run / f"{run}-{batch}.safetensors"
+        return self.specimens(run) / f"{run}-{batch}.safetensors"
+
+    def exported_archive(self, run: str, batches: Sequence[int]) -> Path:
+        """Where some checkpoints are archived when a person names no place."""
+        mark = f"{batches[0]}-{batches[-1]}-{len(batches)}"
+        return self.specimens(run) / f"{run}-archive-{mark}.zip"
 
     def log(self, job_id: int) -> Path:
         """The log of a job."""
         return self.logs / f"job-{job_id}.log"
 
-    def inside(self, path: str | Path) -> Path:
-        """Resolve a path from outside, which has to lie in the workspace.
+    def inside(self, path: str | Path, opened: Sequence[Path] = ()) -> Path:
+        """Resolve a path from outside, which has to lie in the workspace or in an opened folder.
 
         Args:
-            path: absolute, or relative to the workspace.
+            path: absolute, or relative to the workspace; links are followed before it is looked at.
+            opened: further folders.
 
         Raises:
             StudioError: it lies elsewhere.
         """
-        resolved = (self.root / path).resolve()
-        if not resolved.is_relative_to(self.root.resolve()):
-            raise StudioError(f"'{path}' lies outside the workspace. Choose a place within it.")
+        plain = require_path(self.root / path)
+        try:
+            resolved = plain.resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StudioError(f"'{path!s:.200}' can be no path: {error}.") from error
+        folders = [folder.resolve() for folder in (self.root, *opened)]
+        if not any(resolved.is_relative_to(folder) for folder in folders):
+            raise StudioError(
+                f"'{path}' lies outside the workspace. Choose a place within it, or open its "
+                "folder: studio app --open FOLDER"
+            )
+        if resolved == self.database.resolve():
+            raise StudioError(f"'{path}' is the database of the workspace. Choose another place.")
         return resolved

@@ -20,11 +20,13 @@ from rich.progress import (
 from renderers.progress import OnProgress, ignore_progress
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import report_progress
+from studio.workspace.names import printable
 from studio.workspace.paths import Workspace
 from studio.workspace.quantities import format_duration
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
 ROW_SECONDS = 0.5
+ESTIMATE_SECONDS, ESTIMATE_SHARE = 5.0, 0.02  # The time left is told after either of them.
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Reporter:
 
     def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
         self._workspace, self.job_id = workspace, job_id
-        self._console = Console(stderr=True, markup=False)
+        self._console = Console(stderr=True, markup=False, emoji=False)
         self._row_due = 0.0
 
     @contextmanager
@@ -62,7 +64,12 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """One line of news."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), highlight=False, soft_wrap=True)
+
+    def announce(self, text: str) -> None:
+        """One line of news that the job's row shows as well, such as what it waits for."""
+        self.say(text)
+        self._write_row(text, 0, 0, "", 0)
 
     @contextmanager
     def _show_bar(self, what: str) -> Iterator[OnProgress]:
@@ -75,10 +82,10 @@ class Reporter:
             TextColumn("{task.fields[note]}", style="dim", markup=False),
         )
         with Progress(*columns, console=self._console, expand=True) as bars:
-            bar = bars.add_task(what, total=None, note="")
+            bar = bars.add_task(printable(what), total=None, note="")
 
             def display(done: int, total: int, note: str = "") -> None:
-                bars.update(bar, completed=done, total=total, note=note)
+                bars.update(bar, completed=done, total=total, note=printable(note))
 
             yield display
 
@@ -95,7 +102,8 @@ class Reporter:
                 return
             due = now + LINE_SECONDS if done < total else float("inf")
             fresh = done - first[1]
-            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 else None
+            worth = now - first[0] >= ESTIMATE_SECONDS or fresh >= ESTIMATE_SHARE * total
+            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 and worth else None
             left = f", {format_duration(left_s, 'clock')} left" if left_s is not None else ""
             self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
 

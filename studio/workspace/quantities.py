@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Literal
 
 from studio.workspace.errors import StudioError
@@ -40,6 +41,19 @@ def format_bytes(size_bytes: float) -> str:
     return f"{size_bytes / 1000:.1f} {SIZE_UNITS[-1]}"
 
 
+def write_bytes(size_bytes: int) -> str:
+    """Write a size in the largest unit that says it exactly.
+
+    Example:
+        >>> write_bytes(200 * 10**9), write_bytes(1_001)
+        ('200GB', '1001B')
+    """
+    for unit, bytes_each in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if size_bytes % bytes_each == 0:
+            return f"{size_bytes // bytes_each}{unit}"
+    return f"{size_bytes}B"
+
+
 def parse_bytes(text: str) -> int:
     """The size in bytes that a person means by 200GB, 1.5 TB, 800 mb or 1000.
 
@@ -47,11 +61,11 @@ def parse_bytes(text: str) -> int:
         StudioError: it is no size, none at all, or more than there are disks for.
     """
     found = _SIZE.fullmatch(text.strip())
-    size_bytes = 0.0
+    size_bytes = Decimal(0)
     if found is not None:
         unit = found[2].upper().removesuffix("B")
-        size_bytes = float(found[1]) * 1000 ** ("", "K", "M", "G", "T").index(unit)
-    if not 0.5 < size_bytes < MAX_BYTES:
+        size_bytes = Decimal(found[1]) * 1000 ** ("", "K", "M", "G", "T").index(unit)
+    if not Decimal("0.5") < size_bytes < MAX_BYTES:
         raise StudioError(f"'{text}' is no size. Write it as 200GB, 1.5 TB or 800MB.")
     return round(size_bytes)
 
@@ -77,6 +91,19 @@ def format_duration(duration_s: float, style: DurationStyle = "short") -> str:
     if style == "words":
         return _format_words(duration_s)
     return _format_short(round(duration_s))
+
+
+def write_duration(duration_s: float) -> str:
+    """Write a duration in the largest unit that says it exactly.
+
+    Example:
+        >>> write_duration(5_100), write_duration(0.25)
+        ('85m', '0.25s')
+    """
+    for unit, seconds in (("h", HOUR_S), ("m", MINUTE_S)):
+        if duration_s % seconds == 0:
+            return f"{duration_s / seconds:.0f}{unit}"
+    return f"{Decimal(str(duration_s)):f}s"
 
 
 def parse_duration(text: str) -> float:

@@ -8,26 +8,51 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
+    field_validator,
 )
 from pydantic.fields import FieldInfo
 
 from studio.workspace.errors import StudioError
-from studio.workspace.quantities import parse_bytes, parse_duration
+from studio.workspace.names import (
+    require_dataset_name,
+    require_path,
+    require_run_name,
+    require_texts,
+)
+from studio.workspace.quantities import parse_bytes, parse_duration, write_bytes, write_duration
 
 DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
+
+
+# What a value may name besides itself: a program that is run, a machine that is called, a class
+# whose module is imported, or a file (a text that is mostly something else).
+Risk = Literal["", "command", "address", "class", "path"]
+
+
+def is_risky(risk: str, value: Any) -> bool:
+    """Whether a value of a field with a risk may run code here, or reach another machine.
+
+    Example:
+        >>> is_risky("class", "dcgan"), is_risky("class", "module:Class"), is_risky("command", "ls")
+        (False, True, True)
+    """
+    if risk == "class":
+        return ":" in str(value or "")
+    return risk in ("command", "address") and bool(value)
 
 
 class InvalidValueError(StudioError, ValueError):
@@ -106,6 +131,7 @@ class Declared:
             choice has none.
         argument: a word of the command rather than an option.
         section: heading in the command's help.
+        risk: what the value may name that only the owner of the workspace may ask for.
     """
 
     name: str
@@ -125,6 +151,7 @@ class Declared:
     switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     argument: bool = False
     section: str = ""
+    risk: Risk = ""
 
     @property
     def shortest_flag(self) -> str:
@@ -140,6 +167,21 @@ class Declared:
     def placeholder(self) -> str:
         """A name in capitals that stands for a value which is still missing."""
         return self.metavar or self.name.upper()
+
+
+class AskedRecord(DeclaredRecord):
+    """A record that comes from outside: its texts and numbers are bounded before they are read."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_texts(cls, value: Any) -> Any:
+        require_texts(value)
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _require_path(cls, value: Any) -> Any:
+        return require_path(value) if isinstance(value, Path) else value
 
 
 def option(
@@ -158,6 +200,8 @@ def option(
     metavar: str = "",
     example: str = "",
     section: str = "",
+    check: Callable[[str], str] | None = None,
+    risk: Risk = "",
 ) -> Any:
     """Declare a field of a record.
 
@@ -166,10 +210,11 @@ def option(
         help: what the value means, as a short phrase that ends in a full stop.
         unit: what the number counts.
         ge, gt, le: the least value, the value that it exceeds, and the greatest.
-        flag, short, switches, argument, section: see `Declared`.
+        flag, short, switches, argument, section, risk: see `Declared`.
         repeated: several values are given by repeating the option.
         metavar: what stands for the value in help.
         example: what a form shows while the field is empty.
+        check: a validator of `studio.workspace.names` for the field's text.
     """
     details: dict[str, Any] = {
         "unit": unit,
@@ -181,15 +226,41 @@ def option(
         "metavar": metavar,
         "example": example,
         "section": section,
+        "risk": risk,
     }
-    return Field(
+    field = Field(
         default, description=help, ge=ge, gt=gt, le=le, json_schema_extra={DETAILS: details}
     )
+    if check is not None:
+        field.metadata.append(AfterValidator(lambda text: text if text is None else check(text)))
+    return field
 
 
 def run_name() -> Any:
     """Declare the field of a run that is there, as the first word of a command."""
-    return option(help="Name of a run: studio runs", argument=True, metavar="RUN")
+    return option(
+        help="Name of a run: studio runs", argument=True, metavar="RUN", check=require_run_name
+    )
+
+
+def new_run_name() -> Any:
+    """Declare the field of a run that is to be made."""
+    return option(help="Name of the new run.", metavar="NAME", check=require_run_name)
+
+
+def new_dataset_name(default: Any = ..., help: str = "Name of the new dataset.") -> Any:
+    """Declare the field of a dataset that is to be made."""
+    return option(default, help, check=require_dataset_name)
+
+
+def device_option(section: str = "") -> Any:
+    """Declare the field of the device that an action computes on."""
+    return option(
+        None,
+        "Such as cuda:1 or cpu; by default a GPU that nobody works on, if there is one.",
+        metavar="DEVICE",
+        section=section,
+    )
 
 
 def declared_fields(record: type[DeclaredRecord]) -> list[Declared]:
@@ -228,22 +299,6 @@ def parse_share(value: Any) -> Any:
     return share
 
 
-def _write_bytes(size_bytes: int) -> str:
-    """The size in the largest unit that says it exactly: 200GB."""
-    for unit, bytes_each in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
-        if size_bytes % bytes_each == 0:
-            return f"{size_bytes // bytes_each}{unit}"
-    return f"{size_bytes}B"
-
-
-def _write_duration(duration_s: float) -> str:
-    """The duration in the largest unit that says it exactly: 85m."""
-    for unit, seconds in (("h", 3600), ("m", 60)):
-        if duration_s % seconds == 0:
-            return f"{duration_s / seconds:.0f}{unit}"
-    return f"{duration_s:.3f}".rstrip("0").rstrip(".") + "s"
-
-
 def _parse_if_text(parse: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
@@ -252,13 +307,13 @@ Commas = Annotated[tuple[str, ...], BeforeValidator(split_commas), Written("A,B,
 SizeBytes = Annotated[
     int,
     _parse_if_text(parse_bytes),
-    PlainSerializer(_write_bytes, return_type=str, when_used="json"),
+    PlainSerializer(write_bytes, return_type=str, when_used="json"),
     Written("SIZE", "200GB"),
 ]
 DurationS = Annotated[
     float,
     _parse_if_text(parse_duration),
-    PlainSerializer(_write_duration, return_type=str, when_used="json"),
+    PlainSerializer(write_duration, return_type=str, when_used="json"),
     Written("TIME", "85m"),
 ]
 Share = Annotated[float, BeforeValidator(parse_share), Written("SHARE", "5%")]
@@ -293,6 +348,7 @@ def _describe(name: str, info: FieldInfo) -> Declared:
         switches={value: tuple(said) for value, said in details.get("switches", {}).items()},
         argument=details.get("argument", False),
         section=details.get("section", ""),
+        risk=details.get("risk", ""),
     )
 
 

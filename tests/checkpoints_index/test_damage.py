@@ -1,6 +1,7 @@
 """Bad days: torn files, flipped bytes, full disks, killed writers."""
 
 import errno
+import json
 import os
 import random
 import time
@@ -9,8 +10,15 @@ import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.errors import CheckpointError, DamagedCheckpointError, DiskFullError
+from checkpoints_index.errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    DamagedDescriptionError,
+    DiskFullError,
+    RunExistsError,
+)
 from checkpoints_index.storage import segments
+from checkpoints_index.upkeep.reindexing import reindex
 from checkpoints_index.writing import segment_writer
 from tests.mounting import small_file_system
 
@@ -46,6 +54,47 @@ def flip(path, position, mask=1):
         file.write(bytes([byte ^ mask]))
 
 
+def ruin(record):
+    """Change more of a payload than its parity can bring back."""
+    for place in range(record.offset + segments.RECORD_HEAD_BYTES, record.end, 40):
+        flip(record.path, place)
+
+
+def every_record(run):
+    catalogue = run._catalogue
+    catalogue.refresh()
+    return [r for path in catalogue.descriptions for r in catalogue.records_in(path)]
+
+
+@pytest.mark.parametrize("thinned", [False, True])
+def test_one_flipped_bit_of_a_record_costs_no_checkpoint(index, full, thinned, caplog):
+    run, decoded = full
+    if thinned:
+        run.thin(range(1, 41, 3))
+    choose = random.Random(1)
+    for record in every_record(run)[::9]:
+        place, mask = choose.randrange(record.offset, record.end), 1 << choose.randrange(8)
+        flip(record.path, place, mask)
+        damaged = index["city"]
+        assert same(damaged.weights(record.batch), decoded[record.batch])
+        assert damaged.batches == run.batches
+        assert [f.readable for f in damaged.verify() if f.reason][:1] == [True]
+        flip(record.path, place, mask)
+    assert "repaired the bytes of batch" in caplog.text
+
+
+def test_a_flipped_bit_of_the_key_of_an_open_segment_costs_no_checkpoint(index, full):
+    run, decoded = full
+    key = every_record(run)[0]
+    with key.path.open("r+b") as file:
+        ends = [record.end for record in every_record(run) if record.path == key.path]
+        file.truncate(max(ends))  # The table is not there yet.
+    for place in (key.offset + 9, key.offset + 50, key.end - 3, key.end - 3000):
+        flip(key.path, place)
+        assert same(index["city"].weights(20), decoded[20])
+        flip(key.path, place)
+
+
 def test_a_torn_segment_loses_only_its_last_record(index, full, history, caplog):
     run, decoded = full
     last = find_record(run, 40)
@@ -63,7 +112,7 @@ def test_a_torn_segment_loses_only_its_last_record(index, full, history, caplog)
 def test_a_damaged_record_of_an_exact_run_is_named_and_spares_what_does_not_need_it(index, full):
     run, decoded = full
     record = find_record(run, 10)
-    flip(record.path, record.end - 3)
+    ruin(record)
     damaged = index["city"]
     with pytest.raises(DamagedCheckpointError, match=f"10 of run 'city'.*{record.path.name}"):
         damaged.weights(10)
@@ -71,20 +120,21 @@ def test_a_damaged_record_of_an_exact_run_is_named_and_spares_what_does_not_need
         damaged.weights(12)
     assert same(damaged.weights(9), decoded[9])
     assert same(damaged.weights(33), decoded[33])
-    assert [f.batch for f in damaged.verify() if f.reason] == [10]
+    lost = [f.batch for f in damaged.verify() if not f.readable]
+    assert lost == list(range(10, 33)), "every checkpoint that cannot be read is counted"
     assert {f.batch for f in damaged.verify(deep=True) if f.reason} == set(range(10, 33))
 
 
 def test_a_damaged_delta_of_a_visual_run_costs_no_checkpoint(index, spec, history):
     with index.create("city", spec, storage="visual") as run:
-        for batch in range(1, 241):
-            run.append(batch, history[batch % 40])
+        for batch in range(1, 241):  # To and fro, without a jump that would begin a segment.
+            run.append(batch, history[abs(batch % 78 - 39)])
         decoded = {batch: run.weights(batch) for batch in run.batches}
     catalogue = run._catalogue
     records = [r for path in catalogue.descriptions for r in catalogue.records_in(path)]
     skip = next(record for record in records if record.kind == segments.SKIP_DELTA)
     victim = catalogue.records[skip.batch - 3]
-    flip(victim.path, victim.end - 3)
+    ruin(victim)
     damaged = index["city"]
     assert all(same(damaged.weights(b), decoded[b]) for b in range(skip.base, skip.batch + 2))
     (found,) = [f for f in damaged.verify() if f.reason]
@@ -269,3 +319,52 @@ def test_a_failure_of_the_writer_reaches_the_caller(index, spec, history, monkey
         monkeypatch.undo()
         run.flush()
         assert run.batches == [1, 2]
+
+
+def test_a_segment_of_another_run_is_not_served_as_this_runs(index, spec, history):
+    for name, storage in (("city", "exact"), ("town", "exact"), ("hamlet", "visual")):
+        with index.create(name, spec, storage=storage) as run:
+            run.append(1, history[len(name)])
+    for other in ("town", "hamlet"):
+        segment = last_segment(index[other])
+        (index["city"].folder / segment.name).write_bytes(segment.read_bytes())
+        with pytest.raises(DamagedCheckpointError, match=f"of another run .*'{other}'"):
+            index["city"].weights(1)
+        assert [f.readable for f in index["city"].verify() if f.reason] == [False]
+
+
+def test_an_edited_description_is_refused_and_reindex_mends_it(index, full):
+    run, decoded = full
+    path = run.folder / "generator.json"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"z_dim": 16', b'"z_dim": 17'))
+    with pytest.raises(DamagedDescriptionError, match="its checksum differs"):
+        index["city"]
+    reindex(index.folder)
+    assert path.read_bytes() == content
+    assert same(index["city"].weights(7), decoded[7])
+
+
+def test_an_edited_description_of_an_older_run_names_what_both_say(index, full):
+    run, decoded = full
+    path = run.folder / "generator.json"
+    document = json.loads(path.read_bytes())
+    del document["xxh3"], document["id"]
+    path.write_text(json.dumps(document))
+    assert same(index["city"].weights(7), decoded[7])
+    document["generator"]["options"]["z_dim"] = 17
+    path.write_text(json.dumps(document))
+    with pytest.raises(DamagedCheckpointError, match=r"z_dim 16 in the segment, 17 in generator"):
+        index["city"].weights(7)
+    assert any(f.reason for f in index["city"].verify())
+    reindex(index.folder)
+    assert same(index["city"].weights(7), decoded[7])
+
+
+def test_a_lost_description_is_told_from_an_unknown_run(index, full, spec):
+    run, _ = full
+    (run.folder / "generator.json").unlink()
+    with pytest.raises(DamagedDescriptionError, match="made anew from the segments"):
+        index["city"]
+    with pytest.raises(RunExistsError):
+        index.create("city", spec)

@@ -13,6 +13,7 @@ from checkpoints_index.importing.refusals import SkippedFile
 DAMAGE = errors.DamagedCheckpointError("city", 7, Path("000.segment"), "its bytes have changed")
 SKIPPED = SkippedFile(Path("folder", "D.pt"), UnusableFileError("ends in one number"))
 EXAMPLES = [
+    errors.UntrustedClassError("package.module:Class"),
     errors.RunNameError("../city"),
     errors.UnknownRunError("cty", ["city", "suburb"]),
     errors.RunExistsError("city"),

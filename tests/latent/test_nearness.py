@@ -81,3 +81,11 @@ def test_no_thumbnail_hides_another_and_order_is_kept():
     assert cells.max() < side
     assert np.corrcoef(cells[:, 1], places[:, 0])[0, 1] > 0.95
     assert np.corrcoef(cells[:, 0], places[:, 1])[0, 1] < -0.95
+
+
+@pytest.mark.parametrize("space", ["pictures", "activations"])
+def test_a_generator_that_is_not_finite_is_a_sentence(space):
+    broken = nn.Sequential(nn.Linear(8, 48), nn.Unflatten(1, (3, 4, 4)), nn.ReLU()).eval()
+    nn.init.constant_(broken[0].weight, float("nan"))
+    with pytest.raises(LatentError, match=r"not finite.*earlier checkpoint"):
+        compute_features(broken, torch.randn(3, 8), space)

@@ -183,6 +183,7 @@ def render_tiny(
         root / "film.mp4",
         partial(render_parts, devices=require_devices(devices)),
         on_progress,
+        overwrite=True,
     )
 
 

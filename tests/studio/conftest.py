@@ -18,7 +18,7 @@ from studio.workspace.paths import Workspace
 
 BATCHES = 12
 TINY = ("--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125")
-TINY += ("--set", "batch_size=4", "--set", "z_dim=16")
+TINY += ("--set", "batch_size=4", "--set", "z_dim=16", "--preset", "none")
 
 
 class Outcome(NamedTuple):

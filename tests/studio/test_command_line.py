@@ -15,6 +15,7 @@ from PIL import Image
 import studio as studio_package
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import open_catalogue
+from checkpoints_index.storage.segments import RECORD_HEAD_BYTES
 from renderers.video.video_reader import count_frames
 from studio.actions.catalogue import known_actions
 from tests.studio.conftest import BATCHES, TINY, write_pictures
@@ -85,6 +86,10 @@ def test_verify_tells_whole_from_damaged(studio, workspace):
     last = open_catalogue(workspace.runs, "city").records[BATCHES]
     path, content = last.path, bytearray(last.path.read_bytes())
     content[last.end - 1] ^= 1
+    path.write_bytes(content)
+    assert studio("verify", "city", "--deep").status == 3  # One flipped bit is brought back.
+    for place in range(last.offset + RECORD_HEAD_BYTES, last.end, 40):
+        content[place] ^= 2
     path.write_bytes(content)
     ended = studio("verify", "city", "--deep", "--json")
     assert ended.status == 1
@@ -178,7 +183,6 @@ def test_an_atlas_is_drawn_and_says_how_faithful_it_is(studio, workspace):
         (["stop", "city"], "not training"),
         (["train", "nowhere", "--run", "x"], "There is no dataset 'nowhere'. Known: streets"),
         (["train", "streets", "--run", "city"], "exists already"),
-        (["train", "streets", "--run", "a/b"], "cannot be the name of a run"),
         (["train", "streets", "--run", "x", "--recipe", "vae"], "No training recipe"),
         (["train", "streets", "--run", "x", "--preset", "huge"], "no preset 'huge'"),
         (["specimens", "export", "city", "5.99"], "no specimen 5.99"),
@@ -248,7 +252,7 @@ def test_jobs_alone_lists_them(studio):
 def test_paths_are_not_broken_where_output_is_no_terminal(studio, tmp_path):
     out = tmp_path / ("a-rather-long-name-" * 6) / "film.mp4"
     made = studio("render", "timelapse", "city", "--points", "0.0", "--last", 2, "--out", out)
-    assert str(out.with_name("film-0.0.mp4")) in made.out
+    assert str(out) in made.out
 
 
 def test_an_empty_workspace_says_what_to_do(empty_studio):

@@ -10,6 +10,7 @@ from studio.runs.selection import choose_batches
 from studio.specimens.passports import Passport, read_passport, save_specimen
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import run_studio
 
 
 def test_metrics_read_back_as_written(tmp_path):
@@ -102,7 +103,7 @@ def test_batches_are_chosen_as_python_slices_them():
     assert choose_batches(kept, "5:8", "city") == [5, 6, 7]
     assert choose_batches(kept, "0:20:5", "city") == [5, 10, 15]
     assert choose_batches(kept, "15:", "city") == [15, 16, 17, 18, 19, 20]
-    assert choose_batches(kept, "7,3", "city") == [3, 7]
+    assert choose_batches(kept, "7,3", "city") == [7, 3]
     assert choose_batches(kept, f"0:{10**15}:10", "city") == [10, 20]
 
 
@@ -131,6 +132,21 @@ def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EXPECTED_ERRORS, match="There can be no workspace"):
         Workspace.open(tmp_path / "file" / "workspace")
+
+
+def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("STUDIO_WORKSPACE", "~/ws")
+    assert Workspace.open().root == tmp_path / "ws"
+
+
+def test_a_command_that_only_reads_makes_no_workspace(tmp_path, capsys, monkeypatch):
+    typo = tmp_path / "typo"
+    for words in (["runs"], ["jobs", "list"], ["datasets", "list"], ["render", "verify", "a.mp4"]):
+        outcome = run_studio(typo, words, capsys, monkeypatch)
+        assert outcome.status == 1
+        assert f"There is no workspace in {typo}" in outcome.err
+    assert not typo.exists()
 
 
 def test_the_workspace_comes_from_the_environment(tmp_path, monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
+from studio.workspace.claims import EXCLUSIVE, READ, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
@@ -19,6 +22,15 @@ if TYPE_CHECKING:
 SECTION = "Checkpoints"
 LOST, WEAKENED = 1, 3  # These are the exit statuses of `verify`; 2 is wrong usage.
 MAX_GAPS = 8
+
+
+def read_batches(given: Any) -> Any:
+    """Batches as words, from words, numbers, or a single one of them."""
+    many = given if isinstance(given, list | tuple) else [given]
+    return tuple(str(each) if isinstance(each, int) else each for each in many)
+
+
+BatchWords = Annotated[tuple[str, ...], BeforeValidator(read_batches)]
 
 
 class StorageResult(Result):
@@ -200,6 +212,10 @@ class Thin(Action):
 
         return ThinRequest(self.budget, self.every, self.start, self.end, self.keep_pinned)
 
+    def claims(self) -> Sequence[Claim]:
+        """Nobody may be reading what goes."""
+        return [Claim("run", self.run, READ if self.dry_run else EXCLUSIVE)]
+
     def check(self, workspace: Workspace) -> None:
         """Refuse none or several ways of thinning, and a range without --every."""
         if sum((self.budget is not None, self.every is not None, self.keep_pinned)) != 1:
@@ -219,23 +235,40 @@ class Thin(Action):
         return ThinResult(**plan.to_json(), dry_run=self.dry_run)
 
 
+def batch_words() -> Any:
+    """The field of some batches, as words of a command."""
+    return option(
+        help="Batches that have a checkpoint, or ranges FROM:TO:STEP of them.",
+        argument=True,
+        metavar="BATCH",
+    )
+
+
 class Pin(Action):
-    """Keep a checkpoint, whatever else is thinned."""
+    """Keep checkpoints, whatever else is thinned."""
 
     command = "pin"
     section = SECTION
     is_job = False
 
     run: str = run_name()
-    batch: int = option(help="A batch that has a checkpoint.", argument=True, metavar="BATCH")
-    remove: bool = option(False, "Take the pin away.")
+    batches: BatchWords = batch_words()
+    remove: bool = option(False, "Take the pins away.")
+
+    def claims(self) -> Sequence[Claim]:
+        """A checkpoint that is being thinned away is not pinned."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
-        """Pin it, or take the pin away."""
-        from studio.runs.pins import pin_batch, unpin_batch
+        """Pin them, or take their pins away."""
+        from checkpoints_index.storage.catalogue import open_catalogue
+        from studio.runs.pins import choose_some, list_pins, pin_batches, unpin_batches
 
-        change = unpin_batch if self.remove else pin_batch
-        change(workspace, self.run, self.batch)
+        kept = open_catalogue(workspace.runs, self.run).batches
+        there = list_pins(workspace, self.run) if self.remove else kept
+        batches = choose_some(there, self.batches, self.run)
+        change = unpin_batches if self.remove else pin_batches
+        change(workspace, self.run, batches)
         return Done()
 
 

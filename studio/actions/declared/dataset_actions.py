@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Result, Table
+from studio.workspace.claims import EXCLUSIVE, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import option
+from studio.workspace.record import new_dataset_name, option
 
 if TYPE_CHECKING:
     from studio.datasets.prepared import PreparedDataset
 
 SECTION = "Pictures to train on"
+MAX_SKIPPED_NAMED = 20
+FITTED = {
+    "crop": "their middle squares were cut out (--fit pad or stretch keeps all of them)",
+    "pad": "white was added at two sides",
+    "stretch": "they were stretched",
+}
 
 
 class DatasetResult(Result):
@@ -39,8 +46,16 @@ class DatasetResult(Result):
         yield f"Dataset '{name}': {pictures:,} pictures of {size} pixels."
         if self.manifest["attribution"]:
             yield self.manifest["attribution"]
-        for file, reason in self.manifest["skipped"]:
+        if self.manifest["not_square"]:
+            done = FITTED[self.manifest["fit"]]
+            yield f"{self.manifest['not_square']:,} of them were not square: {done}."
+        skipped = self.manifest["skipped"]
+        if skipped:
+            yield f"Left out: {len(skipped):,} of {pictures + len(skipped):,} files."
+        for file, reason in skipped[:MAX_SKIPPED_NAMED]:
             yield f"Skipped {file}: {reason}"
+        if len(skipped) > MAX_SKIPPED_NAMED:
+            yield f"... and {len(skipped) - MAX_SKIPPED_NAMED:,} more, which --json names."
 
 
 class DatasetList(Result):
@@ -66,16 +81,25 @@ class DatasetList(Result):
 class DatasetsAdd(Action):
     """Prepare a folder of pictures.
 
-    JPEG, PNG, WebP, BMP and TIFF files are cut to squares, scaled and kept as pixels.
+    JPEG, PNG, WebP, BMP, TIFF, GIF and AVIF files, whatever they are called, are made square,
+    scaled and kept as pixels. Folders behind links are looked through as well.
     """
 
     command = "datasets add"
+    makes_workspace = True
     section = SECTION
 
     folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
-    name: str = option(help="Name of the new dataset.")
+    name: str = new_dataset_name()
     image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
+    fit: Literal["crop", "pad", "stretch"] = option(
+        "crop", "Pictures that are not square: cut the middle square, add white, or stretch."
+    )
     replace: bool = option(False, "Replace a dataset of that name.")
+
+    def claims(self) -> Sequence[Claim]:
+        """One prepares a dataset, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.name, EXCLUSIVE)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Prepare the pictures."""
@@ -87,6 +111,7 @@ class DatasetsAdd(Action):
                     self.folder,
                     workspace.dataset(self.name),
                     self.image_size,
+                    fit=self.fit,
                     replace=self.replace,
                     on_progress=on_progress,
                 )
@@ -100,6 +125,7 @@ class DatasetsAddCities(Action):
     """
 
     command = "datasets add-cities"
+    makes_workspace = True
     section = SECTION
 
     name: str = option("helsinki", "The city: helsinki (its centre) or suburb.")
@@ -107,8 +133,12 @@ class DatasetsAddCities(Action):
     metres_per_pixel: float = option(2.0, "How much of the city a pixel shows.", unit="m")
     count: int = option(4096, "Number of pictures.")
     seed: int = option(0, "Seed of the places that are cut out.")
-    dataset: str | None = option(None, "Name of the new dataset; the city's by default.")
+    dataset: str | None = new_dataset_name(None, "Name of the new dataset; the city's by default.")
     replace: bool = option(False, "Replace a dataset of that name.")
+
+    def claims(self) -> Sequence[Claim]:
+        """One prepares a dataset, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.dataset or self.name, EXCLUSIVE)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Draw the city and cut it."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints_index.errors import name_some
 from studio.actions.action import Action, Result, Table
+from studio.actions.declared.specimen_actions import say_differences
 from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from renderers.plan.outputs import Video
 
 SECTION = "Films"
+MAX_NAMED = 8
 
 
 class VideoRow(DeclaredRecord):
@@ -65,6 +68,7 @@ class RenderTimelapse(Action, Timelapse):
 
         began = time.monotonic()
         with reporter.task("Rendering frames") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             videos = film_timelapse(workspace, self, on_progress, reporter.say)
         return RenderResult.of(videos, began)
 
@@ -90,6 +94,7 @@ class RenderInterpolation(Action, Interpolation):
 
         began = time.monotonic()
         with reporter.task("Rendering frames") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             video = film_interpolation(workspace, self, on_progress, reporter.say)
         return RenderResult.of([video], began)
 
@@ -151,6 +156,7 @@ class RenderSheet(Action, SheetOptions):
         from studio.films.sheet import draw_sheet
 
         with reporter.task("Rendering pictures") as on_progress:
+            say_differences(workspace, self.run, self.points, reporter)
             drawn = draw_sheet(workspace, self, on_progress)
         return SheetResult(path=drawn.path, rows=drawn.rows, columns=drawn.columns)
 
@@ -219,6 +225,7 @@ class Film(Action):
     point: str | None = option(None, "Label of one fixed point, such as 0.3; all by default.")
     grid: bool = option(False, "Only the grid of all points.")
     out: Path | None = option(None, "FILE.mp4; a place in the workspace by default.")
+    overwrite: bool = option(False, "Replace what has the name in --out already.")
 
     def check(self, workspace: Workspace) -> None:
         """Refuse a point and the grid at once."""
@@ -228,11 +235,19 @@ class Film(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Join the chunks."""
         from renderers.plan.outputs import GRID
-        from studio.films.live import join_live_film
+        from studio.films.live import join_live_film, live_gaps
 
         began = time.monotonic()
         labels = [GRID] if self.grid else None if self.point is None else [self.point]
-        return RenderResult.of(join_live_film(workspace, self.run, self.out, labels), began)
+        videos = join_live_film(workspace, self.run, self.out, labels, self.overwrite)
+        made = RenderResult.of(videos, began)
+        if gaps := live_gaps(workspace, self.run):
+            named = name_some([f"{batch:,}" for batch in gaps], MAX_NAMED)
+            reporter.say(
+                f"The film lacks batches that have a checkpoint: {named}. Film them from the "
+                f"checkpoints: studio render timelapse {self.run}"
+            )
+        return made
 
 
 ACTIONS = (

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from studio.actions.action import Action, Result, Table
+from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.checkpoint_actions import SECTION
+from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import option
+from studio.workspace.record import new_run_name, option
 
 if TYPE_CHECKING:
     from checkpoints_index.importing.plan import ImportPlan
@@ -134,9 +135,9 @@ class Import(Action):
     folder: Path = option(
         help="Folder of .pt, .pth, .ckpt, .safetensors, .keras or .h5 files.", argument=True
     )
-    run: str = option(help="Name of the new run.", metavar="NAME")
+    run: str = new_run_name()
     generator: str | None = option(
-        None, "package.module:Class, or dcgan, skyline; recognised by default."
+        None, "package.module:Class, or dcgan, skyline; recognised by default.", risk="class"
     )
     options: Annotated[dict[str, Any], BeforeValidator(read_options)] = option(
         {}, "NAME=VALUE for the generator; may be repeated.", flag="--option", metavar="NAME=VALUE"
@@ -152,11 +153,22 @@ class Import(Action):
 
         return ImportRequest(self.folder, self.generator, self.options, self.pattern)
 
+    def claims(self) -> Sequence[Claim]:
+        """One imports into a run; what only looks needs nothing."""
+        return [] if self.dry_run else [Claim("run", self.run, WRITE)]
+
     def check(self, workspace: Workspace) -> None:
-        """Refuse a name that cannot be a run's, and a folder that is not there."""
+        """Refuse a name that cannot be a run's, a folder that is not there, and an archive."""
+        from studio.upkeep.archives import is_archive
+
         workspace.run(self.run)
         if not self.folder.exists():
             raise StudioError(f"There is no '{self.folder}'. Name the folder of checkpoints.")
+        if self.folder.is_file() and is_archive(self.folder):
+            raise StudioError(
+                f"'{self.folder}' is an archive of a run. Bring it back: "
+                f"studio restore {self.folder} --run {self.run}"
+            )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ImportResult:
         """Import the files, or plan it."""
@@ -179,4 +191,36 @@ class Import(Action):
         )
 
 
-ACTIONS = (Import,)
+class Trust(Action):
+    """Let the code of a class of yours be run.
+
+    A run whose folder came from somebody else may name a class of another program; its module is
+    imported only once it is named here, or by the command that trained or imported a run.
+    """
+
+    command = "trust"
+    section = SECTION
+    is_job = False
+    is_remote = False
+
+    generator: str = option(
+        help="The class, as package.module:Class.", argument=True, metavar="CLASS", risk="class"
+    )
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse what names no class."""
+        module, _, name = self.generator.partition(":")
+        if not name.isidentifier() or not all(map(str.isidentifier, module.split("."))):
+            raise StudioError(
+                f"'{self.generator}' names no class. Write it as package.module:Class."
+            )
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
+        """Put it on the list."""
+        from checkpoints_index.storage.trusted_classes import trust_class
+
+        trust_class(workspace.runs, self.generator)
+        return Done(said=f"The class {self.generator} may be used in this workspace.")
+
+
+ACTIONS = (Import, Trust)

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
+from studio.runs.settings import parse_settings
 from studio.runs.status import RunSummary, summarise_run, summarise_runs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import Commas, option, run_name
+from studio.workspace.record import Commas, device_option, option, run_name
 
 if TYPE_CHECKING:
     from studio.runs.comparison import Comparison
 
 SECTION = "Training"
+
+Settings = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda given: given if isinstance(given, dict) else parse_settings(given)),
+]
 
 
 def batch_or_last() -> Any:
@@ -73,7 +81,7 @@ class Set(Action):
     is_job = False
 
     run: str = run_name()
-    settings: tuple[str, ...] = option(
+    settings: Settings = option(
         help="Settings as NAME=VALUE, such as learning_rate=1e-5.",
         argument=True,
         metavar="NAME=VALUE",
@@ -82,9 +90,8 @@ class Set(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> SettingsChanged:
         """Ask for the values."""
         from studio.runs.changes import change_settings
-        from studio.runs.settings import parse_settings
 
-        changed = change_settings(workspace, self.run, parse_settings(self.settings))
+        changed = change_settings(workspace, self.run, self.settings)
         return SettingsChanged(lines=tuple(changed))
 
 
@@ -294,16 +301,28 @@ class Score(Action):
     run: str = run_name()
     batch: int | None = batch_or_last()
     metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
-    count: int = option(2048, "Pictures on either side; compare scores of equal counts alone.")
+    count: int | None = option(
+        None,
+        "Pictures on either side, 2048 by default, or as many as the dataset has; compare scores "
+        "of equal counts alone.",
+    )
+    device: str | None = device_option()
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse an unknown metric, and a device that is not there."""
+        from studio.training.monitor.picture_scores import check_metrics
+        from studio.workspace.devices import require_device
+
+        check_metrics(self.metric)
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ScoreResult:
         """Draw pictures and measure."""
         from studio.training.monitor.picture_scores import score_checkpoint
 
         with reporter.task("Drawing pictures") as on_progress:
-            score = score_checkpoint(
-                workspace, self.run, self.batch, self.metric, self.count, on_progress
-            )
+            asked = (self.run, self.batch, self.metric, self.count)
+            score = score_checkpoint(workspace, *asked, on_progress, self.device)
         return ScoreResult(**asdict(score))
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.actions.declared.run_actions import batch_or_last
+from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, option, run_name
+from studio.workspace.record import DeclaredRecord, device_option, option, run_name
 
 if TYPE_CHECKING:
     from studio.specimens.specimens import Specimen
@@ -32,6 +33,17 @@ def point_labels() -> Any:
 def space_option() -> Any:
     """The field of the space in which nearness is measured."""
     return option("pictures", "What is compared.")
+
+
+def say_differences(
+    workspace: Workspace, run: str, points: Sequence[str], reporter: Reporter
+) -> None:
+    """Say what JPEGs among the points claim that is not so in the run."""
+    from checkpoints_index import CheckpointIndex
+    from studio.specimens.points import compare_passports
+
+    for remark in compare_passports(CheckpointIndex(workspace.runs)[run], workspace, points):
+        reporter.say(remark)
 
 
 class SpecimenRow(DeclaredRecord):
@@ -78,14 +90,22 @@ class SpecimensSample(Action):
     batch: int = option(help="The checkpoint to look at.", ge=0)
     count: int = option(64, "How many to draw.")
     out: Path | None = option(None, "Folder for the JPEGs; the workspace's by default.")
+    device: str | None = device_option()
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse a device that is not there."""
+        from studio.workspace.devices import require_device
+
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Draw them."""
         from studio.specimens.specimens import sample_specimens
 
         with reporter.task("Drawing specimens") as on_progress:
+            asked = (self.run, self.batch, self.count)
             return SpecimenList.of(
-                sample_specimens(workspace, self.run, self.batch, self.count, on_progress, self.out)
+                sample_specimens(workspace, *asked, on_progress, self.out, self.device)
             )
 
 
@@ -105,13 +125,19 @@ class SpecimensExport(Action):
     at_batch: int | None = option(
         None, "See them at this checkpoint; else at that of the label.", ge=0
     )
+    device: str | None = device_option()
+
+    def claims(self) -> Sequence[Claim]:
+        """The checkpoints have to stay until the pictures are written."""
+        return [Claim("run", self.run)]
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""
         from studio.specimens.specimens import export_specimens
 
+        say_differences(workspace, self.run, self.labels, reporter)
         return SpecimenList.of(
-            export_specimens(workspace, self.run, self.labels, self.out, self.at_batch)
+            export_specimens(workspace, self.run, self.labels, self.out, self.at_batch, self.device)
         )
 
 
@@ -182,20 +208,34 @@ class Near(Action):
     is_job = False
 
     run: str = run_name()
-    point: str = option(help="A label, seed:N or an exported JPEG.", argument=True, metavar="POINT")
+    point: str = option(
+        help="A label, seed:N or an exported JPEG.",
+        argument=True,
+        metavar="POINT",
+        risk="path",
+    )
     k: int = option(10, "How many neighbours.", short="-k", flag="--count", ge=1)
     space: Space = space_option()
     metric: Literal["euclidean", "cosine"] = option("euclidean", "How distance is measured.")
     at_batch: int | None = option(
         None, "Compare at this checkpoint; else at that of the label.", ge=0
     )
+    device: str | None = device_option()
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> NearResult:
         """Compare it with every other specimen of the run."""
         from studio.specimens.nearness import find_near_specimens
 
+        say_differences(workspace, self.run, [self.point], reporter)
         found = find_near_specimens(
-            workspace, self.run, self.point, self.k, self.space, self.metric, self.at_batch
+            workspace,
+            self.run,
+            self.point,
+            self.k,
+            self.space,
+            self.metric,
+            self.at_batch,
+            device=self.device,
         )
         near = tuple(Neighbour(label=label, distance=far) for label, far in found.neighbours)
         return NearResult(**{**asdict(found), "neighbours": near})
@@ -234,21 +274,31 @@ class Atlas(Action):
     count: int = option(1000, "How many cities.")
     space: Space = space_option()
     seed: int = option(0, "The same seed draws the same map.")
+    device: str | None = device_option()
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run, and a count out of range."""
+        """Refuse an unknown run, a count out of range, and a device that is not there."""
         from checkpoints_index.storage.catalogue import open_catalogue
         from studio.specimens.atlases import check_count
+        from studio.workspace.devices import require_device
 
         open_catalogue(workspace.runs, self.run)
         check_count(self.count)
+        require_device(self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> AtlasResult:
         """Draw it."""
         from studio.specimens.atlases import make_atlas
 
         atlas = make_atlas(
-            workspace, self.run, self.batch, self.count, reporter, self.space, self.seed
+            workspace,
+            self.run,
+            self.batch,
+            self.count,
+            reporter,
+            self.space,
+            self.seed,
+            self.device,
         )
         return AtlasResult(**{name: getattr(atlas, name) for name in AtlasResult.model_fields})
 

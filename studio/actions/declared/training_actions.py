@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,8 +15,7 @@ from pydantic import BeforeValidator
 
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from studio.actions.action import Action, Result, Table
-from studio.actions.declared.run_actions import SECTION
-from studio.runs.settings import parse_settings
+from studio.actions.declared.run_actions import SECTION, Settings
 from studio.runs.status import (
     RunSummary,
     resting_status,
@@ -23,23 +23,28 @@ from studio.runs.status import (
     summarise,
     summarise_run,
 )
+from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
 from studio.workspace.quantities import format_bytes
-from studio.workspace.record import DeclaredRecord, DurationS, option, run_name
+from studio.workspace.record import (
+    DeclaredRecord,
+    DurationS,
+    InvalidValueError,
+    device_option,
+    new_run_name,
+    option,
+    run_name,
+)
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
 
+MAX_PROCESSES = 64  # A machine with more GPUs than this is not known.
 STOP_SECONDS = 120.0
 START_SECONDS = 60.0
-
-Settings = Annotated[
-    dict[str, Any],
-    BeforeValidator(lambda given: given if isinstance(given, dict) else parse_settings(given)),
-]
 
 
 def read_batch_size(given: Any) -> Any:
@@ -94,7 +99,10 @@ class SessionOptions(DeclaredRecord):
     duration: DurationS | None = option(
         None, "Stop cleanly within this time: 85m, 1h30m, 90s.", flag="--for", section="Session"
     )
-    processes: int = option(1, "Number of processes, each with a GPU.", ge=1, section="Session")
+    processes: int = option(
+        1, "Number of processes, each with a GPU.", ge=1, le=MAX_PROCESSES, section="Session"
+    )
+    device: str | None = device_option(section="Session")
 
 
 class TrainingAction(Action, SessionOptions):
@@ -102,9 +110,30 @@ class TrainingAction(Action, SessionOptions):
 
     section = SECTION
 
+    def claims(self) -> Sequence[Claim]:
+        """One trains a run; others may read it meanwhile."""
+        return [Claim("run", str(self.about_run), WRITE)]
+
     def leads(self) -> bool:
         """Whether this process is the first of those that train together, or the only one."""
         return read_group().get("RANK", "0") == "0"
+
+    def check_device(self) -> None:
+        """Refuse a device that is not there, and one GPU for several processes.
+
+        Raises:
+            InvalidValueError: or an error that lists the devices there are.
+        """
+        from studio.training.machine.launching import check_devices
+        from studio.workspace.devices import require_device
+
+        require_device(self.device)
+        if self.processes > 1 and self.device is None:
+            check_devices(self.processes)
+        if self.processes > 1 and self.device not in (None, "cpu"):
+            raise InvalidValueError(
+                "{device} is one device, and {processes} take a GPU each. Leave one of them out."
+            )
 
 
 class Train(TrainingAction):
@@ -119,10 +148,14 @@ class Train(TrainingAction):
     dataset: str | None = option(
         None, "Name of a dataset: studio datasets list", argument=True, metavar="DATASET"
     )
-    run: str = option(help="Name of the new run.", metavar="NAME")
+    run: str = new_run_name()
     recipe: str | None = option(None, "How to train: gan.")
     config: Path | None = option(None, "TOML file with training settings.")
-    preset: str | None = option(None, "Tuned settings to begin from.")
+    preset: str | None = option(
+        None,
+        "Tuned settings to begin from, or none; by default chosen for the device, the number of "
+        "pictures and their size.",
+    )
     settings: Settings = option(
         {}, "A setting as NAME=VALUE; may be repeated.", flag="--set", metavar="NAME=VALUE"
     )
@@ -134,7 +167,7 @@ class Train(TrainingAction):
         None, "Go on from a batch of another run.", flag="--from", metavar="RUN@BATCH"
     )
     init_from: str | None = option(
-        None, "Begin at batch 0 with another run's networks.", metavar="RUN[@BATCH]"
+        None, "Begin at batch 0 with another run's networks and settings.", metavar="RUN[@BATCH]"
     )
     storage: Literal["visual", "exact"] = option(
         "visual", "visual keeps what can be seen, far smaller; exact every bit."
@@ -162,7 +195,13 @@ class Train(TrainingAction):
         from studio.training.setup.run_request import RunRequest
 
         return RunRequest(
-            self.dataset, self.config, self.preset, self.overrides, self.branch, self.init_from
+            self.dataset,
+            self.config,
+            self.preset,
+            self.overrides,
+            self.branch,
+            self.init_from,
+            self.device,
         )
 
     def check(self, workspace: Workspace) -> None:
@@ -170,6 +209,8 @@ class Train(TrainingAction):
         from studio.training.setup.creation import check_new_run
         from studio.training.setup.run_request import choose_settings
 
+        workspace.run(self.run)
+        self.check_device()
         if self.leads():
             config = choose_settings(workspace, self.request)
             check_new_run(workspace, self.run, config, self.storage)
@@ -178,18 +219,20 @@ class Train(TrainingAction):
         """Make the run and train it."""
         from studio.runs.forecast import describe_launch
         from studio.training.setup.creation import create_run
-        from studio.training.setup.run_request import resolve_request
+        from studio.training.setup.run_request import explain_choice, resolve_request
 
         if self.leads():
             chosen, first = resolve_request(workspace, self.request)
             create_run(workspace, self.run, chosen, self.storage, first)
-            for line in filter(None, describe_launch(chosen, self.storage, workspace.runs)):
+            news = describe_launch(chosen, self.storage, workspace.runs)
+            for line in filter(None, (explain_choice(workspace, self.request, chosen), *news)):
                 reporter.say(line)
         return train_session(workspace, self.run, self, reporter)
 
     def resumed(self) -> Resume:
         """Training that had begun is gone on with."""
-        return Resume(run=self.run, duration=self.duration, processes=self.processes)
+        session = {name: getattr(self, name) for name in SessionOptions.model_fields}
+        return Resume(run=self.run, **session)
 
 
 class Resume(TrainingAction):
@@ -201,7 +244,8 @@ class Resume(TrainingAction):
     batches: int | None = option(None, "The batch to train to.", ge=1)
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run."""
+        """Refuse an unknown run, and a device that is not there."""
+        self.check_device()
         summarise_run(workspace, self.run)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> TrainingReport:
@@ -245,18 +289,29 @@ def train_session(
         StudioError: as `studio.training.loop.session.train_run`.
     """
     from studio.training.loop.session import train_run
+    from studio.workspace.devices import await_devices
     from studio.workspace.stopping import stop_requests
 
-    duration_s = float("inf") if session.duration is None else session.duration
+    deadline = time.monotonic() + (session.duration or float("inf"))
     group = read_group()
     if session.processes > 1 and not group:
-        launch_session(workspace, run, session, reporter)
+        launch_session(workspace, run, session, deadline, reporter)
         return report_session(workspace, run)
     if group.get("RANK", "0") != "0":
         await_run(workspace, run)
         reporter = SilentReporter(workspace)
-    with stop_requests() as should_stop, reporter.task(f"Training {run}") as on_progress:
-        train_run(workspace, run, on_progress, should_stop, duration_s, reporter.say)
+    with stop_requests() as should_stop, ExitStack() as stack:
+
+        def give_up() -> bool:
+            return should_stop() or time.monotonic() > deadline
+
+        device = session.device
+        if not group:  # What a launcher started has its devices from there.
+            asked = (device, 1, f"training {run}", reporter.announce, give_up)
+            (device,) = stack.enter_context(await_devices(workspace, *asked))
+        on_progress = stack.enter_context(reporter.task(f"Training {run}"))
+        left_s = deadline - time.monotonic()
+        train_run(workspace, run, on_progress, should_stop, left_s, reporter.say, device)
     return report_session(workspace, run)
 
 
@@ -268,20 +323,27 @@ def report_session(workspace: Workspace, run: str) -> TrainingReport:
 
 
 def launch_session(
-    workspace: Workspace, run: str, session: SessionOptions, reporter: Reporter
+    workspace: Workspace, run: str, session: SessionOptions, deadline: float, reporter: Reporter
 ) -> None:
     """Train a run in several processes of this machine; the first one reports for all of them.
 
     Raises:
         StudioError: one of them failed; it has said why.
     """
-    from studio.training.machine.launching import launch
+    from studio.training.machine.launching import check_devices, launch
+    from studio.workspace.devices import await_devices, visible_devices
 
-    command = [
-        *(sys.executable, "-m", "studio.actions.session_process"),
-        *(str(workspace.root), run, str(session.duration), str(reporter.job_id)),
-    ]
-    status = launch(command, session.processes)
+    count = session.processes
+    if session.device != "cpu":
+        check_devices(count)
+    asked = (session.device, count, f"training {run}", reporter.announce)
+    with await_devices(workspace, *asked, lambda: time.monotonic() > deadline) as devices:
+        left_s = None if session.duration is None else max(0.0, deadline - time.monotonic())
+        command = [
+            *(sys.executable, "-m", "studio.actions.session_process"),
+            *(str(workspace.root), run, str(left_s), str(reporter.job_id)),
+        ]
+        status = launch(command, count, visible_devices(devices))
     if status:
         raise StudioError(
             f"The {session.processes} processes that train '{run}' ended with status {status}. "

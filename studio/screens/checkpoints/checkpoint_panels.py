@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from studio.actions.action import words_of
 from studio.actions.declared.checkpoint_actions import ExportCheckpoint, Pin, Verify
-from studio.actions.submission import perform, submit
+from studio.actions.submission import perform
 from studio.runs.pins import list_pins
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -18,8 +18,14 @@ from studio.screens.parts.jobs_view import press_job, show_jobs
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import newest_job
 
-OF_ONE_RUN = ("verify", "thin", "export-checkpoint")  # Actions of jobs that are followed here.
+OF_ONE_RUN = (
+    "verify",
+    "thin",
+    "archive",
+    "export-checkpoint",
+)  # Actions of jobs that are followed here.
 MAX_FILES = 4  # Exported files that can be downloaded, the newest.
+EXPORTED = (".safetensors", ".zip")  # Checkpoints, and archives of them.
 ALL = "100%"
 SUBSETS = (ALL, "20%", "5%", "1%")
 
@@ -58,10 +64,8 @@ class CheckpointPanel:
 
     def _list_files(self, run: str | None) -> Markup:
         folder = self._app.workspace.specimens(run) if run else None
-        files = (
-            sorted(folder.glob("*.safetensors"), key=_newest_first)[:MAX_FILES] if folder else []
-        )
-        return markup.downloads(files)
+        files = [path for kind in EXPORTED for path in folder.glob(f"*{kind}")] if folder else []
+        return markup.downloads(sorted(files, key=_newest_first)[:MAX_FILES])
 
     def _pin(self, seen: Seen) -> tuple[Any, Markup]:
         run, batch = _known(seen)
@@ -71,7 +75,7 @@ class CheckpointPanel:
 
     def _export(self, seen: Seen) -> None:
         run, batch = _known(seen)
-        submit(self._app.workspace, _export(run, batch))
+        self._app.submit(_export(run, batch))
         gr.Info("Exporting: the file can be downloaded as soon as it is whole.")
 
 
@@ -94,7 +98,7 @@ class VerifyPanel:
     def _verify(self, run: str | None, deep: bool, subset: str) -> None:
         if run is None:
             raise StudioError("There is no run to verify. Train one first, or import one.")
-        submit(self._app.workspace, _verify(run, deep, subset))
+        self._app.submit(_verify(run, deep, subset))
         gr.Info(f"Verifying {run}: what it finds shows below.")
 
 
@@ -128,7 +132,7 @@ def _verify(run: str, deep: bool, subset: str) -> Verify:
 
 def _pin(run: str, batch: int, pinned: bool) -> Pin:
     """Pin a batch, or take its pin away."""
-    return Pin(run=run, batch=batch, remove=pinned)
+    return Pin(run=run, batches=(str(batch),), remove=pinned)
 
 
 def _export(run: str, batch: int) -> ExportCheckpoint:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from latent.points import LatentPoint
 from renderers.pictures.sheets import grid_columns
 from studio.runs.pins import specimen_batches
+from studio.screens.checkpoints.archive_panel import ArchivePanel
 from studio.screens.checkpoints.checkpoint_panels import CheckpointPanel, JobNews, VerifyPanel
 from studio.screens.checkpoints.import_panel import ImportPanel
 from studio.screens.checkpoints.storage_view import pressed_batch, show_storage
@@ -50,6 +51,7 @@ class CheckpointsScreen:
                         CheckpointPanel(app, tab, self._seen)
                         VerifyPanel(app, tab)
                         ThinPanel(app, tab)
+                        ArchivePanel(app, tab)
                         ImportPanel(app)
                     JobNews(app, tab)
         self._connect(tab)

@@ -8,7 +8,6 @@ import gradio as gr
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.actions.declared.import_actions import Import
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.form import Form
@@ -48,6 +47,6 @@ class ImportPanel:
             )
         action = self._form.read(*written)
         there = action.run in list_runs(self._app.workspace.runs)
-        submit(self._app.workspace, action)
+        self._app.submit(action)
         gr.Info(f"Importing {action.run}: what is recognised and left out shows below.")
         return gr.skip() if there else action.run

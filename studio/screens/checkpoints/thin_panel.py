@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from studio.actions.action import spell_command, words_of
 from studio.actions.declared.checkpoint_actions import Thin
-from studio.actions.submission import submit
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
 from studio.screens.parts import markup
@@ -74,7 +73,7 @@ class ThinPanel:
         if event.action == "place":
             return gr.skip(), gr.skip()
         if event.action == "thin":
-            submit(self._app.workspace, read_thin(*planned))
+            self._app.submit(read_thin(*planned))
             gr.Info(f"Thinning {planned[0]}: how far it is shows below.")
         return "", None
 

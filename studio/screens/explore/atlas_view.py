@@ -9,9 +9,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from latent.features import SPACES
+from renderers.frames.devices import known_devices
 from studio.actions.action import words_of
 from studio.actions.declared.specimen_actions import Atlas
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -20,6 +20,7 @@ from studio.screens.parts.app_context import (
     nothing_yet,
     show_errors,
 )
+from studio.screens.parts.form import FREE_DEVICE
 from studio.screens.parts.jobs_view import progress_text
 from studio.screens.parts.number_field import NumberField
 from studio.specimens.atlases import DrawnAtlas, list_atlases
@@ -34,11 +35,18 @@ class AtlasView:
     def __init__(self, app: AppContext, tab: gr.Tab, chosen: gr.State) -> None:
         self._app = app
         with gr.Tab("Atlas"):
-            known = gr.State()
+            known, devices = gr.State(), known_devices()
             with gr.Row(equal_height=True):
                 batch = NumberField(label="At batch", precision=0, minimum=0, min_width=90)
                 count = NumberField(500, label="Cities", precision=0, min_width=80)
                 space = gr.Dropdown(list(SPACES), value=SPACES[0], label="Alike in", min_width=110)
+                device = gr.Dropdown(
+                    [(FREE_DEVICE, ""), *((name, name) for name in devices)],
+                    value="",
+                    label="Device",
+                    min_width=110,
+                    visible=len(devices) > 1,
+                )
                 draw = gr.Button("Draw an atlas", size="md", min_width=110, elem_id="draw-atlas")
             status = gr.HTML()
             choice = gr.Dropdown(
@@ -50,7 +58,7 @@ class AtlasView:
             )
             sheet = markup.pressable(elem_id="atlas-sheet")
             command = markup.pressable()
-        form: list[Any] = [batch, count, space]
+        form: list[Any] = [batch, count, space, device]
         outputs = [status, choice, known, sheet, batch]
         app.keep_current(tab, self._refresh, [known], outputs, clock=True)
         choice.change(show_errors(self._show), [app.run, choice], sheet, **EVENT_DEFAULTS)
@@ -102,12 +110,14 @@ class AtlasView:
         ).format(markup.file_url(atlas.path), title, honest)
         return markup.card(title, body + markup.credit(self._app.attribution(run)))
 
-    def _draw(self, run: str | None, batch: float | None, count: int, space: str) -> Markup:
+    def _draw(
+        self, run: str | None, batch: float | None, count: int, space: str, device: str
+    ) -> Markup:
         if run is None or not self._app.batches(run):
             raise StudioError("There is no checkpoint to draw cities with. Train a run first.")
         if batch is not None:
             batch = nearest_batch(self._app.batches(run), batch)
-        submit(self._app.workspace, read_atlas_form(run, batch, count, space))
+        self._app.submit(read_atlas_form(run, batch, count, space, device))
         return _status(self._app.workspace, run)
 
     def _choose(self, run: str, choice: str | None, event: gr.EventData) -> object:
@@ -124,10 +134,13 @@ class AtlasView:
         return next((atlas for atlas in atlases if atlas.path.parent.name == choice), None)
 
 
-def read_atlas_form(run: str, batch: float | None, count: float | None, space: str) -> Atlas:
+def read_atlas_form(
+    run: str, batch: float | None, count: float | None, space: str, device: str = ""
+) -> Atlas:
     """Draw an atlas, of the last checkpoint where no batch is given."""
     at = None if batch is None else int(batch)
-    return Atlas.read({"run": run, "batch": at, "count": int(count or 0), "space": space})
+    given = {"run": run, "batch": at, "count": int(count or 0), "space": space}
+    return Atlas.read({**given, "device": device or None})
 
 
 def _title(atlas: DrawnAtlas) -> str:

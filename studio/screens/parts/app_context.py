@@ -11,6 +11,8 @@ import gradio as gr
 from gradio.components import Component
 from markupsafe import Markup, escape
 
+from studio.actions.action import Action
+from studio.actions.permissions import Permissions
 from studio.runs.attribution import attribution_of
 from studio.screens.parts.markup import empty
 from studio.screens.parts.picture_cache import PictureCache
@@ -18,6 +20,7 @@ from studio.screens.parts.run_cache import RunCache
 from studio.specimens.points import FIXED, points_of
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.jobs import JobRow
 from studio.workspace.paths import Workspace
 
 Components = Sequence[Component]  # Inputs or outputs of an event.
@@ -37,6 +40,7 @@ class AppContext:
     """Handed to every tab. Whatever belongs to one person is in components, never here.
 
     Args:
+        permissions: what pages may ask for.
         picture_cache, run_cache: shared by all browsers.
         run: the chosen run.
         open_tab: the title of the tab that is open.
@@ -46,7 +50,7 @@ class AppContext:
             the tabs, since a clock within one would tick on when the tab is closed.
     """
 
-    workspace: Workspace
+    permissions: Permissions
     picture_cache: PictureCache
     run_cache: RunCache
     run: gr.Dropdown
@@ -54,6 +58,19 @@ class AppContext:
     awaited: gr.State
     clock: gr.Timer
     clocks: dict[str, gr.Timer]
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that the pages show."""
+        return self.permissions.workspace
+
+    def submit(self, action: Action) -> JobRow:
+        """Start an action that was asked for on a page; the one way from a page to a job.
+
+        Raises:
+            StudioError: it may not be asked for from a page, or cannot be done.
+        """
+        return self.permissions.submit(action)
 
     def tab(self, title: str) -> gr.Tab:
         """Lay out a tab that is known to be open when it is; its clock alone ticks then.

@@ -8,12 +8,14 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 from markupsafe import Markup
 
+from renderers.frames.devices import known_devices
 from studio.actions.action import Action, spell_command, words_of
 from studio.screens.parts import markup
 from studio.screens.parts.number_field import NumberField
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.record import Declared, InvalidValueError
 
+FREE_DEVICE = "one that is free"
 WIDTH = 110  # The least width of a field in pixels, so that two of them fit beside each other.
 Asked = TypeVar("Asked", bound=Action)
 
@@ -65,6 +67,11 @@ class Form(Generic[Asked]):
         self.laid[name] = lay_out_field(
             declared, self._labels[name], shown, names or {}, choices, **look
         )
+
+    def device(self) -> None:
+        """Lay out the field of the device, where this machine leaves a choice."""
+        if len(devices := known_devices()) > 1:
+            self.field("device", value="", choices=["", *devices], names={"": FREE_DEVICE})
 
     def rest(self, *left_out: str) -> None:
         """Lay out all fields that do not lie anywhere yet, two in a row, each with its help."""

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from renderers.files import read_json
 from renderers.jobs.verification import find_render, verify_video
+from renderers.plan.outputs import GRID
 from renderers.video.formats import FORMATS
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
@@ -177,16 +178,23 @@ def _choice(film: FinishedFilm, chosen: bool) -> Markup:
 def _films_in(folder: Path, name: str) -> Iterator[tuple[Path, str, float]]:
     """(path, name, when it was made) of each film and sheet in the folder of a render."""
     record = folder / "videos.json"
-    made = [Path(video["path"]) for video in (read_json(record) or {"videos": []})["videos"]]
-    together = {path.parent.name if "%" in path.name else path.name for path in made}
+    made = (read_json(record) or {"videos": []})["videos"]
+    labels = {_shown_name(Path(video["path"])): video["label"] for video in made}
     for found in folder.iterdir():
         if not found.name.startswith(name):
             continue
         path = _numbered(found) if found.is_dir() else found
         if path is not None and path.suffix in SUFFIXES:
-            finished = record if found.name in together else found
+            finished = record if found.name in labels else found
             title = found.name if found.is_dir() else found.stem
+            if title == name and name.endswith("-timelapse"):
+                title += f"-{label}" if (label := labels.get(found.name, GRID)) != GRID else ""
             yield path, title, finished.stat().st_mtime
+
+
+def _shown_name(path: Path) -> str:
+    """The name of a film in its folder: of numbered pictures that of the folder they lie in."""
+    return path.parent.name if "%" in path.name else path.name
 
 
 def _numbered(folder: Path) -> Path | None:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import gradio as gr
 
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
 from studio.screens.parts.form import Form
@@ -90,7 +89,7 @@ class RenderScreen:
             """The newest film shows from now on, so that this one will once it is there."""
             if run is None or not self._app.batches(run):
                 raise StudioError("There is no checkpoint to render. Train a run first.")
-            submit(self._app.workspace, form.read(*written, run=run))
+            self._app.submit(form.read(*written, run=run))
             return "", self._show_jobs(None)
 
         start.click(

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import gradio as gr
 from markupsafe import Markup
 
+from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
 from studio.actions.action import spell_command
 from studio.actions.declared.specimen_actions import SpecimensSample
-from studio.actions.submission import submit
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
@@ -24,7 +24,7 @@ from studio.screens.parts.app_context import (
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.passports import read_passport
-from studio.specimens.points import resolve_points
+from studio.specimens.points import compare_passport, genuine_label, resolve_points
 from studio.specimens.specimens import Specimen, export_specimens, list_specimens, star_specimen
 from studio.workspace.errors import StudioError
 
@@ -200,7 +200,7 @@ class SpecimensScreen:
             raise StudioError("There is no checkpoint to draw with. Train a run first.")
         batch = nearest_batch(batches, batch)
         action = SpecimensSample(run=run, batch=batch, count=int(count or DEFAULT_COUNT))
-        submit(self._app.workspace, action)
+        self._app.submit(action)
         gr.Info(f"Drawing: they appear as soon as they are drawn, at batch {batch:,}.")
 
     def _show_origin(self, path: str) -> Markup:
@@ -213,14 +213,21 @@ class SpecimensScreen:
         batches = self._app.batches(origin.run)
         if origin.batch not in batches:
             return _found(f"{where}. That checkpoint is no longer kept.")
-        point = LatentPoint(origin.label, origin.z)
+        run = CheckpointIndex(workspace.runs)[origin.run]
+        if len(origin.z) != run.spec.z_dim:
+            return _found(f"{where}. The points of that run have another length.")
+        remarks = " ".join(compare_passport(workspace, run, origin, Path(path).name))
+        point = LatentPoint(genuine_label(workspace, origin.run, origin), origin.z)
         source = self._app.picture_cache.show(origin.run, origin.batch, [point], LARGE_PX)[0]
         return Markup(
             '<div class="card"><img class="picture-large" src="{source}" alt="{where}">'
             '<p class="small"><b>{where}.</b> '
-            '<span class="quiet">Drawn again from its numbers.</span></p>{credit}</div>'
+            '<span class="quiet">{said}</span></p>{credit}</div>'
         ).format(
-            source=source, where=where, credit=markup.credit(self._app.attribution(origin.run))
+            source=source,
+            where=where,
+            said=remarks or "Drawn again from its numbers.",
+            credit=markup.credit(self._app.attribution(origin.run)),
         )
 
 

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from studio.actions.action import spell_command
 from studio.actions.declared.dataset_actions import DatasetsAdd, DatasetsAddCities
-from studio.actions.submission import submit
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -78,13 +77,13 @@ class DatasetsPanel:
     def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):
             raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
-        submit(self._app.workspace, HELSINKI)
+        self._app.submit(HELSINKI)
         return self._show_status(None)
 
     def _add_folder(self, folder: str, name: str, size: int) -> Markup:
         if not folder.strip() or not name.strip():
             raise StudioError("Write the path of a folder of pictures, and what to call it.")
-        submit(self._app.workspace, DatasetsAdd.read(_fields(folder, name, size)))
+        self._app.submit(DatasetsAdd.read(_fields(folder, name, size)))
         return self._show_status(None)
 
 

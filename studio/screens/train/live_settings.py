@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 from markupsafe import Markup, escape
 
+from studio.actions.action import words_of
+from studio.actions.declared.run_actions import Set
 from studio.runs.changes import REQUESTS, Change, change_settings, list_changes, settings_at
 from studio.runs.config import TrainingConfig
 from studio.runs.status import read_config
@@ -107,6 +109,7 @@ class ControlsPanel:
         if not values:
             gr.Info("Every field has the value that is in force.", title="Nothing to change")
             return markup.NOTHING
+        self._app.permissions.check_settings(values)
         said = change_settings(self._app.workspace, run, values)
         gr.Info(escape(" ".join(said)), title=f"Changing {escape(run)}")
         return self._show_asked(run, *typed)
@@ -141,7 +144,7 @@ def asked_values(config: TrainingConfig, typed: tuple[Any, ...]) -> dict[str, An
 
 def set_words(run: str, values: Mapping[str, Any]) -> list[str]:
     """The command that gives settings of a run these values."""
-    return ["set", run, *(f"{name}={value}" for name, value in values.items())]
+    return words_of(Set(run=run, settings=dict(values)))
 
 
 def show_asked(workspace: Workspace, run: str, typed: tuple[Any, ...]) -> Markup:

@@ -10,7 +10,6 @@ from markupsafe import Markup
 from checkpoints_index.generators.architectures import ARCHITECTURES
 from studio.actions.declared.checkpoint_actions import Reindex
 from studio.actions.declared.training_actions import Resume
-from studio.actions.submission import submit
 from studio.runs.changes import ask
 from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
@@ -23,14 +22,14 @@ from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import ControlsPanel
 from studio.screens.train.run_view import show_live, show_runs
 from studio.screens.train.training_form import (
-    NO_PRESET,
+    CHOSEN,
     TrainForm,
     describe_preset,
     preset_config,
     shown_values,
 )
-from studio.training.setup.presets import PRESETS
-from studio.training.setup.run_request import choose_settings
+from studio.training.setup.presets import NO_PRESET, PRESETS
+from studio.training.setup.run_request import choose_settings, explain_choice
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.record import InvalidValueError
@@ -94,7 +93,7 @@ class TrainScreen:
         command = markup.pressable()
         self._plan = [command, forecast]
         names = list(form.settings)
-        first = preset_config(next(iter(PRESETS)))
+        first = preset_config(CHOSEN)
         for name, value in zip(names, shown_values(first, names), strict=True):
             form.settings[name].value = value
         self._connect_form(start)
@@ -102,11 +101,18 @@ class TrainScreen:
     def _connect_form(self, start: gr.Button) -> None:
         form, laid = self._form, self._form.laid
         gr.on(
-            [laid["preset"].change, laid["branch"].blur, laid["branch"].submit],
+            [
+                laid["preset"].change,
+                *(laid[name].blur for name in ("branch", "init_from")),
+                *(laid[name].submit for name in ("branch", "init_from")),
+            ],
             show_errors(self._fill_settings),
             form.inputs,
-            list(form.settings.values()),
+            settings := list(form.settings.values()),
             **EVENT_DEFAULTS,
+        )
+        laid["dataset"].change(
+            show_errors(self._follow_dataset), form.inputs, settings, **EVENT_DEFAULTS
         )
         laid["storage"].change(
             lambda storage: NumberField(visible=storage == "visual"),
@@ -125,15 +131,32 @@ class TrainScreen:
         shown = shown_values(base, list(self._form.settings))
         return [gr.update(value=value) for value in shown]
 
+    def _follow_dataset(self, *values: Any) -> list[Any]:
+        """Show the settings that are chosen for the pictures; what somebody wrote stays."""
+        names, form = list(self._form.settings), self._form
+        if "preset" in form.as_written(*values):
+            return [gr.skip()] * len(names)
+        chosen = shown_values(form.base(*values), names)
+        presets = [shown_values(preset_config(name), names) for name in (*PRESETS, NO_PRESET)]
+        return [
+            gr.update(value=now) if was != now and was in known else gr.skip()
+            for now, was, known in zip(
+                chosen, values[len(form.laid) :], zip(*presets, strict=True), strict=True
+            )
+        ]
+
     def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
         fields = self._form.as_written(*values)
-        said = "" if "branch" in fields else describe_preset(fields.get("preset", NO_PRESET))
+        said = "" if "branch" in fields else describe_preset(fields.get("preset", CHOSEN))
         forecast = warning = ""
         try:
             if "dataset" in fields:
-                action = self._form.read(*values, run=fields.get("run", "NAME"))
+                written = self._form.read(*values, run=fields.get("run", "NAME"))
+                action = self._app.permissions.check(written)
                 config = choose_settings(self._app.workspace, action.request)
+                explained = explain_choice(self._app.workspace, action.request, config)
+                said = f"{said} {explained}".strip()
                 forecast, warning = describe_launch(
                     config, action.storage, self._app.workspace.runs
                 )
@@ -151,7 +174,7 @@ class TrainScreen:
         if "run" not in fields:
             raise StudioError("The new run needs a name. Write one, such as city.")
         action = self._form.read(*values)
-        submit(self._app.workspace, action)
+        self._app.submit(action)
         gr.Info(f"Run {action.run} is being made; its first pictures show in a moment.")
         return action.run, ""
 
@@ -180,7 +203,7 @@ class TrainScreen:
             stop_run(workspace, run)
             gr.Info(f"Stopping {run}: the state of the training is saved first.")
         elif event.action == "resume":
-            submit(workspace, read_resume(run, event.batches))
+            self._app.submit(read_resume(run, event.batches))
             gr.Info(f"Resuming {run} from its newest state.")
         elif event.action in REQUESTS:
             ask(workspace, run, event.action)
@@ -189,7 +212,7 @@ class TrainScreen:
     def _choose_run(self, event: gr.EventData) -> Any:
         """Choose a run from the list, or have the list made anew."""
         if event.action == "reindex":
-            submit(self._app.workspace, Reindex())
+            self._app.submit(Reindex())
             gr.Info("Reindexing: runs are looked for by their checkpoints.")
         return event.label if event.action == "choose" else gr.skip()
 
@@ -223,8 +246,14 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
     form.field("dataset", "Pictures to train on", choices=[])
     form.field("run", "Name of the new run", placeholder="such as city")
     with gr.Row():
-        presets = [*PRESETS, NO_PRESET]
-        form.field("preset", "Settings", value=presets[0], choices=presets, min_width=90)
+        form.field(
+            "preset",
+            "Settings",
+            value=CHOSEN,
+            choices=[CHOSEN, *PRESETS, NO_PRESET],
+            names={CHOSEN: "chosen for these pictures"},
+            min_width=90,
+        )
         form.setting("batches", min_width=90)
     with gr.Row():
         form.field(
@@ -249,6 +278,7 @@ def _lay_out_more(form: TrainForm) -> None:
     with gr.Row():
         form.field("duration", "Train for", placeholder="such as 85m")
         form.field("processes")
+        form.device()
     with gr.Row():
         form.setting("generator", choices=list(ARCHITECTURES), allow_custom_value=True)
         form.setting("discriminator")

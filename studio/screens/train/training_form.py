@@ -14,14 +14,14 @@ from studio.runs.config import (
     describe_settings,
 )
 from studio.runs.setting_fields import SettingDescription
-from studio.runs.settings import parse_settings
+from studio.runs.settings import apply_settings, parse_settings
 from studio.screens.parts.form import Form, lay_out_field
-from studio.training.setup.branching import BranchOrigin
-from studio.training.setup.presets import PRESETS
+from studio.training.setup.presets import NO_PRESET, PRESETS
+from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.paths import Workspace
 from studio.workspace.record import Declared
 
-NO_PRESET = "none"
+CHOSEN = ""  # Stands for the preset that is chosen where none is named.
 
 
 class TrainForm(Form[Train]):
@@ -60,7 +60,7 @@ class TrainForm(Form[Train]):
     def as_written(self, *written: Any, **known: Any) -> dict[str, Any]:
         """What was written in the action's fields, without what goes without saying."""
         fields = super().as_written(*written[: len(self.laid)], **known)
-        if "branch" in fields or fields.get("preset") == NO_PRESET:
+        if "branch" in fields:
             fields.pop("preset", None)
         if fields.get("storage") == "exact" or fields.get("quality") == TrainingConfig.quality:
             fields.pop("quality", None)
@@ -70,13 +70,16 @@ class TrainForm(Form[Train]):
         """The settings that hold where the form says nothing else: the origin's, or a preset's.
 
         Raises:
-            StudioError: no such origin.
+            StudioError: no such origin, or none that fits.
         """
         fields = self.as_written(*values)
-        if "branch" not in fields:
-            return preset_config(fields.get("preset", NO_PRESET))
-        origin = BranchOrigin.parse(self._workspace, fields["branch"])
-        return TrainingConfig.from_dict(origin.settings(self._workspace))
+        origin = {name: fields.get(name) for name in ("branch", "init_from")}
+        if "dataset" not in fields and not any(origin.values()):
+            return preset_config(fields.get("preset", CHOSEN))
+        named = {name: fields.get(name) for name in ("dataset", "preset", "device")}
+        return choose_settings(
+            self._workspace, RunRequest(config=None, settings={}, **named, **origin)
+        )
 
     def values(self, *written: Any, **known: Any) -> dict[str, Any]:
         """The fields of the action; settings are those that differ from the base, then others.
@@ -87,7 +90,8 @@ class TrainForm(Form[Train]):
         fields = self.as_written(*written)
         others = parse_settings(fields.pop("settings", []))
         settings = zip(self.settings, written[len(self.laid) :], strict=True)
-        shown = {name: v for name, v in settings if v is not None and name not in others}
+        named = apply_settings({}, others)
+        shown = {name: v for name, v in settings if v is not None and name not in named}
         changed = changed_settings(self.base(*written), shown)
         if "batches" in changed:
             fields["batches"] = changed.pop("batches")
@@ -101,22 +105,21 @@ class TrainForm(Form[Train]):
 def changed_settings(base: TrainingConfig, shown: dict[str, Any]) -> dict[str, Any]:
     """The settings that are shown otherwise than in a configuration."""
     typed = {name: _typed(getattr(base, name), value) for name, value in shown.items()}
-    changed = {name: value for name, value in typed.items() if value != getattr(base, name)}
-    if "generator" in changed and base.generator_options:
-        changed["generator_options"] = {}  # The options of the base are another generator's.
-    return changed
+    return {name: value for name, value in typed.items() if value != getattr(base, name)}
 
 
 def preset_config(preset: str) -> TrainingConfig:
-    """The settings that a preset stands for."""
-    return TrainingConfig() if preset == NO_PRESET else PRESETS[preset].config
+    """The settings that a preset stands for; before one can be chosen, those of the first."""
+    if preset == NO_PRESET:
+        return TrainingConfig()
+    return PRESETS[preset or next(iter(PRESETS))].config
 
 
 def describe_preset(preset: str) -> str:
-    """What a preset is good for, in a sentence."""
+    """What a preset is good for, in a sentence; nothing of one that is yet to be chosen."""
     if preset == NO_PRESET:
         return "Every setting has its default."
-    return PRESETS[preset].description
+    return PRESETS[preset].description if preset else ""
 
 
 def shown_values(config: TrainingConfig, names: list[str]) -> list[Any]:

@@ -27,6 +27,7 @@ from studio.training.loop.state import (
 from studio.training.loop.training_context import RealBatches, TrainingContext
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
+from studio.training.machine.updater import MICRO_BATCH
 from studio.training.recipes import Recipe
 from studio.workspace.errors import StudioError
 
@@ -69,6 +70,7 @@ class Training:
         self._renderer, self._process = FrameRenderer(), psutil.Process()
         self._rollbacks = Rollbacks()
         self._is_paused = False
+        self._pass_size: float | None = None
         self._saved_batch, self._saved_at, self._saving_s = -1, time.monotonic(), 1.0
         self._saved_settings: dict[str, Any] = {}
         self._began, self._longest_s = time.monotonic(), 0.0
@@ -101,6 +103,7 @@ class Training:
                 self._go_back(trouble)
                 continue
             self._rollbacks.passed(recipe.batch, numbers)
+            self._report_passes()
 
             # The checkpoint, the frames and the numbers are kept.
             if self._context is not None:
@@ -108,6 +111,13 @@ class Training:
         if self._context is not None:
             self._save(self._context)
         return recipe.batch
+
+    def _report_passes(self) -> None:
+        """Report passes that became smaller because memory ran out: batch norm sees fewer."""
+        size = self._recipe.numbers.get(MICRO_BATCH)
+        if size is not None and size != self._pass_size:
+            self._report("changed", f"memory ran out: a batch is taken in passes of {size:.0f}")
+        self._pass_size = size
 
     def _begin(self) -> None:
         """Load the newest state, or save a first one; drop everything that is later than it."""
@@ -121,6 +131,7 @@ class Training:
             self._report_resumed(batch)
             self._choose_points(self._context)
         self._recipe.configure(self._processes.agree(self._recipe.config))
+        self._pass_size = self._recipe.numbers.get(MICRO_BATCH)
         self._warm_up()
         self._began = time.monotonic()
 

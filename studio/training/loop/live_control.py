@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 
 from studio.runs.changes import (
-    BOTH_RATES,
     REQUESTS,
     Change,
     list_changes,
@@ -16,6 +15,7 @@ from studio.runs.changes import (
 )
 from studio.runs.config import TrainingConfig
 from studio.runs.events import record_event
+from studio.runs.settings import BOTH_RATES
 from studio.workspace.paths import Workspace
 
 # File systems stamp the time of a change a few milliseconds coarse.

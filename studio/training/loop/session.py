@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.trusted_classes import require_trusted
 from latent.points import LatentPoint, sample_points
 from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
@@ -28,12 +29,15 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.monitor.watcher import Watcher
 from studio.training.recipes import Recipe, build_recipe
+from studio.workspace.claims import Claim, claiming
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
 
 # The name under which the training state keeps the position in the negatives.
 NEGATIVES_STATE = "nulls"
+# The name under which it keeps what tells the datasets from others of their names.
+DATASETS_STATE = "datasets"
 
 
 def train_run(
@@ -43,6 +47,7 @@ def train_run(
     should_stop: Callable[[], bool],
     duration_s: float = float("inf"),
     say: Say = ignore_line,
+    device: str | None = None,
 ) -> tuple[str, int]:
     """Train a run from its newest state to its last batch, or until it is asked to stop.
 
@@ -54,6 +59,7 @@ def train_run(
         should_stop: called before each batch; a true answer ends the session cleanly.
         duration_s: seconds by which everything is saved and the session has ended.
         say: called with every event, as a line.
+        device: where a process that trains by itself works; the first GPU by default.
 
     Returns:
         ("finished" or "stopped", the last batch trained).
@@ -64,9 +70,14 @@ def train_run(
     stop_at = time.monotonic() + duration_s
     keep_freed_memory()
     config = read_config(workspace, name)
-    processes = Processes.join()
+    require_trusted(workspace.runs, config.generator)
+    processes = Processes.join(device)
     try:
         with ExitStack() as stack:
+            if processes.is_main:
+                names = dict.fromkeys(filter(None, (config.dataset, config.negatives)))
+                claims = [Claim("dataset", dataset) for dataset in names]
+                stack.enter_context(claiming(workspace, claims, f"training {name}"))
             data = stack.enter_context(closing(TrainingData(workspace, config, processes)))
             recipe = build_recipe(config, processes, data.negatives)
             context = None
@@ -74,6 +85,8 @@ def train_run(
                 context = stack.enter_context(
                     open_context(workspace, name, recipe, config, on_progress, say)
                 )
+                report = context.on_event
+                data.on_change = lambda text: report(recipe.batch, "changed", text)
             training = Training(
                 recipe,
                 data,
@@ -95,14 +108,20 @@ class TrainingData(Iterator[Tensor]):
 
     Attributes:
         negatives: batches of pictures that D learns as generated ones; None where there are none.
+        on_change: called with a sentence for each dataset that is another than the state knows.
 
     Raises:
         StudioError: a dataset is missing, too small, or has too small pictures.
     """
 
     def __init__(self, workspace: Workspace, config: TrainingConfig, processes: Processes) -> None:
+        self.on_change: Say = ignore_line
+        self._identities: dict[str, dict[str, Any]] = {}
+
         def open_batches(dataset: str, seed: int) -> Batches:
-            pixels = open_dataset(workspace, dataset).pixels
+            opened = open_dataset(workspace, dataset)
+            self._identities[dataset] = opened.identity()
+            pixels = opened.pixels
             size, device = config.image_size, processes.device
             flips = config.random_flips
             return Batches(pixels, size, config.batch_size, seed, flips, device, processes)
@@ -120,12 +139,15 @@ class TrainingData(Iterator[Tensor]):
     def state(self) -> dict[str, Any]:
         """Where the draws of both stand, as JSON can hold it."""
         negatives = {} if self.negatives is None else {NEGATIVES_STATE: self.negatives.state}
-        return {**self._reals.state, **negatives}
+        return {**self._reals.state, **negatives, DATASETS_STATE: self._identities}
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         own = dict(state)
         negatives = own.pop(NEGATIVES_STATE, None)
+        for name, before in own.pop(DATASETS_STATE, {}).items():
+            if name in self._identities and self._identities[name] != before:
+                self.on_change(describe_change(name, before, self._identities[name]))
         self._reals.state = own
         if self.negatives is not None and negatives is not None:
             self.negatives.state = negatives
@@ -135,6 +157,22 @@ class TrainingData(Iterator[Tensor]):
         self._reals.close()
         if self.negatives is not None:
             self.negatives.close()
+
+
+def describe_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """How a dataset differs from the one that a run was trained on so far.
+
+    Args:
+        before, now: as `PreparedDataset.identity` tells.
+
+    Example:
+        >>> old = {"digest": "a", "pictures": 9, "image_size": 32}
+        >>> describe_change("mine", old, {**old, "digest": "b", "pictures": 12})
+        "dataset 'mine' was replaced: 9 pictures of 32 px -> 12 pictures of 32 px"
+    """
+    sizes = [f"{d['pictures']:,} pictures of {d['image_size']} px" for d in (before, now)]
+    told = " -> ".join(sizes) if sizes[0] != sizes[1] else f"{sizes[0]}, other ones"
+    return f"dataset '{name}' was replaced: {told}"
 
 
 @contextmanager
@@ -149,6 +187,7 @@ def open_context(
     """Open everything that a run writes, and record how the session ends."""
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
+        checkpoints.begin_writing()  # A session that is refused here has touched nothing.
         events = EventLog(workspace, name, say)
         pixels = open_dataset(workspace, config.dataset).pixels
 

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from studio.runs.config import TrainingConfig
+from studio.runs.config import NETWORKS, TrainingConfig
 from studio.workspace.errors import StudioError
 
-# Settings that decide on the networks, which a training state cannot change.
-NETWORKS = (
-    *("recipe", "generator", "generator_options", "z_dim", "image_size"),
-    *("discriminator", "discriminator_width", "discriminator_norm", "minibatch_stddev"),
-)
 # Settings that do not change how a run trains.
 IGNORED = ("batches", "parent")
 

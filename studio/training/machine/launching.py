@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO
@@ -28,7 +28,9 @@ PATIENCE_S = 20.0  # Time for the others to end, once one has died.
 WHEN_PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2).
 
 
-def launch(command: Sequence[str], processes: int) -> int:
+def launch(
+    command: Sequence[str], processes: int, variables: Mapping[str, str] | None = None
+) -> int:
     """Run a command in several processes, in the environment that torchrun gives them.
 
     They meet on loopback. The first one is the main process: the standard output of the others is
@@ -39,22 +41,20 @@ def launch(command: Sequence[str], processes: int) -> int:
     Args:
         command: such as [sys.executable, "-m", "studio", "train", ...].
         processes: how many, one or more.
+        variables: further variables of their environment.
 
     Returns:
         0 if all ended well, else the exit status of the first that did not (128 and the number of
         the signal, if one ended it).
-
-    Raises:
-        StudioError: there are fewer GPUs than processes on a machine that has GPUs.
     """
-    check_devices(processes)
     with ExitStack() as stack:
         store = open_store()
         members: list[Member] = []
         stack.enter_context(passing_signals(members))
         for rank in range(processes):
             errors = stack.enter_context(tempfile.TemporaryFile()) if rank else None
-            members.append(Member(command, environment(rank, processes, store.port), errors))
+            own = environment(rank, processes, store.port) | dict(variables or {})
+            members.append(Member(command, own, errors))
             stack.callback(members[-1].kill)
         return wait_for(members)
 

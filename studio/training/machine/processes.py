@@ -54,19 +54,22 @@ class Processes:
         return cls(0, 1, torch.device(device))
 
     @classmethod
-    def join(cls) -> Processes:
+    def join(cls, device: str | None = None) -> Processes:
         """Join those that torchrun, Slurm or `launch` started with this one, if any did.
+
+        Args:
+            device: where a process that trains by itself works; the first GPU by default.
 
         Raises:
             StudioError: the environment of a launcher is incomplete, or the others do not answer.
         """
         environment = read_environment(os.environ)
         if int(environment.get("WORLD_SIZE", "1")) == 1:
-            return cls.single(choose_device())
+            return cls.single(device or choose_device())
         os.environ.update(environment)
         try:
-            device = choose_rank_device(int(environment["LOCAL_RANK"]))
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            rank_device = choose_rank_device(int(environment["LOCAL_RANK"]))
+            dist.init_process_group("nccl" if rank_device.type == "cuda" else "gloo")
             agreeing = dist.new_group(backend="gloo", timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
             raise StudioError(
@@ -74,7 +77,7 @@ class Processes:
                 f"others at {environment['MASTER_ADDR']}:{environment['MASTER_PORT']}: {error}. "
                 "Look at what the others said, then start all of them again."
             ) from error
-        return cls(dist.get_rank(), dist.get_world_size(), device, agreeing)
+        return cls(dist.get_rank(), dist.get_world_size(), rank_device, agreeing)
 
     def leave(self) -> None:
         """Close the connections to the others, at the end."""

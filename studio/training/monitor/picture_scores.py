@@ -20,10 +20,11 @@ from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import last_batch
 from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_distance
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
+USUAL_COUNT = 2048  # Pictures on either side, where nobody says how many.
 MIN_COUNT, MAX_COUNT = 16, 50_000
 CHUNK = 64
 KID_SUBSET = 1000  # Pictures in a subset (Binkowski et al. 2018 take 100 such subsets).
@@ -53,8 +54,9 @@ def score_checkpoint(
     run: str,
     batch: int | None,
     metrics: Sequence[str],
-    count: int,
+    count: int | None,
     on_progress: OnProgress,
+    device: str | None = None,
 ) -> PictureScore:
     """Compare pictures of a checkpoint with pictures of its dataset.
 
@@ -65,8 +67,10 @@ def score_checkpoint(
     Args:
         batch: the checkpoint; None for the last one.
         metrics: names of METRICS.
-        count: pictures on either side; the dataset has to have as many.
+        count: pictures on either side; the dataset has to have as many. None for USUAL_COUNT, or
+            as many as the dataset has.
         on_progress: called with the pictures so far.
+        device: see `borrow_device`.
 
     Raises:
         StudioError: unknown run, batch or metric, no dataset, or a count out of range.
@@ -75,14 +79,15 @@ def score_checkpoint(
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
     reals = choose_reals(workspace, run, checkpoints.spec.image_size, count)
-    G = checkpoints.generator(batch, choose_device())
-    fakes = draw_fakes(G, checkpoints.spec.z_dim, count, on_progress)
-    score = PictureScore(run, batch, count)
-    for metric in metrics:
-        try:
-            METRICS[metric](score, reals, fakes)
-        except UnavailableError as reason:
-            score.unavailable[metric] = str(reason)
+    score = PictureScore(run, batch, len(reals))
+    with borrow_device(workspace, device, f"scores of {run}") as chosen:
+        G = checkpoints.generator(batch, chosen)
+        fakes = draw_fakes(G, checkpoints.spec.z_dim, len(reals), on_progress)
+        for metric in metrics:
+            try:
+                METRICS[metric](score, reals, fakes, chosen)
+            except UnavailableError as reason:
+                score.unavailable[metric] = str(reason)
     return score
 
 
@@ -90,20 +95,24 @@ class UnavailableError(StudioError):
     """A metric cannot be measured on this machine."""
 
 
-def measure_swd(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_swd(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, device: str) -> None:
     """Put the sliced Wasserstein distance into a score, from uint8 pictures [N, S, S, 3]."""
     levels = SlicedWasserstein(reals)(fakes)
     score.swd_levels = {level: round(distance, 3) for level, distance in levels.items()}
     score.values["swd"] = round(mean_distance(levels), 3)
 
 
-def measure_fid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_fid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, device: str) -> None:
     """Put the Frechet inception distance (Heusel et al. 2017) of sets [N, S, S, 3] into a score."""
-    fid = build_metric("fid", lambda image: image.fid.FrechetInceptionDistance(feature=2048))
+
+    def build(image: ModuleType) -> Any:
+        return image.fid.FrechetInceptionDistance(feature=2048)
+
+    fid = build_metric("fid", build, device)
     score.values["fid"] = round(float(compare(fid, reals, fakes)), 3)
 
 
-def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> None:
+def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, device: str) -> None:
     """Put the kernel inception distance of two sets of pictures into a score.
 
     It has no bias (Binkowski et al. 2018).
@@ -112,26 +121,31 @@ def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray) -> No
         reals, fakes: uint8 [N, S, S, 3].
     """
     subset = min(KID_SUBSET, len(reals))
-    kid = build_metric("kid", lambda image: image.kid.KernelInceptionDistance(subset_size=subset))
+
+    def build(image: ModuleType) -> Any:
+        return image.kid.KernelInceptionDistance(subset_size=subset)
+
+    kid = build_metric("kid", build, device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)  # The subsets are drawn from the global generator.
         mean, _ = compare(kid, reals, fakes)
     score.values["kid"] = round(float(mean), 5)
 
 
-METRICS: dict[str, Callable[[PictureScore, np.ndarray, np.ndarray], None]] = {
+METRICS: dict[str, Callable[[PictureScore, np.ndarray, np.ndarray, str], None]] = {
     "swd": measure_swd,
     "fid": measure_fid,
     "kid": measure_kid,
 }
 
 
-def build_metric(name: str, build: Callable[[ModuleType], Any]) -> Any:
+def build_metric(name: str, build: Callable[[ModuleType], Any], device: str) -> Any:
     """A metric of torchmetrics with its Inception network.
 
     Args:
         name: the metric's name in messages.
         build: from the module `torchmetrics.image` to the metric.
+        device: where it is to be.
 
     Raises:
         UnavailableError: packages are missing or do not work, or the weights cannot be loaded.
@@ -148,7 +162,7 @@ def build_metric(name: str, build: Callable[[ModuleType], Any]) -> Any:
             "pip install 'latent-city-studio[scores]'"
         ) from error
     try:
-        return build(torchmetrics.image).to(choose_device())
+        return build(torchmetrics.image).to(device)
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"{name} needs torch-fidelity: pip install 'latent-city-studio[scores]'"
@@ -182,7 +196,7 @@ def check_metrics(metrics: Sequence[str]) -> None:
             raise StudioError(f"There is no metric '{metric}'. Known: {', '.join(METRICS)}.")
 
 
-def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) -> np.ndarray:
+def choose_reals(workspace: Workspace, run: str, image_size: int, count: int | None) -> np.ndarray:
     """Pictures of a run's dataset, of which the middle is cut out where they are larger.
 
     Returns:
@@ -199,6 +213,7 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int) ->
     name = TrainingConfig.read(workspace.run_config(run)).dataset
     pixels = open_dataset(workspace, name).pixels
     limit = min(MAX_COUNT, len(pixels))
+    count = min(USUAL_COUNT, limit) if count is None else count
     if not MIN_COUNT <= count <= limit:
         raise StudioError(
             f"Cannot compare {count:,} pictures with dataset '{name}': use a --count from "

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Watches one session of a run. Nothing here stops the training: errors are logged.
+    """Watches one session of a run. Nothing here stops the training: what fails is an event, once.
 
     Args:
         recipe: the recipe that trains.
@@ -64,6 +64,7 @@ class Watcher:
         self._distance: SlicedWasserstein | None = None
         self._board: TensorBoardLog | None = None
         self._has_board = True  # Until TensorBoard turns out to be missing.
+        self._failing: set[str] = set()  # What failed, and has not gone well since.
         self._recent: list[dict[str, float]] = []
 
     def on_batch(self, batch: int, numbers: dict[str, float], frames: np.ndarray | None) -> None:
@@ -81,9 +82,9 @@ class Watcher:
             found = {"change": seen.change, "diversity": seen.diversity}
             numbers |= {name: value for name, value in found.items() if value is not None}
         if self._is_due(self._config.score_every, batch):
-            self._log_errors(lambda: numbers.update(swd=self._score()))
+            self._attempt("The score", batch, lambda: numbers.update(swd=self._score()))
         self._metrics.append(batch, numbers)
-        self._log_errors(lambda: self._publish(batch, numbers, frames))
+        self._publish(batch, numbers, frames)
         self._sound_alarms(batch, numbers, small)
         losses = [
             f"{word} {numbers[name]:.2f}" for name, word in LOSS_WORDS.items() if name in numbers
@@ -97,14 +98,15 @@ class Watcher:
 
     def on_event(self, batch: int, kind: str, text: str) -> None:
         """Take in an event of the run."""
-        self._log_errors(lambda: self._publish_event(batch, kind, text))
+        self._attempt("TensorBoard", batch, lambda: self._publish_event(batch, kind, text))
 
     def close(self) -> None:
         """Write everything that waits, and send the last notices."""
         self._metrics.close()
         self._notices.close()
+        self._report_failures(self._recipe.batch)
         if self._board is not None:
-            self._log_errors(self._board.close)
+            self._attempt("TensorBoard", self._recipe.batch, self._board.close)
 
     def _update_settings(self) -> None:
         """Use the recipe's settings where they have changed."""
@@ -114,25 +116,34 @@ class Watcher:
 
     def _publish(self, batch: int, numbers: dict[str, float], frames: np.ndarray | None) -> None:
         """Write curves, histograms and the preview."""
+        self._attempt("TensorBoard", batch, lambda: self._publish_curves(batch, numbers))
+        if self._is_due(self._config.histograms_every, batch):
+            self._attempt("The histograms", batch, lambda: self._publish_histograms(batch))
+        last = batch == self._batches
+        if frames is not None and (batch % self._config.preview_every == 0 or batch == 1 or last):
+            self._attempt("The preview", batch, lambda: self._publish_preview(batch, frames))
+
+    def _publish_curves(self, batch: int, numbers: dict[str, float]) -> None:
         board = self._open_board(batch)
         if board is not None:
             board.add_metrics(batch, numbers)
-        if self._is_due(self._config.histograms_every, batch):
-            z, pictures = self._make_inputs()
-            layers = {
-                "G": measure_layers(self._recipe.modules["G"], z),
-                "D": measure_layers(self._recipe.modules["D"], pictures),
-            }
-            append_histograms(self._workspace.histograms(self._run), batch, layers)
-            if board is not None:
-                board.add_histograms(batch, layers)
-        last = batch == self._batches
-        if frames is not None and (batch % self._config.preview_every == 0 or batch == 1 or last):
-            scale = max(1, PREVIEW_HEIGHT_PX // frames.shape[1])
-            grid = arrange_grid(enlarge(frames, scale), gap_px=4)
-            save_picture(grid, self._workspace.preview(self._run))
-            if board is not None:
-                board.add_frames(batch, grid)
+
+    def _publish_histograms(self, batch: int) -> None:
+        z, pictures = self._make_inputs()
+        layers = {
+            "G": measure_layers(self._recipe.modules["G"], z),
+            "D": measure_layers(self._recipe.modules["D"], pictures),
+        }
+        append_histograms(self._workspace.histograms(self._run), batch, layers)
+        if self._board is not None:
+            self._board.add_histograms(batch, layers)
+
+    def _publish_preview(self, batch: int, frames: np.ndarray) -> None:
+        scale = max(1, PREVIEW_HEIGHT_PX // frames.shape[1])
+        grid = arrange_grid(enlarge(frames, scale), gap_px=4)
+        save_picture(grid, self._workspace.preview(self._run))
+        if self._board is not None:
+            self._board.add_frames(batch, grid)
 
     def _publish_event(self, batch: int, kind: str, text: str) -> None:
         board = self._open_board(batch + 1)
@@ -153,6 +164,12 @@ class Watcher:
             self._notices.send(
                 notice, webhook=self._config.alarm_webhook, command=self._config.alarm_command
             )
+        self._report_failures(batch)
+
+    def _report_failures(self, batch: int) -> None:
+        """Report what kept notices from their receivers, which would hear of nothing else."""
+        for failure in self._notices.take_failures():
+            self._on_alarm(batch, "alarm", failure)
 
     def _check_disk(self, batch: int) -> list[Alarm]:
         """The alarm about a disk that will be full before the last batch."""
@@ -196,12 +213,17 @@ class Watcher:
                 log.warning("%s: %s", self._run, error)
         return self._board
 
-    def _log_errors(self, step: Callable[[], object]) -> None:
-        """Call a step; an error is logged, and the training goes on."""
+    def _attempt(self, what: str, batch: int, step: Callable[[], object]) -> None:
+        """Call a step; one that fails is reported, once until it has gone well again."""
         try:
             step()
         except (*EXPECTED_ERRORS, OSError) as error:
-            log.warning("%s: %s", self._run, error)
+            if what not in self._failing:
+                self._failing.add(what)
+                log.warning("%s: %s failed: %s", self._run, what, error)
+                self._on_alarm(batch, "alarm", f"{what} failed: {error} Training goes on.")
+        else:
+            self._failing.discard(what)
 
     @staticmethod
     def _is_due(every: int, batch: int) -> bool:

@@ -17,6 +17,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.storage.files import sync_folder
 from studio.runs.changes import list_changes, settings_at
 from studio.runs.config import TrainingConfig
+from studio.runs.settings import OPTIONS, apply_settings
 from studio.runs.status import read_config
 from studio.training.loop.setting_differences import check_same_networks
 from studio.training.loop.state import (
@@ -74,7 +75,10 @@ class BranchOrigin:
         return find_state(workspace.training_states(self.run), self.batch)
 
     def settings(self, workspace: Workspace) -> dict[str, Any]:
-        """The settings of the run at this batch, by name."""
+        """The settings of the run at this batch; of an imported run, those of its generator."""
+        if not workspace.run_config(self.run).exists():
+            spec = open_catalogue(workspace.runs, self.run).spec
+            return apply_settings({}, {"generator": spec.architecture, OPTIONS: spec.options})
         config = read_config(workspace, self.run)
         return asdict(settings_at(config, list_changes(workspace, self.run), self.batch))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
+import psutil
+import torch
+
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.error_bound import ErrorBound
@@ -24,6 +27,9 @@ from studio.training.setup.branching import FirstState, write_first_state
 from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
+from studio.workspace.quantities import format_bytes
+
+COPIES = 4  # A weight is kept with its gradient and Adam's two means.
 
 
 def create_run(
@@ -79,6 +85,7 @@ def check_new_run(workspace: Workspace, name: str, config: TrainingConfig, stora
     check_recipe(config)
     check_quality(config, storage)
     check_datasets(workspace, config)
+    check_size(config)
     check_notices(config.alarm_webhook, config.alarm_command)
 
 
@@ -92,6 +99,29 @@ def check_quality(config: TrainingConfig, storage: str) -> None:
         raise StudioError(
             f"A quality of {config.quality:g} goes with visual storage alone: exact keeps every "
             "bit. Leave --quality out, or --storage exact."
+        )
+
+
+def check_size(config: TrainingConfig) -> None:
+    """Refuse networks that cannot be built, or are larger than the memory of this machine.
+
+    Somebody's own generator is not looked at: it is built when the run is made.
+
+    Raises:
+        StudioError: the text says how large they are.
+        CheckpointError: the generator does not take its options.
+    """
+    spec = config.generator_spec()
+    if not spec.is_ours:
+        return
+    with torch.device("meta"):
+        networks = spec.build(), build_discriminator(config)
+    size_bytes = sum(p.nbytes for network in networks for p in network.parameters())
+    memory_bytes = psutil.virtual_memory().total
+    if COPIES * size_bytes > memory_bytes:
+        raise StudioError(
+            f"Networks of {format_bytes(size_bytes)} take {format_bytes(COPIES * size_bytes)} to "
+            f"train, and this machine has {format_bytes(memory_bytes)}. Take a smaller width."
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from studio.runs.config import TrainingConfig
 
+NO_PRESET = "none"  # Every setting has its default.
 DEMO_METRES_PER_PIXEL = 3.0
 DEMO_PICTURES = 4096
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.runs.config import TrainingConfig
+from checkpoints_index.storage.trusted_classes import require_trusted
+from studio.runs.config import NETWORKS, TrainingConfig
+from studio.training.loop.setting_differences import differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
+from studio.training.setup.preset_choice import (
+    choose_preset,
+    describe_choice,
+    describe_time,
+    fitting_batch,
+)
 from studio.training.setup.settings_choice import choose_config
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -19,12 +28,13 @@ class RunRequest:
     """What a person asks for.
 
     Attributes:
-        dataset: the name of a dataset; None for that of the run that is branched off.
+        dataset: the name of a dataset; None for that of the run that it begins from.
         config: a TOML file with settings.
-        preset: a name of PRESETS.
+        preset: a name of PRESETS, or NO_PRESET; chosen where nothing else says how to train.
         settings: named settings, which override all others.
         branch: RUN@BATCH to go on from.
         init_from: RUN@BATCH or RUN with whose networks to begin at batch 0.
+        device: the one that was named to train on.
     """
 
     dataset: str | None
@@ -33,6 +43,12 @@ class RunRequest:
     settings: Mapping[str, Any]
     branch: str | None = None
     init_from: str | None = None
+    device: str | None = None
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether nothing says how to train, so that a preset is chosen."""
+        return not (self.preset or self.config or self.branch or self.init_from)
 
 
 def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
@@ -45,20 +61,62 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")
     origin = _origin(workspace, wanted)
     inherited: dict[str, Any] = {}
-    if origin is not None and wanted.branch:
+    if origin is not None:
         inherited = origin.settings(workspace)
-    dataset = wanted.dataset or inherited.get("dataset")
+    named = wanted.settings.get("dataset")
+    if "generator" in inherited and "generator" not in wanted.settings:
+        require_trusted(workspace.runs, inherited["generator"])
+    dataset = wanted.dataset or named or inherited.get("dataset")
+    if named not in (None, dataset):
+        raise StudioError(f"Dataset '{dataset}' was named, and '{named}' as a setting. Give one.")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
+    preset, fitting = wanted.preset, {}
+    if wanted.leaves_choice:
+        preset = choose_preset(workspace, dataset, wanted.device)
+        fitting = fitting_batch(workspace, dataset, preset)
     parent = {"parent": str(origin)} if origin is not None else {}
-    return choose_config(
-        workspace,
-        dataset,
-        wanted.config,
-        wanted.preset,
-        {**wanted.settings, **parent},
-        inherited,
-    )
+    settings = {**fitting, **wanted.settings, **parent}
+    config = choose_config(workspace, dataset, wanted.config, preset, settings, inherited)
+    return config if origin is None else _with_networks(config, inherited, origin)
+
+
+def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingConfig) -> str:
+    """The preset that was chosen for a request, and the time that it takes, in sentences.
+
+    Args:
+        config: the settings of the request.
+
+    Returns:
+        The time alone where a preset or other settings were named; "" for a run that goes on.
+    """
+    if wanted.branch:
+        return ""
+    if not wanted.leaves_choice:
+        return describe_time(wanted.device, config)
+    preset = choose_preset(workspace, config.dataset, wanted.device)
+    return describe_choice(workspace, preset, wanted.device, config)
+
+
+def _with_networks(
+    config: TrainingConfig, inherited: Mapping[str, Any], origin: BranchOrigin
+) -> TrainingConfig:
+    """The config with the networks of the run that it begins from; "auto" stands for what it has.
+
+    Raises:
+        StudioError: somebody asked for other networks.
+    """
+    if config.discriminator_norm == "auto" and "discriminator_norm" in inherited:
+        norm = inherited["discriminator_norm"]
+        config = dataclasses.replace(config, discriminator_norm=norm)
+    others = [d for d in differences(inherited, config) if d.name in NETWORKS]
+    if others:
+        asked = "; ".join(f"{d.name} {d.after!r}, where it has {d.before!r}" for d in others)
+        raise StudioError(
+            f"The networks are those of run '{origin.run}', and others were asked for: {asked}. "
+            "Leave that out, or begin without the other run."
+        )
+    return config
 
 
 def resolve_request(

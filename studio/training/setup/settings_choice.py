@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from studio.datasets.listing import open_dataset
-from studio.runs.config import TrainingConfig
-from studio.training.setup.presets import PRESETS
-from studio.workspace.errors import StudioError
+from studio.runs.config import NETWORKS, TrainingConfig, read_settings
+from studio.runs.settings import apply_settings
+from studio.training.setup.presets import NO_PRESET, PRESETS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
 
@@ -25,12 +25,13 @@ def choose_config(
 ) -> TrainingConfig:
     """The config for a dataset: later sources override earlier ones.
 
-    The order is: inherited settings, the preset, the TOML file, named settings. The image size is
-    that of the dataset unless a source after the preset says otherwise.
+    The order is: inherited settings, the preset but for inherited networks, the TOML file, named
+    settings. The image size is that of the dataset unless a source after the preset says otherwise,
+    or networks are inherited.
 
     Args:
         path: a TOML file, or None.
-        preset: a name of PRESETS, or None.
+        preset: a name of PRESETS; NO_PRESET or None for the defaults.
         settings: named settings.
         inherited: settings of another run.
 
@@ -40,14 +41,28 @@ def choose_config(
     image_size = open_dataset(workspace, dataset).manifest.image_size
     values: dict[str, Any] = {"image_size": image_size, **(inherited or {})}
     if preset is not None:
-        values = {**values, **_preset(preset), "image_size": image_size}
+        networks = {name: values[name] for name in NETWORKS if name in values}
+        values = {**values, **_preset(preset), **networks}
     if path is not None:
-        TrainingConfig.read(path)  # Its errors name the file.
-        values |= tomllib.loads(path.read_text(encoding="utf-8"))
-    return TrainingConfig.from_dict({**values, **settings, "dataset": dataset})
+        values = apply_settings(values, _read_file(path))
+    return TrainingConfig.from_dict({**apply_settings(values, settings), "dataset": dataset})
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file by their own names; errors name the file."""
+    try:
+        named = apply_settings({}, read_settings(path))
+        TrainingConfig.from_dict(named)
+    except EXPECTED_ERRORS as error:
+        raise error if str(path) in str(error) else StudioError(f"{path}: {error}") from error
+    return read_settings(path)
 
 
 def _preset(name: str) -> dict[str, Any]:
+    if name == NO_PRESET:
+        return {}
     if name not in PRESETS:
-        raise StudioError(f"There is no preset '{name}'. Known: {', '.join(PRESETS)}.")
+        raise StudioError(
+            f"There is no preset '{name}'. Known: {', '.join([*PRESETS, NO_PRESET])}."
+        )
     return dataclasses.asdict(PRESETS[name].config)

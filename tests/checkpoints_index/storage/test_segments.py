@@ -18,6 +18,7 @@ PENDING = st.builds(
     # Payloads may look like the beginning of a record.
     payload=st.binary(max_size=60) | st.just(segments.RECORD_MAGIC * 3),
     integers_xxh3=U64,
+    parity=st.just(0),
 )
 DESCRIPTIONS = st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=8), max_size=4)
 SOME = settings(max_examples=60, deadline=None)

@@ -20,12 +20,12 @@ def flip(path, position):
 
 @pytest.fixture(params=["exact", "visual"])
 def full(request, index, spec, history):
-    """A closed run of two sessions, and what it decodes to."""
+    """A closed run of three sessions, and what it decodes to."""
     error_bound = ErrorBound(rms=0.2) if request.param == "visual" else None
     run = index.create("city", spec, storage=request.param, error_bound=error_bound)
     for batch, weights in enumerate(history, 1):
         run.append(batch, weights)
-        if batch in (15, 40):
+        if batch in (15, 36, 40):
             run.close()
     return run, {batch: run.weights(batch) for batch in run.batches}
 

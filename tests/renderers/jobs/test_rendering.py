@@ -66,7 +66,7 @@ def test_each_video_has_a_frame_for_every_batch_and_the_batches_are_in_order(tmp
     batches = range(0, 330, 3)
     videos = render(tmp_path, GreySource(), batches)
     assert [video.label for video in videos] == ["seed:1", "seed:2", "grid"]
-    assert names(tmp_path) == ["film-seed:1.mp4", "film-seed:2.mp4", "film.mp4", "render"]
+    assert names(tmp_path) == ["film-seed-1.mp4", "film-seed-2.mp4", "film.mp4", "render"]
     for video in videos:
         assert video.frames == count_frames(video.path) == 110
         for batch, frame in zip(batches, read_frames(video.path), strict=True):
@@ -182,8 +182,8 @@ def test_a_killed_render_goes_on_and_gives_the_same_frames(
     assert names(tmp_path / "render") == [".lock", "plan.json", "videos.json"]
     assert names(tmp_path) == [
         "again.log",
-        "film-seed:1.mp4",
-        "film-seed:2.mp4",
+        "film-seed-1.mp4",
+        "film-seed-2.mp4",
         "film.mp4",
         "passes.log",
         "render",
@@ -310,3 +310,16 @@ def test_batch_0_alone_has_its_number_too(tmp_path) -> None:
     point, _ = decoded(render(tmp_path, GreySource(), [0], options=options))
     assert point.shape == (1, 96, 96, 3)
     assert point[0, 76:, :50].max() > 150
+
+
+def test_a_film_that_an_earlier_version_named_with_a_colon_is_taken_as_finished(tmp_path) -> None:
+    batches = range(0, 30, 3)
+    videos = render(tmp_path, GreySource(), batches)
+    record = tmp_path / "render" / "videos.json"
+    record.write_text(record.read_text().replace("film-seed-", "film-seed:"))
+    for video in videos[:2]:
+        video.path.rename(str(video.path).replace("seed-", "seed:"))
+    before = names(tmp_path)
+    again = render(tmp_path, GreySource(), batches)
+    assert [video.path.name for video in again][:2] == ["film-seed:1.mp4", "film-seed:2.mp4"]
+    assert names(tmp_path) == before

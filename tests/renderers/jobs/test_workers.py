@@ -56,7 +56,7 @@ class _DeadlySource(GrowingSource):
 
 
 @pytest.mark.slow
-def test_when_all_processes_die_the_person_is_told(tmp_path: Path) -> None:
+def test_when_processes_die_again_and_again_the_person_is_told_the_signal(tmp_path: Path) -> None:
     source = _DeadlySource(die_once=tmp_path / "never")
-    with pytest.raises(RenderError, match="All render processes died"):
+    with pytest.raises(RenderError, match=r"died again and again, the last one on cpu by SIGKILL"):
         render(tmp_path, source, devices=DEVICES)

@@ -17,7 +17,7 @@ from tests.renderers.tiny import two_points
 
 def test_points_are_named_by_their_labels_and_the_grid_by_the_file() -> None:
     labels = ["16500.28", "seed:7"]
-    named = [Path("a/city-16500.28.mp4"), Path("a/city-seed:7.mp4")]
+    named = [Path("a/city-16500.28.mp4"), Path("a/city-seed-7.mp4")]
     assert output_paths("a/city.mp4", labels, RenderOptions()) == named
     assert output_paths("a/city.mp4", labels, RenderOptions(grid=True)) == [
         *named,
@@ -26,12 +26,17 @@ def test_points_are_named_by_their_labels_and_the_grid_by_the_file() -> None:
     assert output_paths("a/city.mp4", labels, RenderOptions(points=False, grid=True)) == [
         Path("a/city.mp4")
     ]
-    assert output_paths("a/city.mp4", labels[:1], RenderOptions()) == named[:1]
+
+
+def test_one_video_has_exactly_the_name_that_was_asked_for() -> None:
+    assert output_paths("a/city.mp4", ["0.0"], RenderOptions()) == [Path("a/city.mp4")]
+    pictures = RenderOptions(format=format_of("%06d.png"))
+    assert output_paths("a/%06d.png", ["0.0"], pictures) == [Path("a/%06d.png")]
 
 
 def test_a_label_cannot_lead_out_of_the_folder() -> None:
-    (path,) = output_paths("a/city.mp4", ["../../b"], RenderOptions())
-    assert path == Path("a/city-..-..-b.mp4")
+    (path, _) = output_paths("a/city.mp4", ["../../b", "c"], RenderOptions())
+    assert path == Path("a/city-b-d959b077.mp4")
 
 
 def test_pictures_are_numbered_in_a_folder_of_each_point() -> None:

@@ -1,10 +1,12 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from studio.datasets.folder import find_pictures, prepare_folder
+from studio.datasets.folder import find_files, prepare_folder
 from studio.datasets.prepared import PreparedDataset
 from studio.workspace.errors import EXPECTED_ERRORS
 
@@ -30,7 +32,7 @@ def test_numbered_pictures_come_in_the_order_of_their_numbers(tmp_path_factory, 
     folder = tmp_path_factory.mktemp("numbered")
     for number in numbers:
         (folder / f"step {number}.png").touch()
-    found = [path.name for path in find_pictures(folder)]
+    found = [path.name for path in find_files(folder)[0]]
     assert found == [f"step {number}.png" for number in sorted(numbers)]
 
 
@@ -60,10 +62,10 @@ def test_progress_counts_every_file(tmp_path):
     assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_a_folder_without_pictures_is_an_error_that_names_the_suffixes(tmp_path):
+def test_a_folder_without_pictures_is_an_error_that_names_what_can_be_read(tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "readme.txt").write_text("no pictures")
-    with pytest.raises(EXPECTED_ERRORS, match=r"no pictures in .*\.webp"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"no pictures in .*WEBP"):
         prepare_folder(tmp_path / "notes", tmp_path / "out", 32)
 
 
@@ -78,7 +80,7 @@ def test_a_missing_folder_and_a_file_are_told_apart(tmp_path):
 def test_a_folder_of_only_broken_pictures_leaves_nothing(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_text("broken")
-    with pytest.raises(EXPECTED_ERRORS, match=r"None of the 1 pictures .* a\.jpg: damaged"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"none of its 1 files .* a\.jpg: damaged"):
         prepare_folder(tmp_path / "photos", tmp_path / "datasets" / "out", 32)
     assert list((tmp_path / "datasets").iterdir()) == []
 
@@ -92,3 +94,38 @@ def test_preparing_again_replaces_only_when_asked(tmp_path):
     dataset = prepare_folder(tmp_path / "photos", tmp_path / "out", 64, replace=True)
     assert dataset.pixels.shape == (1, 64, 64, 3)
     assert np.all(dataset.pixels == 20)
+
+
+def test_files_are_read_by_content_and_links_are_followed_once(tmp_path):
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    for name, kind in {"a.gif": "GIF", "b.jfif": "JPEG", "c": "PNG", "d.avif": "AVIF"}.items():
+        photos.mkdir(exist_ok=True)
+        Image.new("RGB", (40, 40)).save(photos / name, format=kind)
+    save_grey(elsewhere / "e.png", 5)
+    (photos / "linked").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(photos)
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere")
+    (photos / "notes.txt").write_text("no picture")
+    manifest = prepare_folder(photos, tmp_path / "out", 32).manifest
+    assert manifest.pictures == 5
+    assert {file for file, _ in manifest.skipped} == {"linked/loop", "gone.png", "notes.txt"}
+
+
+def test_a_name_that_is_not_utf_8_is_told_in_letters_that_can_be_printed(tmp_path):
+    save_grey(tmp_path / "photos" / "good.png", 1)
+    (tmp_path / "photos" / os.fsdecode(b"bad\xff.png")).write_bytes(b"")
+    manifest = prepare_folder(tmp_path / "photos", tmp_path / "out", 32).manifest
+    [(file, _)] = manifest.skipped
+    assert file == "bad\\xff.png"
+    assert PreparedDataset.open(tmp_path / "out").manifest == manifest
+
+
+@pytest.mark.parametrize(("fit", "corner", "white"), [("crop", 0, 0), ("pad", 255, 512)])
+def test_how_pictures_become_square_is_a_choice_and_is_counted(tmp_path, fit, corner, white):
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (80, 40)).save(tmp_path / "photos" / "wide.png")
+    save_grey(tmp_path / "photos" / "square.png", 0)
+    dataset = prepare_folder(tmp_path / "photos", tmp_path / "out", 32, fit=fit)
+    assert (dataset.manifest.fit, dataset.manifest.not_square) == (fit, 1)
+    assert dataset.pixels[1, 0, 0, 0] == corner
+    assert int((dataset.pixels[1, :, :, 0] == 255).sum()) == white

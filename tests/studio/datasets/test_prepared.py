@@ -38,6 +38,7 @@ def test_a_folder_without_a_dataset_says_how_to_make_one(tmp_path):
 
 def test_a_count_that_disagrees_with_the_pixels_is_damage(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["xxh3"]  # Older versions wrote none.
     (folder / "manifest.json").write_text(json.dumps(manifest | {"pictures": 4}))
     with pytest.raises(EXPECTED_ERRORS, match=r"damaged: .*\[3, 32, 32, 3\].*\[4, 32, 32, 3\]"):
         PreparedDataset.open(folder)
@@ -63,4 +64,11 @@ def test_pixels_cut_short_are_damage(folder, length):
 def test_missing_pixels_are_damage(folder):
     (folder / "pixels.npy").unlink()
     with pytest.raises(EXPECTED_ERRORS, match="damaged"):
+        PreparedDataset.open(folder)
+
+
+def test_a_manifest_that_changed_since_it_was_written_is_refused(folder):
+    path = folder / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b"made by hand", b"made by band"))
+    with pytest.raises(EXPECTED_ERRORS, match="its checksum differs"):
         PreparedDataset.open(folder)

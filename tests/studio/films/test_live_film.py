@@ -7,11 +7,12 @@ import torch
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
 from renderers.frames.frame_renderer import render_frames
+from renderers.jobs.chunks import list_chunks
 from renderers.plan.outputs import GRID
 from renderers.progress import ignore_progress
 from renderers.video.video_reader import count_frames, read_frames
 from studio.films.film_options import Timelapse
-from studio.films.live import join_live_film, live_frames
+from studio.films.live import join_live_film, live_frames, live_gaps
 from studio.films.timelapse import film_timelapse
 from studio.runs.events import record_event
 from studio.specimens.points import FIXED, keep_points
@@ -104,6 +105,16 @@ def test_the_film_of_a_point_is_what_there_is_of_it(workspace, grow):
         **{"9.9": 3, GRID: 11},
     }
     assert all(count_frames(video.path) == video.frames for video in films.values())
+
+
+def test_a_film_with_a_hole_says_which_batches_it_lacks(workspace, grow, capsys, monkeypatch):
+    assert live_gaps(workspace, "city") == []
+    list_chunks(workspace.live_film("city"))[-1].drop()
+    grow([8])
+    assert live_gaps(workspace, "city") == [6, 7]
+    told = run_studio(workspace.root, ["film", "city", "--grid"], capsys, monkeypatch)
+    assert told.status == 0
+    assert "lacks batches that have a checkpoint: 6, 7. Film them" in " ".join(told.err.split())
 
 
 def test_a_run_without_a_film_and_an_unknown_point_are_named(workspace):

@@ -33,7 +33,7 @@ def test_the_fixed_points_over_eight_batches_are_drawn_unless_told_otherwise(stu
 
 
 def test_points_and_batches_are_chosen_as_for_films(studio, tmp_path):
-    out = ("--out", tmp_path / "a.jpg", "--json")
+    out = ("--out", tmp_path / "a.jpg", "--overwrite", "--json")
     assert shape(studio(*SHEET, "--points", "0.1,seed:3", "--batches", "2:11:3", *out)) == (2, 3)
     assert shape(studio(*SHEET, "--points", "0.1", *out)) == (3, 4)
     assert shape(studio(*SHEET, "--points", "0.1", "--columns", 6, *out)) == (2, 6)

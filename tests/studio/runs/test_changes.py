@@ -49,7 +49,8 @@ def test_learning_rate_means_those_of_both_networks(workspace):
     ("values", "words"),
     [
         ({"learning_rat": 1}, "Did you mean learning_rate?"),
-        ({"image_size": 64}, "image_size is fixed when a run begins.*--from RUN@BATCH"),
+        ({"batch_size": 64}, "batch_size is fixed when a run begins.*--from RUN@BATCH"),
+        ({"generator_options.width": 2}, "generator_options decides on the networks"),
         ({"ema": 2.0}, "ema is from 0 to 0.999999, not 2"),
         ({"augmentation": "colour"}, "augmentation is any of color"),
         ({"alarm_webhook": "example"}, "alarm_webhook is an address such as"),

@@ -48,3 +48,17 @@ def test_a_history_follows_a_log_that_grows_and_one_that_is_replaced(folder):
     path.write_text('{"batch": 7}\n')
     history.refresh()
     assert history.entries == [{"batch": 7}]
+
+
+def test_a_flipped_bit_of_a_line_is_passed_over_or_harmless(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path)
+    log.append(1, {"loss_g": 0.25})
+    log.close()
+    content = path.read_bytes()
+    for place in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        for entry in read_metrics(path):
+            assert (entry["batch"], entry["loss_g"]) == (1, 0.25)

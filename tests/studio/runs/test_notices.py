@@ -77,24 +77,54 @@ def test_a_slow_webhook_holds_nobody_up(server):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "told"),
     [
-        {"webhook": "http://127.0.0.1:9/nobody-listens"},
-        {"webhook": "file:///etc/hostname"},
-        {"command": "no-such-program --now"},
-        {"command": "false"},
-        {"command": "'unclosed"},
+        ({"webhook": "http://127.0.0.1:9/nobody-listens"}, "refused"),
+        ({"webhook": "file:///etc/hostname"}, "alarm_webhook is an address"),
+        ({"command": "no-such-program --now"}, "there is no program 'no-such-program'"),
+        ({"command": f"{sys.executable} -c 'exit(3)'"}, "it ended with exit status 3"),
+        ({"command": "'unclosed"}, "No closing quotation"),
     ],
 )
-def test_what_cannot_be_sent_is_one_line_in_the_log_and_the_next_is_sent(server, words, caplog):
+def test_what_cannot_be_sent_is_told_once_and_the_next_is_sent(server, words, told, caplog):
     notices = Notices()
     with caplog.at_level(logging.WARNING):
         notices.send(NOTICE, **words)
+        notices.send(NOTICE, **words)
         notices.send(NOTICE, webhook=server.url)
         notices.close()
-    assert len(caplog.records) == 1
-    assert caplog.records[0].getMessage().startswith("A notice was not sent: ")
+    (failure,) = notices.take_failures()
+    assert failure.startswith(f"alarm_{next(iter(words))} '")
+    assert told in failure
+    assert [record.getMessage() for record in caplog.records] == [failure]
     assert len(server.received) == 1
+    assert notices.take_failures() == []
+
+
+def test_a_command_that_takes_too_long_is_ended_and_told(monkeypatch):
+    monkeypatch.setattr("studio.runs.notices.COMMAND_SECONDS", 0.1)
+    notices = Notices()
+    notices.send(NOTICE, command="sleep 60")
+    notices.close()
+    assert "took longer than 0.1 s" in notices.take_failures()[0]
+
+
+def test_a_webhook_that_fails_does_not_keep_the_command_from_running(tmp_path):
+    notices = Notices()
+    notices.send(NOTICE, webhook="http://127.0.0.1:9/nobody", command=f"touch {tmp_path / 'ran'}")
+    notices.close()
+    assert (tmp_path / "ran").exists()
+
+
+def test_a_receiver_that_answered_meanwhile_is_told_again_when_it_fails(server):
+    notices = Notices()
+    for server.status in (500, 200, 500):
+        notices.send(NOTICE, webhook=server.url)
+        while len(server.received) < {500: 1, 200: 2}[server.status]:
+            time.sleep(0.01)
+        time.sleep(0.05)
+    notices.close()
+    assert len(notices.take_failures()) == 2
 
 
 def test_an_answer_that_is_an_error_is_a_line_in_the_log(server, caplog):

@@ -73,3 +73,7 @@ def test_the_nearest_checkpoint_is_as_near_as_any(kept, batch):
     nearest = nearest_batch(kept, batch)
     assert nearest in kept
     assert abs(nearest - batch) == min(abs(there - batch) for there in kept)
+
+
+def test_listed_batches_keep_the_order_in_which_they_were_asked_for():
+    assert choose_batches([1, 500, 1000], "1000,500,1,500", "city") == [1000, 500, 1]

@@ -3,16 +3,21 @@
 import gradio as gr
 import pytest
 
+from checkpoints_index import CheckpointIndex
 from studio.actions.action import words_of
+from studio.actions.declared.archive_actions import Archive
 from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
 from studio.screens.checkpoints.checkpoint_panels import _export, _pin, _verify
 from studio.screens.checkpoints.checkpoints_tab import spread
 from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_thin
 from studio.screens.explore.atlas_view import read_atlas_form
+from studio.screens.parts.form import Form
 from studio.screens.specimens.specimens_tab import spell_sample
 from studio.screens.train.train_tab import lay_out_settings, read_resume
-from studio.screens.train.training_form import NO_PRESET, TrainForm, shown_values
+from studio.screens.train.training_form import CHOSEN, TrainForm, shown_values
+from studio.training.setup.presets import NO_PRESET
+from studio.training.setup.run_request import choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
@@ -55,8 +60,11 @@ def fill(written):
     ("given", "shown"),
     [
         ({"branch": "tow"}, "studio train streets --run new --from tow"),
-        ({"settings": "see"}, "studio train streets --run new --set see"),
-        ({"duration": "8 h o"}, "studio train streets --run new --for &#39;8 h o&#39;"),
+        ({"settings": "see"}, "studio train streets --run new --preset none --set see"),
+        (
+            {"duration": "8 h o"},
+            "studio train streets --run new --preset none --for &#39;8 h o&#39;",
+        ),
     ],
 )
 def test_a_form_that_is_half_written_shows_its_command_as_far_as_it_goes(written, given, shown):
@@ -71,7 +79,8 @@ def test_the_training_form_trains(fill, workspace):
 
 
 def test_what_the_preset_says_already_stays_unsaid(fill):
-    assert words_of(fill(quality=0.1)) == ["train", "streets", "--run", "new"]
+    assert words_of(fill(quality=0.1)) == ["train", "streets", "--run", "new", "--preset", "none"]
+    assert words_of(fill(preset=CHOSEN)) == ["train", "streets", "--run", "new"]
 
 
 def test_every_setting_of_the_training_form_is_in_its_command(fill, workspace):
@@ -90,9 +99,10 @@ def test_every_setting_of_the_training_form_is_in_its_command(fill, workspace):
     filled.check(workspace)
 
 
-def test_another_generator_leaves_the_options_of_the_presets_behind(fill):
+def test_another_generator_leaves_the_options_of_the_presets_behind(fill, workspace):
     filled = fill(preset="small-and-quick", generator="skyline")
-    assert filled.settings == {"generator": "skyline", "generator_options": {}}
+    assert filled.settings == {"generator": "skyline"}
+    assert choose_settings(workspace, filled.request).generator_options == {}
 
 
 def test_a_run_that_goes_on_from_another_begins_with_its_settings(fill):
@@ -119,7 +129,7 @@ def test_any_other_setting_can_be_written_and_has_the_last_word(fill, workspace)
 
 
 def test_a_warm_start_is_said_and_excludes_going_on(fill, workspace):
-    filled = fill(init_from=" city ")
+    filled = fill(preset=CHOSEN, init_from=" city ")
     assert words_of(filled)[4:] == ["--init-from", "city"]
     with pytest.raises(EXPECTED_ERRORS, match="town"):
         fill(init_from="town").check(workspace)
@@ -127,9 +137,33 @@ def test_a_warm_start_is_said_and_excludes_going_on(fill, workspace):
         fill(init_from="city", branch="city@5").check(workspace)
 
 
+def test_the_device_is_asked_for_where_there_is_a_choice(workspace, monkeypatch):
+    def lay_out(devices):
+        monkeypatch.setattr("studio.screens.parts.form.known_devices", lambda: devices)
+        with gr.Blocks():
+            form = TrainForm(workspace)
+            lay_out_settings(form)
+        return form.laid.get("device")
+
+    assert lay_out(["cpu"]) is None
+    offered = [value for _, value in lay_out(["cpu", "cuda:0"]).choices]
+    assert offered == ["", "cpu", "cuda:0"]
+
+
 def test_a_quality_is_said_with_visual_storage_alone(fill):
     assert words_of(fill(quality=0.25))[-2:] == ["--quality", "0.25"]
     assert words_of(fill(storage="exact", quality=0.25))[-2:] == ["--storage", "exact"]
+
+
+def test_the_archive_form_says_its_command(workspace):
+    with gr.Blocks():
+        form = Form(Archive)
+        form.field("batches")
+        form.field("as_run")
+    shown = form.preview(["3", "0:9:4"], "few", run="city")
+    assert "<code>studio archive city --batches 3,0:9:4 --run few</code>" in shown
+    perform(workspace, form.read(["3", "0:9:4"], "few", run="city"))
+    assert CheckpointIndex(workspace.runs)["few"].batches == [3, 4, 8]
 
 
 def test_the_housekeeping_forms_do_what_they_say(studio, workspace):

@@ -5,8 +5,10 @@ import urllib.request
 import pytest
 
 from app import name_command
+from studio.actions.permissions import Permissions
 from studio.screens import server
 from studio.screens.parts.run_cache import RunCache
+from studio.screens.safety.gate import Limits
 from studio.screens.server import (
     build_app,
     choose_port,
@@ -40,7 +42,7 @@ def fetch(url):
 
 
 def test_the_app_has_a_tab_for_each_thing_a_person_does(empty_workspace):
-    config = build_app(empty_workspace).get_config_file()
+    config = build_app(Permissions(empty_workspace), Limits().pages).get_config_file()
     tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
     outer = [name for name in tabs if name in "Train Checkpoints Explore Render Specimens"]
     assert outer == ["Train", "Checkpoints", "Explore", "Render", "Specimens"]

@@ -1,4 +1,8 @@
+import base64
 import json
+import os
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,7 +22,7 @@ from studio.specimens.passports import (
 from studio.workspace.errors import EXPECTED_ERRORS
 
 FRAME = np.full((8, 8, 3), 128, np.uint8)
-floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
+floats = st.floats(2.0**-100, 10**6, width=32)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +32,10 @@ def path(tmp_path_factory):
 
 @settings(max_examples=50)
 @given(
-    run=st.text(min_size=1, max_size=20),
-    label=st.text(min_size=1, max_size=20),
-    batch=st.integers(0, 10**15),
-    z=st.lists(floats, max_size=64),
+    run=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True),
+    label=st.from_regex(r"seed:[0-9]{1,19}|[0-9]{1,15}\.[0-9]{1,9}", fullmatch=True),
+    batch=st.integers(0, 10**15 - 1),
+    z=st.lists(floats, min_size=1, max_size=64),
 )
 def test_a_passport_is_read_back_to_the_bit(path, run, label, batch, z):
     passport = Passport(run, label, batch, torch.tensor(z, dtype=torch.float32), "abc")
@@ -85,3 +89,124 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path):
     passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
     with pytest.raises(EXPECTED_ERRORS, match=r"Cannot write .*a\.jpg: .*choose another folder"):
         save_specimen(FRAME, tmp_path / "file" / "a.jpg", passport, "")
+
+
+def test_the_copyright_notice_keeps_its_letters(tmp_path):
+    notice = "© OpenStreetMap contributors, <ODbL> & Müller"
+    passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
+    saved = save_specimen(FRAME, tmp_path / "a.jpg", passport, notice)
+    with Image.open(saved) as image:
+        described = "".join(ElementTree.fromstring(image.info["xmp"]).itertext())
+        assert image.getexif()[0x8298].startswith("(c) OpenStreetMap")
+    assert described.strip() == notice
+    assert read_passport(saved).label == "1.2"
+
+
+def forge(path, run="city", label="12.3", batch=12, z=None, weights="x", raw=None, size=(32, 32)):
+    """A JPEG whose EXIF says what a passport of the first format says, or anything else."""
+    z = np.ones(16, "<f4") if z is None else np.asarray(z, "<f4")
+    document = {
+        **{"format": "latent-city-studio/1", "run": run, "label": label, "batch": batch},
+        **{"z": base64.b64encode(z.tobytes()).decode(), "weights": weights},
+    }
+    exif = Image.Exif()
+    said = json.dumps(document).encode() if raw is None else raw
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + said
+    Image.new("RGB", size).save(path, format="JPEG", exif=exif)
+    return path
+
+
+FORGED = {
+    "outside": {"label": "x/../../../../pwned"},
+    "NUL": {"label": "1.2\0"},
+    "half a character": {"label": "\udcff"},
+    "long": {"label": "4" * 5000},
+    "markup": {"label": "[/red]"},
+    "lines": {"label": "1.2\nok"},
+    "label is a number": {"label": 1.2},
+    "run outside": {"run": "../r"},
+    "run empty": {"run": ""},
+    "run is a list": {"run": ["city"]},
+    "batch infinite": {"batch": float("inf")},
+    "batch huge": {"batch": 10**30},
+    "batch negative": {"batch": -5},
+    "batch is text": {"batch": "1"},
+    "batch is true": {"batch": True},
+    "nested": {"raw": b"[" * 60_000},
+    "NaN": {"z": [float("nan")] * 16},
+    "infinite": {"z": [float("inf")] * 16},
+    "overflowing": {"z": [3e38] * 16},
+    "zeros": {"z": [0.0] * 16},
+    "no numbers": {"z": []},
+    "other length": {"z": [1.0] * 7},
+    "weights": {"weights": "\x1b[2J"},
+}
+
+
+@pytest.mark.parametrize("said", FORGED.values(), ids=FORGED)
+def test_a_forged_passport_ends_in_a_sentence_and_writes_nothing(studio, tmp_path, said):
+    picture, before = forge(tmp_path / "x.jpg", **said), sorted(tmp_path.rglob("*"))
+    for words in (["specimens", "export", "city", picture], ["near", "city", picture]):
+        refused = studio(*words)
+        assert refused.status == 1
+        assert "x.jpg" in refused.err
+        assert refused.err.count("\n") == 1
+    now = [path for path in sorted(tmp_path.rglob("*")) if path.name != "studio.db-journal"]
+    assert now == before
+
+
+def test_a_picture_of_65535_pixels_a_side_is_read_by_its_passport_alone(tmp_path):
+    picture = forge(tmp_path / "x.jpg")
+    content = bytearray(picture.read_bytes())
+    place = content.index(b"\xff\xc0")
+    content[place + 5 : place + 9] = b"\xff" * 4
+    picture.write_bytes(content)
+    with pytest.raises(EXPECTED_ERRORS, match="does not say which latent point"):
+        read_passport(picture)
+
+
+def test_a_genuine_label_with_other_numbers_replaces_neither_file_nor_point(studio, tmp_path):
+    (genuine,) = studio("specimens", "export", "city", "0.1", "--out", tmp_path, "--json").json
+    before = Path(genuine["path"]).read_bytes()
+    picture = forge(tmp_path / "x.jpg", label="0.1")
+    said = studio("specimens", "export", "city", picture, "--out", tmp_path, "--json")
+    assert said.status == 0
+    assert "has other numbers than 0.1 of run 'city'" in said.err
+    assert "drawn by other weights than those of run 'city' at batch 12" in said.err
+    assert Path(genuine["path"]).read_bytes() == before
+    assert said.json[0]["label"].startswith("0.1-")
+    again = read_passport(Path(said.json[0]["path"]))
+    assert again.label == said.json[0]["label"]
+
+
+def test_a_genuine_picture_is_taken_at_its_word(studio, tmp_path):
+    (genuine,) = studio("specimens", "export", "city", "0.1", "--out", tmp_path, "--json").json
+    again = studio("specimens", "export", "city", genuine["path"], "--out", tmp_path, "--json")
+    assert again.json[0]["label"] == "0.1"
+    assert again.err == ""
+
+
+def test_one_changed_character_of_a_passport_is_found(tmp_path):
+    passport = Passport("city", "1.2", 1, torch.ones(16), "abc")
+    path = save_specimen(FRAME, tmp_path / "a.jpg", passport, "")
+    path.write_bytes(path.read_bytes().replace(b'"label": "1.2"', b'"label": "1.3"'))
+    with pytest.raises(EXPECTED_ERRORS, match="checksum differs"):
+        read_passport(path)
+
+
+def test_reindex_passes_over_bad_pictures_and_names_them(studio, workspace):
+    folder = workspace.specimens("city")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, said in enumerate(FORGED.values()):
+        forge(folder / f"bad-{number}.jpg", **said)
+    forge(folder / "forged.jpg", label="12.9")
+    os.mkfifo(folder / "pipe.jpg")
+    studio("specimens", "export", "city", "0.1")
+    (workspace.root / "studio.db").unlink()
+    said = studio("reindex")
+    assert said.status == 0
+    assert "bad-0.jpg" in said.out + said.err
+    assert "forged.jpg" in said.out + said.err
+    assert "12.9" not in [
+        row["label"] for row in studio("specimens", "list", "city", "--json").json
+    ]

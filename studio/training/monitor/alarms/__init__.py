@@ -8,6 +8,7 @@ from studio.runs.config import TrainingConfig
 from studio.training.monitor.alarms.alarm import Alarm, Detector, Metrics
 from studio.training.monitor.alarms.loss_alarms import (
     DWinsAlarm,
+    OutOfRangeAlarm,
     RunawayLossAlarm,
     reference_losses,
 )
@@ -31,6 +32,7 @@ class Alarms:
     def __init__(self, config: TrainingConfig) -> None:
         self._disk, self._speed = DiskSpaceAlarm(), SpeedAlarm()
         self._d_wins, self._no_progress = DWinsAlarm(config), NoProgressAlarm(config)
+        self._out_of_range = OutOfRangeAlarm(config)
         self._others: list[Detector] = [RunawayLossAlarm(), ModeCollapseAlarm(), OscillationAlarm()]
 
     def configure(self, config: TrainingConfig) -> None:
@@ -41,6 +43,7 @@ class Alarms:
         self._d_wins.references = reference_losses(config)
         self._no_progress.batches = config.progress_batches
         self._speed = SpeedAlarm()
+        self._out_of_range.configure(config)
 
     def check(self, batch: int, metrics: Metrics, small: np.ndarray | None = None) -> list[Alarm]:
         """The alarms that a batch sets off.
@@ -51,7 +54,10 @@ class Alarms:
             small: float32 [P, 16, 16, 3] in 0..255, this batch's pictures of the fixed points
                 (`Observation.small`); None where none were rendered.
         """
-        detectors: list[Detector] = [self._d_wins, self._no_progress, self._speed, *self._others]
+        detectors: list[Detector] = [
+            *(self._d_wins, self._out_of_range, self._no_progress, self._speed),
+            *self._others,
+        ]
         found = [(detector.name, detector.check(batch, metrics, small)) for detector in detectors]
         return [Alarm(batch, name, text) for name, text in found if text is not None]
 

@@ -1,4 +1,4 @@
-"""Alarms about the losses: D wins, and the loss of G runs away."""
+"""Alarms about the losses: D wins, the loss of G runs away, or numbers leave every range."""
 
 from __future__ import annotations
 
@@ -110,3 +110,55 @@ class RunawayLossAlarm:
             f"{now.mean():.2f} and rising. Try lower learning rates, clip_norm, or go on from an "
             "earlier batch."
         )
+
+
+class OutOfRangeAlarm:
+    """Losses or gradients are larger than those of any run that trains, from whatever past.
+
+    A loss that has no past to be held against, since it exploded in the first batches, is no
+    runaway, and one that stays finite never sends the run back. The median over some batches is
+    looked at, so that a single large batch is none.
+
+    Args:
+        config: its loss says how large losses may be.
+    """
+
+    name = "Out of range"
+    # Losses are of the size of logits, which healthy runs keep below 100. A critic of Wasserstein
+    # may stretch its scale by its width; gradients are sums over all weights.
+    LOSSES, WIDE = 1e4, 1e6
+    OF_LOGITS = ("d_real", "d_fake", "d_null", "g")
+    OTHERS = ("gradient_penalty", "earth_mover", "g_grad_norm", "d_grad_norm")
+    MEMORY = 20  # Batches that the medians are taken over.
+    GONE, BACK = 100, 0.1  # Batches in a row below this part of the limits open the latch.
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.configure(config)
+        self._latch = Latch(self.GONE)
+        self._recent: deque[Metrics] = deque(maxlen=self.MEMORY)
+
+    def configure(self, config: TrainingConfig) -> None:
+        """Use the limits of changed settings."""
+        losses = self.WIDE if config.loss == "wasserstein" else self.LOSSES
+        self._limits = dict.fromkeys(self.OF_LOGITS, losses) | dict.fromkeys(self.OTHERS, self.WIDE)
+
+    def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
+        """See `Detector.check`."""
+        self._recent.append(metrics)
+        if len(self._recent) < self.MEMORY:
+            return None
+        medians = {name: self._median(name) for name in self._limits}
+        worst = max(medians, key=lambda name: medians[name] / self._limits[name])
+        share = medians[worst] / self._limits[worst]
+        if not self._latch.closes(share > 1, share < self.BACK):
+            return None
+        return (
+            f"{worst} is around {medians[worst]:.2g} over the last {self.MEMORY} batches, where "
+            f"runs that train stay far below {self._limits[worst]:.0e}. Go on from an earlier "
+            "batch with lower learning rates, or set clip_norm or a gradient_penalty."
+        )
+
+    def _median(self, name: str) -> float:
+        """The median size of a number over recent batches; 0 where none has it."""
+        found = [abs(metrics[name]) for metrics in self._recent if name in metrics]
+        return float(np.median(found)) if found else 0.0

@@ -31,8 +31,8 @@ def test_another_view_of_the_curves_is_chosen_with_the_keyboard(page):
     assert speed.evaluate("button => button === document.activeElement")
 
 
-def test_a_chosen_preset_says_what_it_is_good_for_and_fills_the_form(page):
-    page.locator("#forecast", has_text="Four minutes on two CPU cores").wait_for()
+def test_a_preset_is_chosen_and_said_and_another_one_fills_the_form(page):
+    page.locator("#forecast", has_text="Preset small-and-quick, for 24 pictures").wait_for()
     page.get_by_label("Settings", exact=True).click()
     page.get_by_role("option", name="none").click()
     page.locator("#forecast", has_text="Every setting has its default").wait_for()

@@ -459,3 +459,18 @@ def test_a_warm_up_that_was_stopped_is_done_from_the_beginning(start, config, ke
     start("killed", config=warm)
     start("whole", config=warm)
     assert_same_checkpoints(kept("whole"), kept("killed"))
+
+
+def test_smaller_passes_are_an_event_once_since_batch_norm_sees_fewer_pictures(
+    start, workspace, config
+):
+    def limit_memory(recipe):
+        def check(D, pictures):
+            if len(pictures[0]) > 2:
+                raise torch.OutOfMemoryError("out of memory")
+
+        recipe.D.register_forward_pre_hook(check)
+
+    start("city", config=replace(config, fit_memory=True), spoil=limit_memory)
+    told = [event.text for event in list_events(workspace, "city") if event.kind == "changed"]
+    assert told == ["memory ran out: a batch is taken in passes of 2"]

@@ -8,6 +8,7 @@ import pytest
 
 from checkpoints_index import CheckpointIndex
 from renderers.video.video_reader import count_frames
+from studio.datasets.folder import prepare_folder
 from studio.films.live import join_live_film, live_frames
 from studio.runs.changes import change_settings
 from studio.runs.config import TrainingConfig
@@ -18,6 +19,7 @@ from studio.training.loop.batches import Batches
 from studio.training.loop.session import train_run
 from studio.training.monitor.alarms.resource_alarms import SpeedAlarm
 from studio.training.setup.creation import create_run
+from tests.studio.conftest import write_pictures
 
 
 @pytest.fixture
@@ -108,6 +110,22 @@ def test_negatives_are_drawn_on_where_a_stopped_run_was(workspace, new_run):
     assert "d_null" in read_metrics(workspace.metrics("whole"))[-1]
 
 
+def test_a_dataset_that_was_replaced_under_its_name_is_an_event(workspace, new_run, tmp_path):
+    new_run("tiny", batches=4)
+    go_on(workspace, "tiny", stop_at=2)
+    said = []
+    prepare_folder(
+        write_pictures(tmp_path / "p", 5), workspace.dataset("streets"), 64, replace=True
+    )
+    go_on(workspace, "tiny", stop_at=3, say=said.append)
+    [told] = [text for text in texts(workspace, "tiny", "changed") if "dataset" in text]
+    assert told.startswith("dataset 'streets' was replaced: ")
+    assert told.endswith(" -> 5 pictures of 64 px")
+    assert any(told in line for line in said)
+    go_on(workspace, "tiny")
+    assert len([text for text in texts(workspace, "tiny", "changed") if "dataset" in text]) == 1
+
+
 def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace, new_run, tmp_path):
     heard = tmp_path / "heard.json"
     program = f"import sys; open({str(heard)!r}, 'w').write(sys.stdin.read())"
@@ -118,6 +136,24 @@ def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace,
     assert alarm.startswith("Disk full: there is room for checkpoints up to batch ")
     notice = json.loads(heard.read_text())
     assert (notice["run"], notice["batch"], notice["name"]) == ("tiny", 100, "Disk full")
+
+
+def test_an_alarm_command_that_fails_is_an_event_once(workspace, new_run):
+    new_run("tiny", batches=10**9, alarm_command="false")
+    go_on(workspace, "tiny", stop_at=100)
+    told = [text for text in texts(workspace, "tiny", "alarm") if "Disk full" not in text]
+    assert [text.partition(".")[0] for text in told] == [
+        "alarm_command 'false' failed: it ended with exit status 1"
+    ]
+
+
+def test_what_people_watch_and_cannot_be_written_is_an_event_once(workspace, new_run):
+    new_run("tiny", batches=6, histograms_every=1, preview_every=1)
+    for path in (workspace.histograms("tiny"), workspace.preview("tiny")):
+        path.mkdir(parents=True)
+    assert go_on(workspace, "tiny") == ("finished", 6)
+    told = sorted(text.partition(":")[0] for text in texts(workspace, "tiny", "alarm"))
+    assert told == ["The histograms failed", "The preview failed"]
 
 
 def test_data_that_become_slow_sound_an_alarm(workspace, new_run, monkeypatch):

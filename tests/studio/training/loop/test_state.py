@@ -10,6 +10,7 @@ from studio.training.loop.state import (
     keep_state,
     list_states,
     load_state,
+    read_state,
     save_state,
     tensors_of,
 )
@@ -90,6 +91,31 @@ def test_every_flipped_byte_of_a_state_is_noticed(config, begin, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(DamagedStateError):
             load_state(path, recipe, batches)
+
+
+def test_every_flipped_bit_of_the_facts_of_a_state_is_noticed_or_harmless(config, begin, tmp_path):
+    recipe, batches = begin(config, steps=1)
+    recipe.batch = 40
+    path = save_state(tmp_path, recipe, batches)
+    content, known = path.read_bytes(), read_state(path)[0]
+    facts_end = 8 + int.from_bytes(content[:8], "little")
+    for place in range(0, facts_end, 17):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert read_state(path)[0] == known
+        except DamagedStateError:
+            continue
+
+
+def test_another_batch_in_a_state_is_refused_with_a_sentence(config, begin, tmp_path):
+    recipe, batches = begin(config)
+    recipe.batch = 40
+    path = save_state(tmp_path, recipe, batches)
+    path.write_bytes(path.read_bytes().replace(b'\\"batch\\": 40', b'\\"batch\\": 48'))
+    with pytest.raises(DamagedStateError, match="its checksum differs"):
+        load_state(path, recipe, batches)
 
 
 def test_a_state_that_is_kept_for_good_outlives_the_newest_two(config, begin, tmp_path):

@@ -17,7 +17,18 @@ WATCHED = ("d_real", "d_fake", "g", "gradient_penalty", "d_grad_norm", "g_grad_n
 
 
 def words_of(run, *more):
-    return ["train", "streets", "--run", run, "--batches", "4", *SETTINGS, *more]
+    return [
+        "train",
+        "streets",
+        "--run",
+        run,
+        "--batches",
+        "4",
+        "--preset",
+        "none",
+        *SETTINGS,
+        *more,
+    ]
 
 
 @pytest.mark.slow

@@ -58,3 +58,10 @@ def test_a_run_that_was_not_trained_here_has_nothing_to_compare_with(workspace):
 def test_an_unknown_metric_is_refused():
     with pytest.raises(EXPECTED_ERRORS, match="Known: swd, fid, kid"):
         check_metrics(["ppl"])
+
+
+def test_without_a_count_a_small_dataset_is_taken_whole(workspace):
+    scored = score_checkpoint(
+        workspace, "city", None, ["swd"], None, lambda done, total, note="": None
+    )
+    assert scored.count == 24

@@ -5,6 +5,7 @@ import torch
 
 from checkpoints_index import CheckpointIndex
 from studio.training.loop.state import FOR_GOOD, list_states, read_state
+from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.paths import Workspace
 from tests.studio.conftest import call_main
 
@@ -26,7 +27,8 @@ def parent_root(trained_root, tmp_path_factory):
     """A workspace with the run `parent`: 6 batches, every bit kept, with states at 3 and 6."""
     root = tmp_path_factory.mktemp("branching") / "workspace"
     shutil.copytree(trained_root, root)
-    words = ["--batches", "6", "--storage", "exact", "--set", "state_every=3", *NETWORKS]
+    words = ["--preset", "none", "--batches", "6", "--storage", "exact", *NETWORKS]
+    words += ["--set", "state_every=3"]
     with pytest.MonkeyPatch.context() as monkeypatch:
         command = ["train", "streets", "--run", "parent", *words]
         assert call_main(root, command, monkeypatch) == 0
@@ -75,7 +77,7 @@ def test_a_branch_may_have_other_settings_and_says_which(studio):
 
 
 def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
-    words = ["--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
+    words = ["--preset", "none", "--batches", "2", "--set", "discriminator_norm=auto", *NETWORKS]
     assert studio("train", "streets", "--run", "plain", *words).status == 0
     assert studio("set", "plain", "gradient_penalty=5").status == 0
     assert studio("resume", "plain", "--batches", "4").status == 0
@@ -85,9 +87,9 @@ def test_d_stays_as_it_is_when_its_loss_is_given_a_penalty(studio, workspace):
 
 
 def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, workspace):
-    studio(
-        "train", "streets", "--init-from", "parent", "--run", "warm", "--batches", "1", *NETWORKS
-    )
+    words = ["--init-from", "parent", "--batches", "1"]
+    said = studio("train", "streets", "--run", "warm", *words)
+    assert said.status == 0, said.err
     tensors = read_state(list_states(workspace.training_states("warm"))[0])[1]
     parent = read_state(list_states(workspace.training_states("parent"))[-1])[1]
     for name in (name for name in tensors if name.split(".")[0] in ("G", "D", "G_ema")):
@@ -102,10 +104,13 @@ def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, works
         (["--from", "nobody@1"], "Run 'nobody' is not in the index"),
         (["--from", "parent@x"], "Write RUN@BATCH"),
         (["--from", "parent@2", "--init-from", "parent"], "give one"),
-        (["--from", "parent@2", "--set", "discriminator_width=0.5"], "D of parent does not fit"),
         (
-            ["--from", "parent@6", "--set", "discriminator_width=0.5"],
-            "discriminator_width: 0.125 -> 0.5",
+            ["--from", "parent@2", "--set", "discriminator_width=0.5"],
+            "discriminator_width 0.5, where it has 0.125",
+        ),
+        (
+            ["streets", "--init-from", "parent", "--set", "generator_options.z_dim=8"],
+            "z_dim 8, where it has 16",
         ),
         ([], "There is nothing to train on"),
     ],
@@ -123,3 +128,17 @@ def test_states_that_were_kept_for_good_can_be_branched_off(studio, workspace):
     (states / "3.safetensors").rename(states / FOR_GOOD / "3.safetensors")
     said = studio("train", "--from", "parent@3", "--run", "child", "--batches", "4")
     assert said.status == 0, said.err
+
+
+def test_a_warm_start_takes_the_networks_of_the_run_and_the_rest_from_the_preset(workspace):
+    request = RunRequest("streets", None, "half-an-hour", {}, init_from="parent")
+    config = choose_settings(workspace, request)
+    assert (config.generator_options, config.z_dim) == ({"width": 0.125}, 16)
+    assert (config.discriminator_width, config.discriminator_norm) == (0.125, "batch")
+    assert (config.loss, config.parent) == ("relativistic", "parent@6")
+
+
+def test_a_warm_start_from_an_imported_run_takes_its_generator(workspace):
+    workspace.run_config("parent").unlink()
+    config = choose_settings(workspace, RunRequest("streets", None, None, {}, init_from="parent"))
+    assert config.generator_spec() == CheckpointIndex(workspace.runs)["parent"].spec

@@ -4,11 +4,16 @@ from itertools import repeat
 import pytest
 import torch
 
+from studio.actions.action import words_of
+from studio.actions.declared.run_actions import Set
+from studio.actions.declared.training_actions import Train
+from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe
 from studio.training.setup.presets import DEMO, PRESETS
+from studio.training.setup.run_request import choose_settings
 
 
 def small(config: TrainingConfig) -> TrainingConfig:
@@ -59,3 +64,31 @@ def test_a_preset_is_described_in_one_line_that_fits_a_screen():
 
 def test_the_demo_leaves_a_film_of_500_batches_or_more():
     assert DEMO.batches >= 500
+
+
+@pytest.mark.parametrize("way", ["words", "table", "toml"])
+def test_settings_have_one_grammar_on_the_command_line_in_python_and_in_files(
+    workspace, tmp_path, way
+):
+    words = ["learning_rate=1e-5", "generator_options.width=0.25", "generator_options.z_dim=9"]
+    request = {
+        "words": lambda: {"settings": words},
+        "table": lambda: {
+            "settings": {"learning_rate": 1e-5, "generator_options": {"width": 0.25, "z_dim": 9}}
+        },
+        "toml": lambda: {"config": tmp_path / "own.toml"},
+    }[way]()
+    table = "learning_rate = 1e-5\n[generator_options]\nwidth = 0.25\nz_dim = 9\n"
+    (tmp_path / "own.toml").write_text(table)
+    train = Train.read({"dataset": "streets", "run": "new", "batch_size": 4, **request})
+    config = choose_settings(workspace, train.request)
+    assert (config.learning_rate_g, config.learning_rate_d, config.z_dim) == (1e-5, 1e-5, 9)
+    assert config.generator_options["width"] == 0.25
+    assert Train.read(train.model_dump(mode="json")) == train
+
+
+@pytest.mark.parametrize("settings", [["learning_rate=1e-5"], {"learning_rate": 1e-5}])
+def test_a_run_is_set_by_words_and_by_a_table_alike(workspace, settings):
+    action = Set.read({"run": "city", "settings": settings})
+    assert words_of(action) == ["set", "city", "learning_rate=1e-05"]
+    assert len(perform(workspace, action).lines) == 2

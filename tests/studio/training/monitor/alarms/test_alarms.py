@@ -66,6 +66,36 @@ def test_the_loss_of_a_young_g_that_rises_as_healthy_ones_do_is_no_runaway():
     assert names(Alarms(CONFIG), range(900), rising.__getitem__) == []
 
 
+@pytest.mark.parametrize("name", ["d_real", "g", "gradient_penalty", "g_grad_norm"])
+def test_losses_and_gradients_of_a_hundred_million_sound_from_the_first_batches(name):
+    huge = noisy(1e8, 1e7)
+    found = names(Alarms(CONFIG), range(1, 300), lambda batch: {**EVEN, name: huge(batch)})
+    assert (20, "Out of range") in found
+    assert [n for _, n in found].count("Out of range") == 1
+
+
+def test_losses_that_explode_later_are_out_of_range_too():
+    def exploding(batch):
+        return {**EVEN, "g": 1.2 * 10 ** min(8, max(0, (batch - 50) / 10))}
+
+    assert (99, "Out of range") in names(Alarms(CONFIG), range(200), exploding)
+
+
+@pytest.mark.parametrize(
+    ("config", "healthy"),
+    [
+        (CONFIG, lambda batch: {**EVEN, "g": 90.0, "g_grad_norm": 3e4, "d_real": 40.0}),
+        (CONFIG, lambda batch: {"g": 1e8 if batch % 30 == 0 else 1.2}),
+        (
+            dataclasses.replace(CONFIG, loss="wasserstein"),
+            lambda batch: {**EVEN, "g": -3e4, "d_real": 5e4, "earth_mover": 2e4},
+        ),
+    ],
+)
+def test_large_numbers_of_runs_that_train_are_not_out_of_range(config, healthy):
+    assert "Out of range" not in dict(names(Alarms(config), range(600), healthy)).values()
+
+
 def test_diversity_that_falls_far_below_its_peak_is_a_collapse():
     def diversity(batch):
         return {"diversity": min(batch * 0.5, 60) if batch < 400 else 8.0}

@@ -24,6 +24,11 @@ def test_huge_rates_let_the_loss_of_g_run_away_and_d_win(begin):
     assert session.train(75) == ["G's loss runs away", "D wins"]
 
 
+def test_rates_that_nothing_holds_back_send_losses_out_of_range(begin):
+    session = begin(discriminator_norm="none", learning_rate_d=1.0, learning_rate_g=1.0)
+    assert "Out of range" in session.train(40)
+
+
 def test_a_generator_that_comes_to_ignore_z_has_collapsed(begin):
     session = begin()
     assert session.train(130) == []

@@ -101,12 +101,10 @@ def test_a_record_does_not_change():
         Meal(cook="Ada").guests = 5
 
 
-@given(st.integers(1, 10**15), st.floats(1, 1e7).map(lambda s: round(s, 3)))
+@given(st.integers(1, 10**23), st.floats(1e-9, 1e12, exclude_max=True))
 def test_sizes_and_times_are_read_as_they_are_written(size, seconds):
     meal = Meal(cook="Ada", budget=size, time=seconds)
-    again = Meal.read(meal.model_dump(mode="json"))
-    assert again.budget == size
-    assert again.time == pytest.approx(seconds, rel=1e-5)
+    assert Meal.read(meal.model_dump(mode="json")) == meal
 
 
 @given(st.text(max_size=8))

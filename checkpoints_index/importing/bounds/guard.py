@@ -1,0 +1,84 @@
+"""The one guard around all readers of foreign bytes, and which files are opened at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from checkpoints_index.errors import CheckpointError, UnusableFileError
+
+MAX_SAID = 300  # So many letters of what a library said are repeated.
+TORCHSCRIPT = (
+    "is a TorchScript program; save its weights: "
+    "torch.save(torch.jit.load(FILE).state_dict(), FILE)"
+)
+_WANTED_CLASS = re.compile(r"GLOBAL (\S+)")
+
+
+class FileLook(NamedTuple):
+    """What is known of a file before it is read.
+
+    Attributes:
+        beginning: its first bytes, at most 8.
+        size_bytes: its size, which bounds what it may claim to hold.
+    """
+
+    beginning: bytes
+    size_bytes: int
+
+
+@contextmanager
+def guard_reading() -> Iterator[None]:
+    """Turn whatever a reader of foreign bytes raises into the reason of their file.
+
+    Raises:
+        UnusableFileError: anything but an error of this package was raised.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except MemoryError as error:
+        raise UnusableFileError("asks for more memory than there is") from error
+    except Exception as error:  # Reading arbitrary bytes may lead to anything.
+        raise UnusableFileError(explain_failure(error)) from error
+
+
+def look_at(path: Path) -> FileLook:
+    """The size and the beginning of a regular file; nothing else is opened, waits or ends never.
+
+    Raises:
+        UnusableFileError: it is empty, or a pipe, a device or a socket.
+        OSError: it cannot be opened or read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise UnusableFileError("is no regular file")
+        if not state.st_size:
+            raise UnusableFileError("is empty")
+        return FileLook(os.read(descriptor, 8), state.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def explain_failure(error: Exception) -> str:
+    """Why a file cannot be read, from what a library raised."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    wanted = _WANTED_CLASS.search(str(error))
+    if wanted:
+        return (
+            f"needs the code of '{wanted.group(1)}' to be read, and code in files is not run; "
+            "re-save its weights alone where that code is: torch.save(G.state_dict(), FILE)"
+        )
+    if "TorchScript" in str(error):
+        return TORCHSCRIPT
+    said = (str(error).strip().splitlines() or [""])[0].split(". ")[0][:MAX_SAID]
+    return f"is damaged, or of a kind unknown here ({type(error).__name__}{said and ': '}{said})"

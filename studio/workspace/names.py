@@ -1,0 +1,181 @@
+"""Text from outside, before it is a name, a label, a part of a path, or something printed.
+
+Actions, passports, imports and screens ask here. The rule for names of runs is that of the store,
+and the rule for names of files that of `renderers.files`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from checkpoints_index.storage.catalogue import checkpoints_folder
+from studio.workspace.errors import StudioError
+
+MAX_TEXT = 50_000  # Characters of all texts of one field.
+MAX_PATH_BYTES, MAX_PART_BYTES = 4095, 255  # Those of Linux.
+MAX_BATCH = 10**15 - 1
+MAX_WHOLE = 2**63 - 1  # The largest that the database keeps.
+SHOWN = 60  # So many characters of a text that is refused are shown.
+# Joiners are parts of words in some scripts; a line's end and a tab do what they look like.
+_HARMLESS = "\n\t\u200c\u200d"
+_DATASET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+# Points have labels such as 16500.28 or seed:7; a mark of eight hexadecimal digits follows where
+# the numbers are not those that the label stands for.
+_POINT = re.compile(r"(?:seed:[0-9]{1,19}|[0-9]{1,15}\.[0-9]{1,9})(?:-[0-9a-f]{8})?")
+
+
+class UnfitTextError(StudioError, ValueError):
+    """A text from outside cannot be what it was given as."""
+
+
+def printable(text: str, *, one_line: bool = False) -> str:
+    """The text with everything escaped that a terminal would obey rather than show.
+
+    Escape codes, control characters, marks that change the direction of writing, and halves of
+    characters become visible, such as `\\x1b` and `\\u202e`.
+
+    Args:
+        one_line: line ends and tabs are escaped as well.
+
+    Example:
+        >>> printable("a\\x1b[31mb")
+        'a\\\\x1b[31mb'
+    """
+    kept = _HARMLESS[2:] if one_line else _HARMLESS
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char in kept or not _is_obeyed(char) else _escape(char) for char in text)
+
+
+def require_texts(value: Any) -> None:
+    """Refuse a value with a text or a number in it that nothing here could take.
+
+    Args:
+        value: a text, a path, a number, or lists and tables of such.
+
+    Raises:
+        UnfitTextError: a NUL, half a character, too much text, or a whole number beyond 64 bits.
+    """
+    length = 0
+    for each in _leaves(value):
+        if isinstance(each, int) and abs(each) > MAX_WHOLE:
+            raise UnfitTextError(f"a number of {len(f'{each:x}')} hexadecimal digits is too large.")
+        if isinstance(each, str):
+            length += len(each)
+            _require_whole(each)
+    if length > MAX_TEXT:
+        raise UnfitTextError(f"it has {length:,} characters; use at most {MAX_TEXT:,}.")
+
+
+def require_path(path: Path) -> Path:
+    """The path, which a file system can take.
+
+    Raises:
+        UnfitTextError: it is too long, or a part of it is, or there is a NUL in it.
+    """
+    _require_whole(text := str(path))
+    longest = max((len(part.encode()) for part in path.parts), default=0)
+    if len(text.encode()) > MAX_PATH_BYTES or longest > MAX_PART_BYTES:
+        raise UnfitTextError(f"{shorten(text)} is too long for the path of a file.")
+    return path
+
+
+def require_run_name(name: str) -> str:
+    """The name, which a run can have.
+
+    Raises:
+        RunNameError: it cannot.
+    """
+    checkpoints_folder(Path(), name)
+    return name
+
+
+def require_dataset_name(name: str) -> str:
+    """The name, which a new dataset can have.
+
+    Raises:
+        UnfitTextError: it cannot.
+    """
+    if not _DATASET.fullmatch(name):
+        raise UnfitTextError(
+            f"{shorten(name)} cannot be the name of a dataset. Use letters, digits, dots, dashes "
+            "and underscores, at most 100, beginning with a letter, a digit or an underscore."
+        )
+    return name
+
+
+def require_part(name: str) -> str:
+    """The name, which is one part of a path: that of a folder that is there, or is to be made.
+
+    Raises:
+        UnfitTextError: it leads elsewhere, or no file system takes it.
+    """
+    _require_whole(name)
+    if name in ("", ".", "..") or re.search(r"[/\\]", name) or len(name.encode()) > MAX_PART_BYTES:
+        raise UnfitTextError(f"{shorten(name)} cannot be the name of a folder here.")
+    return name
+
+
+def require_point_label(label: str) -> str:
+    """The label, which a latent point can have: 16500.28 or seed:7, with or without a mark.
+
+    Raises:
+        UnfitTextError: it is none.
+
+    Example:
+        >>> require_point_label("16500.28")
+        '16500.28'
+    """
+    if not _POINT.fullmatch(label):
+        raise UnfitTextError(
+            f"{shorten(label)} is no label of a latent point, such as 16500.28 or seed:7."
+        )
+    return label
+
+
+def require_batch(batch: Any) -> int:
+    """The batch, a whole number from 0 to MAX_BATCH.
+
+    Raises:
+        UnfitTextError: it is none.
+    """
+    if type(batch) is not int or not 0 <= batch <= MAX_BATCH:
+        shown = shorten(str(batch)) if not isinstance(batch, int) else "a number out of range"
+        raise UnfitTextError(f"{shown} is no batch: use a whole number, 0 to {MAX_BATCH}.")
+    return batch
+
+
+def shorten(text: str) -> str:
+    """A text in quotes for a sentence that refuses it: printable, and not too long."""
+    shown = printable(text[:SHOWN], one_line=True)
+    return f"'{shown}'" if len(text) <= SHOWN else f"'{shown}...' ({len(text):,} characters)"
+
+
+def _require_whole(text: str) -> None:
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise UnfitTextError(f"{shorten(text)} holds a NUL, or bytes that are not UTF-8.")
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from (key, *_leaves(each))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield str(value) if isinstance(value, Path) else value
+
+
+def _is_obeyed(char: str) -> bool:
+    """Whether a terminal does something with a character other than showing it."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _escape(char: str) -> str:
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

@@ -1,0 +1,146 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from studio.workspace import devices
+from studio.workspace.devices import (
+    await_devices,
+    borrow_device,
+    take_leases,
+    visible_devices,
+)
+from studio.workspace.errors import EXPECTED_ERRORS
+
+CARDS = ["cuda:0", "cuda:1"]
+HOLD = """
+import sys
+from pathlib import Path
+from studio.workspace.devices import take_leases
+held = take_leases(Path(sys.argv[1]), ["cuda:0", "cuda:1"], 1, "training city")
+print(*held, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def two_cards(monkeypatch):
+    """A machine with two GPUs, as far as leases go: nothing is computed on them."""
+    monkeypatch.setattr(devices, "choose_devices", lambda: CARDS)
+    monkeypatch.setattr(devices, "require_devices", list)
+    monkeypatch.setattr(devices, "POLL_S", 0.01)
+
+
+@pytest.fixture
+def other(empty_workspace):
+    """Another process that holds the first card."""
+    words = [sys.executable, "-c", HOLD, str(empty_workspace.leases)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "cuda:0\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_two_runs_land_on_two_cards(empty_workspace, two_cards, other):
+    with await_devices(empty_workspace, None, 1, "training town") as taken:
+        assert taken == ["cuda:1"]
+
+
+def test_a_run_waits_for_its_turn_and_says_for_whom(empty_workspace, two_cards, other):
+    said = []
+
+    def say(line):
+        said.append(line)
+        other.kill()  # The lease of a holder that is gone is free.
+
+    with await_devices(empty_workspace, "cuda:0", 1, "training town", say) as taken:
+        assert taken == ["cuda:0"]
+    (line,) = said
+    assert line.startswith("Waiting for a device. At work: cuda:0: training city (process ")
+
+
+def test_several_devices_are_taken_together_or_not_at_all(empty_workspace, two_cards, other):
+    assert take_leases(empty_workspace.leases, CARDS, 2, "training town") == {}
+    with await_devices(empty_workspace, None, 1, "training town") as taken:
+        assert taken == ["cuda:1"]
+
+
+def test_whoever_waits_can_be_stopped(empty_workspace, two_cards, other):
+    with (
+        pytest.raises(EXPECTED_ERRORS, match=r"ended before it began.*training city"),
+        await_devices(empty_workspace, None, 2, "training town", give_up=lambda: True),
+    ):
+        pass
+
+
+def test_short_work_takes_a_free_card_and_shares_one_where_none_is(
+    empty_workspace, two_cards, other
+):
+    with (
+        borrow_device(empty_workspace, None, "scores") as first,
+        borrow_device(empty_workspace, None, "an atlas") as second,
+    ):
+        assert (first, second) == ("cuda:1", "cuda:0")
+
+
+def test_memory_that_runs_out_beside_a_training_is_a_sentence(empty_workspace, two_cards, other):
+    with (
+        pytest.raises(
+            EXPECTED_ERRORS, match=r"cuda:0 has no room left for scores\. At work there: tr"
+        ),
+        borrow_device(empty_workspace, "cuda:0", "scores"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_workspace_that_cannot_be_written_to_keeps_nobody_from_a_device(
+    empty_workspace, two_cards
+):
+    empty_workspace.leases.write_text("no folder")
+    with borrow_device(empty_workspace, None, "scores") as device:
+        assert device == "cuda:0"
+
+
+def test_the_cpu_is_everybodys(empty_workspace):
+    with (
+        await_devices(empty_workspace, "cpu", 2, "one") as one,
+        await_devices(empty_workspace, "cpu", 1, "other") as other,
+    ):
+        assert (one, other) == (["cpu", "cpu"], ["cpu"])
+    assert not empty_workspace.leases.exists()
+
+
+def test_processes_see_the_cards_that_were_taken_for_them(monkeypatch):
+    assert visible_devices(["cuda:1", "cuda:3"]) == {"CUDA_VISIBLE_DEVICES": "1,3"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert visible_devices(["cuda:1"]) == {"CUDA_VISIBLE_DEVICES": "7"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "streets", "--run", "new"),
+        ("resume", "city"),
+        ("score", "city"),
+        ("near", "city", "0.0"),
+        ("atlas", "city"),
+        ("specimens", "sample", "city", "--batch", "5"),
+        ("specimens", "export", "city", "0.0"),
+        ("render", "sheet", "city"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_anything_begins(studio, workspace, words):
+    said = studio(*words, "--device", "cuda:77")
+    assert said.status == 1
+    assert "There is no device 'cuda:77'. This machine has: cpu" in said.err
+    assert not workspace.run("new").exists()
+
+
+def test_several_processes_take_no_single_gpu(studio, workspace, monkeypatch):
+    monkeypatch.setattr(devices, "require_devices", list)
+    words = ("--device", "cuda:0", "--processes", "2")
+    said = studio("train", "streets", "--run", "new", *words)
+    assert said.status in (1, 2)
+    assert "--device is one device, and --processes take a GPU each" in said.err
