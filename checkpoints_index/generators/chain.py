@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from checkpoints_index.errors import CheckpointError
+
+
+class PixelNorm(nn.Module):
+    """Each pixel's channels brought to a mean square of 1 (Karras et al. 2018)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, C, H, W] -> float [N, C, H, W]."""
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
 
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
     for layer in (
         *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d),
-        *(nn.Unflatten, nn.Upsample, nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid),
+        *(nn.InstanceNorm2d, PixelNorm, nn.Unflatten, nn.Upsample, nn.ZeroPad2d),
+        *(nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU),
+        *(nn.Tanh, nn.Sigmoid),
     )
 }
 

@@ -67,8 +67,21 @@ class KerasGenerator(nn.Module):
 
 def load_keras_model(path: str) -> Any:
     """A whole model from a `.keras` or `.h5` file, without running code of the file."""
+    known = {"Conv2DTranspose": _LegacyConv2DTranspose} if path.lower().endswith(".h5") else None
     with keras.device("cpu"):
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, known, compile=False, safe_mode=True)
+
+
+class _LegacyConv2DTranspose:
+    """Reads the layer as Keras 2 wrote it, with a number of groups that was always 1."""
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> Any:
+        """The layer of Keras 3."""
+        kept = {key: value for key, value in config.items() if key != "groups"}
+        if config.get("groups", 1) != 1:
+            raise ValueError("a Conv2DTranspose of several groups")
+        return keras.layers.Conv2DTranspose.from_config(kept)
 
 
 def describe_keras_model(model: Any) -> dict[str, Any]:

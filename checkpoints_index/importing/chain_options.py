@@ -3,64 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.importing.chains.geometry import (
+    CONVOLUTIONS,
+    Geometry,
+    Sizing,
+    choose_geometry,
+    folds,
+    free_positions,
+)
+from checkpoints_index.importing.chains.hints import OUTPUTS, USUAL_EPS, Hints, Layer
 from checkpoints_index.importing.layers import PlacedLayer, picture_channels
-from checkpoints_index.importing.refusals import MissingStridesError, UnknownHintError
-
-CONVOLUTIONS = ("Conv2d", "ConvTranspose2d")
-ACTIVATIONS: dict[str, dict[str, Any]] = {
-    "relu": {"layer": "ReLU"},
-    "leaky_relu": {"layer": "LeakyReLU", "negative_slope": 0.2},
-}
-OUTPUTS = {"tanh": {"layer": "Tanh"}, "sigmoid": {"layer": "Sigmoid"}}
 
 
 @dataclass(frozen=True)
-class Hints:
-    """What shapes do not show, where a person says it.
+class DescribedChain:
+    """A chain, and what of it is assumed.
 
     Args:
-        activation: stands between layers, one of ACTIVATIONS; the usual one if None.
-        output: stands behind the last layer, one of OUTPUTS.
-        strides: how much each convolution behind the first grid enlarges, 1 or 2, in their order.
+        spec: the generator.
+        geometry: the sizes of its grids.
+        guessed_norm: the normalisation without weights that was put where positions leave room
+            for one, "none" where it was left out; None where there is no such room.
     """
 
-    activation: str | None = None
-    output: str = "tanh"
-    strides: Sequence[int] | None = None
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any]) -> Hints:
-        """The hints among options that a person gave.
-
-        Args:
-            options: values by the names of the fields.
-
-        Raises:
-            UnknownHintError: there is no such option.
-            CheckpointError: a value is not among those that there are.
-        """
-        known = list(cls.__dataclass_fields__)
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            raise UnknownHintError(unknown, known)
-        hints = cls(**options)
-        for said, names in ((hints.activation, ACTIVATIONS), (hints.output, OUTPUTS)):
-            if said is not None and said not in list(names):
-                raise CheckpointError(f"'{said}' is none of {', '.join(names)}.")
-        strides = [] if hints.strides is None else hints.strides
-        if not isinstance(strides, list | tuple) or any(s not in (1, 2) for s in strides):
-            raise CheckpointError(f"strides is a list of 1 and 2, such as [2,2,1], not {strides}.")
-        return hints
+    spec: GeneratorSpec
+    geometry: Geometry
+    guessed_norm: str | None
 
 
-def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> GeneratorSpec:
+def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> DescribedChain:
     """The spec of a `chain` that computes some layers.
 
     Positions in a Sequential (`main.0`, `main.1`, `main.3`) show where something without weights
@@ -73,36 +50,30 @@ def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> GeneratorSpec:
     Raises:
         MissingStridesError: nothing shows where it enlarges.
         UnusableFileError: a convolution can neither keep the size of a grid nor double it.
-        CheckpointError: the strides in the hints are not one for each convolution.
+        CheckpointError: the strides or the size in the hints cannot be.
     """
-    factors = choose_factors(steps, hints.strides)
-    activation = ACTIVATIONS[hints.activation or usual_activation(steps)]
+    geometry = choose_geometry(steps, hints.strides, hints.image_size)
+    activation = hints.describe_activation(usual_activation(steps))
+    norm = _guess_norm(steps, geometry, hints)
     first = steps[0]
-    begins_as_grid = first.kind in CONVOLUTIONS
-    layers = [_fold(first.taken, 1)] if begins_as_grid else []
-    layers.append(_describe_layer(first, {}))
-    size = first.layer.weight[-1] if begins_as_grid else 1
+    layers = [_fold(first.taken, 1)] if first.kind in CONVOLUTIONS else []
+    layers.append(_describe_layer(first, {}, hints))
     for before, step in pairwise(steps):
-        factor = factors.get(step.layer.name, 1)
-        if _folds(before, step):
-            size = math.isqrt(before.given.width // step.taken)
-            layers.append(_fold(step.taken, size))
-        if _activates(before, step, factor):
-            layers.append(activation)
-        if step.kind == "Conv2d" and factor == 2:
-            layers.append({"layer": "Upsample", "scale_factor": 2})
-        sizing = _sizing(step, factor) if step.kind in CONVOLUTIONS else {}
-        layers.append(_describe_layer(step, sizing))
-        size *= factor
-    if hints.strides is None and size & (size - 1) and _is_guessed(steps):
-        raise MissingStridesError(list(factors))
-    given = steps[-1].given
+        sizing = geometry.sizings.get(step.layer.name)
+        if folds(before, step):
+            layers.append(_fold(step.taken, math.isqrt(before.given.width // step.taken)))
+        layers += _between(before, step, sizing, activation, norm)
+        if sizing and sizing.upsample > 1:
+            layers.append(_upsample(sizing.upsample, hints))
+        layers.append(_describe_layer(step, sizing.options if sizing else {}, hints))
+    size, given = geometry.image_size or first.layer.weight[-1], steps[-1].given
     if not given.is_grid:
         channels = picture_channels(given.width) or 1
         size = math.isqrt(given.width // channels)
         layers.append(_fold(channels, size))
-    layers.append(OUTPUTS[hints.output])
-    return GeneratorSpec("chain", {"z_dim": first.taken, "image_size": size, "layers": layers})
+    layers.append(OUTPUTS[hints.output or "tanh"])
+    spec = GeneratorSpec("chain", {"z_dim": first.taken, "image_size": size, "layers": layers})
+    return DescribedChain(spec, geometry, norm)
 
 
 def usual_activation(steps: Sequence[PlacedLayer]) -> str:
@@ -111,116 +82,74 @@ def usual_activation(steps: Sequence[PlacedLayer]) -> str:
     return "relu" if "ConvTranspose2d" in kinds and "Conv2d" not in kinds else "leaky_relu"
 
 
-def choose_factors(steps: Sequence[PlacedLayer], strides: Sequence[int] | None) -> dict[str, int]:
-    """How much each convolution behind the first grid enlarges.
+def _between(
+    before: PlacedLayer,
+    step: PlacedLayer,
+    sizing: Sizing | None,
+    activation: Layer,
+    norm: str | None,
+) -> list[Layer]:
+    """What stands between two layers without weights: an activation, a normalisation, nothing."""
+    if not _activates(before, step, sizing):
+        return []
+    if not _has_room(before, step, sizing):
+        return [dict(activation)]
+    if norm == "instance":
+        return [{"layer": "InstanceNorm2d", "num_features": before.given.width}, dict(activation)]
+    return [dict(activation), *([{"layer": "PixelNorm"}] if norm == "pixel" else [])]
 
-    Args:
-        steps: the layers, from the latent point to the picture.
-        strides: what a person said, 1 or 2 for each of these convolutions; None for nothing.
 
-    Returns:
-        1 or 2 by the name of its layer.
+def _guess_norm(steps: Sequence[PlacedLayer], geometry: Geometry, hints: Hints) -> str | None:
+    """The normalisation without weights where positions leave room for one.
 
-    Raises:
-        MissingStridesError: nothing shows it.
-        UnusableFileError: a convolution makes the grid smaller.
-        CheckpointError: the strides are not one for each convolution.
+    Convolutions without a bias are followed by something that would take it away again.
     """
-    pairs = [(before, step) for before, step in pairwise(steps) if step.kind in CONVOLUTIONS]
-    names = [step.layer.name for _, step in pairs]
-    if strides is not None:
-        if len(strides) != len(names):
-            raise CheckpointError(
-                f"strides has {len(strides)} numbers, and there are {len(names)} convolutions "
-                f"behind the first grid: {', '.join(names)}."
-            )
-        return dict(zip(names, strides, strict=True))
-    factors = [_shown_factor(before, step, steps) for before, step in pairs]
-    if factors and factors[-1] is None and None not in factors[:-1]:
-        factors[-1] = 1  # The colours are convolved at the size of the picture.
-    if None in factors:
-        raise MissingStridesError(names)
-    return {name: factor or 1 for name, factor in zip(names, factors, strict=True)}
+    rooms = [
+        before
+        for before, step in pairwise(steps)
+        if _has_room(before, step, geometry.sizings.get(step.layer.name))
+    ]
+    if not rooms:
+        return None
+    biased = any("bias" in before.layer.shapes for before in rooms)
+    return hints.norm or ("none" if biased else "instance")
 
 
-def _is_guessed(steps: Sequence[PlacedLayer]) -> bool:
-    """Whether a factor may be wrong: odd transposed kernels go with strides of 1 and of 2."""
-    transposed = (s.layer.weight[-1] for s in steps[1:] if s.kind == "ConvTranspose2d")
-    return any(kernel % 2 for kernel in transposed)
+def _has_room(before: PlacedLayer, step: PlacedLayer, sizing: Sizing | None) -> bool:
+    """Whether positions show two modules without weights behind a convolution."""
+    free = free_positions(before, step)
+    return before.kind in CONVOLUTIONS and free is not None and free - _upsamples(sizing) == 2
 
 
-def _shown_factor(
-    before: PlacedLayer, step: PlacedLayer, steps: Sequence[PlacedLayer]
-) -> int | None:
-    """How much a convolution enlarges, 1 or 2, where its kernel or its position shows it."""
-    kernel = step.layer.weight[-1]
-    if step.kind == "ConvTranspose2d":
-        others = {s.layer.weight[-1] % 2 for s in steps[:-1] if s.kind == "ConvTranspose2d"}
-        at_full_size = step is steps[-1] and kernel % 2 == 1 and 0 in others
-        return 1 if kernel == 1 or at_full_size else 2
-    if kernel % 2 == 0:
-        raise UnusableFileError(f"'{step.layer.name}' convolves {kernel} x {kernel}, which shrinks")
-    free = _free_positions(before, step)
-    if free is not None:
-        # Behind a dense layer and its norm, a single module is the well-known example's Upsample.
-        behind_stem = before.layer.is_norm and before is steps[1] and steps[0].kind == "Linear"
-        return 2 if free > 1 or (free == 1 and behind_stem) else 1
-    if kernel == 1:
-        return 1
-    position = step.layer.name.rpartition(".")[2]
-    return 2 if position.isdecimal() and int(position) > 0 else None
-
-
-def _activates(before: PlacedLayer, step: PlacedLayer, factor: int) -> bool:
+def _activates(before: PlacedLayer, step: PlacedLayer, sizing: Sizing | None) -> bool:
     """Whether an activation stands between two layers, as far as positions show it."""
-    free = _free_positions(before, step)
+    free = free_positions(before, step)
     if free is None:
         return not step.layer.is_norm
-    return free > (step.kind == "Conv2d" and factor == 2)
+    return free > _upsamples(sizing)
 
 
-def _free_positions(before: PlacedLayer, step: PlacedLayer) -> int | None:
-    """The number of modules without weights, but for an Unflatten, between two in a Sequential."""
-    (parent, _, a), (other_parent, _, b) = (s.layer.name.rpartition(".") for s in (before, step))
-    if parent != other_parent or not (a.isdecimal() and b.isdecimal()):
-        return None
-    free = int(b) - int(a) - 1
-    return max(0, free - 1) if _folds(before, step) else free
+def _upsamples(sizing: Sizing | None) -> int:
+    return 1 if sizing and sizing.upsample > 1 else 0
 
 
-def _folds(before: PlacedLayer, step: PlacedLayer) -> bool:
-    """Whether a vector becomes a grid between two layers."""
-    return not before.given.is_grid and step.kind in (*CONVOLUTIONS, "BatchNorm2d")
+def _upsample(factor: int, hints: Hints) -> Layer:
+    layer: Layer = {"layer": "Upsample", "scale_factor": factor}
+    return {**layer, "mode": "bilinear"} if hints.upsampling == "bilinear" else layer
 
 
-def _fold(channels: int, size: int) -> dict[str, Any]:
+def _fold(channels: int, size: int) -> Layer:
     return {"layer": "Unflatten", "dim": 1, "unflattened_size": [channels, size, size]}
 
 
-def _sizing(step: PlacedLayer, factor: int) -> dict[str, int]:
-    """Stride and padding with which a convolution keeps the size of a grid (1) or doubles it (2).
-
-    Raises:
-        UnusableFileError: its kernel can do no such thing.
-    """
-    kernel = step.layer.weight[-1]
-    odd = kernel % 2
-    if step.kind == "Conv2d":
-        return {"padding": kernel // 2}  # The Upsample before it is what doubles.
-    if kernel == 1 if factor == 2 else not odd:
-        does = "doubles" if factor == 2 else "keeps the size"
-        raise UnusableFileError(f"'{step.layer.name}' has a kernel of {kernel}, none that {does}")
-    if factor == 1:
-        return {"stride": 1, "padding": kernel // 2}
-    return {"stride": 2, "padding": (kernel - 1) // 2, "output_padding": odd}
-
-
-def _describe_layer(step: PlacedLayer, sizing: Mapping[str, int]) -> dict[str, Any]:
+def _describe_layer(step: PlacedLayer, sizing: dict[str, int], hints: Hints) -> Layer:
     """A layer as a chain takes it."""
     layer = step.layer
     described: dict[str, Any] = {"layer": step.kind, "name": layer.name}
     if layer.is_norm:
-        return {**described, "num_features": step.taken, "affine": "weight" in layer.shapes}
+        eps = {} if hints.norm_eps in (None, USUAL_EPS) else {"eps": hints.norm_eps}
+        affine = "weight" in layer.shapes
+        return {**described, "num_features": step.taken, "affine": affine, **eps}
     taken, given, bias = step.taken, step.given.width, "bias" in layer.shapes
     if step.kind == "Linear":
         return {**described, "in_features": taken, "out_features": given, "bias": bias}

@@ -78,7 +78,7 @@ class GeneratorFinder:
         parts = find_parts(load_content(path, check))
         reasons = []
         for part in parts:
-            held = _with_counters(part.weights)
+            held = _with_counters(self._recogniser.prepare(part.weights))
             try:
                 bound_tensors(held, file_bytes)
                 recognised = self._recogniser.recognise(held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,13 +11,10 @@ from torch import Tensor
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.architectures import find_architecture
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.chain_options import (
-    ACTIVATIONS,
-    OUTPUTS,
-    Hints,
-    describe_chain,
-    usual_activation,
-)
+from checkpoints_index.importing.chain_options import DescribedChain, describe_chain
+from checkpoints_index.importing.chains.fitting import KINDS, NORMS, Fit, fit_chain
+from checkpoints_index.importing.chains.hints import ACTIVATIONS, OUTPUTS, Hints, say_layer
+from checkpoints_index.importing.formats.folded_norms import fold_norms
 from checkpoints_index.importing.layers import order_layers, read_layers
 from checkpoints_index.importing.named import spec_by_name
 from checkpoints_index.importing.own import recognise_own
@@ -43,6 +40,10 @@ class Recognised:
 
 class Recogniser(Protocol):
     """Knows generators by their weights."""
+
+    def prepare(self, weights: Weights) -> Weights:
+        """The weights as the generator takes them; the factors of norms may be folded."""
+        ...
 
     def recognise(self, weights: Weights) -> Recognised:
         """The generator of some weights.
@@ -86,6 +87,10 @@ class ByShapes:
             tuple[tuple[str, tuple[int, ...]], ...], Recognised | UnusableFileError
         ] = {}
 
+    def prepare(self, weights: Weights) -> Weights:
+        """The weights with the factors of spectral norm and weight norm folded into them."""
+        return fold_norms(weights)
+
     def recognise(self, weights: Weights) -> Recognised:
         """The generator of some weights; equal shapes are looked into once.
 
@@ -110,14 +115,37 @@ class ByShapes:
         if self._only is not None:
             raise UnusableFileError(f"holds weights that are not those of '{self._only}'")
         steps = order_layers(read_layers(weights))
-        spec = describe_chain(steps, self._hints)
-        activation = self._hints.activation or usual_activation(steps)
-        assumed = AssumedActivations(
-            f"Shapes do not show activations: {activation} between layers and "
-            f"{self._hints.output} at the end are taken, as is usual. The options activation "
-            f"({', '.join(ACTIVATIONS)}) and output ({', '.join(OUTPUTS)}) choose others."
-        )
-        return Recognised(spec, spec.expected_weights(), (assumed,))
+        chain = describe_chain(steps, self._hints)
+        fit = fit_chain(chain.spec.options["layers"], weights, self._hints)
+        spec = GeneratorSpec("chain", {**chain.spec.options, "layers": fit.layers})
+        remarks = tuple(_say_assumptions(chain, fit, self._hints))
+        return Recognised(spec, spec.expected_weights(), remarks)
+
+
+def _say_assumptions(chain: DescribedChain, fit: Fit, hints: Hints) -> Iterator[str]:
+    """Everything that shapes do not show, with what told it or how to say it."""
+    if fit.say():
+        yield fit.say()
+    inside = fit.layers[:-1]
+    assumed = list(dict.fromkeys(say_layer(x) for x in inside if x["layer"] in KINDS))
+    assumed = [f"{', '.join(assumed) or 'nothing'} between layers"]
+    epses = list(dict.fromkeys(x.get("eps", 1e-5) for x in inside if x["layer"] in NORMS))
+    assumed += [f"batch norm's eps {', '.join(f'{eps:g}' for eps in epses)}"] if epses else []
+    modes = {x.get("mode", "nearest") for x in inside if x["layer"] == "Upsample"}
+    assumed += [f"{mode} upsampling" for mode in modes]
+    if chain.guessed_norm is not None:
+        kind = {"none": "no", "instance": "instance", "pixel": "pixel"}[chain.guessed_norm]
+        assumed.append(f"{kind} normalisation where positions leave room for one without weights")
+    if chain.geometry.others:
+        sizes = ", ".join(map(str, chain.geometry.others))
+        assumed.append(f"pictures of {chain.geometry.image_size} px (its kernels can make {sizes})")
+    assumed += [f"{hints.output or 'tanh'} at the end", "latent points from a normal distribution"]
+    yield AssumedActivations(
+        f"Shapes do not show all: {'; '.join(assumed)}. What was not told is the usual. "
+        f"Options say otherwise: activation ({', '.join(ACTIVATIONS)}), slope, norm_eps, norm "
+        f"(none, instance, pixel), upsampling (nearest, bilinear), image_size, output "
+        f"({', '.join(OUTPUTS)})."
+    )
 
 
 class ByName:
@@ -129,6 +157,12 @@ class ByName:
 
     def __init__(self, spec: GeneratorSpec) -> None:
         self._recognised = Recognised(spec, spec.expected_weights())
+
+    def prepare(self, weights: Weights) -> Weights:
+        """The weights as they are, or with norms folded where the generator has none."""
+        return (
+            weights if self._recognised.expected.keys() <= weights.keys() else fold_norms(weights)
+        )
 
     def recognise(self, weights: Weights) -> Recognised:
         """That generator, where it fits.

@@ -116,10 +116,10 @@ def test_where_nothing_shows_the_enlargements_they_are_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option", [{"strydes": [2]}, {"activation": "gelu"}, {"strides": "22"}, {"strides": [[2]]}]
+    "option", [{"strydes": [2]}, {"activation": "gelo"}, {"strides": "22"}, {"strides": [[2]]}]
 )
 def test_unknown_hints_are_refused(option):
-    with pytest.raises(CheckpointError, match=r"strides|gelu"):
+    with pytest.raises(CheckpointError, match=r"strides|gelo"):
         GeneratorFinder(None, option)
 
 

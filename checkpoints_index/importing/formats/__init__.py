@@ -1,0 +1,1 @@
+"""Formats of weights that need more than reading: folders of TensorFlow, folded factors."""
