@@ -17,7 +17,7 @@ from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
 from studio.runs.attribution import attribution_of
 from studio.specimens.passports import Passport, read_passport, save_specimen
-from studio.specimens.points import SAMPLED, keep_points, resolve_points
+from studio.specimens.points import SAMPLED, keep_points, next_number, resolve_points
 from studio.workspace.database import open_database
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
@@ -36,7 +36,7 @@ class Specimen:
         label: `BATCH.INDEX`, such as `16500.28`.
         batch: the batch in the label, where the specimen was first seen.
         index: the number in the label.
-        origin: `fixed` or `sampled`.
+        origin: `fixed`, `sampled` or `imported`.
         starred: whether somebody marked it as worth keeping.
         path: its JPEG; None if none was written.
     """
@@ -104,7 +104,7 @@ def sample_specimens(
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    first = _next_number(workspace, run, batch)
+    first = next_number(workspace, run, batch)
     points = sample_points(batch, range(first, first + count), checkpoints.spec.z_dim)
     attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()
@@ -219,15 +219,6 @@ def picture_path(
     own, _ = parse_label(label) or (None, None)
     name = file_name(require_point_label(label)) + ("" if batch in (None, own) else f"-at-{batch}")
     return (out or workspace.specimens(run)) / f"{run}-{name}.jpg"
-
-
-def _next_number(workspace: Workspace, run: str, batch: int) -> int:
-    with open_database(workspace.database) as db:
-        row = db.execute(
-            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
-            (run, batch),
-        ).fetchone()
-    return int(row[0])
 
 
 def _describe(
