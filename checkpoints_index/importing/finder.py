@@ -15,6 +15,7 @@ from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
 from checkpoints_index.importing.bounds.guard import guard_reading, look_at
 from checkpoints_index.importing.bounds.tensors import bound_tensors, convert
+from checkpoints_index.importing.formats.saved_model import is_saved_model, read_saved_model
 from checkpoints_index.importing.keras_files import KerasFinder
 from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.parts import FilePart, Role, find_parts
@@ -62,13 +63,16 @@ class GeneratorFinder:
         """The generator in a file. Its tensors are read when they are used.
 
         Args:
-            path: the file, of one of SUFFIXES.
+            path: the file, of one of SUFFIXES, or the folder of a SavedModel.
             check: hold the file against its checksums, for which all of it is read.
 
         Raises:
             UnusableFileError: there is none; the text says why.
         """
         with guard_reading():
+            if is_saved_model(path):
+                spec, weights = read_saved_model(path, check)
+                return FoundGenerator(spec, "", weights)
             return self._find(path, look_at(path).size_bytes, check)
 
     def _find(self, path: Path, file_bytes: int, check: bool) -> FoundGenerator:
