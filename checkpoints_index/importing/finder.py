@@ -13,6 +13,7 @@ from torch import Tensor
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
+from checkpoints_index.importing.bounds.archives import ZIP
 from checkpoints_index.importing.bounds.guard import guard_reading, look_at
 from checkpoints_index.importing.bounds.tensors import bound_tensors, convert
 from checkpoints_index.importing.formats.saved_model import is_saved_model, read_saved_model
@@ -22,6 +23,20 @@ from checkpoints_index.importing.parts import FilePart, Role, find_parts
 from checkpoints_index.importing.recognition import choose_recogniser
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
+# These may be anything; what they begin with tells whether torch.save, or pickle, wrote them.
+LOOSE_SUFFIXES = (".tar", ".bin", ".pkl", ".model")
+BEGINNINGS = (ZIP, b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def may_hold_weights(path: Path) -> bool:
+    """Whether a file is looked into: by its suffix, and where that says little by its content."""
+    suffix = path.suffix.lower()
+    if suffix not in LOOSE_SUFFIXES:
+        return suffix in SUFFIXES
+    try:
+        return look_at(path).beginning.startswith(BEGINNINGS)
+    except (OSError, UnusableFileError):
+        return False
 
 
 @dataclass(frozen=True)

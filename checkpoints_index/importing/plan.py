@@ -11,7 +11,13 @@ from pathlib import Path, PurePath
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.finder import SUFFIXES, FoundGenerator, GeneratorFinder
+from checkpoints_index.importing.finder import (
+    LOOSE_SUFFIXES,
+    SUFFIXES,
+    FoundGenerator,
+    GeneratorFinder,
+    may_hold_weights,
+)
 from checkpoints_index.importing.formats.saved_model import is_saved_model
 from checkpoints_index.importing.layers import natural_parts
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
@@ -115,9 +121,9 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
         )
     paths = [path.relative_to(source) for path in _find_files(source)]
     if not paths:
+        known = ", ".join((*SUFFIXES, *LOOSE_SUFFIXES))
         raise CheckpointError(
-            f"'{source}' holds no file of {', '.join(SUFFIXES)}, and no SavedModel. "
-            "Name another folder."
+            f"'{source}' holds no file of {known}, and no SavedModel. Name another folder."
         )
     return source, sorted(paths, key=lambda path: natural_parts(path.as_posix()))
 
@@ -131,7 +137,7 @@ def _find_files(folder: Path) -> Iterator[Path]:
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = (Path(parent, name) for name in names if not name.startswith("."))
-        yield from (path for path in visible if path.suffix.lower() in SUFFIXES)
+        yield from filter(may_hold_weights, visible)
 
 
 def _refuse_other(found: dict[PurePath, FoundGenerator], path: PurePath) -> None:
