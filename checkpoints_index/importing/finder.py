@@ -13,14 +13,30 @@ from torch import Tensor
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
+from checkpoints_index.importing.bounds.archives import ZIP
 from checkpoints_index.importing.bounds.guard import guard_reading, look_at
 from checkpoints_index.importing.bounds.tensors import bound_tensors, convert
+from checkpoints_index.importing.formats.saved_model import is_saved_model, read_saved_model
 from checkpoints_index.importing.keras_files import KerasFinder
 from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.parts import FilePart, Role, find_parts
 from checkpoints_index.importing.recognition import choose_recogniser
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
+# These may be anything; what they begin with tells whether torch.save, or pickle, wrote them.
+LOOSE_SUFFIXES = (".tar", ".bin", ".pkl", ".model")
+BEGINNINGS = (ZIP, b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def may_hold_weights(path: Path) -> bool:
+    """Whether a file is looked into: by its suffix, and where that says little by its content."""
+    suffix = path.suffix.lower()
+    if suffix not in LOOSE_SUFFIXES:
+        return suffix in SUFFIXES
+    try:
+        return look_at(path).beginning.startswith(BEGINNINGS)
+    except (OSError, UnusableFileError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -62,13 +78,16 @@ class GeneratorFinder:
         """The generator in a file. Its tensors are read when they are used.
 
         Args:
-            path: the file, of one of SUFFIXES.
+            path: the file, of one of SUFFIXES, or the folder of a SavedModel.
             check: hold the file against its checksums, for which all of it is read.
 
         Raises:
             UnusableFileError: there is none; the text says why.
         """
         with guard_reading():
+            if is_saved_model(path):
+                spec, weights = read_saved_model(path, check)
+                return FoundGenerator(spec, "", weights)
             return self._find(path, look_at(path).size_bytes, check)
 
     def _find(self, path: Path, file_bytes: int, check: bool) -> FoundGenerator:

@@ -12,8 +12,11 @@ from safetensors import safe_open
 
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.importing.bounds.archives import ZIP, bound_torch_archive, check_sums
-from checkpoints_index.importing.bounds.guard import guard_reading, look_at
+from checkpoints_index.importing.bounds.guard import find_wanted_class, guard_reading, look_at
 from checkpoints_index.importing.bounds.tensors import MAX_TENSORS
+from checkpoints_index.importing.inert_classes import INERT
+
+LOOKED_AT_BYTES = 1 << 24
 
 
 def load_content(path: Path, check: bool = False) -> Mapping[Any, Any]:
@@ -33,7 +36,12 @@ def load_content(path: Path, check: bool = False) -> Mapping[Any, Any]:
         is_zip = look.beginning.startswith(ZIP)
         if is_zip:
             bound_torch_archive(path, look.size_bytes)
-        content = _load_torch(path, is_zip)
+        try:
+            content = _load_torch(path, is_zip)
+        except Exception as error:  # The library says what it lacks, rather than what the file is.
+            if _is_network(path):
+                raise UnusableFileError(_describe_network(find_wanted_class(error))) from error
+            raise
         if check and is_zip:
             check_sums(path)
     if not isinstance(content, Mapping):
@@ -50,6 +58,22 @@ def _load_safetensors(path: Path) -> Mapping[str, Any]:
 
 
 def _load_torch(path: Path, is_zip: bool) -> object:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.serialization.safe_globals(INERT):
         warnings.simplefilter("ignore")  # They are about TorchScript; the error says more.
         return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+
+
+def _is_network(path: Path) -> bool:
+    """Whether the beginning of a file has the names that every pickled `nn.Module` has in it."""
+    with path.open("rb") as file:
+        beginning = file.read(LOOKED_AT_BYTES)
+    return all(name in beginning for name in (b"_modules", b"_parameters", b"_buffers"))
+
+
+def _describe_network(wanted: str) -> str:
+    """Why a whole network is not read; its class is named where it is known."""
+    code = f"the code of '{wanted}'" if wanted else "its code"
+    return (
+        f"is a whole network that needs {code}, and code in files is not run; save its weights "
+        "where that code is: torch.save(G.state_dict(), FILE)"
+    )

@@ -11,7 +11,14 @@ from pathlib import Path, PurePath
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.finder import SUFFIXES, FoundGenerator, GeneratorFinder
+from checkpoints_index.importing.finder import (
+    LOOSE_SUFFIXES,
+    SUFFIXES,
+    FoundGenerator,
+    GeneratorFinder,
+    may_hold_weights,
+)
+from checkpoints_index.importing.formats.saved_model import is_saved_model
 from checkpoints_index.importing.layers import natural_parts
 from checkpoints_index.importing.numbering import choose_batches, compile_pattern
 from checkpoints_index.importing.refusals import (
@@ -106,7 +113,7 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
     Raises:
         CheckpointError: there is no such folder, or no such file in it.
     """
-    if source.is_file():
+    if source.is_file() or is_saved_model(source):
         return source.parent, [PurePath(source.name)]
     if not source.is_dir():
         raise CheckpointError(
@@ -114,18 +121,23 @@ def list_files(source: Path) -> tuple[Path, list[PurePath]]:
         )
     paths = [path.relative_to(source) for path in _find_files(source)]
     if not paths:
+        known = ", ".join((*SUFFIXES, *LOOSE_SUFFIXES))
         raise CheckpointError(
-            f"'{source}' holds no file of {', '.join(SUFFIXES)}. Name another folder."
+            f"'{source}' holds no file of {known}, and no SavedModel. Name another folder."
         )
     return source, sorted(paths, key=lambda path: natural_parts(path.as_posix()))
 
 
 def _find_files(folder: Path) -> Iterator[Path]:
-    """The files that may hold weights, at any depth, without hidden ones."""
+    """The files and SavedModels that may hold weights, at any depth, without hidden ones."""
     for parent, folders, names in os.walk(folder):
+        if is_saved_model(Path(parent)):
+            folders.clear()
+            yield Path(parent)
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = (Path(parent, name) for name in names if not name.startswith("."))
-        yield from (path for path in visible if path.suffix.lower() in SUFFIXES)
+        yield from filter(may_hold_weights, visible)
 
 
 def _refuse_other(found: dict[PurePath, FoundGenerator], path: PurePath) -> None:

@@ -16,12 +16,11 @@ from checkpoints_index.storage.files import create_whole
 from latent.atlas import MIN_POINTS, draw_map
 from latent.features import compute_features
 from latent.placement import place_on_grid
-from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.picture_file import save_picture
 from renderers.progress import OnProgress
 from studio.runs.selection import last_batch
-from studio.specimens.points import SAMPLED, keep_points
+from studio.specimens.points import SAMPLED, keep_points, points_at
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -100,7 +99,7 @@ def make_atlas(
     check_count(count)
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
-    points = sample_points(batch, range(count), checkpoints.spec.z_dim)
+    points = points_at(workspace, run, batch, range(count), checkpoints.spec.z_dim)
     z = torch.stack([point.z for point in points])
     with borrow_device(workspace, device, f"atlas of {run}") as chosen:
         G = checkpoints.generator(batch, chosen)

@@ -27,8 +27,9 @@ from studio.workspace.errors import StudioError
 from studio.workspace.names import require_path, shorten
 from studio.workspace.paths import Workspace
 
-# Origins of points: drawn when the run was made, to be filmed while it trains; or drawn later.
-FIXED, SAMPLED = "fixed", "sampled"
+# Origins of points: drawn when the run was made, to be filmed while it trains; drawn later; or
+# brought in from a file.
+FIXED, SAMPLED, IMPORTED = "fixed", "sampled", "imported"
 
 
 def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], origin: str) -> None:
@@ -36,7 +37,7 @@ def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], o
 
     Args:
         points: each with a label such as `16500.28`.
-        origin: FIXED or SAMPLED.
+        origin: FIXED, SAMPLED or IMPORTED.
     """
     with open_database(workspace.database) as db:
         _insert(db, run, points, origin)
@@ -70,7 +71,7 @@ def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list
     """The labelled points of a run in the order of their labels.
 
     Args:
-        origin: FIXED or SAMPLED; points of both by default.
+        origin: FIXED, SAMPLED or IMPORTED; points of all by default.
     """
     with open_database(workspace.database) as db:
         rows = db.execute(
@@ -79,6 +80,24 @@ def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list
             (run, origin),
         ).fetchall()
     return [_to_point(row["batch"], row["number"], row["z"]) for row in rows]
+
+
+def points_at(
+    workspace: Workspace, run: str, batch: int, numbers: range, z_dim: int
+) -> list[LatentPoint]:
+    """The points `BATCH.NUMBER` of a run: those that it keeps, and drawn ones for the others."""
+    kept = {point.label: point for point in points_of(workspace, run)}
+    return [kept.get(drawn.label, drawn) for drawn in sample_points(batch, numbers, z_dim)]
+
+
+def next_number(workspace: Workspace, run: str, batch: int) -> int:
+    """The number behind all those of the specimens of a batch."""
+    with open_database(workspace.database) as db:
+        row = db.execute(
+            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
+            (run, batch),
+        ).fetchone()
+    return int(row[0])
 
 
 def resolve_points(

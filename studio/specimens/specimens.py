@@ -36,7 +36,7 @@ class Specimen:
         label: `BATCH.INDEX`, such as `16500.28`.
         batch: the batch in the label, where the specimen was first seen.
         index: the number in the label.
-        origin: `fixed` or `sampled`.
+        origin: `fixed`, `sampled` or `imported`.
         starred: whether somebody marked it as worth keeping.
         path: its JPEG; None if none was written.
     """

@@ -39,12 +39,14 @@ from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
 from studio.runs.events import record_event
 from studio.runs.pins import forget_pins, list_pins, pin_batches
-from studio.specimens.points import FIXED, SAMPLED, forget_points, keep_points, points_of
+from studio.specimens.own_points import save_own_points
+from studio.specimens.points import FIXED, IMPORTED, SAMPLED, forget_points, keep_points, points_of
 from studio.specimens.specimens import list_specimens, star_specimen
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
 VERSION = 1
+ORIGINS = (FIXED, SAMPLED, IMPORTED)
 FACTS, CONFIG, CHECKPOINTS = "archive.json", "run.toml", "checkpoints"
 MEMBERS = re.compile(rf"{CHECKPOINTS}/({re.escape(DESCRIPTION)}|\d{{1,20}}\.segment)")
 MAX_CONFIG_BYTES = 10**6
@@ -59,7 +61,7 @@ class ArchiveFacts:
     Attributes:
         run: the run that it was made of.
         batches: its checkpoints, ascending.
-        points: the latent points of the run with their origins, FIXED or SAMPLED.
+        points: the latent points of the run with their origins, one of ORIGINS.
         starred: the labels of points that somebody marked.
         pins: which of the batches are pinned.
     """
@@ -73,7 +75,7 @@ class ArchiveFacts:
     @classmethod
     def of_run(cls, workspace: Workspace, run: str, batches: Sequence[int]) -> ArchiveFacts:
         """What there is to tell of some batches of a run."""
-        points = [(p, kind) for kind in (FIXED, SAMPLED) for p in points_of(workspace, run, kind)]
+        points = [(p, kind) for kind in ORIGINS for p in points_of(workspace, run, kind)]
         starred = [s.label for s in list_specimens(workspace, run) if s.starred]
         pins = [batch for batch in list_pins(workspace, run) if batch in batches]
         return cls(run, list(batches), points, starred, pins)
@@ -105,7 +107,7 @@ class ArchiveFacts:
             place = parse_label(each["label"])
             if place is None or max(place) > MAX_NUMBER or not np.isfinite(z).all():
                 raise ValueError(f"a point is no latent point: {str(each['label'])[:40]!r}")
-            kind = FIXED if each["origin"] == FIXED else SAMPLED
+            kind = each["origin"] if each["origin"] in ORIGINS else SAMPLED
             points.append((LatentPoint(each["label"], torch.from_numpy(z)), kind))
         batches = [int(batch) for batch in facts["batches"]]
         labels = [point.label for point, _ in points]
@@ -245,8 +247,9 @@ def _make_run(
         check_name(workspace, name)  # The points of a run that came meanwhile are not ours.
         for forget in (forget_points, forget_pins, forget_changes):
             forget(workspace, name)
-        for kind in (FIXED, SAMPLED):
+        for kind in ORIGINS:
             keep_points(workspace, name, [p for p, own in archive.points if own == kind], kind)
+    save_own_points(workspace, name)
     for label in archive.starred:
         star_specimen(workspace, name, label)
     pin_batches(workspace, name, archive.pins)

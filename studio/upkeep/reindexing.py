@@ -10,6 +10,7 @@ from checkpoints_index.upkeep.reindexing import Reindexed, reindex
 from latent.points import LatentPoint, parse_label, sample_points
 from renderers.progress import OnProgress
 from studio.runs.config import TrainingConfig
+from studio.specimens.own_points import restore_own_points
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.workspace.advice import explain
@@ -46,19 +47,25 @@ def _reindex_all(workspace: Workspace, on_progress: OnProgress) -> list[Reindexe
 
 
 def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
-    """Restore a run's fixed points and those of its exported pictures; known ones stay unchanged.
+    """Restore a run's fixed points, those of files, and those of its exported pictures.
+
+    Known ones stay unchanged.
 
     Args:
         z_dim: length of the run's latent points.
 
     Returns:
-        A line for each picture whose point was not restored.
+        A line for each file or picture whose points were not restored.
     """
     config = workspace.run_config(run)
     count = TrainingConfig.read(config).fixed_points if config.exists() else None
     fixed = sample_points(0, range(count or TrainingConfig.fixed_points), z_dim)
     keep_points(workspace, run, fixed, FIXED)
     names, notes = {run, *former_names(workspace, run)}, list[str]()
+    try:
+        restore_own_points(workspace, run)
+    except StudioError as error:
+        notes.append(str(error))
     for path in sorted(workspace.specimens(run).glob("*.jpg")):
         try:
             passport = read_passport(path)

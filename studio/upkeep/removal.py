@@ -21,6 +21,7 @@ from checkpoints_index.storage.files import create_whole, sync_folder
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from studio.datasets.listing import list_datasets
+from studio.specimens.own_points import save_own_points
 from studio.workspace.claims import EXCLUSIVE, Claim, InUseError, claiming
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
@@ -112,6 +113,7 @@ def delete_specimens(workspace: Workspace, run: str, labels: Sequence[str]) -> i
                     f"Run '{run}' has no specimen {label} that can be deleted; fixed points stay. "
                     f"List them: studio specimens list {run}"
                 )
+    save_own_points(workspace, run)
     for label, _ in places:
         folder = workspace.specimens(run)
         for path in (folder / f"{run}-{label}.jpg", *folder.glob(f"{run}-{label}-at-*.jpg")):

@@ -150,6 +150,10 @@ class Workspace:
         """The folder of the film that grows while a run trains."""
         return self.run(name) / "film"
 
+    def own_points(self, name: str) -> Path:
+        """The file of the latent points that were brought into a run from elsewhere."""
+        return self.run(name) / "imported_points.json"
+
     def preview(self, name: str) -> Path:
         """The newest picture of the fixed points that training drew."""
         return self.run(name) / "preview.png"

@@ -68,14 +68,20 @@ def look_at(path: Path) -> FileLook:
         os.close(descriptor)
 
 
+def find_wanted_class(error: Exception) -> str:
+    """The class whose code a file needs, from what torch raised; "" where it is another fault."""
+    wanted = _WANTED_CLASS.search(str(error))
+    return wanted.group(1) if wanted else ""
+
+
 def explain_failure(error: Exception) -> str:
     """Why a file cannot be read, from what a library raised."""
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror})"
-    wanted = _WANTED_CLASS.search(str(error))
+    wanted = find_wanted_class(error)
     if wanted:
         return (
-            f"needs the code of '{wanted.group(1)}' to be read, and code in files is not run; "
+            f"needs the code of '{wanted}' to be read, and code in files is not run; "
             "re-save its weights alone where that code is: torch.save(G.state_dict(), FILE)"
         )
     if "TorchScript" in str(error):

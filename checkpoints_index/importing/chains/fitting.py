@@ -128,7 +128,8 @@ def _pass_through(described: Layer, weights: Mapping[str, Tensor], flow: Tensor)
         prefix = described["name"] + "."
         own = {key: weights[prefix + key].float() for key in layer.state_dict()}
         layer.load_state_dict(own)
-    return layer(flow)
+    out: Tensor = layer(flow)
+    return out
 
 
 def _difference(flow: Tensor, norm: str, weights: Mapping[str, Tensor]) -> float:

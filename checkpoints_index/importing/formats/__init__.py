@@ -1,1 +1,1 @@
-"""Formats of weights that need more than reading: folders of TensorFlow, folded factors."""
+"""Formats of other programs that are read here byte by byte, since their libraries are not."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from studio.specimens.specimens import Specimen
 
 SECTION = "Cities"
+SHOWN = 12  # So many labels are written out.
 Space = Literal["pictures", "activations", "z"]
 
 
@@ -166,6 +167,59 @@ class SpecimensList(Action):
         from studio.specimens.specimens import list_specimens
 
         return SpecimenList.of(list_specimens(workspace, self.run))
+
+
+class ImportedPoints(Result):
+    """Points that were brought in."""
+
+    run: str
+    labels: tuple[str, ...]
+
+    def tell(self) -> Iterator[str | Table]:
+        """Their labels, and how to see them."""
+        shown = ", ".join(self.labels[:SHOWN]) + (", ..." if len(self.labels) > SHOWN else "")
+        yield f"{len(self.labels):,} points of run '{self.run}': {shown}"
+        yield f"See one: studio specimens export {self.run} {self.labels[0]}"
+
+
+class SpecimensImport(Action):
+    """Bring in your own latent points from files.
+
+    NumPy arrays, tables, JSON, text, and pickles of arrays; one or many points a file.
+    """
+
+    command = "specimens import"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+    files: tuple[Path, ...] = option(
+        help="Files of .npy, .npz, .csv, .json, .pkl, .dat or text.",
+        argument=True,
+        metavar="FILE",
+        risk="path",
+    )
+    label: str | None = option(
+        None, "Label of the one point, such as 16500.28; else what the file or its name says."
+    )
+    batch: int | None = option(
+        None,
+        "Points without a label get the next free ones of this batch; the last by default.",
+        ge=0,
+    )
+
+    def claims(self) -> Sequence[Claim]:
+        """The run has to stay until the points are written beside it."""
+        return [Claim("run", self.run)]
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> ImportedPoints:
+        """Read them, and keep them."""
+        from studio.specimens.own_points import import_points
+
+        points, remarks = import_points(workspace, self.run, self.files, self.label, self.batch)
+        for remark in remarks:
+            reporter.say(remark)
+        return ImportedPoints(run=self.run, labels=tuple(point.label for point in points))
 
 
 class SpecimensStar(Action):
@@ -322,4 +376,7 @@ class Atlas(Action):
         return AtlasResult(**{name: getattr(atlas, name) for name in AtlasResult.model_fields})
 
 
-ACTIONS = (SpecimensSample, SpecimensExport, SpecimensList, SpecimensStar, Near, Atlas)
+ACTIONS = (
+    *(SpecimensSample, SpecimensExport, SpecimensImport, SpecimensList, SpecimensStar),
+    *(Near, Atlas),
+)

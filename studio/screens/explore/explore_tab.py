@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from latent.features import METRICS, SPACES
-from latent.points import LatentPoint, sample_points
+from latent.points import LatentPoint
 from studio.screens.explore.atlas_view import AtlasView
 from studio.screens.explore.interpolation_view import InterpolationView
 from studio.screens.explore.near_view import NearView
@@ -21,7 +21,7 @@ from studio.screens.parts.app_context import (
     nothing_yet,
     show_errors,
 )
-from studio.specimens.points import SAMPLED, keep_points
+from studio.specimens.points import SAMPLED, keep_points, points_at
 
 COUNTS = [12, 24, 48, 96]
 COLUMNS, MANY, MANY_COLUMNS = 6, 12, 8  # More cities than MANY stand in more columns.
@@ -101,7 +101,8 @@ class ExploreScreen:
         """The batch and the cities that the gallery shows there."""
         batch = nearest_batch(self._app.batches(run), position)
         numbers = range(first, first + int(count))
-        return batch, sample_points(batch, numbers, self._app.picture_cache.z_dim(run))
+        z_dim = self._app.picture_cache.z_dim(run)
+        return batch, points_at(self._app.workspace, run, batch, numbers, z_dim)
 
     def _show_gallery(self, run: str | None, position: float, count: int, first: int) -> Markup:
         if run is None or not self._app.batches(run):
