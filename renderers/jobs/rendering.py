@@ -187,7 +187,7 @@ def _record(folder: Path, plan: RenderPlan, videos: Sequence[Video]) -> None:
             "label": video.label,
             "frames": video.frames,
             "size_bytes": video.size_bytes,
-            "sha256": checksum_file(video.path),
+            "sha256": checksum_file(video.path) if video.path.is_file() else None,
         }
         for video in videos
     ]
