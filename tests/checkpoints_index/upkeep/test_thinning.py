@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -284,7 +285,7 @@ def test_a_full_disk_leaves_the_store_whole_and_thinning_goes_on_when_there_is_r
     real, synced = os.fsync, []
 
     def fsync(descriptor):
-        name = os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
         if "json" not in name and "." in name:
             synced.append(name)
         if len(synced) == 2:  # The second segment's contents.
