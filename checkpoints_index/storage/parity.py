@@ -30,7 +30,7 @@ def parity_bytes(payload_bytes: int) -> int:
 
     Example:
         >>> parity_bytes(270_000), len(make_parity(bytes(5000)))
-        (2084, 284)
+        (2080, 284)
     """
     size = _chunk_bytes(payload_bytes)
     return _CHECK_BYTES * -(-payload_bytes // size) + size

@@ -77,7 +77,7 @@ def test_the_live_film_is_what_a_timelapse_of_exact_checkpoints_would_be(workspa
         shown, expected = frames(own.path), frames(other.path)
         assert shown.shape == expected.shape
         assert own.frames == len(shown) == len(BATCHES)
-        assert np.abs(shown - expected).mean() < 1
+        assert np.abs(shown - expected).mean() < 2, "both are compressed, each in its own way"
         assert np.abs(np.diff(expected, axis=0)).mean() > 5, "each frame is another picture"
     assert live_frames(workspace, "city") == list(BATCHES)
 
