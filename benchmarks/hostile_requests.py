@@ -157,7 +157,8 @@ def attack_actions(made: Playground, count: int, seed: int = 0) -> Counter[str]:
 
 def _forge_words(command: str, fields: list[Declared], choose: random.Random) -> list[str]:
     """The words of a command of which one value is forged, and the others are right."""
-    forged = choose.choice(fields) if fields else None
+    # Where the owner sends a result to at the shell is the owner's choice, so `out` stays right.
+    forged = choose.choice([field for field in fields if field.name != "out"] or [None])
     words = command.split()
     if command in ("train", "resume"):
         words += ["--for", "5s"]
