@@ -251,7 +251,7 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
             "Settings",
             value=CHOSEN,
             choices=[CHOSEN, *PRESETS, NO_PRESET],
-            names={CHOSEN: "chosen for these pictures"},
+            names={CHOSEN: "automatic"},
             min_width=90,
         )
         form.setting("batches", min_width=90)
