@@ -220,18 +220,15 @@ def write_description(
     Raises:
         OSError: it cannot be written.
     """
+    # Sorted, as in the headers of segments: made anew from one it is the same to the byte.
     description = {
         "format": segments.FORMAT,
         "id": run_id,
-        "generator": spec.to_json(),
+        "generator": json.loads(json.dumps(spec.to_json(), sort_keys=True)),
         "storage": storage,
-        "promise": asdict(error_bound) if error_bound else None,
+        "promise": dict(sorted(asdict(error_bound).items())) if error_bound else None,
     }
-    if error_bound:
-        description["promise"] = dict(sorted(asdict(error_bound).items()))
-    # Sorted, as in the headers of segments: made anew from one it is the same to the byte.
-    ordered = {**description, "generator": json.loads(json.dumps(spec.to_json(), sort_keys=True))}
-    create_whole(folder / DESCRIPTION, seal_json(ordered, indent=1))
+    create_whole(folder / DESCRIPTION, seal_json(description, indent=1))
 
 
 def checkpoints_folder(runs_folder: Path, run: str) -> Path:

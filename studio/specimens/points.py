@@ -52,10 +52,7 @@ def draw_points(
         z_dim: length of the run's latent points.
     """
     with open_database(workspace.database, writing=True) as db:
-        (first,) = db.execute(
-            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
-            (run, batch),
-        ).fetchone()
+        first = _next_number(db, run, batch)
         points = sample_points(batch, range(first, first + count), z_dim)
         _insert(db, run, points, SAMPLED)
     return points
@@ -93,11 +90,15 @@ def points_at(
 def next_number(workspace: Workspace, run: str, batch: int) -> int:
     """The number behind all those of the specimens of a batch."""
     with open_database(workspace.database) as db:
-        row = db.execute(
-            "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
-            (run, batch),
-        ).fetchone()
-    return int(row[0])
+        return _next_number(db, run, batch)
+
+
+def _next_number(db: sqlite3.Connection, run: str, batch: int) -> int:
+    (number,) = db.execute(
+        "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
+        (run, batch),
+    ).fetchone()
+    return int(number)
 
 
 def resolve_points(

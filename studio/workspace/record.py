@@ -39,8 +39,8 @@ from studio.workspace.quantities import parse_bytes, parse_duration, write_bytes
 DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `json_schema_extra`
 
 
-# What a value may name besides itself: a program that is run, a machine that is called, a class
-# whose module is imported, or a file (a text that is mostly something else).
+# A risk is what a value may name besides itself: a program that is run, a machine that is called,
+# a class of which the module is imported, or a file where most values are no files.
 Risk = Literal["", "command", "address", "class", "path"]
 
 

@@ -6,13 +6,11 @@ import zipfile
 from pathlib import Path
 
 from checkpoints_index.errors import UnusableFileError
-from checkpoints_index.importing.bounds.guard import TORCHSCRIPT
+from checkpoints_index.importing.bounds.guard import TORCHSCRIPT, may_hold
 
 ZIP = b"PK\x03\x04"
 MAX_ENTRIES = 50_000
 MAX_PICKLE_BYTES = 1 << 26  # Weights lie beside it; the names of a million tensors fit in.
-MAX_EXPANSION = 16  # Weights hardly shrink when they are compressed ...
-FREE_BYTES = 1 << 24  # ... but small files of zeros do.
 
 
 def bound_torch_archive(path: Path, file_bytes: int) -> None:
@@ -46,7 +44,7 @@ def bound_archive(archive: zipfile.ZipFile, file_bytes: int) -> None:
         UnusableFileError: the reason.
     """
     unpacked = sum(entry.file_size for entry in _entries(archive))
-    if unpacked > FREE_BYTES + MAX_EXPANSION * file_bytes:
+    if not may_hold(file_bytes, unpacked):
         raise UnusableFileError(
             f"would unpack to {unpacked:,} bytes, far more than its {file_bytes:,}"
         )

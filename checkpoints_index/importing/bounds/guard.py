@@ -18,6 +18,8 @@ TORCHSCRIPT = (
     "torch.save(torch.jit.load(FILE).state_dict(), FILE)"
 )
 _WANTED_CLASS = re.compile(r"GLOBAL (\S+)")
+MAX_EXPANSION = 16  # Weights hardly shrink when they are compressed ...
+FREE_BYTES = 1 << 24  # ... but small files of zeros do.
 
 
 class FileLook(NamedTuple):
@@ -88,3 +90,8 @@ def explain_failure(error: Exception) -> str:
         return TORCHSCRIPT
     said = (str(error).strip().splitlines() or [""])[0].split(". ")[0][:MAX_SAID]
     return f"is damaged, or of a kind unknown here ({type(error).__name__}{said and ': '}{said})"
+
+
+def may_hold(file_bytes: int, claimed_bytes: int) -> bool:
+    """Whether a compressed file of weights can be of so many bytes once it is unpacked."""
+    return claimed_bytes <= FREE_BYTES + MAX_EXPANSION * file_bytes

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from checkpoints_index.errors import UnusableFileError
+from checkpoints_index.importing.bounds.guard import may_hold
 
 MAX_OBJECTS = 50_000
 MAX_DEPTH = 64
-MAX_EXPANSION = 16
-FREE_BYTES = 1 << 24
 
 
 def bound_hdf5(file: Any, file_bytes: int) -> int:
@@ -26,7 +25,7 @@ def bound_hdf5(file: Any, file_bytes: int) -> int:
         UnusableFileError: the reason.
     """
     claimed = sum(_sizes(file))
-    if claimed > FREE_BYTES + MAX_EXPANSION * file_bytes:
+    if not may_hold(file_bytes, claimed):
         raise UnusableFileError(
             f"claims {claimed:,} bytes of data, far more than its {file_bytes:,}"
         )

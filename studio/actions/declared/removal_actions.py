@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from studio.actions.action import Action, Result, Table
 from studio.workspace.claims import EXCLUSIVE, Claim
@@ -186,6 +186,11 @@ class Renamed(Result):
         yield f"'{self.old}' is now '{self.new}'."
 
 
+def _claim_both(kind: Literal["run", "dataset"], old: str, new: str) -> list[Claim]:
+    """Claims on both names of what is renamed; the same name twice is claimed once."""
+    return [Claim(kind, name, EXCLUSIVE) for name in dict.fromkeys((old, new))]
+
+
 class RenameRun(Action):
     """Rename a run and all that belongs to it."""
 
@@ -197,7 +202,7 @@ class RenameRun(Action):
 
     def claims(self) -> Sequence[Claim]:
         """Nobody may be working under either name."""
-        return [Claim("run", name, EXCLUSIVE) for name in dict.fromkeys((self.run, self.new))]
+        return _claim_both("run", self.run, self.new)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Renamed:
         """Rename it."""
@@ -218,7 +223,7 @@ class RenameDataset(Action):
 
     def claims(self) -> Sequence[Claim]:
         """Nobody may be training on it."""
-        return [Claim("dataset", name, EXCLUSIVE) for name in dict.fromkeys((self.name, self.new))]
+        return _claim_both("dataset", self.name, self.new)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Renamed:
         """Rename it."""
