@@ -99,11 +99,13 @@ def sample_points(batch: int, indices: range, z_dim: int, seed: int = 0) -> list
         indices: which points of the batch, such as `range(64)`.
         seed: another seed draws other points.
     """
-    points = []
-    for index in indices:
-        stream = torch.Generator().manual_seed(_mix(seed, batch, index))
-        points.append(LatentPoint(f"{batch}.{index}", torch.randn(z_dim, generator=stream)))
-    return points
+    return [sample_point(batch, index, z_dim, seed) for index in indices]
+
+
+def sample_point(batch: int, index: int, z_dim: int, seed: int = 0) -> LatentPoint:
+    """Draw the latent point `BATCH.INDEX`; see `sample_points`."""
+    stream = torch.Generator().manual_seed(_mix(seed, batch, index))
+    return LatentPoint(f"{batch}.{index}", torch.randn(z_dim, generator=stream))
 
 
 def _mix(*numbers: int) -> int:

@@ -18,6 +18,7 @@ from latent.points import (
     parse_label,
     parse_seed,
     parse_seeds,
+    sample_point,
     sample_points,
     seeded_point,
 )
@@ -228,7 +229,7 @@ def genuine_label(workspace: Workspace, run: str, passport: Passport) -> str:
     if seed is not None:
         own = seeded_point(seed, z_dim)
     elif place is not None:
-        drawn = sample_points(place[0], range(place[1], place[1] + 1), z_dim)[0]
+        drawn = sample_point(*place, z_dim)
         own = _find_kept(workspace, run, *place) or drawn
     else:  # It has a mark already.
         return passport.label

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from latent.points import LatentPoint, parse_label, sample_points
+from latent.points import LatentPoint, parse_label, sample_point
 from renderers.errors import RenderError
 from renderers.jobs.chunks import find_changed_chunks
 from renderers.jobs.parts import PartFolder
@@ -112,8 +112,7 @@ def _examine_points(workspace: Workspace, run: str) -> Iterator[RunFinding]:
 def _is_as_drawn(point: LatentPoint) -> bool:
     place = parse_label(point.label)
     assert place is not None, "points are kept by a label such as 16500.28"
-    (drawn,) = sample_points(place[0], range(place[1], place[1] + 1), len(point.z))
-    return torch.equal(drawn.z, point.z)
+    return torch.equal(sample_point(*place, len(point.z)).z, point.z)
 
 
 def _examine_film(workspace: Workspace, run: str) -> Iterator[RunFinding]:

@@ -114,10 +114,10 @@ class OpenPages:
         """
         now = time.monotonic()
         known = self._held.get(session)
-        listened = session in self._streams or now - began < self.patience_s
-        if known is None or known[0] is not holder or not listened:
-            if known is not None and known[0] is holder:
-                del self._held[session]
+        if known is None or known[0] is not holder:
+            return False
+        if session not in self._streams and now - began >= self.patience_s:
+            del self._held[session]
             return False
         self._held[session] = (holder, now)
         return True
