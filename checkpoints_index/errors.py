@@ -213,13 +213,22 @@ class UntrustedClassError(CheckpointError):
 
     Args:
         generator: its `package.module:Class`.
+        found: where its package lies now, if it was named and lay elsewhere then.
+        place: where it lay when it was named.
     """
 
-    def __init__(self, generator: str) -> None:
-        super().__init__(generator)
-        self.generator = generator
+    def __init__(
+        self, generator: str, found: Path | None = None, place: Path | None = None
+    ) -> None:
+        super().__init__(generator, found, place)
+        self.generator, self.found, self.place = generator, found, place
 
     def __str__(self) -> str:
+        if self.found is not None:
+            return (
+                f"The generator '{self.generator}' was named when it lay at {self.place}, and is "
+                f"found at {self.found} now, so its code is not run."
+            )
         return (
             f"The generator '{self.generator}' is a class that nobody named here, so its code is "
             "not run."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,9 @@ class CheckpointRun:
         """Bytes that one checkpoint takes as plain tensors."""
         self._settle()
         known = [held for held in self._catalogue.descriptions.values() if held is not None]
-        if known:
-            return TensorLayout.from_json(known[-1]).size_bytes
+        with suppress(ValueError):  # The header may be anybody's.
+            if known:
+                return TensorLayout.from_json(known[-1]).size_bytes
         return sum(tensor.nbytes for tensor in self.spec.expected_weights().values())
 
     @property
@@ -222,8 +224,20 @@ class CheckpointRun:
             DamagedCheckpointError: it cannot be read back as it was written.
         """
         G = _build(self.spec)
-        G.load_state_dict(self.weights(batch))
+        self.load(batch, G)
         return G.to(device)
+
+    def load(self, batch: int, module: nn.Module) -> None:
+        """Give a module of the run's generator, on any device, the weights at a batch.
+
+        Raises:
+            UnknownBatchError: there is no such checkpoint.
+            DamagedCheckpointError: it cannot be read back as it was written, or has other tensors
+                than the module.
+        """
+        weights = self.weights(batch)
+        self._reader.require_fit(batch, module.state_dict())
+        module.load_state_dict(weights)
 
     def build(self) -> nn.Module:
         """A generator for `stream(into=...)`: in eval mode, on the CPU, its weights yet to come.

@@ -74,7 +74,7 @@ class Calibration:
         generator = torch.Generator().manual_seed(CALIBRATION_SEED)
         pictures = error_bound.pictures
         count = pictures if spec.image_size <= 256 else max(1, pictures // 4)
-        self._z = torch.randn(count, spec.z_dim, generator=generator)
+        self._z = spec.shape_z(torch.randn(count, spec.z_dim, generator=generator))
 
     def move(self, device: str | torch.device) -> None:
         """Render on this device from now on."""

@@ -12,6 +12,7 @@ Differences wrap around, hence adding them back is exact whatever the values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from torch import Tensor
 from checkpoints_index.codec import kernels
 from checkpoints_index.codec.packing import BLOCK_ITEMS, ExponentField, Integers
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.sizes import MAX_WEIGHTS
 
 MIN_OWN_BLOCK_ITEMS = 1 << 14  # Smaller tensors share a block with their neighbours.
 _INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -90,6 +92,29 @@ class TensorEntry:
     step: float | None = None
     lattice_bytes: int = 2
 
+    @classmethod
+    def from_json(cls, document: Any) -> TensorEntry:
+        """The entry in the header of a segment, which may be anybody's.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(document, dict) or document.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("a tensor in it has other facts than a tensor has")
+        shape, step = document["shape"], document["step"]
+        plain = isinstance(document["name"], str) and document["lattice_bytes"] in (2, 4)
+        dtype = getattr(torch, str(document["dtype"]), None)
+        if not isinstance(dtype, torch.dtype) or dtype.itemsize not in _INTEGER_OF_SIZE:
+            raise ValueError(f"'{str(document['name'])[:40]}' in it has a dtype that is not kept")
+        has_shape = isinstance(shape, list | tuple) and all(
+            type(n) is int and n >= 0 for n in shape
+        )
+        has_step = step is None or (type(step) is float and 0 < step < math.inf)
+        is_rounded = step is not None and not dtype.is_floating_point
+        if not (plain and has_shape and has_step) or is_rounded:
+            raise ValueError(f"'{str(document['name'])[:40]}' in it is no tensor")
+        return cls(**{**document, "shape": tuple(shape)})
+
     @property
     def torch_dtype(self) -> torch.dtype:
         """Its dtype."""
@@ -98,7 +123,7 @@ class TensorEntry:
     @property
     def size(self) -> int:
         """Number of its weights."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def kind(self) -> IntegerKind:
@@ -154,9 +179,20 @@ class TensorLayout:
 
     @classmethod
     def from_json(cls, description: dict[str, Any]) -> TensorLayout:
-        """The layout in the header of a segment, as `to_json` described it."""
-        entries = (TensorEntry(**{**e, "shape": tuple(e["shape"])}) for e in description["tensors"])
-        return cls(tuple(entries), description["reversible"])
+        """The layout in the header of a segment, as `to_json` described it.
+
+        Raises:
+            ValueError: it describes none, or one of more weights than any generator has.
+        """
+        tensors, reversible = description.get("tensors"), description.get("reversible")
+        if not isinstance(tensors, list) or not isinstance(reversible, bool):
+            raise ValueError("it lists no tensors")
+        entries = tuple(map(TensorEntry.from_json, tensors))
+        if len({entry.name for entry in entries}) < len(entries):
+            raise ValueError("two tensors in it have one name")
+        if (total := sum(entry.size for entry in entries)) > MAX_WEIGHTS:
+            raise ValueError(f"it claims {total:,} weights, and at most {MAX_WEIGHTS:,} are read")
+        return cls(entries, reversible)
 
     def to_json(self) -> dict[str, Any]:
         """What rebuilds the layout, of JSON's types."""

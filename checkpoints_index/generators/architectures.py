@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +15,11 @@ from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
 from checkpoints_index.generators.foreign import build_foreign, first_line
 from checkpoints_index.generators.residual import ResidualGenerator
+from checkpoints_index.generators.sizes import MAX_WEIGHTS, refuse_sizes
 from checkpoints_index.generators.skyline import SkylineGenerator
 
 MAX_OPTION = 65536
 MAX_OPTIONS = {"width": 1024, "blocks": 64}  # Where a smaller number is more than enough.
-MAX_Z_DIM, MAX_IMAGE_SIZE = 1 << 16, 1 << 13
-MAX_WEIGHTS = 1 << 32
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
@@ -29,12 +29,15 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
 }
 
 
-def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
+def build_generator(
+    architecture: str, options: dict[str, Any], place: Path | None = None
+) -> nn.Module:
     """An untrained generator: z float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1.
 
     Args:
         architecture: one of ARCHITECTURES, "keras", or `package.module:Class` of another program.
         options: what it is constructed with, by name.
+        place: see `import_class`.
 
     Raises:
         CheckpointError: an unknown architecture, or an option that it does not take, that it
@@ -42,7 +45,7 @@ def build_generator(architecture: str, options: dict[str, Any]) -> nn.Module:
     """
     refuse_sizes(options)
     if ":" in architecture:
-        return build_foreign(architecture, options)
+        return build_foreign(architecture, options, place)
     build = find_architecture(architecture)
     accepted = inspect.signature(build).parameters
     unknown = sorted(set(options) - set(accepted))
@@ -77,20 +80,6 @@ def _check_option(architecture: str, name: str, value: Any, default: Any) -> Non
         raise CheckpointError(f"Generator '{architecture}' takes {name} up to {most}, not {value}.")
 
 
-def refuse_sizes(options: Mapping[str, Any]) -> None:
-    """Refuse latent points and pictures of sizes that none has, before anything is allocated.
-
-    Raises:
-        CheckpointError: z_dim or image_size is no number, or is too large.
-    """
-    for name, most in (("z_dim", MAX_Z_DIM), ("image_size", MAX_IMAGE_SIZE)):
-        size = options.get(name, 1)
-        if isinstance(size, bool) or not isinstance(size, int) or size > most:
-            raise CheckpointError(
-                f"A generator's {name} is a whole number up to {most:,}, not {size!r:.40}."
-            )
-
-
 def _refuse_if_huge(
     architecture: str, build: Callable[..., nn.Module], options: dict[str, Any]
 ) -> None:
@@ -101,7 +90,10 @@ def _refuse_if_huge(
     """
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            count = sum(tensor.numel() for tensor in build(**options).state_dict().values())
+            G = build(**options)
+            count = sum(tensor.numel() for tensor in G.state_dict().values())
+            if count <= MAX_WEIGHTS and isinstance(G, ChainGenerator):
+                _refuse_unless_it_draws(G.eval())
     except CheckpointError:
         raise
     except Exception as error:  # What stands in a file of somebody else's may lead to anything.
@@ -113,6 +105,17 @@ def _refuse_if_huge(
         raise CheckpointError(
             f"Generator '{architecture}' would have {count:,} weights; at most {MAX_WEIGHTS:,}."
         )
+
+
+def _refuse_unless_it_draws(G: ChainGenerator) -> None:
+    """Send a latent point without numbers through a chain, whose layers may not fit together.
+
+    Raises:
+        CheckpointError: the picture has another size than it says.
+    """
+    size, shape = G.image_size, tuple(G(torch.empty(1, G.z_dim, device="meta")).shape)
+    if shape != (1, 3, size, size):
+        raise CheckpointError(f"A chain that says {size} px draws pictures of {list(shape[1:])}.")
 
 
 def find_architecture(name: str) -> type[nn.Module]:

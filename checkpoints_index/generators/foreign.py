@@ -11,7 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from checkpoints_index.errors import CheckpointError, GeneratorOptionsError, WrongInputError
+from checkpoints_index.errors import (
+    CheckpointError,
+    GeneratorOptionsError,
+    UntrustedClassError,
+    WrongInputError,
+)
+from checkpoints_index.generators.class_places import find_place, is_loaded
+from checkpoints_index.generators.noise import cards_of, draw_seeded, draws_random_numbers
 
 SIZES = ("z_dim", "image_size")  # A spec knows these; a foreign constructor need not take them.
 
@@ -24,15 +31,28 @@ class LatentPointsToPictures(nn.Module):
     """
 
     _z_axes: int | None = None  # 2 for [N, z_dim], 4 for [N, z_dim, 1, 1]; found on first use.
+    draws_noise: bool | None = None  # Whether its pictures hold noise; found on first use in eval.
 
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, H, W]; grey is repeated.
+
+        In eval mode a picture is a function of its latent point: noise that the network draws is
+        seeded by the point.
 
         Raises:
             WrongInputError: the network takes no z of this length, or makes no pictures of it.
         """
         if self._z_axes is None:
-            self._z_axes = self._find_z_axes(z[:1])
+            with torch.random.fork_rng(devices=cards_of(z)):
+                self._z_axes = self._find_z_axes(z[:1])
+        if self.training:
+            return self._draw(z)
+        if self.draws_noise is None:
+            self.draws_noise = draws_random_numbers(self._draw, z[:1])
+        return draw_seeded(self._draw, z) if self.draws_noise else self._draw(z)
+
+    def _draw(self, z: Tensor) -> Tensor:
+        """What the foreign network makes of z, as float [N, 3, H, W]."""
         pictures: Tensor = super().forward(z if self._z_axes == 2 else z[:, :, None, None])
         return pictures.expand(-1, 3, -1, -1)
 
@@ -54,19 +74,20 @@ class LatentPointsToPictures(nn.Module):
         )
 
 
-def build_foreign(name: str, options: dict[str, Any]) -> nn.Module:
+def build_foreign(name: str, options: dict[str, Any], place: Path | None = None) -> nn.Module:
     """A generator of class `package.module:Class`, constructed with the options.
 
     Args:
         name: the class, of which a subclass is made.
         options: what it is constructed with; `z_dim` and `image_size` are handed to constructors
             that take arguments of these names.
+        place: see `import_class`.
 
     Raises:
         CheckpointError: there is no such class, or it is no nn.Module.
         GeneratorOptionsError: it does not take the options.
     """
-    foreign = import_class(name)
+    foreign = import_class(name, place)
     taken = inspect.signature(foreign).parameters
     given = {key: value for key, value in options.items() if key not in SIZES or key in taken}
     adapted = type(foreign.__name__, (LatentPointsToPictures, foreign), {})
@@ -80,25 +101,34 @@ def build_foreign(name: str, options: dict[str, Any]) -> nn.Module:
     return generator
 
 
-def import_class(name: str) -> type[nn.Module]:
-    """The class `package.module:Class`, also from the current folder, whose code is run.
+def import_class(name: str, place: Path | None = None) -> type[nn.Module]:
+    """The class `package.module:Class`, whose code is run.
+
+    Args:
+        place: the file or folder of its package, from which alone it may come unless this process
+            has it already; None for an installed package or one in the current folder.
 
     Raises:
+        UntrustedClassError: its package is found elsewhere; nothing was run.
         CheckpointError: the module cannot be imported, or holds no such nn.Module.
     """
     module_name, _, class_name = name.partition(":")
     if not module_name or not class_name.isidentifier():
         raise CheckpointError(f"'{name}' names no class. Write it as package.module:Class.")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    folder = Path.cwd() if place is None else place.parent
+    if place is not None and not is_loaded(name):
+        found = find_place(name, folder)
+        if found not in (None, place):
+            raise UntrustedClassError(name, found, place)
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # Foreign code may raise anything.
         raise CheckpointError(
             f"'{module_name}' of generator '{name}' cannot be imported "
-            f"({type(error).__name__}: {first_line(error)}). It is looked for in the current "
-            "folder; go to where it lies, or name that folder in PYTHONPATH."
+            f"({type(error).__name__}: {first_line(error)}). It is looked for in {folder}; "
+            "go to where it lies, or name that folder in PYTHONPATH."
         ) from error
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):

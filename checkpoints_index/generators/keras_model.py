@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.foreign import first_line
 
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 try:
@@ -21,6 +22,7 @@ except ImportError as error:
         "Models of Keras need the extra 'keras': pip install 'latent-city-studio[keras]'"
     ) from error
 
+MAX_SAID = 300  # So many letters of what Keras says are repeated.
 MAX_MODEL_BYTES = 1 << 34
 # Functions of its other rooms, such as keras.utils, fetch, write and unpack files.
 _ROOMS = (
@@ -67,7 +69,7 @@ class KerasGenerator(nn.Module):
 
 def load_keras_model(path: str) -> Any:
     """A whole model from a `.keras` or `.h5` file, without running code of the file."""
-    known = {"Conv2DTranspose": _LegacyConv2DTranspose} if path.lower().endswith(".h5") else None
+    known = _LEGACY if path.lower().endswith(".h5") else None
     with keras.device("cpu"):
         return keras.saving.load_model(path, known, compile=False, safe_mode=True)
 
@@ -82,6 +84,9 @@ class _LegacyConv2DTranspose:
         if config.get("groups", 1) != 1:
             raise ValueError("a Conv2DTranspose of several groups")
         return keras.layers.Conv2DTranspose.from_config(kept)
+
+
+_LEGACY = {"Conv2DTranspose": _LegacyConv2DTranspose}
 
 
 def describe_keras_model(model: Any) -> dict[str, Any]:
@@ -100,27 +105,34 @@ def name_variables(model: Any) -> list[tuple[str, Any]]:
     return [(f"{i:03}_{variable.name}", variable) for i, variable in enumerate(model.weights)]
 
 
-def refuse_if_huge(described: object, most_bytes: int = MAX_MODEL_BYTES) -> None:
+def refuse_if_huge(
+    described: object, most_bytes: int = MAX_MODEL_BYTES, in_hdf5: bool = False
+) -> None:
     """Refuse a model whose weights would take more bytes than there can be, before they do.
 
     Args:
-        described: as for `refuse_code`, or the description in a legacy file; one that Keras cannot
-            build is left to Keras' own refusal.
+        described: as for `refuse_code`, or the description in a legacy file.
         most_bytes: so many may its weights take.
+        in_hdf5: it stands in an `.h5` file, whose layers may be written as Keras 2 did.
 
     Raises:
-        CheckpointError: they would take more.
+        CheckpointError: they would take more, or nothing shows how many.
     """
     if not isinstance(described, Mapping):
         raise CheckpointError("its description is no model's")
     is_legacy = "module" not in described
     build = saving_utils.model_from_config if is_legacy else keras.saving.deserialize_keras_object
+    known = _LEGACY if in_hdf5 else None
     with keras.device("meta"):
         try:
-            model = build(copy.deepcopy(dict(described)))
+            model = build(copy.deepcopy(dict(described)), custom_objects=known)
             claimed = sum(4 * math.prod(variable.shape) for variable in model.weights)
-        except Exception:  # It says why when the model itself is built, of no more than this.
-            return
+        except Exception as error:  # Whatever stands in a description, Keras raises anything.
+            said = first_line(error)[:MAX_SAID]
+            raise CheckpointError(
+                "how many weights its layers would have cannot be told without making them "
+                f"({type(error).__name__}: {said})"
+            ) from error
     if claimed > most_bytes:
         raise CheckpointError(
             f"its layers would take {claimed:,} bytes, more than the {most_bytes:,} that there are"

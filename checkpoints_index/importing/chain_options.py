@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -50,14 +50,16 @@ def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> DescribedChain
     Raises:
         MissingStridesError: nothing shows where it enlarges.
         UnusableFileError: a convolution can neither keep the size of a grid nor double it.
-        CheckpointError: the strides or the size in the hints cannot be.
+        CheckpointError: the strides, the size or the epses in the hints cannot be.
     """
-    geometry = choose_geometry(steps, hints.strides, hints.image_size)
+    geometry = choose_geometry(steps, hints.strides, hints.image_size, hints.norm)
     activation = hints.describe_activation(usual_activation(steps))
     norm = _guess_norm(steps, geometry, hints)
     first = steps[0]
+    norms = [step.layer.name for step in steps if step.layer.is_norm]
+    epses = dict(zip(norms, hints.list_epses(norms), strict=True))
     layers = [_fold(first.taken, 1)] if first.kind in CONVOLUTIONS else []
-    layers.append(_describe_layer(first, {}, hints))
+    layers.append(_describe_layer(first, {}, epses))
     for before, step in pairwise(steps):
         sizing = geometry.sizings.get(step.layer.name)
         if folds(before, step):
@@ -65,7 +67,7 @@ def describe_chain(steps: Sequence[PlacedLayer], hints: Hints) -> DescribedChain
         layers += _between(before, step, sizing, activation, norm)
         if sizing and sizing.upsample > 1:
             layers.append(_upsample(sizing.upsample, hints))
-        layers.append(_describe_layer(step, sizing.options if sizing else {}, hints))
+        layers.append(_describe_layer(step, sizing.options if sizing else {}, epses))
     size, given = geometry.image_size or first.layer.weight[-1], steps[-1].given
     if not given.is_grid:
         channels = picture_channels(given.width) or 1
@@ -142,12 +144,12 @@ def _fold(channels: int, size: int) -> Layer:
     return {"layer": "Unflatten", "dim": 1, "unflattened_size": [channels, size, size]}
 
 
-def _describe_layer(step: PlacedLayer, sizing: dict[str, int], hints: Hints) -> Layer:
-    """A layer as a chain takes it."""
+def _describe_layer(step: PlacedLayer, sizing: dict[str, int], epses: Mapping[str, float]) -> Layer:
+    """A layer as a chain takes it; `epses` are those of batch norms, by their names."""
     layer = step.layer
     described: dict[str, Any] = {"layer": step.kind, "name": layer.name}
     if layer.is_norm:
-        eps = {} if hints.norm_eps in (None, USUAL_EPS) else {"eps": hints.norm_eps}
+        eps = {} if epses[layer.name] == USUAL_EPS else {"eps": epses[layer.name]}
         affine = "weight" in layer.shapes
         return {**described, "num_features": step.taken, "affine": affine, **eps}
     taken, given, bias = step.taken, step.given.width, "bias" in layer.shapes

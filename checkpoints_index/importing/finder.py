@@ -14,15 +14,21 @@ from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing import keras_files
 from checkpoints_index.importing.bounds.archives import ZIP
-from checkpoints_index.importing.bounds.guard import guard_reading, look_at
+from checkpoints_index.importing.bounds.guard import OpenFile, guard_reading, open_once
 from checkpoints_index.importing.bounds.tensors import bound_tensors, convert
 from checkpoints_index.importing.formats.saved_model import is_saved_model, read_saved_model
 from checkpoints_index.importing.keras_files import KerasFinder
-from checkpoints_index.importing.loading import load_content
-from checkpoints_index.importing.parts import FilePart, Role, find_parts
-from checkpoints_index.importing.recognition import choose_recogniser
+from checkpoints_index.importing.loading import SAFETENSORS, load_content
+from checkpoints_index.importing.parts import FilePart, Role, find_parts, is_unmeasured
+from checkpoints_index.importing.recognition import (
+    ByName,
+    Recogniser,
+    are_finite,
+    choose_recogniser,
+    distribute,
+)
 
-SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", *keras_files.SUFFIXES)
+SUFFIXES = (".pt", ".pth", ".ckpt", SAFETENSORS, *keras_files.SUFFIXES)
 # These may be anything; what they begin with tells whether torch.save, or pickle, wrote them.
 LOOSE_SUFFIXES = (".tar", ".bin", ".pkl", ".model")
 BEGINNINGS = (ZIP, b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -34,7 +40,8 @@ def may_hold_weights(path: Path) -> bool:
     if suffix not in LOOSE_SUFFIXES:
         return suffix in SUFFIXES
     try:
-        return look_at(path).beginning.startswith(BEGINNINGS)
+        with open_once(path) as opened:
+            return opened.beginning.startswith(BEGINNINGS)
     except (OSError, UnusableFileError):
         return False
 
@@ -55,6 +62,11 @@ class FoundGenerator:
     weights: dict[str, Tensor] = field(repr=False)
     remarks: tuple[str, ...] = ()
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all of its weights are numbers."""
+        return are_finite(self.weights)
+
 
 class GeneratorFinder:
     """Finds the generator in each of many files.
@@ -63,15 +75,26 @@ class GeneratorFinder:
         generator: `package.module:Class`, or an architecture of this package; recognised by its
             shapes if None.
         options: those of that class or architecture; without a name, those of `Hints`.
+        z_distribution: how its latent points are distributed; None: as it is told, or normal.
+        known: the generator that all files are to be of, where that is not to be found out.
 
     Raises:
         CheckpointError: there is no such generator, or it does not take the options.
     """
 
     def __init__(
-        self, generator: str | None = None, options: Mapping[str, Any] | None = None
+        self,
+        generator: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        z_distribution: str | None = None,
+        known: GeneratorSpec | None = None,
     ) -> None:
-        self._recogniser = choose_recogniser(generator, options or {})
+        self._z_distribution = z_distribution
+        self._recogniser: Recogniser
+        if known is None:
+            self._recogniser = choose_recogniser(generator, options or {}, z_distribution)
+        else:
+            self._recogniser, self._z_distribution = ByName(known), known.z_distribution
         self._keras = KerasFinder()
 
     def find(self, path: Path, check: bool = False) -> FoundGenerator:
@@ -87,19 +110,33 @@ class GeneratorFinder:
         with guard_reading():
             if is_saved_model(path):
                 spec, weights = read_saved_model(path, check)
-                return FoundGenerator(spec, "", weights)
-            return self._find(path, look_at(path).size_bytes, check)
+                return FoundGenerator(distribute(spec, self._z_distribution), "", weights)
+            if path.suffix.lower() in keras_files.SUFFIXES:
+                spec, weights = self._keras.find(path)
+                return FoundGenerator(distribute(spec, self._z_distribution), "", weights)
+            with open_once(path) as opened:
+                return self._find(opened, path.suffix.lower() == SAFETENSORS, check)
 
-    def _find(self, path: Path, file_bytes: int, check: bool) -> FoundGenerator:
-        if path.suffix.lower() in keras_files.SUFFIXES:
-            spec, weights = self._keras.find(path)
-            return FoundGenerator(spec, "", weights)
-        parts = find_parts(load_content(path, check))
+    def learn(self, path: Path) -> bool:
+        """Recognise the generator of a file, as that of all that have its shapes.
+
+        Returns:
+            False where nothing can be told by it, since its weights are not finite.
+
+        Raises:
+            UnusableFileError: it has no generator; the text says why.
+        """
+        if is_saved_model(path) or path.suffix.lower() in keras_files.SUFFIXES:
+            return True  # Its configuration says what it is.
+        return self.find(path).is_finite
+
+    def _find(self, file: OpenFile, is_safetensors: bool, check: bool) -> FoundGenerator:
+        parts = find_parts(load_content(file, is_safetensors, check))
         reasons = []
         for part in parts:
             held = _with_counters(self._recogniser.prepare(part.weights))
             try:
-                bound_tensors(held, file_bytes)
+                bound_tensors(held, file.size_bytes)
                 recognised = self._recogniser.recognise(held)
             except UnusableFileError as reason:
                 reasons.append(reason)
@@ -126,4 +163,8 @@ def _say_choice(chosen: FilePart, parts: Sequence[FilePart]) -> tuple[str, ...]:
     others = [p.name for p in parts if p.role <= Role.GENERATOR and p.name != chosen.name]
     if not others:
         return ()
-    return (f"'{chosen.name}' is taken; {', '.join(others)} beside it is left out.",)
+    said = f"'{chosen.name}' is taken; {', '.join(others)} beside it is left out."
+    unmeasured = [p.name for p in parts if p.name in others and is_unmeasured(p)]
+    if unmeasured and not is_unmeasured(chosen):
+        said += f" The batch norms of {', '.join(unmeasured)} were never updated."
+    return (said,)

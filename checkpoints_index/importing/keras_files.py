@@ -13,7 +13,7 @@ from torch import Tensor
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.importing.bounds.archives import bound_archive
-from checkpoints_index.importing.bounds.guard import look_at
+from checkpoints_index.importing.bounds.guard import open_once
 from checkpoints_index.importing.bounds.hdf5 import bound_hdf5
 
 SUFFIXES = (".keras", ".h5")
@@ -41,7 +41,8 @@ class KerasFinder:
 
             config = _read_config(path)
             keras_model.refuse_code(config)
-            keras_model.refuse_if_huge(config, path.stat().st_size)
+            in_hdf5 = path.suffix.lower() == ".h5"
+            keras_model.refuse_if_huge(config, path.stat().st_size, in_hdf5)
         except CheckpointError as error:
             raise UnusableFileError(str(error).rstrip(".")) from error
         model = keras_model.load_keras_model(str(path))
@@ -54,9 +55,13 @@ class KerasFinder:
 
 def _read_config(path: Path) -> Any:
     """What a file says about its model, without building it."""
+    with open_once(path) as opened:
+        return _read_description(opened.path, opened.size_bytes)
+
+
+def _read_description(path: Path, file_bytes: int) -> Any:
     import h5py
 
-    file_bytes = look_at(path).size_bytes
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             bound_archive(archive, file_bytes)

@@ -3,64 +3,111 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.importing.bounds.archives import ZIP, bound_torch_archive, check_sums
-from checkpoints_index.importing.bounds.guard import find_wanted_class, guard_reading, look_at
-from checkpoints_index.importing.bounds.tensors import MAX_TENSORS
+from checkpoints_index.importing.bounds.guard import OpenFile, find_wanted_class, guard_reading
+from checkpoints_index.importing.bounds.tensors import bound_count
 from checkpoints_index.importing.inert_classes import INERT
+from checkpoints_index.storage.seals import Seal, check_tensors
 
+SAFETENSORS = ".safetensors"
 LOOKED_AT_BYTES = 1 << 24
 
 
-def load_content(path: Path, check: bool = False) -> Mapping[Any, Any]:
+def load_content(
+    file: OpenFile, is_safetensors: bool = False, check: bool = False
+) -> Mapping[Any, Any]:
     """What a file of `torch.save` or safetensors holds; tensors are read when they are used.
 
     Args:
-        path: the file.
+        file: what `open_once` opened.
+        is_safetensors: which of both it is.
         check: hold all bytes against the checksums of the file, where it has some.
 
     Raises:
-        UnusableFileError: it is empty or damaged, needs code to be read, or is no mapping.
+        UnusableFileError: it is damaged, needs code to be read, or is no mapping.
     """
     with guard_reading():
-        look = look_at(path)
-        if path.suffix.lower() == ".safetensors":
-            return _load_safetensors(path)
-        is_zip = look.beginning.startswith(ZIP)
-        if is_zip:
-            bound_torch_archive(path, look.size_bytes)
+        if is_safetensors:
+            return _load_safetensors(file.path)
+        is_zip = file.beginning.startswith(ZIP)
         try:
-            content = _load_torch(path, is_zip)
+            sizes = bound_torch_archive(file.path, file.size_bytes) if is_zip else {}
+            content = _load_torch(file.path, mmap=is_zip)
+            if is_zip:
+                _require_whole_storages(content, sizes, file.path)
+        except UnusableFileError:
+            raise
         except Exception as error:  # The library says what it lacks, rather than what the file is.
-            if _is_network(path):
+            if _is_network(file.path):
                 raise UnusableFileError(_describe_network(find_wanted_class(error))) from error
             raise
         if check and is_zip:
-            check_sums(path)
+            check_sums(file.path)
     if not isinstance(content, Mapping):
         raise UnusableFileError(f"holds a {type(content).__name__} rather than a state dict")
     return content
 
 
+def _require_whole_storages(content: object, sizes: Mapping[int, int], path: Path) -> None:
+    """Hold what tensors claim against the parts of the file that their numbers lie in.
+
+    Mapped into memory, a part that is too short would go on with whatever bytes follow it.
+
+    Args:
+        content: what was loaded, which tells whether there is anything to be held.
+        sizes: the bytes of each part, by the byte of the file that it begins at.
+        path: the file.
+
+    Raises:
+        UnusableFileError: a tensor claims another number of bytes than its part has.
+    """
+    layouts = {tensor.layout for tensor in _find_tensors(content)}
+    if layouts != {torch.strided}:
+        return  # There is no tensor, or some of a kind that cannot be looked at and is refused.
+    for tensor in _find_tensors(_load_torch(path, "meta")):
+        storage = tensor.untyped_storage()
+        start = getattr(storage, "_checkpoint_offset", None)
+        if start is not None and sizes.get(start) != storage.nbytes():
+            raise UnusableFileError(
+                f"is damaged: {sizes.get(start, 0):,} bytes of it stand for weights of "
+                f"{storage.nbytes():,}"
+            )
+
+
+def _find_tensors(content: object) -> Iterator[Tensor]:
+    """The tensors in nested mappings, each mapping once."""
+    waiting, seen = [content], set[int]()
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, Tensor):
+            yield held
+        elif isinstance(held, Mapping) and id(held) not in seen:
+            seen.add(id(held))
+            waiting += held.values()
+
+
 def _load_safetensors(path: Path) -> Mapping[str, Any]:
+    if check_tensors(path) is Seal.BROKEN:
+        raise UnusableFileError("was exported here and has changed since: its checksum differs")
     with safe_open(path, framework="pt") as file:
         names = list(file.keys())
-        if len(names) > MAX_TENSORS:
-            raise UnusableFileError(f"has {len(names):,} tensors, at most {MAX_TENSORS:,} are read")
+        bound_count(len(names))
         return {name: file.get_tensor(name) for name in names}
 
 
-def _load_torch(path: Path, is_zip: bool) -> object:
+def _load_torch(path: Path, device: str = "cpu", mmap: bool = False) -> object:
     with warnings.catch_warnings(), torch.serialization.safe_globals(INERT):
         warnings.simplefilter("ignore")  # They are about TorchScript; the error says more.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        return torch.load(str(path), map_location=device, weights_only=True, mmap=mmap)
 
 
 def _is_network(path: Path) -> bool:

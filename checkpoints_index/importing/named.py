@@ -67,6 +67,34 @@ def _first_width(name: str, G: nn.Module) -> int:
 
 
 @torch.inference_mode()
+def find_noise(G: nn.Module, z_dim: int) -> str | None:
+    """A remark about a generator that draws noise when it is called; None for one that does not.
+
+    One latent point is rendered twice.
+
+    Args:
+        G: the generator, in eval mode, with the weights of a checkpoint.
+        z_dim: length of a latent point.
+
+    Raises:
+        CheckpointError: two pictures of the point differ in spite of its seed.
+    """
+    z = torch.randn(1, z_dim, generator=torch.Generator().manual_seed(0))
+    if not torch.equal(torch.nan_to_num(G(z)), torch.nan_to_num(G(z))):
+        raise CheckpointError(
+            f"'{type(G).__name__}' draws another picture of the same latent point each time, by "
+            "random numbers that torch.manual_seed does not govern, so that no frame could be "
+            "drawn again. Draw its noise by torch.randn, or leave it out in eval mode."
+        )
+    if getattr(G, "draws_noise", False):
+        return (
+            "It draws noise when it is called. The noise is seeded by the latent point, so that a "
+            "point has one picture at each batch; pictures of a CPU and of a GPU differ in it."
+        )
+    return None
+
+
+@torch.inference_mode()
 def _measure(G: nn.Module, z_dim: int) -> int:
     """Width in px of the picture of one latent point."""
     return int(G(torch.randn(1, z_dim)).shape[-1])

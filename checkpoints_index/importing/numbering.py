@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import PurePath
 
@@ -13,6 +14,8 @@ from checkpoints_index.importing.refusals import AmbiguousFilesError
 MAX_BATCH = 2**62
 _NUMBER = re.compile(r"\d+")
 _SET_OFF_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+")
+_SCIENTIFIC = re.compile(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?[eE]\+?\d{1,2}(?![A-Za-z0-9])")
+_DECIMAL = re.compile(r"(?<![A-Za-z0-9.])\d+\.\d+(?![A-Za-z0-9.])")
 _SEPARATORS = re.compile(r"[-_ ]+")
 
 
@@ -99,6 +102,7 @@ def _read_batches(paths: Sequence[PurePath]) -> list[int]:
     strangers = [path for path in paths if _skeleton(path) != _skeleton(paths[0])]
     if strangers:
         raise _ambiguous("are named in different ways", paths[0], strangers[0])
+    _refuse_decimals(paths)
     rows = [_numbers(path) for path in paths]
     columns = {column for column in zip(*rows, strict=True) if len(set(column)) > 1}
     if len(columns) > 1:
@@ -115,7 +119,7 @@ def _read_single(path: PurePath) -> int:
     Raises:
         AmbiguousFilesError: several numbers could be meant.
     """
-    stem = path.stem
+    stem = _spell_out(path.stem)
     numbers = [found.group() for found in _NUMBER.finditer(stem)]
     set_off = [found.group() for found in _SET_OFF_NUMBER.finditer(stem)]
     for candidates in (numbers, set_off):
@@ -128,6 +132,17 @@ def _read_single(path: PurePath) -> int:
         "Choose one with a pattern.",
         suggest_pattern(path),
     )
+
+
+def _refuse_decimals(paths: Sequence[PurePath]) -> None:
+    """Refuse names that differ in a number such as 0.5, of which no part is a batch."""
+    decimals = {path: _DECIMAL.findall(_text(path)) for path in paths}
+    other = next((path for path in paths if decimals[path] != decimals[paths[0]]), None)
+    if other is not None:
+        raise AmbiguousFilesError(
+            f"'{paths[0]}' and '{other}' differ in a number that is not whole, and a batch is. "
+            "Choose another one with a pattern, or name the files by whole numbers.",
+        )
 
 
 def _refuse_twins(numbered: Sequence[tuple[int, PurePath]]) -> None:
@@ -162,12 +177,32 @@ def suggest_pattern(path: PurePath) -> str:
 
 def _numbers(path: PurePath) -> tuple[int, ...]:
     """All numbers of a path without its suffix, as that of .h5 is none."""
-    return tuple(int(digits) for digits in _NUMBER.findall(str(path.with_suffix(""))))
+    return tuple(int(digits) for digits in _NUMBER.findall(_text(path)))
+
+
+def _text(path: PurePath) -> str:
+    """A path without its suffix, with 1e3 spelled out as 1000."""
+    return _spell_out(str(path.with_suffix("")))
+
+
+def _spell_out(text: str) -> str:
+    """A text with 1e3 and 2.5e4 as whole numbers; one that is not whole stays.
+
+    Example:
+        >>> _spell_out("G_1e3"), _spell_out("G_2.5e4"), _spell_out("G_a1e3")
+        ('G_1000', 'G_25000', 'G_a1e3')
+    """
+
+    def spell(found: re.Match[str]) -> str:
+        number = Decimal(found.group())
+        return str(int(number)) if number == int(number) else found.group()
+
+    return _SCIENTIFIC.sub(spell, text)
 
 
 def _skeleton(path: PurePath) -> str:
     """A path with # for its numbers and one separator for all, to compare how paths are named."""
-    return _SEPARATORS.sub("_", _NUMBER.sub("#", str(path.with_suffix(""))))
+    return _SEPARATORS.sub("_", _NUMBER.sub("#", _text(path)))
 
 
 def _count_differing(a: Sequence[int], b: Sequence[int]) -> int:

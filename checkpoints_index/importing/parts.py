@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
-from checkpoints_index.importing.bounds.tensors import MAX_TENSORS
+from checkpoints_index.importing.bounds.tensors import bound_count
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|\d+")
 _WRAPPERS = {"net", "model", "module", "state", "dict", "weights", "params", "copy", "network"}
@@ -61,7 +61,8 @@ def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
     """The state dicts in a file that may be those of a generator, the most likely first.
 
     An average of the generator's weights (G_ema) comes before the generator itself. Prefixes of
-    wrappers (`module.`, `_orig_mod.`) are gone from the names.
+    wrappers (`module.`, `_orig_mod.`) are gone from the names. One whose batch norms were never
+    measured, beside a generator whose were, comes last: only its weights were averaged.
 
     Raises:
         UnusableFileError: it holds no weights, or only those of something else.
@@ -73,13 +74,23 @@ def find_parts(content: Mapping[Any, Any]) -> list[FilePart]:
             raise UnusableFileError(f"holds more than {MAX_MAPPINGS:,} mappings in one another")
     usable = [part for part in found if part.role <= Role.WHOLE]
     if usable:
-        return sorted(usable, key=lambda part: part.role)
+        is_measured = any(not is_unmeasured(p) for p in usable if p.role == Role.GENERATOR)
+        return sorted(usable, key=lambda part: (is_measured and is_unmeasured(part), part.role))
     if any(part.role == Role.OTHER for part in found):
         names = ", ".join(part.name for part in found if part.role == Role.OTHER)
         raise UnusableFileError(f"holds a discriminator ({names}) and no generator")
     if found:
         raise UnusableFileError("holds the state of an optimizer and no generator")
     raise UnusableFileError("holds no weights of a network")
+
+
+def is_unmeasured(part: FilePart) -> bool:
+    """Whether some weights have batch norms that hold the statistics which they began with."""
+    means = [name for name in part.weights if name.endswith("running_mean")]
+    counters = [name for name in part.weights if name.endswith("num_batches_tracked")]
+    if any(bool((part.weights[name] != 0).any()) for name in means):
+        return False
+    return bool(means) and not any(bool((part.weights[name] != 0).any()) for name in counters)
 
 
 def role_of(name: str) -> Role:
@@ -104,8 +115,7 @@ def _search(
     if {"state", "param_groups"} <= content.keys():
         role = Role.OPTIMIZER
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
-    if len(tensors) > MAX_TENSORS:
-        raise UnusableFileError(f"has {len(tensors):,} tensors, at most {MAX_TENSORS:,} are read")
+    bound_count(len(tensors))
     if any(tensor.ndim >= 2 for tensor in tensors.values()):
         yield from _split(_without_wrappers(tensors), name, role)
     for key, value in content.items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
-from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.generators.spec import NORMAL, GeneratorSpec
 from checkpoints_index.importing.finder import (
     LOOSE_SUFFIXES,
     SUFFIXES,
@@ -26,6 +26,8 @@ from checkpoints_index.importing.refusals import (
     NothingToImportError,
     SkippedFile,
 )
+
+LINKED = "is a link to a folder, which is not followed; import the folder that it leads to"
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,12 @@ def plan_import(
         CheckpointError: there is no such folder, or the pattern is none.
     """
     folder, paths = list_files(source)
+    is_one_file = len(paths) == 1 and folder / paths[0] == source
     compiled = compile_pattern(pattern) if pattern is not None else re.compile("")
     found: dict[PurePath, FoundGenerator] = {}
-    skipped = []
+    links = () if is_one_file else _find_links(folder)
+    skipped = [SkippedFile(link, UnusableFileError(LINKED)) for link in links]
+    _learn_from_last(finder, [folder / p for p in paths if compiled.search(p.as_posix())])
     for done, path in enumerate(paths):
         on_progress(done, len(paths))
         try:
@@ -105,6 +110,24 @@ def plan_import(
     first = found[numbered[0][1]]
     remarks = (*first.remarks, *_say_changes_of_part(found))
     return ImportPlan(folder, first.spec, remarks, files, tuple(skipped))
+
+
+def _learn_from_last(finder: GeneratorFinder, paths: Sequence[Path]) -> None:
+    """Let the last file with a generator say what all of its shapes are.
+
+    Running statistics tell the more, the longer they were measured: in an early file they are
+    still what they began with.
+
+    Args:
+        finder: keeps what it was told.
+        paths: the files, in their order.
+    """
+    for path in reversed(paths if len(paths) > 1 else ()):
+        try:
+            if finder.learn(path):
+                return
+        except UnusableFileError:
+            continue  # It is told when its turn comes.
 
 
 def list_files(source: Path) -> tuple[Path, list[PurePath]]:
@@ -140,6 +163,13 @@ def _find_files(folder: Path) -> Iterator[Path]:
         yield from filter(may_hold_weights, visible)
 
 
+def _find_links(folder: Path) -> Iterator[Path]:
+    """Links to folders below a folder, which may lead anywhere and are not followed."""
+    for parent, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in folders if Path(parent, name).is_symlink())
+
+
 def _refuse_other(found: dict[PurePath, FoundGenerator], path: PurePath) -> None:
     first = next(iter(found))
     spec, other = found[first].spec, found[path].spec
@@ -163,6 +193,7 @@ def describe_spec(spec: GeneratorSpec) -> str:
     kinds = Counter(layer["layer"] for layer in layers if "name" in layer)
     inside = [f"{count} {kind}" for kind, count in kinds.items()]
     inside += [f"{name} {value}" for name, value in options.items()]
+    inside += [] if spec.z_distribution == NORMAL else [f"{spec.z_distribution} z"]
     sizes = f"z {spec.z_dim} -> {spec.image_size} px"
     return f"{spec.architecture}, {sizes}" + (f", {', '.join(inside)}" if inside else "")
 

@@ -6,7 +6,7 @@ it is in their attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError, name_some
@@ -55,11 +55,12 @@ class ImportedRunError(CheckpointError):
     Args:
         run: its name.
         what: what it is instead.
+        is_imported: whether another import began it, which this one could replace.
     """
 
-    def __init__(self, run: str, what: str) -> None:
-        super().__init__(run, what)
-        self.run, self.what = run, what
+    def __init__(self, run: str, what: str, is_imported: bool = False) -> None:
+        super().__init__(run, what, is_imported)
+        self.run, self.what, self.is_imported = run, what, is_imported
 
     def __str__(self) -> str:
         return f"There is a run '{self.run}' already, {self.what}."
@@ -131,11 +132,14 @@ class MissingStridesError(UnusableFileError):
 
     Args:
         layers: the names of the convolutions.
+        examples: width of a picture in px -> strides that were tried and make it; the likeliest
+            first.
     """
 
-    def __init__(self, layers: Sequence[str]) -> None:
-        super().__init__(layers)
+    def __init__(self, layers: Sequence[str], examples: Mapping[int, Sequence[int]]) -> None:
+        super().__init__(layers, examples)
         self.layers = tuple(layers)
+        self.examples = {size: list(strides) for size, strides in examples.items()}
 
     def __str__(self) -> str:
         return (
@@ -143,10 +147,24 @@ class MissingStridesError(UnusableFileError):
             f"({', '.join(self.layers)}) how much, 1 or 2, by the option strides"
         )
 
-    @property
-    def example(self) -> list[int]:
-        """Strides that such a generator may have."""
-        return [*[2] * (len(self.layers) - 1), 1]
+
+class LateFileError(UnusableFileError):
+    """A file came, or became whole, when later batches were in the run already.
+
+    Args:
+        batch: that of the file.
+        last: the last one of the run.
+    """
+
+    def __init__(self, batch: int, last: int) -> None:
+        super().__init__(batch, last)
+        self.batch, self.last = batch, last
+
+    def __str__(self) -> str:
+        return (
+            f"batch {self.batch} lies before {self.last}, which is in the run already, and batches "
+            "ascend; all can be imported again in their order"
+        )
 
 
 class NotFiniteError(UnusableFileError):
@@ -168,7 +186,17 @@ class NotFiniteError(UnusableFileError):
 
 
 class AssumedActivations(str):
-    """The remark that activations were assumed, as shapes do not show them."""
+    """The remark that activations were assumed, as shapes do not show them.
+
+    Attributes:
+        other_sizes: widths of pictures in px that the same kernels can make.
+    """
+
+    other_sizes: tuple[int, ...] = ()
+
+
+class ToldByStatistics(str):
+    """The remark that statistics of batch norm told what shapes do not show."""
 
 
 def group_skipped(

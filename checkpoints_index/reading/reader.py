@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -124,13 +124,35 @@ class CheckpointReader:
         description = self._catalogue.descriptions.get(record.path)
         if description is None:
             raise self._damage(record, "the header of its segment has changed")
-        key = record.path, description["id"]
+        key = record.path, str(description.get("id"))
         if key not in self._layouts:
             difference = self._catalogue.find_difference(record.path)
             if difference is not None:
                 raise self._damage(record, difference)
-            self._layouts[key] = TensorLayout.from_json(description)
+            try:
+                self._layouts[key] = TensorLayout.from_json(description)
+            except ValueError as error:
+                reason = f"the header of its segment was not written here: {error}"
+                raise self._damage(record, reason) from error
         return self._layouts[key]
+
+    def require_fit(self, batch: int, own: Mapping[str, Tensor]) -> None:
+        """Refuse a checkpoint of which a module cannot take every tensor.
+
+        Args:
+            batch: the checkpoint.
+            own: the module's state dict.
+
+        Raises:
+            DamagedCheckpointError: it has other tensors, or of other shapes.
+        """
+        record = self.find(batch)
+        held = {entry.name: tuple(entry.shape) for entry in self.layout(record).entries}
+        wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
+        if held != wanted:
+            name = next(n for n in [*held, *wanted] if held.get(n) != wanted.get(n))
+            reason = f"its tensors are not those of the run's generator, such as '{name[:40]}'"
+            raise self._damage(record, reason)
 
     def close(self) -> None:
         """End the threads."""

@@ -53,6 +53,7 @@ def stream(
     swapper = WeightSwapper(device)
     cores = os.cpu_count() or 1
     reader = CheckpointReader(catalogue, threads=1 if cores <= MANY_CORES else cores // 2)
+    fitting: TensorLayout | None = None  # A layout that the modules take.
     feed = WeightFeed(reader, in_differences=device.type != "cpu")
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
         coming: deque[Future[DecodedCheckpoint]] = deque()
@@ -62,7 +63,11 @@ def stream(
                     wanted = batches[position + len(coming)]
                     coming.append(decoder.submit(feed.decode, wanted))
                 turn = position % len(resident)
-                swapper.swap(coming.popleft().result(), state_dicts[turn])
+                decoded = coming.popleft().result()
+                if decoded.layout is not fitting:
+                    reader.require_fit(batch, state_dicts[turn])
+                    fitting = decoded.layout
+                swapper.swap(decoded, state_dicts[turn])
                 yield batch, resident[turn]
         finally:
             for future in coming:

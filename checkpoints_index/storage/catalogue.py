@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.files import create_whole
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from checkpoints_index.storage.segments import Record, Segment
-from checkpoints_index.storage.trusted_classes import is_trusted
+from checkpoints_index.storage.trusted_classes import trusted_place
 
 STORAGES = ("exact", "visual")
-DESCRIPTION = "generator.json"  # The file whose presence makes a folder of checkpoints a run.
+DESCRIPTION = "generator.json"  # What a run is; segments alone make it anew.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -184,19 +184,24 @@ def read_description(
     """
     try:
         description = read_sealed_json((folder / DESCRIPTION).read_bytes())
-        generator = description["generator"]
-        name = str(generator["architecture"])
-        trusted = is_trusted(folder.parent.parent, name)
-        spec = GeneratorSpec(name, generator["options"], trusted)
+        spec = GeneratorSpec.from_json(description["generator"], trusted=False)
+        place = trusted_place(folder.parent.parent, spec.architecture)
+        trusted = ":" not in spec.architecture or place is not None
+        spec = replace(spec, trusted=trusted, place=place)
         if description.get("format") != segments.FORMAT:
             raise CheckpointError(
                 f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
                 f"this version reads format {segments.FORMAT}. Read them with the version that "
                 "wrote them, or train the run again."
             )
-        bound = description["promise"]  # The key is older than the attribute's name.
-        error_bound = ErrorBound(**bound) if bound else None
-        return spec, description["storage"], error_bound, description.get("id")
+        # The key is older than the attribute's name.
+        error_bound = ErrorBound.from_json(description["promise"])
+        storage, run_id = description["storage"], description.get("id")
+        if storage not in STORAGES or (error_bound is None) != (storage == "exact"):
+            raise ValueError(f"its storage is {str(storage)[:40]!r}")
+        if not isinstance(run_id, str | None):
+            raise ValueError("its identity is no text")
+        return spec, storage, error_bound, run_id
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDescriptionError(run, DESCRIPTION, str(error)) from error
 
@@ -252,8 +257,9 @@ def holds_run(folder: Path) -> bool:
 
 
 def list_runs(runs_folder: Path) -> list[str]:
-    """The names of the runs below a folder, sorted."""
-    return sorted(path.parent.parent.name for path in runs_folder.glob(f"*/*/{DESCRIPTION}"))
+    """The names of the runs below a folder, sorted; those whose description is lost as well."""
+    folders = runs_folder.glob("*/checkpoints")
+    return sorted(folder.parent.name for folder in folders if holds_run(folder))
 
 
 def open_catalogue(runs_folder: Path, run: str) -> Catalogue:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+MAX_PICTURES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,27 @@ class ErrorBound:
     rms: float = 0.10
     largest: int = 1
     pictures: int = 16
+
+    @classmethod
+    def from_json(cls, document: Any) -> ErrorBound | None:
+        """What a run's folder, or a segment, says of it; None for exact storage.
+
+        Raises:
+            ValueError: it is no bound.
+        """
+        if document is None:
+            return None
+        if not isinstance(document, dict) or document.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("its error bound is none")
+        bound = cls(**document)
+        numbers = all(type(n) in (int, float) and 0 <= n < math.inf for n in document.values())
+        if (
+            not numbers
+            or type(bound.pictures) is not int
+            or not 1 <= bound.pictures <= MAX_PICTURES
+        ):
+            raise ValueError("its error bound is none")
+        return bound
 
     @classmethod
     def of_quality(cls, rms: float) -> ErrorBound:

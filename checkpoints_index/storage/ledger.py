@@ -2,7 +2,8 @@
 
 It says no more than what must be there: what is dropped leaves it before its file changes, and what
 is written enters it afterwards. Whenever a process is killed, nothing whole is called damaged.
-Runs of older versions have no list; it is made when they are next written to.
+Whoever begins to write to a run makes it before the first segment, so that a list that is deleted
+is missed as well. Runs of older versions have none; it is made when they are next written to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from checkpoints_index.storage.segments import Segment
 
 LEDGER = "segments.json"
+MAX_BATCHES = 1 << 24  # Of one segment; a list that claims more is damaged.
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,15 @@ class LedgerEntry:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> LedgerEntry:
-        """What `to_json` gave."""
-        ranges = (range(first, last + 1, step) for first, last, step in document["batches"])
+        """What `to_json` gave.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
+        facts = (document["id"], document["bytes"], document["finished"])
+        ranges = [range(first, last + 1, step) for first, last, step in document["batches"]]
+        if tuple(map(type, facts)) != (str, int, bool) or sum(map(len, ranges)) > MAX_BATCHES:
+            raise ValueError("an entry of it is none")
         batches = frozenset(batch for each in ranges for batch in each)
         return cls(document["id"], batches, document["bytes"], document["finished"])
 
@@ -84,6 +93,8 @@ class Ledger:
         self.folder = folder
         try:
             document = read_sealed_json((folder / LEDGER).read_bytes())["segments"]
+            if not isinstance(document, dict) or not all(map(_is_segment, document)):
+                raise ValueError("it lists no segments")
             self.entries = {name: LedgerEntry.from_json(each) for name, each in document.items()}
         except FileNotFoundError:
             self.entries = {}
@@ -145,8 +156,13 @@ class Ledger:
         document = {name: entry.to_json() for name, entry in sorted(self.entries.items())}
         content = seal_json({"segments": document})
         path = self.folder / LEDGER
-        if (path.read_bytes() if path.exists() else b"") != content and (document or path.exists()):
+        if (path.read_bytes() if path.exists() else b"") != content:
             create_whole(path, content)
+
+
+def _is_segment(name: str) -> bool:
+    """Whether a name in a list, which may be anybody's, is that of a segment in the same folder."""
+    return name.endswith(segments.SUFFIX) and name.isprintable() and "/" not in name
 
 
 def pack_ranges(batches: Iterable[int]) -> list[list[int]]:

@@ -23,7 +23,6 @@ Numbers are little-endian. Where no whole record follows any more, the segment h
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import struct
@@ -34,21 +33,19 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from checkpoints_index.storage import parity
+from checkpoints_index.storage import headers, parity
 
 FORMAT = 2
 SUFFIX = ".segment"
-SEGMENT_MAGIC = b"CITYSEG2"
 RECORD_MAGIC = b"CKPT"
 TABLE_MAGIC = b"CITYTAB2"
 KEY, DELTA, SKIP_DELTA, TABLE = range(4)  # the kinds of records
 
-_SEGMENT_HEAD = struct.Struct("<8sIQ")  # magic, length of the JSON that follows, xxh3(JSON)
 _RECORD_HEAD = struct.Struct("<4sBB2xQQQQQ")  # magic, and the numbers of `Record`
 _CHECK = struct.Struct("<Q")  # xxh3 of the bytes before it
 _TABLE_ROW = struct.Struct("<QBB2xQQQQQ")  # offset of a record, and the numbers of its head
 _TRAILER = struct.Struct("<8sQQ")  # magic, offset of the table, xxh3(offset)
-_MAX_HEADER_BYTES = 1 << 26  # A longer header is damage, and is not allocated.
+MAX_BATCH = 2**63 - 1  # What a database keeps; a higher number is damage.
 RECORD_HEAD_BYTES = _RECORD_HEAD.size + _CHECK.size
 
 log = logging.getLogger(__name__)
@@ -143,16 +140,6 @@ def segment_path(folder: Path, first_batch: int) -> Path:
     return folder / f"{first_batch:012d}{SUFFIX}"
 
 
-def pack_header(description: dict[str, Any]) -> bytes:
-    """The bytes that a segment begins with.
-
-    Args:
-        description: what rebuilds its generators, of JSON's types.
-    """
-    text = json.dumps(description, sort_keys=True).encode()
-    return _SEGMENT_HEAD.pack(SEGMENT_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)) + text
-
-
 def pack_head(record: Record) -> bytes:
     """The bytes of a record that stand before its payload, RECORD_HEAD_BYTES of them."""
     head = _RECORD_HEAD.pack(RECORD_MAGIC, *record[2:])
@@ -163,7 +150,7 @@ def pack_table(header: bytes, records: Iterable[Record], path: Path, offset: int
     """The table that finishes a segment, and its trailer.
 
     Args:
-        header: what `pack_header` gave for the segment.
+        header: what `headers.pack_header` gave for the segment.
         records: all its records, in their order.
         path: the segment.
         offset: byte of the segment at which the table will begin.
@@ -237,13 +224,11 @@ def read_segment(path: Path) -> Segment:
         descriptor = file.fileno()
         state = os.fstat(descriptor)
         file_bytes, changed_ns = state.st_size, state.st_mtime_ns
-        identity = os.pread(descriptor, _SEGMENT_HEAD.size, 0)
+        identity = os.pread(descriptor, headers.HEAD_BYTES, 0)
         table = _read_table(path, descriptor, file_bytes)
     if table is None:
         return scan_segment(path)
-    description, start = _parse_header(table)
-    rows = _TABLE_ROW.iter_unpack(memoryview(table)[start:])
-    records = [Record(path, *row) for row in rows]
+    description, records = table
     sizes = file_bytes, file_bytes, changed_ns
     return Segment(path, identity, description, records, [], *sizes, finished=True)
 
@@ -262,12 +247,14 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
         descriptor = file.fileno()
         state = os.fstat(descriptor)
         file_bytes, changed_ns = state.st_size, state.st_mtime_ns
-        identity = os.pread(descriptor, _SEGMENT_HEAD.size, 0)
-        description, offset = (None, start) if start else _read_header(descriptor, identity)
+        identity = os.pread(descriptor, headers.HEAD_BYTES, 0)
+        header = headers.Header(None, start, False) if start else headers.read_header(path)
+        if header.is_damaged and header.description is not None:
+            log.warning("%s: repaired the bytes of its header", path.name)
         records: list[Record] = []
         lost: list[int] = []
-        whole_bytes, finished = offset, False
-        for item in _scan_records(path, descriptor, offset, file_bytes):
+        whole_bytes, finished = header.end, False
+        for item in _scan_records(path, descriptor, header.end, file_bytes):
             if isinstance(item, Record) and item.kind == TABLE:
                 finished = item.end + _TRAILER.size == file_bytes
                 whole_bytes = item.end + _TRAILER.size
@@ -279,7 +266,7 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
     lost = [offset for offset in lost if offset < whole_bytes - _TRAILER.size * finished]
     whole_bytes = min(whole_bytes, file_bytes)
     sizes = whole_bytes, file_bytes, changed_ns
-    return Segment(path, identity, description, records, lost, *sizes, finished)
+    return Segment(path, identity, header.description, records, lost, *sizes, finished)
 
 
 def list_segments(folder: Path) -> list[Path]:
@@ -290,39 +277,43 @@ def list_segments(folder: Path) -> list[Path]:
 def read_identity(path: Path) -> bytes:
     """The first bytes of a segment, which hold the checksum of its description."""
     with path.open("rb") as file:
-        return file.read(_SEGMENT_HEAD.size)
+        return file.read(headers.HEAD_BYTES)
 
 
-def _read_header(descriptor: int, head: bytes) -> tuple[dict[str, Any] | None, int]:
-    """The description that a file begins with, and where its records begin."""
-    if len(head) < _SEGMENT_HEAD.size:
-        return None, 0
-    length = min(_SEGMENT_HEAD.unpack(head)[1], _MAX_HEADER_BYTES)
-    return _parse_header(os.pread(descriptor, _SEGMENT_HEAD.size + length, 0))
+def _read_table(
+    path: Path, descriptor: int, file_bytes: int
+) -> tuple[dict[str, Any] | None, list[Record]] | None:
+    """The description and the records in the table of a finished segment.
 
-
-def _parse_header(content: bytes) -> tuple[dict[str, Any] | None, int]:
-    """The description at the beginning of some bytes, and where what follows it begins."""
-    magic, length, check = _SEGMENT_HEAD.unpack_from(content)
-    text = content[_SEGMENT_HEAD.size : _SEGMENT_HEAD.size + length]
-    if magic != SEGMENT_MAGIC or xxhash.xxh3_64_intdigest(text) != check:
-        return None, _SEGMENT_HEAD.size
-    return json.loads(text), _SEGMENT_HEAD.size + length
-
-
-def _read_table(path: Path, descriptor: int, file_bytes: int) -> bytes | None:
-    """The table of a finished segment; None where there is no whole one."""
+    Returns:
+        None where there is no whole table, or one whose records could not lie before it.
+    """
     trailer = os.pread(descriptor, _TRAILER.size, max(0, file_bytes - _TRAILER.size))
     if len(trailer) < _TRAILER.size or not trailer.startswith(TABLE_MAGIC):
         return None
     _, offset, check = _TRAILER.unpack(trailer)
-    if xxhash.xxh3_64_intdigest(_CHECK.pack(offset)) != check:
+    if xxhash.xxh3_64_intdigest(_CHECK.pack(offset)) != check or offset > file_bytes:
         return None
     table = _read_record(path, descriptor, offset)
     if table is None or table.kind != TABLE or table.end + _TRAILER.size != file_bytes:
         return None
     payload = os.pread(descriptor, table.payload_bytes, offset + RECORD_HEAD_BYTES)
-    return payload if xxhash.xxh3_64_intdigest(payload) == table.payload_xxh3 else None
+    if xxhash.xxh3_64_intdigest(payload) != table.payload_xxh3:
+        return None
+    description, start, _ = headers.parse_header(payload)
+    rows = memoryview(payload)[start:]
+    if len(rows) % _TABLE_ROW.size:
+        return None
+    records = [Record(path, *row) for row in _TABLE_ROW.iter_unpack(rows)]
+    starts = {record.offset for record in records}
+    is_sound = all(record.kind != TABLE and _may_be(record, offset) for record in records)
+    return (description, records) if is_sound and len(starts) == len(records) else None
+
+
+def _may_be(record: Record, end: int) -> bool:
+    """Whether a record could have been written, and ends before a byte of the segment."""
+    known = record.kind <= TABLE and record.parity <= 1
+    return known and max(record.batch, record.base) <= MAX_BATCH and record.end <= end
 
 
 def _scan_records(
@@ -331,7 +322,7 @@ def _scan_records(
     """The records in order; where something else lies, its offset, and on from the next record."""
     while offset < file_bytes:
         record = _read_record(path, descriptor, offset)
-        if record is not None and record.end <= file_bytes:
+        if record is not None and _may_be(record, file_bytes):
             yield record
             offset = record.end
             continue
@@ -365,12 +356,7 @@ def _is_head(head: bytes) -> bool:
 
 def _mend_head(head: bytes) -> bytes | None:
     """The head that differs from this one in one bit; None where there is none."""
-    for bit in range(8 * len(head)):
-        candidate = bytearray(head)
-        candidate[bit // 8] ^= 1 << bit % 8
-        if _is_head(bytes(candidate)):
-            return bytes(candidate)
-    return None
+    return next(filter(_is_head, headers.flip_each_bit(head, range(len(head)))), None)
 
 
 def _find_record(path: Path, descriptor: int, offset: int, file_bytes: int) -> int:
@@ -383,7 +369,7 @@ def _find_record(path: Path, descriptor: int, offset: int, file_bytes: int) -> i
             offset += window
             continue
         candidate = _read_record(path, descriptor, offset + at, mend=False)
-        if candidate is not None and candidate.end <= file_bytes:
+        if candidate is not None and _may_be(candidate, file_bytes):
             return offset + at
         offset += at + 1
     return file_bytes

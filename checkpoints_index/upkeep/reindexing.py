@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from checkpoints_index.errors import CheckpointError
+from checkpoints_index.errors import CheckpointError, DamagedDescriptionError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import (
     DESCRIPTION,
     Catalogue,
@@ -112,7 +112,7 @@ def finish_segment(path: Path) -> bool:
     segment = segments.read_segment(path)
     if segment.description is None or not segment.records:
         return False
-    header, end = segments.pack_header(segment.description), segment.records[-1].end
+    header, end = headers.pack_header(segment.description), segment.records[-1].end
     table = segments.pack_table(header, segment.records, path, end)
     with path.open("r+b") as file:
         file.seek(end)
@@ -143,10 +143,16 @@ def _restore_description(run: str, folder: Path) -> bool:
     except CheckpointError:
         if header is None:
             raise
-    assert header is not None, "the catalogue has whole headers"
-    spec = GeneratorSpec(header["generator"]["architecture"], header["generator"]["options"])
-    bound = ErrorBound(**header["promise"]) if header["promise"] else None
-    write_description(folder, spec, header["storage"], bound, header.get("run_id"))
+    if header is None:
+        raise DamagedDescriptionError(run, DESCRIPTION, "no segment beside it is of this format")
+    try:
+        spec = GeneratorSpec.from_json(header["generator"])
+        bound = ErrorBound.from_json(header["promise"])
+        write_description(folder, spec, header["storage"], bound, header.get("run_id"))
+    except (ValueError, KeyError) as error:
+        raise DamagedDescriptionError(
+            run, "the header of its newest segment", str(error)
+        ) from error
     return True
 
 
@@ -154,6 +160,6 @@ def _find_header(folder: Path) -> dict[str, Any] | None:
     """The newest header of this format that is whole."""
     for path in reversed(segments.list_segments(folder)):
         description = segments.read_segment(path).description
-        if description is not None and description["format"] == segments.FORMAT:
+        if description is not None and description.get("format") == segments.FORMAT:
             return description
     return None

@@ -26,7 +26,7 @@ from checkpoints_index.errors import (
     DiskFullError,
 )
 from checkpoints_index.reading.reader import CheckpointReader
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.files import open_whole, remove_leftovers, sync_folder
 from checkpoints_index.storage.ledger import Ledger
@@ -174,7 +174,7 @@ def _rewrite(
     records = [catalogue.records[batch] for batch in batches]
     reader.layout(records[0])  # It raises where the header is lost.
     description = dict(catalogue.descriptions[path] or {}, id=secrets.token_hex(8))
-    header = segments.pack_header(description)
+    header = headers.pack_header(description)
     with open_whole(path) as file:
         _write(file, header, encode_anew(reader, batches), on_written)
         file.flush()

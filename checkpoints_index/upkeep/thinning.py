@@ -8,6 +8,7 @@ from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.record_chain import KEY_INTERVAL, SKIP_INTERVAL
 from checkpoints_index.errors import CheckpointError, DamagedCheckpointError
 from checkpoints_index.reading.reader import CheckpointReader
@@ -153,16 +154,19 @@ def _ends(batches: Sequence[int]) -> set[int]:
 def _estimate_segment(catalogue: Catalogue, path: Path, keep: set[int], correction: float) -> float:
     batches = batches_in(catalogue, path)
     staying = [batch for batch in batches if batch in keep]
-    description = catalogue.descriptions[path]
     if batches and not staying:
         return 0
-    if len(staying) == len(batches) or description is None:
+    if len(staying) == len(batches):
+        return path.stat().st_size
+    try:
+        layout = TensorLayout.from_json(catalogue.descriptions[path] or {})
+    except ValueError:  # Its header is damaged, or not ours: it is left as it is.
         return path.stat().st_size
     records = catalogue.records_in(path)
     key_bytes = max(record.payload_bytes for record in records)
-    weights: int = sum(math.prod(tensor["shape"]) for tensor in description["tensors"])
+    weights = sum(entry.size for entry in layout.entries)
     variances = dict(zip(batches, _accumulate_variances(batches, records, weights), strict=True))
-    keys, deltas = _lay_out(staying, description["reversible"])
+    keys, deltas = _lay_out(staying, layout.reversible)
     payloads = keys * key_bytes + sum(
         min(key_bytes, weights / 16 * math.log2(1 + variances[new] - variances[base]))
         for base, new in deltas

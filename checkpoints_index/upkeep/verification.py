@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from checkpoints_index.errors import DamagedCheckpointError, DamagedDescriptionError
 from checkpoints_index.reading.reader import CheckpointReader
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.ledger import LEDGER, Ledger, LedgerEntry
 from checkpoints_index.storage.segments import Record
@@ -111,7 +111,7 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
         return  # It was begun since.
     known = catalogue.records_in(path)
     first = known[0].batch if known else None
-    if segment.description is None:
+    if headers.read_header(path).is_damaged:
         readable = catalogue.descriptions.get(path) is not None
         yield Finding(first, path, "the header of its segment has changed", readable)
     for record in known:
@@ -129,14 +129,18 @@ def _examine_rest(reader: CheckpointReader, catalogue: Catalogue, path: Path) ->
 
 
 def _find_gone(catalogue: Catalogue) -> Iterator[Finding]:
-    """Compare the segments with the list of what must be there."""
+    """Compare the segments with the list of what must be there; older versions made none."""
+    path = catalogue.folder / LEDGER
+    if catalogue.run_id is not None and catalogue.descriptions and not path.exists():
+        yield Finding(None, path, "it is missing, and so is all word of segments that are gone")
+        return
     try:
         before = Ledger(catalogue.run, catalogue.folder).entries
         catalogue.refresh()
         # What was thinned meanwhile left the list before its file changed.
         listed = Ledger(catalogue.run, catalogue.folder).entries
     except DamagedDescriptionError as damage:
-        yield Finding(None, catalogue.folder / LEDGER, damage.reason)
+        yield Finding(None, path, damage.reason)
         return
     for name, entry in before.items():
         if name in listed:
@@ -162,5 +166,7 @@ def _miss(
         yield Finding(None, path, "it is missing")
     elif size_bytes < min(entry.size_bytes for entry in listed):
         yield Finding(max(batches, default=None), path, "it is shorter than it was")
+    elif headers.read_header(path).is_damaged:
+        return  # That was said, and what it begins with is no identity.
     elif all(entry.id not in ("", segments.read_identity(path).hex()) for entry in listed):
         yield Finding(min(batches, default=None), path, "another segment took its place")

@@ -24,7 +24,7 @@ from checkpoints_index.codec.record_chain import SKIP_INTERVAL, RecordChain
 from checkpoints_index.codec.thread_pool import ThreadPool
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.segments import PendingRecord
 
@@ -204,7 +204,7 @@ class CheckpointEncoder:
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
         self._is_wasteful = False
-        return chain, segments.pack_header(self._describe(chain.layout))
+        return chain, headers.pack_header(self._describe(chain.layout))
 
     def _describe(self, layout: TensorLayout) -> dict[str, Any]:
         """The description in a segment's header."""

@@ -61,7 +61,7 @@ class SegmentWriter:
 
         Args:
             first_batch: the batch that it begins with.
-            header: what `segments.pack_header` gave.
+            header: what `headers.pack_header` gave.
 
         Raises:
             NoRoomForCheckpointError: the disk is full; nothing has changed.

@@ -4,6 +4,13 @@ import torch
 from torch import nn
 
 
+class View(nn.Module):
+    """z [N, nz] as a grid of one place."""
+
+    def forward(self, z):
+        return z[:, :, None, None]
+
+
 class DCGAN(nn.Module):
     """As in PyTorch's tutorial: z [N, nz, 1, 1]."""
 

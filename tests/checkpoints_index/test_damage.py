@@ -95,6 +95,24 @@ def test_a_flipped_bit_of_the_key_of_an_open_segment_costs_no_checkpoint(index, 
         flip(key.path, place)
 
 
+def test_a_flipped_bit_of_the_header_of_an_open_segment_costs_no_checkpoint(index, full, caplog):
+    run, decoded = full
+    record = every_record(run)[-1]
+    with record.path.open("r+b") as file:
+        file.truncate(record.end)  # The table, which has the header once more, is not there yet.
+    end = next(r.offset for r in every_record(run) if r.path == record.path)
+    for place in (2, 9, 14, 30, end // 2, end - 1):
+        flip(record.path, place, 1 << place % 8)
+        damaged = index["city"]
+        assert damaged.batches == run.batches
+        assert same(damaged.weights(record.batch), decoded[record.batch])
+        named = [f for f in damaged.verify() if f.reason == "the header of its segment has changed"]
+        assert [f.readable for f in named] == [True]
+        assert all(f.readable for f in damaged.verify())
+        flip(record.path, place, 1 << place % 8)
+    assert "repaired the bytes of its header" in caplog.text
+
+
 def test_a_torn_segment_loses_only_its_last_record(index, full, history, caplog):
     run, decoded = full
     last = find_record(run, 40)
@@ -366,5 +384,6 @@ def test_a_lost_description_is_told_from_an_unknown_run(index, full, spec):
     (run.folder / "generator.json").unlink()
     with pytest.raises(DamagedDescriptionError, match="made anew from the segments"):
         index["city"]
+    assert list(index) == ["city"]
     with pytest.raises(RunExistsError):
         index.create("city", spec)

@@ -33,8 +33,9 @@ EXAMPLES = [
     refusals.ImportedRunError("city", "of another generator"),
     refusals.ImportedStorageError("city", "exact", "visual"),
     refusals.NothingToImportError(Path("folder"), Path("folder"), [SKIPPED]),
-    refusals.MissingStridesError(["conv1", "conv2"]),
+    refusals.MissingStridesError(["conv1", "conv2"], {8: [2, 1]}),
     refusals.NotFiniteError("conv1.weight"),
+    refusals.LateFileError(15, 20),
 ]
 
 

@@ -17,21 +17,33 @@ TORCHSCRIPT = (
     "is a TorchScript program; save its weights: "
     "torch.save(torch.jit.load(FILE).state_dict(), FILE)"
 )
+DESCRIPTORS = Path("/dev/fd")  # Open files by their numbers, on Linux and macOS.
 _WANTED_CLASS = re.compile(r"GLOBAL (\S+)")
 MAX_EXPANSION = 16  # Weights hardly shrink when they are compressed ...
 FREE_BYTES = 1 << 24  # ... but small files of zeros do.
 
 
-class FileLook(NamedTuple):
-    """What is known of a file before it is read.
+class OpenFile(NamedTuple):
+    """A regular file that stays open while it is looked at and read.
 
     Attributes:
+        path: leads to this very file, whatever takes its name meanwhile.
         beginning: its first bytes, at most 8.
         size_bytes: its size, which bounds what it may claim to hold.
     """
 
+    path: Path
     beginning: bytes
     size_bytes: int
+
+    def read(self) -> bytes:
+        """All that was in it when it was opened.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.path.open("rb") as file:
+            return file.read(self.size_bytes)
 
 
 @contextmanager
@@ -51,8 +63,11 @@ def guard_reading() -> Iterator[None]:
         raise UnusableFileError(explain_failure(error)) from error
 
 
-def look_at(path: Path) -> FileLook:
-    """The size and the beginning of a regular file; nothing else is opened, waits or ends never.
+@contextmanager
+def open_once(path: Path) -> Iterator[OpenFile]:
+    """Open a regular file; nothing else is opened, waits or ends never.
+
+    What is found out about it holds for what is read, since no other file can take its place.
 
     Raises:
         UnusableFileError: it is empty, or a pipe, a device or a socket.
@@ -65,9 +80,24 @@ def look_at(path: Path) -> FileLook:
             raise UnusableFileError("is no regular file")
         if not state.st_size:
             raise UnusableFileError("is empty")
-        return FileLook(os.read(descriptor, 8), state.st_size)
+        by_number = DESCRIPTORS / str(descriptor)
+        opened = by_number if by_number.exists() else path
+        yield OpenFile(opened, os.pread(descriptor, 8, 0), state.st_size)
     finally:
         os.close(descriptor)
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """All of a regular file that is not too large.
+
+    Raises:
+        UnusableFileError: it is larger, empty, or no regular file.
+        OSError: it cannot be read.
+    """
+    with open_once(path) as opened:
+        if opened.size_bytes > most_bytes:
+            raise UnusableFileError(f"has more than {most_bytes:,} bytes in '{path.name}'")
+        return opened.read()
 
 
 def find_wanted_class(error: Exception) -> str:

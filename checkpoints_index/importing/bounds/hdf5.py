@@ -48,6 +48,8 @@ def _sizes(file: Any) -> list[int]:
         if isinstance(thing, h5py.Dataset):
             if thing.external or thing.is_virtual:
                 raise UnusableFileError("takes data from other files")
+            if thing.dtype.kind == "c":
+                raise UnusableFileError(f"'{thing.name}' is complex, and weights are real numbers")
             sizes.append(thing.size * thing.dtype.itemsize if thing.size else 0)
         elif isinstance(thing, h5py.Group):
             waiting += [(_follow(thing, name), depth + 1) for name in thing]

@@ -67,7 +67,10 @@ class Geometry:
 
 
 def choose_geometry(
-    steps: Sequence[PlacedLayer], strides: Sequence[int] | None, image_size: int | None
+    steps: Sequence[PlacedLayer],
+    strides: Sequence[int] | None,
+    image_size: int | None,
+    norm: str | None = None,
 ) -> Geometry:
     """How each convolution behind the first grid enlarges, as positions, kernels and sizes show.
 
@@ -79,6 +82,7 @@ def choose_geometry(
         steps: the layers, from the latent point to the picture.
         strides: what a person said, 1 or 2 for each of these convolutions; None for nothing.
         image_size: width of a picture in px that a person said; None for nothing.
+        norm: the normalisation without weights that a person said; None for nothing.
 
     Raises:
         MissingStridesError: nothing shows it.
@@ -90,7 +94,8 @@ def choose_geometry(
     if not pairs:
         return Geometry({}, 0)
     found: dict[int, list[Sizing]] = {}
-    for sizings in _possible(pairs, steps, strides):
+    factors = _read_factors(pairs, steps, strides, _is_normed(pairs, norm))
+    for sizings in _possible(pairs, factors):
         found.setdefault(_measure(pairs, sizings, steps), sizings)
     is_said, channels = strides is not None, steps[-1].given.width
     chosen = _choose_size(list(found), image_size, channels, is_said)
@@ -105,7 +110,7 @@ def choose_geometry(
             f"they can make {sizes or 'none'}."
         )
     if chosen is None:
-        raise MissingStridesError(names)
+        raise MissingStridesError(names, _try_strides(pairs, steps))
     others = tuple(size for size in found if size != chosen and size in COMMON_PX)
     return Geometry(dict(zip(names, found[chosen], strict=True)), chosen, others)
 
@@ -127,15 +132,22 @@ def free_positions(before: PlacedLayer, step: PlacedLayer) -> int | None:
 Pair = tuple[PlacedLayer, PlacedLayer]
 
 
-def _possible(
-    pairs: Sequence[Pair], steps: Sequence[PlacedLayer], strides: Sequence[int] | None
-) -> Iterator[list[Sizing]]:
-    """Sizings of all convolutions, the usual ones first.
+def _is_normed(pairs: Sequence[Pair], norm: str | None) -> bool:
+    """Whether a normalisation without weights stands behind each convolution.
 
-    Raises:
-        MissingStridesError: nothing shows the usual ones.
+    Where nobody says it, convolutions without a bias show it, if there is room for one beside an
+    activation and an Upsample somewhere.
     """
-    factors = _read_factors(pairs, steps, strides)
+    if norm is not None:
+        return norm != "none"
+    behind = [(before, step) for before, step in pairs if before.kind in CONVOLUTIONS]
+    has_bias = any("bias" in before.layer.shapes for before, _ in behind)
+    has_room = any(free_positions(*each) == 3 for each in behind if each[1].kind == "Conv2d")
+    return has_room and not has_bias
+
+
+def _possible(pairs: Sequence[Pair], factors: Sequence[int]) -> Iterator[list[Sizing]]:
+    """Sizings of all convolutions that enlarge by these factors; the usual ones first."""
     yield [_usual_sizing(step, f) for (_, step), f in zip(pairs, factors, strict=True)]
     transposed = [step for _, step in pairs if step.kind == "ConvTranspose2d"]
     if len(transposed) < len(pairs) or len(pairs) > MAX_OPEN:
@@ -188,9 +200,17 @@ def _measure(pairs: Sequence[Pair], sizings: Sequence[Sizing], steps: Sequence[P
 
 
 def _read_factors(
-    pairs: Sequence[Pair], steps: Sequence[PlacedLayer], strides: Sequence[int] | None
+    pairs: Sequence[Pair],
+    steps: Sequence[PlacedLayer],
+    strides: Sequence[int] | None,
+    is_normed: bool,
 ) -> list[int]:
-    """How much each convolution enlarges where it does the usual, 1 or 2."""
+    """How much each convolution enlarges where it does the usual, 1 or 2.
+
+    Raises:
+        MissingStridesError: nothing shows it.
+        CheckpointError: the strides are not one for each.
+    """
     names = [step.layer.name for _, step in pairs]
     if strides is not None:
         if len(strides) != len(names):
@@ -199,16 +219,32 @@ def _read_factors(
                 f"behind the first grid: {', '.join(names)}."
             )
         return list(strides)
-    factors = [_shown_factor(before, step, steps) for before, step in pairs]
+    factors = [_shown_factor(before, step, steps, is_normed) for before, step in pairs]
     if factors[-1] is None and None not in factors[:-1]:
         factors[-1] = 1  # The colours are convolved at the size of the picture.
     if None in factors:
-        raise MissingStridesError(names)
+        raise MissingStridesError(names, _try_strides(pairs, steps))
     return [factor or 1 for factor in factors]
 
 
+def _try_strides(pairs: Sequence[Pair], steps: Sequence[PlacedLayer]) -> dict[int, list[int]]:
+    """Strides by the common size of a picture that they make; the colours at full size first."""
+    if len(pairs) > MAX_OPEN:
+        return {}
+    found: dict[int, list[int]] = {}
+    for strides in sorted(product((2, 1), repeat=len(pairs)), key=lambda each: each[-1]):
+        try:
+            sizings = [_usual_sizing(step, f) for (_, step), f in zip(pairs, strides, strict=True)]
+        except UnusableFileError:
+            continue  # A kernel can do no such thing.
+        size = _measure(pairs, sizings, steps)
+        if size in COMMON_PX:
+            found.setdefault(size, list(strides))
+    return found
+
+
 def _shown_factor(
-    before: PlacedLayer, step: PlacedLayer, steps: Sequence[PlacedLayer]
+    before: PlacedLayer, step: PlacedLayer, steps: Sequence[PlacedLayer], is_normed: bool
 ) -> int | None:
     """How much a convolution enlarges, 1 or 2, where its kernel or its position shows it."""
     kernel = step.layer.weight[-1]
@@ -222,7 +258,8 @@ def _shown_factor(
     if free is not None:
         # Behind a dense layer and its norm, a single module is the well-known example's Upsample.
         behind_stem = before.layer.is_norm and before is steps[1] and steps[0].kind == "Linear"
-        return 2 if free > 1 or (free == 1 and behind_stem) else 1
+        unsized = 2 if is_normed and before.kind in CONVOLUTIONS else 1
+        return 2 if free > unsized or (free == 1 and behind_stem) else 1
     if kernel == 1:
         return 1
     position = step.layer.name.rpartition(".")[2]

@@ -41,7 +41,8 @@ class Hints:
         activation: stands between layers, one of ACTIVATIONS.
         slope: of a leaky ReLU below 0.
         output: stands behind the last layer, one of OUTPUTS; tanh if None.
-        norm_eps: what batch norm adds to the variance.
+        norm_eps: what batch norm adds to the variance: one number, or one for each batch norm, in
+            their order.
         norm: a normalisation without weights where positions leave room for one, of NORMS.
         upsampling: how grids are enlarged in front of convolutions, one of UPSAMPLINGS.
         strides: how much each convolution behind the first grid enlarges, 1 or 2, in their order.
@@ -51,7 +52,7 @@ class Hints:
     activation: str | None = None
     slope: float | None = None
     output: str | None = None
-    norm_eps: float | None = None
+    norm_eps: float | Sequence[float] | None = None
     norm: str | None = None
     upsampling: str | None = None
     strides: Sequence[int] | None = None
@@ -73,19 +74,37 @@ class Hints:
         if unknown:
             raise UnknownHintError(unknown, known)
         hints = cls(**options)
-        for name, names in _CHOICES.items():
+        for name, names in CHOICES.items():
             said = getattr(hints, name)
             if said is not None and said not in list(names):
                 raise CheckpointError(f"{name}: '{said}' is none of {', '.join(names)}.")
         for name, (low, high) in _RANGES.items():
-            if not _lies_within(getattr(hints, name), low, high):
-                raise CheckpointError(
-                    f"{name} is a number from {low:g} to {high:g}, not {getattr(hints, name)}."
-                )
+            said = getattr(hints, name)
+            several = said if name == "norm_eps" and isinstance(said, list | tuple) else [said]
+            if not several or not all(_lies_within(each, low, high) for each in several):
+                raise CheckpointError(f"{name} is a number from {low:g} to {high:g}, not {said}.")
         strides = [] if hints.strides is None else hints.strides
         if not isinstance(strides, list | tuple) or any(s not in (1, 2) for s in strides):
             raise CheckpointError(f"strides is a list of 1 and 2, such as [2,2,1], not {strides}.")
         return hints
+
+    def list_epses(self, norms: Sequence[str]) -> list[float]:
+        """What each batch norm adds to the variance.
+
+        Args:
+            norms: the names of the batch norms, in their order.
+
+        Raises:
+            CheckpointError: a person said several, and another number of them.
+        """
+        if self.norm_eps is None or isinstance(self.norm_eps, int | float):
+            return [USUAL_EPS if self.norm_eps is None else self.norm_eps] * len(norms)
+        if len(self.norm_eps) != len(norms):
+            raise CheckpointError(
+                f"norm_eps has {len(self.norm_eps)} numbers, and there are {len(norms)} batch "
+                f"norms: {', '.join(norms) or 'none'}. Say one number for all, or one for each."
+            )
+        return list(self.norm_eps)
 
     def name_activation(self, usual: str) -> str:
         """The activation that is meant, of ACTIVATIONS: a slope alone means a leaky one."""
@@ -100,7 +119,7 @@ class Hints:
         return layer
 
 
-_CHOICES: dict[str, Sequence[str] | Mapping[str, Any]] = {
+CHOICES: dict[str, Sequence[str] | Mapping[str, Any]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "norm": NORMS,
@@ -114,6 +133,17 @@ def _lies_within(value: object, low: float, high: float) -> bool:
         return True
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
+
+
+def say_epses(norms: Sequence[Layer]) -> str:
+    """What batch norms add to the variance: one number where all add the same, else each one's.
+
+    Example:
+        >>> say_epses([{"eps": 0.8}, {"eps": 0.8}]), say_epses([{}, {"eps": 0.8}])
+        ('0.8', '1e-05, 0.8')
+    """
+    epses = [norm.get("eps", USUAL_EPS) for norm in norms]
+    return ", ".join(f"{eps:g}" for eps in (epses if len({*epses}) > 1 else epses[:1]))
 
 
 def say_layer(layer: Layer) -> str:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.generators.spec import GeneratorSpec
-from checkpoints_index.importing.bounds.guard import look_at
+from checkpoints_index.importing.bounds.guard import read_bounded
 from checkpoints_index.importing.formats.keras_layers import ChainWriter
 from checkpoints_index.importing.formats.protobuf import raw, read_message
 from checkpoints_index.importing.formats.tensor_bundle import INDEX, TensorBundle
 
-VARIABLES, METADATA = "variables", "keras_metadata.pb"
-MAX_METADATA_BYTES = 1 << 24
+VARIABLES, METADATA, GRAPH = "variables", "keras_metadata.pb", "saved_model.pb"
+MAX_METADATA_BYTES, MAX_GRAPH_BYTES = 1 << 24, 1 << 26
 
 
 def is_saved_model(folder: Path) -> bool:
@@ -29,7 +29,8 @@ def read_saved_model(folder: Path, check: bool) -> tuple[GeneratorSpec, dict[str
     """The generator of a SavedModel of a `Sequential` of Keras, as a `chain`.
 
     Args:
-        folder: it holds `variables` and `keras_metadata.pb`.
+        folder: it holds `variables`, and `keras_metadata.pb` or, of TensorFlow before 2.5,
+            `saved_model.pb`.
         check: hold the numbers against their checksums; the index always is.
 
     Returns:
@@ -53,26 +54,50 @@ def read_saved_model(folder: Path, check: bool) -> tuple[GeneratorSpec, dict[str
 
 
 def _read_layers(folder: Path) -> list[dict[str, Any]]:
-    """What the metadata says about each layer, in their order."""
-    path = folder / METADATA
-    if not path.is_file():
-        raise UnusableFileError(
-            f"has no {METADATA} (TensorFlow before 2.5), so that nothing says how its layers are "
-            "put together; save the model again with a newer TensorFlow, or as .h5"
-        )
-    if look_at(path).size_bytes > MAX_METADATA_BYTES:
-        raise UnusableFileError(f"has a {METADATA} of more than {MAX_METADATA_BYTES:,} bytes")
-    for content in raw(read_message(path.read_bytes()), 1):
-        node = read_message(content)
-        if raw(node, 3) == [b"root"]:
-            root = json.loads(raw(node, 5)[0])
-            break
-    else:
-        raise UnusableFileError(f"is damaged: its {METADATA} has no model")
-    if root.get("class_name") != "Sequential":
-        raise UnusableFileError(
-            f"is a model of class '{str(root.get('class_name'))[:40]}', and only a Sequential "
-            "shows the order of its layers; save it as .keras or .h5"
-        )
-    layers: list[dict[str, Any]] = root["config"]["layers"]
+    """What the description of the model says about each layer, in their order."""
+    content, file = _find_root(folder)
+    try:
+        root = json.loads(content)
+        if root["class_name"] != "Sequential":
+            raise UnusableFileError(
+                f"is a model of class '{str(root['class_name'])[:40]}', and only a Sequential "
+                "shows the order of its layers; save it as .keras or .h5"
+            )
+        # The configuration of a Sequential was the list of its layers in early versions of Keras.
+        config = root["config"]
+        layers: list[dict[str, Any]] = config if isinstance(config, list) else config["layers"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnusableFileError(f"is damaged: its {file} describes no model") from error
     return layers
+
+
+def _find_root(folder: Path) -> tuple[bytes, str]:
+    """The JSON that describes the whole model, and the name of the file that it stands in."""
+    path = folder / METADATA
+    if path.is_file():
+        for content in raw(read_message(read_bounded(path, MAX_METADATA_BYTES)), 1):
+            node = read_message(content)
+            if raw(node, 3) == [b"root"]:
+                return raw(node, 5)[0], METADATA
+        raise UnusableFileError(f"is damaged: its {METADATA} has no model")
+    path = folder / GRAPH
+    if path.is_file() and (found := _find_in_graph(read_bounded(path, MAX_GRAPH_BYTES))):
+        return found, GRAPH
+    raise UnusableFileError(
+        f"has no {METADATA}, and no {GRAPH} in which TensorFlow before 2.5 wrote how the layers "
+        "are put together; save the model again as .keras or .h5"
+    )
+
+
+def _find_in_graph(content: bytes) -> bytes:
+    """The description of the model in a `saved_model.pb`; empty where there is none.
+
+    The messages are SavedModel, its MetaGraphDef (2), its SavedObjectGraph (7), and of that the
+    first SavedObject (1), which is the root, its SavedUserObject (4) and its metadata (3).
+    """
+    for number in (2, 7, 1, 4):
+        found = raw(read_message(content), number)
+        if not found:
+            return b""
+        content = found[0]
+    return next(iter(raw(read_message(content), 3)), b"")

@@ -7,6 +7,7 @@ file has nothing but numbers.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from checkpoints_index.errors import UnusableFileError
-from checkpoints_index.importing.bounds.guard import look_at
+from checkpoints_index.importing.bounds.guard import open_once, read_bounded
 from checkpoints_index.importing.bounds.tensors import MAX_TENSORS
 from checkpoints_index.importing.formats.crc32c import masked_crc32c
 from checkpoints_index.importing.formats.protobuf import raw, read_message, read_varint, whole
@@ -61,10 +62,7 @@ class TensorBundle:
 
     def __init__(self, folder: Path) -> None:
         self._data = folder / DATA
-        if look_at(folder / INDEX).size_bytes > MAX_INDEX_BYTES:
-            raise UnusableFileError(f"has an index of more than {MAX_INDEX_BYTES:,} bytes")
-        self._data_bytes = look_at(self._data).size_bytes
-        rows = dict(_read_table((folder / INDEX).read_bytes()))
+        rows = dict(_read_table(read_bounded(folder / INDEX, MAX_INDEX_BYTES)))
         header = read_message(rows.pop("", b""))
         if whole(header, 1) != 1 or whole(header, 2) != 0:
             raise UnusableFileError("has its variables in several files, or in big-endian order")
@@ -87,11 +85,10 @@ class TensorBundle:
         if dtype is None:
             raise UnusableFileError(f"has '{name}' of a dtype that is not read ({entry.dtype})")
         size = math.prod(entry.shape) * dtype.itemsize
-        if size != entry.size_bytes or entry.offset + size > self._data_bytes:
-            raise UnusableFileError(f"is damaged: '{name}' claims more than there is")
-        with self._data.open("rb") as file:
-            file.seek(entry.offset)
-            content = file.read(size)
+        with open_once(self._data) as opened, opened.path.open("rb") as file:
+            if size != entry.size_bytes or entry.offset + size > opened.size_bytes:
+                raise UnusableFileError(f"is damaged: '{name}' claims more than there is")
+            content = os.pread(file.fileno(), size, entry.offset)
         if len(content) != size or (check and masked_crc32c(content) != entry.checksum):
             raise UnusableFileError(f"is damaged: '{name}' does not match its checksum")
         return np.frombuffer(content, dtype).reshape(entry.shape)

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 from torch.optim.swa_utils import AveragedModel
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
+from checkpoints_index.importing.bounds.guard import open_once
 from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.plan import plan_import
@@ -159,8 +160,8 @@ def test_a_truncated_file_is_refused_wherever_it_ends(kind, saved, tmp_path):
     whole = path.read_bytes()
     for end in range(1, len(whole), len(whole) // 40):
         path.write_bytes(whole[:end])
-        with pytest.raises(UnusableFileError):
-            load_content(path)
+        with pytest.raises(UnusableFileError), open_once(path) as file:
+            load_content(file, kind == "safetensors")
 
 
 def test_a_flipped_byte_is_found_by_the_checksum_of_the_file(saved):
@@ -168,8 +169,8 @@ def test_a_flipped_byte_is_found_by_the_checksum_of_the_file(saved):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UnusableFileError, match="checksum"):
-        load_content(path, check=True)
+    with pytest.raises(UnusableFileError, match="checksum"), open_once(path) as file:
+        load_content(file, check=True)
 
 
 @pytest.mark.parametrize(
@@ -258,3 +259,13 @@ def test_a_wrapper_that_holds_itself_is_refused(saved):
     content["model"] = content
     with pytest.raises(UnusableFileError, match="no weights"):
         GeneratorFinder().find(saved(content))
+
+
+def test_a_link_to_a_folder_is_said(saved, tmp_path):
+    path = saved(G.state_dict(), "mine/G_1.pt")
+    (tmp_path / "mine" / "more").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    plan = plan_import(path.parent, GeneratorFinder())
+    assert [(s.path.name, s.reason[:24]) for s in plan.skipped] == [
+        ("more", "is a link to a folder, w")
+    ]

@@ -1,5 +1,7 @@
 """What statistics, sizes and factors tell of a network, and that its pictures are the same."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -7,20 +9,17 @@ from torch.nn.utils import spectral_norm, weight_norm
 from torch.nn.utils.parametrizations import spectral_norm as spectral_parametrization
 from torch.nn.utils.parametrizations import weight_norm as weight_parametrization
 
+from checkpoints_index.errors import CheckpointError
 from checkpoints_index.importing.finder import GeneratorFinder
+from checkpoints_index.importing.plan import plan_import
+from tests.checkpoints_index.foreign_networks import View
 
 
-class View(nn.Module):
-    def forward(self, z):
-        return z[:, :, None, None]
-
-
-def mlp(activation, eps):
-    return nn.Sequential(
-        *(nn.Linear(20, 64), activation, nn.Linear(64, 96), nn.BatchNorm1d(96, eps), activation),
-        *(nn.Linear(96, 128), nn.BatchNorm1d(128, eps), activation),
-        *(nn.Linear(128, 784), nn.Tanh()),
-    )
+def mlp(activation, eps, widths=(96, 128)):
+    layers = [nn.Linear(20, 64), activation]
+    for taken, given in pairwise((64, *widths)):
+        layers += [nn.Linear(taken, given), nn.BatchNorm1d(given, eps), activation]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], 784), nn.Tanh())
 
 
 def transposed(wrap, kernel=4, norm=True):
@@ -60,10 +59,66 @@ RELU, LEAKY = nn.ReLU(), nn.LeakyReLU(0.2)
 )
 def test_statistics_of_batch_norm_tell_the_activation_and_eps(activation, eps, tmp_path):
     torch.manual_seed(0)
-    levels, remarks = differs(mlp(activation, eps), tmp_path, 60)
+    levels, remarks = differs(mlp(activation, eps), tmp_path, 120)
     assert levels < 0.01
     assert "statistics of batch norm fit to" in remarks
     assert f"eps {eps:g}" in remarks
+
+
+# What no framework has by default: whoever means momentum writes any number as eps.
+@pytest.mark.parametrize(
+    ("slope", "eps"), [(0.2, 0.01), (0.2, 0.2), (0.2, 0.9), (0.1, 1e-5), (0.3, 1e-5)]
+)
+def test_statistics_tell_epses_and_slopes_that_are_unusual(slope, eps, tmp_path):
+    torch.manual_seed(0)
+    levels, remarks = differs(mlp(nn.LeakyReLU(slope), eps, widths=(32, 48, 96)), tmp_path, 150)
+    assert levels < 0.01
+    assert f"LeakyReLU {slope:g}, eps {eps:g}: statistics of batch norm fit to" in remarks
+
+
+def of_two_epses(first, rest):
+    """Convolutions behind Upsample as the best-known collection has them: eps 1e-5, 0.8, 0.8."""
+    return nn.Sequential(
+        *(nn.Linear(20, 24 * 7 * 7), nn.Unflatten(1, (24, 7, 7)), nn.BatchNorm2d(24, first)),
+        *(nn.Upsample(scale_factor=2), nn.Conv2d(24, 24, 3, padding=1)),
+        *(nn.BatchNorm2d(24, rest), LEAKY, nn.Upsample(scale_factor=2)),
+        *(nn.Conv2d(24, 12, 3, padding=1), nn.BatchNorm2d(12, rest), LEAKY),
+        *(nn.Conv2d(12, 1, 3, padding=1), nn.Tanh()),
+    )
+
+
+@pytest.mark.parametrize(("first", "rest"), [(1e-5, 0.8), (0.8, 1e-5)])
+def test_each_batch_norm_may_have_an_eps_of_its_own(first, rest, tmp_path):
+    torch.manual_seed(0)
+    levels, remarks = differs(of_two_epses(first, rest), tmp_path, 60)
+    assert levels < 0.01
+    assert f"eps {first:g}, {rest:g}: statistics of batch norm fit to" in remarks
+    assert f"batch norm's eps {first:g}, {rest:g}, {rest:g}" in remarks
+    said = {"activation": "leaky_relu", "norm_eps": (first, rest, rest)}
+    levels, remarks = differs(of_two_epses(first, rest), tmp_path, 3, **said)
+    assert levels < 0.01
+    assert f"batch norm's eps {first:g}, {rest:g}, {rest:g}" in remarks
+
+
+@pytest.mark.parametrize("epses", [[0.8], [0.8] * 4, []])
+def test_as_many_epses_are_said_as_there_are_batch_norms(epses, tmp_path):
+    with pytest.raises(CheckpointError, match=r"3 batch norms: 2, 5, 9|from 0 to 10"):
+        differs(of_two_epses(0.8, 0.8), tmp_path, 0, norm_eps=epses)
+
+
+def test_the_last_file_that_is_whole_tells_for_all_of_them(tmp_path):
+    """In the first one nothing was measured yet, and the very last one has diverged."""
+    torch.manual_seed(0)
+    network = mlp(LEAKY, 0.8)
+    torch.save(network.state_dict(), tmp_path / "G_0.pt")
+    for _ in range(120):
+        network(torch.randn(64, 20))
+    torch.save(network.state_dict(), tmp_path / "G_100.pt")
+    broken = {name: tensor * torch.nan for name, tensor in network.state_dict().items()}
+    torch.save(broken, tmp_path / "G_200.pt")
+    plan = plan_import(tmp_path, GeneratorFinder())
+    assert [file.batch for file in plan.files] == [0, 100, 200]
+    assert "LeakyReLU 0.2, eps 0.8: statistics of batch norm fit to" in " ".join(plan.remarks)
 
 
 def test_an_odd_kernel_may_go_without_output_padding(tmp_path):

@@ -5,13 +5,16 @@ import os
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.importing.bounds.archives import bound_archive
+from checkpoints_index.importing.bounds.guard import open_once
 from checkpoints_index.importing.finder import GeneratorFinder
+from checkpoints_index.importing.loading import load_content
 from checkpoints_index.importing.refusals import NothingToImportError
 from studio.actions.declared.import_actions import Import
 from studio.workspace.paths import Workspace
@@ -58,6 +61,10 @@ CONTENTS = {
     "sparse": (floats(lambda t: t.to_sparse()), "is sparse"),
     "meta": (floats(lambda t: t.to("meta")), "device 'meta', without its numbers"),
     "not a number": (floats(lambda t: t * float("nan")), "not finite"),
+    "very many tensors": (
+        dict.fromkeys((f"l{i}.weight" for i in range(20_001)), torch.ones(1)),
+        "has 20,001 tensors, at most 20,000 are read",
+    ),
     "shared mappings": (shared(), "mappings in one another"),
     "an empty tensor": ({"0.weight": torch.ones(768, 0)}, "without numbers"),
     **{
@@ -115,6 +122,17 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path
         pytest.raises(UnusableFileError, match="would unpack to 33,554,432 bytes"),
     ):
         bound_archive(archive, path.stat().st_size)
+
+
+def test_a_model_of_keras_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path):
+    pytest.importorskip("keras")
+    path = tmp_path / "g_40.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", bytes(1 << 26))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UnusableFileError, match="would unpack to 67,108,866 bytes"):
+        GeneratorFinder().find(path)
 
 
 def test_files_of_very_many_tensors_are_refused(tmp_path):
@@ -180,3 +198,63 @@ def test_a_generator_that_cannot_be_is_refused_before_it_is_built(architecture, 
         CheckpointError, match=r"whole number|weights|cannot be|can be called|takes width"
     ):
         GeneratorSpec(architecture, options).build()
+
+
+def with_storage_of(path, change):
+    """A file of torch.save of which the part of one tensor has other bytes, and whole checksums."""
+    torch.save(WEIGHTS, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries:
+            archive.writestr(name, change(content) if name.endswith("data/0") else content)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda c: c[:8], lambda c: c + bytes(64)], ids=["shorter", "longer"]
+)
+def test_weights_are_never_read_beyond_the_part_that_has_them(change, tmp_path):
+    with_storage_of(tmp_path / "g_40.pt", change)
+    assert_refused(tmp_path, "bytes of it stand for weights of")
+
+
+def test_a_complex_kernel_of_keras_is_refused_rather_than_halved(tmp_path):
+    pytest.importorskip("keras")
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "g_40.h5"
+    with h5py.File(path, "w") as file:
+        file["kernel"] = np.ones(3, np.complex64)
+    with pytest.raises(UnusableFileError, match="complex, and weights are real"):
+        GeneratorFinder().find(path)
+
+
+def test_a_model_whose_weights_cannot_be_counted_is_refused_before_it_is_made():
+    pytest.importorskip("keras")
+    from checkpoints_index.generators.keras_model import refuse_if_huge
+
+    described = {"module": "keras", "class_name": "Sequential", "config": {"layers": 3}}
+    with pytest.raises(CheckpointError, match="cannot be told without making them"):
+        refuse_if_huge(described)
+
+
+def test_what_is_looked_at_is_what_is_read(tmp_path):
+    path = tmp_path / "G.pt"
+    torch.save(WEIGHTS, path)
+    with open_once(path) as file:
+        path.unlink()
+        path.write_bytes(b"another file")
+        content = load_content(file, check=True)
+        assert torch.equal(content["stem.weight"], WEIGHTS["stem.weight"])
+        assert len(file.read()) == file.size_bytes > 1000
+
+
+def test_a_chain_that_draws_another_size_than_it_says_is_refused():
+    layers = [
+        {"layer": "Linear", "in_features": 4, "out_features": 768},
+        {"layer": "Unflatten", "dim": 1, "unflattened_size": [3, 16, 16]},
+    ]
+    GeneratorSpec("chain", {"layers": layers, "z_dim": 4, "image_size": 16}).build()
+    with pytest.raises(CheckpointError, match="says 32 px draws pictures of"):
+        GeneratorSpec("chain", {"layers": layers, "z_dim": 4, "image_size": 32}).build()
+    with pytest.raises(CheckpointError, match="cannot be built"):
+        GeneratorSpec("chain", {"layers": layers, "z_dim": 5, "image_size": 16}).build()

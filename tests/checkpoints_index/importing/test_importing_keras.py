@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras = pytest.importorskip("keras")
+h5py = pytest.importorskip("h5py")
 
 from checkpoints_index import CheckpointIndex  # noqa: E402
 from checkpoints_index.errors import UnusableFileError  # noqa: E402
@@ -53,6 +55,28 @@ def test_a_keras_generator_makes_the_same_pictures(suffix, channels, output, tmp
         expected = model(z, training=False).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
     assert pictures.shape == (3, 3, 16, 16)
     torch.testing.assert_close(pictures, 2 * expected - 1 if output == "sigmoid" else expected)
+
+
+@pytest.mark.parametrize(("groups", "told"), [(1, ""), (2, "of several groups")])
+def test_a_file_of_keras_2_says_how_many_groups_its_layers_have(groups, told, tmp_path):
+    model = generator()
+    path = save(model, tmp_path / "G.h5")
+    with h5py.File(path, "r+") as file:
+        described = json.loads(file.attrs["model_config"])
+        for layer in described["config"]["layers"]:
+            if layer["class_name"] == "Conv2DTranspose":
+                layer["config"]["groups"] = groups
+        file.attrs["model_config"] = json.dumps(described)
+    if told:
+        with pytest.raises(UnusableFileError, match=told):
+            GeneratorFinder().find(path)
+        return
+    found = GeneratorFinder().find(path)
+    G = found.spec.build()
+    G.load_state_dict(found.weights)
+    z = torch.randn(2, 6)
+    with torch.inference_mode():
+        torch.testing.assert_close(G(z), model(z, training=False).permute(0, 3, 1, 2))
 
 
 def test_keras_files_become_a_run(tmp_path):

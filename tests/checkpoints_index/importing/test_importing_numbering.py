@@ -145,3 +145,13 @@ def test_any_text_is_a_pattern_or_refused_in_a_sentence(text):
     except CheckpointError as refusal:
         said = str(refusal)
     assert (text in said) if compiled is None else compiled.groups or compiled.groupindex
+
+
+def test_a_number_of_thousands_is_spelled_out():
+    assert order("G_1e3.pt", "G_5e2.pt", "G_2.5e4.pt") == [500, 1000, 25000]
+    assert order("G_1e3.pt") == [1000]
+
+
+def test_numbers_that_are_not_whole_are_a_doubt():
+    with pytest.raises(AmbiguousFilesError, match="not whole"):
+        order("G_0.5.pt", "G_0.7.pt")

@@ -108,7 +108,9 @@ def test_where_nothing_shows_the_enlargements_they_are_asked_for(tmp_path):
     path = save(network, tmp_path)
     with pytest.raises(MissingStridesError, match="conv1, conv2, conv3") as missing:
         GeneratorFinder().find(path)
-    assert missing.value.example == [2, 2, 1]
+    assert missing.value.examples == {16: [2, 2, 1], 32: [2, 2, 2]}
+    for size, strides in missing.value.examples.items():  # What is advised was tried.
+        assert GeneratorFinder(None, {"strides": strides}).find(path).spec.image_size == size
     found = GeneratorFinder(None, {"strides": [2, 2, 1]}).find(path)
     assert_same_pictures(network, found, 6)
     with pytest.raises(CheckpointError, match="conv1, conv2, conv3"):

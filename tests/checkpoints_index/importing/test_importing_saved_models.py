@@ -119,6 +119,11 @@ def skyline_layers(kernel=4, last=6):
     ]
 
 
+def describe(layers, kind="Sequential"):
+    described = [{"class_name": name, "config": config} for name, config, _ in layers]
+    return json.dumps({"class_name": kind, "config": {"layers": described}}).encode()
+
+
 def save(folder, layers, kind="Sequential"):
     weighted = [variables for _, _, variables in layers if variables]
     write_bundle(
@@ -130,10 +135,21 @@ def save(folder, layers, kind="Sequential"):
         }
         | {"optimizer/iter": np.zeros(1)},
     )
-    described = [{"class_name": name, "config": config} for name, config, _ in layers]
-    root = json.dumps({"class_name": kind, "config": {"layers": described}}).encode()
+    root = describe(layers, kind)
     node = field(2, 0) + field(3, b"root") + field(4, b"_tf_keras_sequential") + field(5, root)
     (folder / "keras_metadata.pb").write_bytes(field(1, node))
+    return folder
+
+
+def save_as_before_2_5(folder, layers, metadata=None):
+    """The same as TensorFlow 2.0 to 2.4 laid it out: the description lies in the graph's file."""
+    save(folder, layers)
+    (folder / "keras_metadata.pb").unlink()
+    root = field(1, b"_tf_keras_sequential") + field(3, metadata or describe(layers))
+    child = field(4, field(1, b"_tf_keras_layer") + field(3, b"{}"))
+    objects = field(1, field(4, root)) + field(1, child)
+    graph = field(2, field(1, b"a node")) + field(7, objects)
+    (folder / "saved_model.pb").write_bytes(field(1, 1) + field(2, graph))
     return folder
 
 
@@ -182,6 +198,21 @@ def test_a_saved_model_makes_the_same_pictures(tmp_path, kernel, last):
     with torch.inference_mode():
         difference = (G(z) - compute(layers, z)).abs().max() * 127.5
     assert difference < 0.01  # Levels of 255.
+
+
+def test_a_saved_model_of_before_2_5_is_read_from_its_graph(tmp_path):
+    layers = skyline_layers()
+    newer = GeneratorFinder().find(save(tmp_path / "newer_1", layers))
+    older = GeneratorFinder().find(save_as_before_2_5(tmp_path / "older_1", layers), check=True)
+    assert older.spec == newer.spec
+    assert all(torch.equal(older.weights[name], t) for name, t in newer.weights.items())
+    for i, metadata in enumerate((b"[]", b"{", b'{"class_name": "Sequential", "config": 3}')):
+        folder = save_as_before_2_5(tmp_path / f"damaged_{i}", layers, metadata)
+        with pytest.raises(UnusableFileError, match=r"its saved_model\.pb describes no model"):
+            GeneratorFinder().find(folder)
+    (folder / "saved_model.pb").write_bytes(field(1, 1) + field(2, field(2, b"")))
+    with pytest.raises(UnusableFileError, match="save the model again"):
+        GeneratorFinder().find(folder)
 
 
 def test_the_folders_of_skylines_become_a_run_by_the_numbers_in_their_names(tmp_path):

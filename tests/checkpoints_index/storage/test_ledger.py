@@ -3,7 +3,9 @@
 import pytest
 
 from checkpoints_index import CheckpointIndex
+from checkpoints_index.storage.catalogue import DESCRIPTION
 from checkpoints_index.storage.ledger import LEDGER, Ledger, pack_ranges
+from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from checkpoints_index.upkeep.reindexing import reindex
 
 SEGMENTS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
@@ -85,10 +87,24 @@ def test_a_changed_list_is_found_and_made_anew_by_the_next_writer(run):
 def test_a_run_without_a_list_is_read_as_before_and_gets_one(run):
     (run.folder / LEDGER).unlink()
     segment_of(run, 0).unlink()
+    path = run.folder / DESCRIPTION
+    described = {**read_sealed_json(path.read_bytes()), "id": None}
+    path.write_bytes(seal_json(described))
     assert find(run) == []
     with CheckpointIndex(run.folder.parents[1])["city"] as opened:
         opened.begin_writing()
     assert len(Ledger("city", run.folder).entries) == 2
+
+
+def test_a_list_that_is_deleted_is_missed(run, index, spec):
+    (run.folder / LEDGER).unlink()
+    assert find(run) == [(None, LEDGER, True)]
+    with CheckpointIndex(run.folder.parents[1])["city"] as opened:
+        opened.begin_writing()
+    assert find(run) == []
+    with index.create("town", spec) as begun:
+        begun.begin_writing()
+        assert (begun.folder / LEDGER).exists()  # It stands before the first segment does.
 
 
 @pytest.mark.parametrize("batches", [[], [5], [1, 2, 3], [0, 10, 20, 21, 40], [1, 5, 6, 8, 10, 12]])

@@ -1,12 +1,14 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
-from checkpoints_index.errors import UntrustedClassError
+from checkpoints_index.errors import CheckpointError, UntrustedClassError
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
-from checkpoints_index.storage.trusted_classes import list_trusted, trust_class
+from checkpoints_index.storage.trusted_classes import distrust_class, list_trusted, trust_class
 
 EVIL = """
 from pathlib import Path
@@ -36,10 +38,22 @@ def theirs(tmp_path):
     return tmp_path / "runs", mark
 
 
-def read_elsewhere(runs):
-    """What a process of its own says, which works where the module lies."""
+def read_in(folder, runs):
+    """How a process of its own that works in a folder ends."""
     words = [sys.executable, "-c", READ.format(runs=str(runs))]
-    return subprocess.run(words, cwd=runs.parent, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_many_who_name_classes_at_once_lose_none(tmp_path, monkeypatch):
+    (tmp_path / "networks_of_mine.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "runs").mkdir()
+    names = [f"networks_of_mine:G{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: trust_class(tmp_path / "runs", name), names))
+        assert sorted(list_trusted(tmp_path / "runs")) == sorted(names)
+        list(pool.map(lambda name: distrust_class(tmp_path / "runs", name), names[2:]))
+    assert list(list_trusted(tmp_path / "runs")) == names[:2]
 
 
 def test_a_run_of_somebody_else_imports_no_class_that_nobody_named(theirs):
@@ -49,15 +63,63 @@ def test_a_run_of_somebody_else_imports_no_class_that_nobody_named(theirs):
     assert not mark.exists()
 
 
-def test_a_class_that_the_owner_named_is_built_in_every_process(theirs):
+def test_a_class_that_the_owner_named_is_built_in_every_process(theirs, tmp_path, monkeypatch):
     runs, mark = theirs
+    monkeypatch.chdir(runs.parent)
     trust_class(runs, "evilmod:G")
-    assert "Linear" in read_elsewhere(runs).stdout
+    (tmp_path / "elsewhere").mkdir()
+    assert "Linear" in read_in(tmp_path / "elsewhere", runs).stdout
     assert mark.exists()
+
+
+def test_a_class_that_was_named_is_not_taken_from_another_folder(theirs, tmp_path, monkeypatch):
+    runs, _ = theirs
+    monkeypatch.chdir(runs.parent)
+    trust_class(runs, "evilmod:G")
+    other, mark = tmp_path / "other", tmp_path / "other-mark"
+    other.mkdir()
+    (other / "evilmod.py").write_text(EVIL.format(mark=str(mark)))
+    said = read_in(other, runs).stderr
+    assert "UntrustedClassError" in said
+    assert str(runs.parent / "evilmod.py") in said
+    assert not mark.exists()
+
+
+def test_a_list_of_an_earlier_version_which_kept_no_places_names_nothing(theirs):
+    runs, mark = theirs
+    (runs / "trusted_classes.json").write_text('["evilmod:G"]')
+    assert "UntrustedClassError" in read_in(runs.parent, runs).stderr
+    assert not mark.exists()
+    assert list_trusted(runs) == {}
+
+
+def test_any_flipped_bit_of_the_list_is_refused_or_harmless(tmp_path, monkeypatch):
+    (tmp_path / "mymodule.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    trust_class(tmp_path, "mymodule:G")
+    whole = (tmp_path / "trusted_classes.json").read_bytes()
+    for place in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[place // 8] ^= 1 << place % 8
+        (tmp_path / "trusted_classes.json").write_bytes(flipped)
+        try:
+            named = list_trusted(tmp_path)
+        except CheckpointError:
+            continue
+        assert named == {"mymodule:G": tmp_path / "mymodule.py"}, place
+
+
+def test_a_class_that_is_trusted_no_longer_is_not_built(theirs, monkeypatch):
+    runs, mark = theirs
+    monkeypatch.chdir(runs.parent)
+    trust_class(runs, "evilmod:G")
+    distrust_class(runs, "evilmod:G")
+    assert "UntrustedClassError" in read_in(runs.parent, runs).stderr
+    assert not mark.exists()
 
 
 def test_whoever_creates_a_run_has_named_its_class(tmp_path):
     spec = GeneratorSpec("tests.checkpoints_index.foreign_networks:ViewingGAN", {"z_dim": 12})
     CheckpointIndex(tmp_path).create("own", spec, "exact").close()
-    assert list_trusted(tmp_path) == [spec.architecture]
+    assert list_trusted(tmp_path) == {spec.architecture: Path(__file__).parents[2]}
     assert CheckpointIndex(tmp_path)["own"].spec == spec

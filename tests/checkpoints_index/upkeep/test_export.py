@@ -9,7 +9,9 @@ from safetensors.torch import load_file
 
 from checkpoints_index import GeneratorSpec
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.importing.finder import GeneratorFinder
 from checkpoints_index.storage import files
+from checkpoints_index.upkeep.export import find_export_damage
 
 
 @pytest.fixture(params=["exact", "visual"])
@@ -85,3 +87,17 @@ def test_the_plain_size_is_that_of_the_tensors_with_and_without_checkpoints(run,
     plain_bytes = sum(tensor.nbytes for tensor in spec.build().state_dict().values())
     assert run.plain_bytes == plain_bytes
     assert index.create("empty", spec).plain_bytes == plain_bytes
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_an_exported_file_that_has_changed_is_found_and_not_imported(run, tmp_path, suffix):
+    path = tmp_path / f"G.{suffix}"
+    run.export(2, path)
+    assert find_export_damage(path) is None
+    assert GeneratorFinder().find(path).weights.keys() == run.weights(2).keys()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "checksum" in find_export_damage(path)
+    with pytest.raises(CheckpointError):
+        GeneratorFinder().find(path, check=True)

@@ -1,91 +1,20 @@
-import errno
 import itertools
 import math
-import os
-import random
-import signal
-import subprocess
-import time
 from functools import partial
-from pathlib import Path
 
 import pytest
-import torch
 
-from checkpoints_index import CheckpointIndex
 from checkpoints_index.codec import record_chain
-from checkpoints_index.errors import CheckpointError, DiskFullError
-from checkpoints_index.storage import files, segments
+from checkpoints_index.errors import CheckpointError
+from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import Catalogue
-from checkpoints_index.upkeep.rewriting import refuse_unless_readable
 from checkpoints_index.upkeep.thinning import (
     estimate_bytes,
     keep_every,
     keep_only,
     keep_within,
 )
-
-CHECKPOINTS = 320
-KILLS = 4  # a storage
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def ruin(record):
-    """Change more of a payload than its parity can bring back."""
-    for position in range(record.offset + segments.RECORD_HEAD_BYTES, record.end, 40):
-        flip(record.path, position)
-
-
-def flip(path, position):
-    with path.open("r+b") as file:
-        file.seek(position)
-        (byte,) = file.read(1)
-        file.seek(position)
-        file.write(bytes([byte ^ 1]))
-
-
-@pytest.fixture(scope="module")
-def originals(tmp_path_factory, spec, history):
-    """Runs of 320 batches in several segments, and what they decode to."""
-    index, states = CheckpointIndex(tmp_path_factory.mktemp("originals")), there_and_back(history)
-    for storage in ("exact", "visual"):
-        run = index.create(storage, spec, storage=storage)
-        for batch in range(CHECKPOINTS):
-            run.append(batch, next(states))
-            if batch in (39, 289, CHECKPOINTS - 1):
-                run.close()  # the next one begins a segment
-    return index, {name: {b: index[name].weights(b) for b in range(CHECKPOINTS)} for name in index}
-
-
-def there_and_back(states):
-    """One optimiser step after another, without end and without a jump."""
-    return itertools.cycle([*states, *states[-2:0:-1]])
-
-
-@pytest.fixture(params=["exact", "visual"])
-def full(request, tmp_path, originals):
-    """A copy of one of them, and what it decodes to."""
-    index, decoded = originals
-    subprocess.run(["cp", "-r", index.folder / request.param, tmp_path], check=True)
-    return CheckpointIndex(tmp_path)[request.param], decoded[request.param]
-
-
-def reopen(run):
-    return CheckpointIndex(run.folder.parents[1])[run.name]
-
-
-def read(path):
-    return segments.read_segment(path).records
-
-
-def holds(run, batches, decoded):
-    """Whether a run holds these batches, every one as it was, and nothing that is damaged."""
-    whole = all(finding.reason is None for finding in run.verify(deep=True))
-    kept = run.batches == sorted(batches)
-    return whole and kept and all(same(run.weights(b), decoded[b]) for b in batches)
+from tests.checkpoints_index.upkeep.full_runs import CHECKPOINTS, find, holds, reopen, same
 
 
 def test_what_is_kept_reads_back_bit_for_bit_and_the_rest_is_gone(full):
@@ -213,138 +142,6 @@ def test_a_stream_that_wants_what_was_dropped_says_so(full):
         list(stream)
 
 
-READER = """
-import sys, torch
-from checkpoints_index import CheckpointIndex
-run = CheckpointIndex(sys.argv[1])[sys.argv[2]]
-keep = list(range(0, 320, 16))
-expected = {b: run.weights(b) for b in keep}
-print("ready", flush=True)
-while run.batches != [*keep, 319]:
-    for batch, G in run.stream(keep):
-        assert all(torch.equal(t, expected[batch][n]) for n, t in G.state_dict().items()), batch
-    for batch in reversed(keep):
-        weights = run.weights(batch)
-        assert all(torch.equal(t, expected[batch][n]) for n, t in weights.items()), batch
-"""
-
-
-def test_another_process_reads_right_while_a_run_is_thinned(full, forker):
-    run, _ = full
-    process = forker.start(READER, run.folder.parents[1], run.name)
-    assert process.stdout.readline() == "ready\n"
-    for every in (2, 4, 8, 16):
-        run.thin(keep_every(run.batches, every))
-    assert process.wait() == 0
-
-
-THINNER = """
-import sys
-from checkpoints_index import CheckpointIndex
-CheckpointIndex(sys.argv[1])[sys.argv[2]].thin([*range(0, 320, 5), 319])
-"""
-
-
-def test_a_killed_thinning_leaves_each_checkpoint_as_before_or_as_after(full, tmp_path, forker):
-    run, decoded = full
-    keep, choose = {*range(0, 320, 5), 319}, random.Random(run.storage)
-    index, statuses = CheckpointIndex(tmp_path), []
-
-    def thin(name, lives_s=None):
-        """Thin a copy in another process, which is killed after a while; its exit status."""
-        subprocess.run(["cp", "-r", run.folder.parent, tmp_path / name], check=True)
-        process = forker.start(THINNER, tmp_path, name)
-        if lives_s is not None:
-            time.sleep(lives_s)
-            process.kill()
-        return process.wait()
-
-    began = time.monotonic()
-    assert thin("undisturbed") == 0
-    took_s = time.monotonic() - began
-    for n in range(KILLS):
-        statuses.append(thin(f"killed-{n}", choose.uniform(0, took_s)))
-        killed = index[f"killed-{n}"]
-        batches = killed.batches
-        assert keep <= set(batches)
-        assert holds(killed, batches, decoded)
-        killed.thin(keep)
-        assert list_records(killed) == list_records(index["undisturbed"])
-        assert not list(killed.folder.glob("*.part"))
-    assert -signal.SIGKILL in statuses
-
-
-def list_records(run):
-    return [r[1:] for path in segments.list_segments(run.folder) for r in read(path)]
-
-
-def test_a_full_disk_leaves_the_store_whole_and_thinning_goes_on_when_there_is_room(
-    full, monkeypatch
-):
-    run, decoded = full
-    real, synced = os.fsync, []
-
-    def fsync(descriptor):
-        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
-        if "json" not in name and "." in name:
-            synced.append(name)
-        if len(synced) == 2:  # The second segment's contents.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    monkeypatch.setattr(files.os, "fsync", fsync)
-    keep = keep_every(run.batches, 4)
-    with pytest.raises(DiskFullError, match="No room to thin run"):
-        run.thin(keep)
-    monkeypatch.undo()
-    assert not list(run.folder.glob("*.part"))
-    left = reopen(run).batches
-    assert len(keep) < len(left) < CHECKPOINTS
-    assert holds(reopen(run), left, decoded)
-    run.thin(keep)
-    assert holds(reopen(run), keep, decoded)
-
-
-def find(run, batch):
-    return Catalogue(run.name, run.folder).records[batch]
-
-
-def test_a_segment_that_holds_a_damaged_checkpoint_is_left_alone_and_named(full):
-    run, _ = full
-    last = segments.list_segments(run.folder)[-1]
-    key = segments.read_segment(last).records[0]
-    ruin(key)
-    before = last.read_bytes()
-    with pytest.raises(CheckpointError, match=f"{last.name} .checkpoint"):
-        run.thin(keep_every(run.batches, 5))
-    assert last.read_bytes() == before
-    assert reopen(run).batches[:8] == [0, 5, 10, 15, 20, 25, 30, 35]
-
-
-def test_a_damaged_checkpoint_may_be_dropped_and_the_others_stay(full):
-    run, decoded = full
-    victim = find(run, 20)
-    ruin(victim)
-    lost = {b for b, path, why, readable in run.verify(deep=True) if why and not readable}
-    keep = set(run.batches) - lost - {20}
-    run.thin(keep)
-    assert holds(reopen(run), keep, decoded)
-
-
-def test_a_new_segment_that_does_not_read_back_is_not_put_in_place(full):
-    run, _ = full
-    path = segments.list_segments(run.folder)[0]
-    records = read(path)
-    expected = {record.batch: record.integers_xxh3 for record in records}
-    refuse_unless_readable(path, expected)
-    ruin(records[len(records) // 2])
-    with pytest.raises(CheckpointError, match="does not read back"):
-        refuse_unless_readable(path, expected)
-    ruin(records[len(records) // 2])
-    with pytest.raises(CheckpointError, match="does not read back"):
-        refuse_unless_readable(path, {**expected, records[0].batch: 1})
-
-
 @pytest.mark.parametrize("fraction", [0.7, 0.3])
 def test_a_budget_is_kept_and_nearly_used(full, fraction):
     run, decoded = full
@@ -368,7 +165,7 @@ def test_the_estimate_is_about_what_a_run_takes(full):
 
 def test_a_segment_that_a_killed_writer_left_empty_is_in_nobodys_way(full):
     run, decoded = full
-    header = segments.pack_header(Catalogue(run.name, run.folder).descriptions[find(run, 0).path])
+    header = headers.pack_header(Catalogue(run.name, run.folder).descriptions[find(run, 0).path])
     segments.segment_path(run.folder, CHECKPOINTS).write_bytes(header)
     budget_bytes = run.size_bytes - 10
     run.thin_to_budget(budget_bytes)

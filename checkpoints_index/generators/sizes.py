@@ -1,0 +1,25 @@
+"""How large a generator may be, whoever describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from checkpoints_index.errors import CheckpointError
+
+MAX_Z_DIM, MAX_IMAGE_SIZE = 1 << 16, 1 << 13
+MAX_WEIGHTS = 1 << 32  # Of one generator.
+
+
+def refuse_sizes(options: Mapping[str, Any]) -> None:
+    """Refuse latent points and pictures of sizes that none has, before anything is allocated.
+
+    Raises:
+        CheckpointError: z_dim or image_size is no number, or is too large.
+    """
+    for name, most in (("z_dim", MAX_Z_DIM), ("image_size", MAX_IMAGE_SIZE)):
+        size = options.get(name, 1)
+        if isinstance(size, bool) or not isinstance(size, int) or size > most:
+            raise CheckpointError(
+                f"A generator's {name} is a whole number up to {most:,}, not {size!r:.40}."
+            )
