@@ -2,7 +2,7 @@
 
     from latent import draw_map, find_neighbours
 
-These two are loaded when they are first used, because they import scikit-learn and UMAP.
+These two are loaded when they are first used, because they import numba and UMAP.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latent.atlas import draw_map
-    from latent.neighbours import find_neighbours
+    from latent.maps.atlas import draw_map
+    from latent.nearness.neighbours import find_neighbours
 
 __all__ = ["draw_map", "find_neighbours"]
 
-_MODULES = {"draw_map": "latent.atlas", "find_neighbours": "latent.neighbours"}
+_MODULES = {"draw_map": "latent.maps.atlas", "find_neighbours": "latent.nearness.neighbours"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,14 @@ _SEED = re.compile(r"seed:([0-9]{1,19})")
 _SEEDS = re.compile(r"seed:([0-9]{1,19})-([0-9]{1,19})")
 MAX_SEEDS = 1_000  # The most points that one text may name.
 _LABEL = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})")
+
+# Takes float [z_dim] ~ N(0, I) to the distribution that a generator was trained with.
+Shape = Callable[[Tensor], Tensor]
+
+
+def keep_normal(z: Tensor) -> Tensor:
+    """Leave float [z_dim] as it is, for a generator that was trained with N(0, I)."""
+    return z
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +39,13 @@ class LatentPoint:
     z: Tensor
 
 
-def seeded_point(seed: int, z_dim: int) -> LatentPoint:
+def seeded_point(seed: int, z_dim: int, shape: Shape = keep_normal) -> LatentPoint:
     """The point `seed:N`: torch.randn(z_dim) from a CPU generator with that seed.
 
     Args:
         seed: 0..2^63 - 1.
         z_dim: numbers in the latent vector.
+        shape: for a generator of another distribution, that of what was drawn.
 
     Example:
         >>> point = seeded_point(123, 100)
@@ -43,7 +53,7 @@ def seeded_point(seed: int, z_dim: int) -> LatentPoint:
         ('seed:123', torch.Size([100]))
     """
     generator = torch.Generator().manual_seed(seed)
-    return LatentPoint(f"seed:{seed}", torch.randn(z_dim, generator=generator))
+    return LatentPoint(f"seed:{seed}", shape(torch.randn(z_dim, generator=generator)))
 
 
 def parse_seed(text: str) -> int | None:
@@ -89,7 +99,21 @@ def parse_label(text: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def sample_points(batch: int, indices: range, z_dim: int, seed: int = 0) -> list[LatentPoint]:
+def draw_z(count: int, z_dim: int, seed: int, shape: Shape = keep_normal) -> Tensor:
+    """Draw latent points that need no labels, the same ones for the same count and seed.
+
+    Args:
+        shape: makes them points of another distribution; see `GeneratorSpec.shape_z`.
+
+    Returns:
+        float32 [count, z_dim].
+    """
+    return shape(torch.randn(count, z_dim, generator=torch.Generator().manual_seed(seed)))
+
+
+def sample_points(
+    batch: int, indices: range, z_dim: int, seed: int = 0, shape: Shape = keep_normal
+) -> list[LatentPoint]:
     """Draw latent points `BATCH.INDEX` ~ N(0, I), the same ones whenever they are asked for.
 
     Each has a stream of random numbers of its own, so point 28 does not depend on how many
@@ -98,17 +122,20 @@ def sample_points(batch: int, indices: range, z_dim: int, seed: int = 0) -> list
     Args:
         indices: which points of the batch, such as `range(64)`.
         seed: another seed draws other points.
+        shape: for a generator of another distribution, that of what was drawn.
     """
-    return [sample_point(batch, index, z_dim, seed) for index in indices]
+    return [sample_point(batch, index, z_dim, seed, shape) for index in indices]
 
 
-def sample_point(batch: int, index: int, z_dim: int, seed: int = 0) -> LatentPoint:
+def sample_point(
+    batch: int, index: int, z_dim: int, seed: int = 0, shape: Shape = keep_normal
+) -> LatentPoint:
     """Draw the latent point `BATCH.INDEX`; see `sample_points`."""
-    stream = torch.Generator().manual_seed(_mix(seed, batch, index))
-    return LatentPoint(f"{batch}.{index}", torch.randn(z_dim, generator=stream))
+    stream = torch.Generator().manual_seed(mix_seeds(seed, batch, index))
+    return LatentPoint(f"{batch}.{index}", shape(torch.randn(z_dim, generator=stream)))
 
 
-def _mix(*numbers: int) -> int:
+def mix_seeds(*numbers: int) -> int:
     """One 63-bit seed of several numbers (the finaliser of splitmix64, Steele et al. 2014)."""
     mixed = 0
     for number in numbers:

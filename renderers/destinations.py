@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from renderers.errors import OutputTakenError, RenderError
@@ -25,6 +26,24 @@ def require_place(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise RenderError(f"{path} is neither a file nor free. Choose another name.")
     require_folder(path.parent)
+
+
+def require_destination(path: Path, suffixes: Sequence[str], overwrite: bool) -> None:
+    """See that a file of some kind may be written as path, before the work for it begins.
+
+    Args:
+        suffixes: those that say its kind, with their dots, in small letters.
+        overwrite: somebody asked for what is there to be replaced.
+
+    Raises:
+        RenderError: another suffix, or see `require_place`.
+        OutputTakenError: something is there.
+    """
+    if path.suffix.lower() not in suffixes:
+        known = " or ".join(suffixes)
+        raise RenderError(f"Cannot write '{path.name}': its name must end in {known}.")
+    require_place(path)
+    require_free(path, overwrite)
 
 
 def require_folder(folder: Path) -> None:
@@ -51,7 +70,7 @@ def require_free(path: Path, overwrite: bool) -> None:
         OutputTakenError: something is there.
     """
     if not overwrite and _is_there(path):
-        raise OutputTakenError(f"{path} is there already, and was not made by this command.")
+        raise OutputTakenError(f"{path} is there already, and would be replaced.")
 
 
 def _require_name(path: Path) -> None:

@@ -25,6 +25,8 @@ from renderers.errors import RenderError
 TEMPORARY_EXTRA = len("..abcdefgh.tmp")  # A name is so much longer while it is being written.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 MAX_NAME_BYTES = 100
+CHECKSUM = "checksum"  # The last key of a document: the checksum of all that stands before it.
+SHA256_DIGITS = re.compile("[0-9a-f]{64}")
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # By Windows, for devices.
 
 
@@ -186,26 +188,46 @@ def unwritable(path: Path, error: OSError) -> RenderError:
     return RenderError(f"Cannot write {path}: {error.strerror or error}. {remedy} another folder.")
 
 
-def write_json(document: Any, path: Path) -> None:
-    """Write one JSON document as path, whole or not at all.
+def write_json(document: dict[str, Any], path: Path) -> None:
+    """Write one JSON document with its checksum as path, whole or not at all.
 
     Args:
-        document: what `json.dumps` takes.
+        document: what `json.dumps` takes; it has no key `checksum`.
         path: its folder is made.
 
     Raises:
         RenderError: it cannot be written.
     """
+    sealed = {**document, CHECKSUM: checksum_json(document)}
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """The JSON document in path; None where there is no file, or one that is not JSON."""
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What `write_json` was given; documents of older versions have no checksum, and are believed.
+
+    Returns:
+        None where there is no file, or one that is not what was written.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+    if not isinstance(document, dict):
+        return None
+    said = {name: value for name, value in document.items() if name != CHECKSUM}
+    if CHECKSUM not in document:
+        last = str(next(reversed(said.values()), ""))
+        return None if SHA256_DIGITS.fullmatch(last) else said  # Its key has changed.
+    try:
+        return said if document[CHECKSUM] == checksum_json(said) else None
+    except ValueError:  # A half of a surrogate pair has no bytes.
+        return None
+
+
+def has_changed(path: Path) -> bool:
+    """Whether there is a document in path, and it is not what `write_json` wrote."""
+    return read_json(path) is None and path.exists()
 
 
 @contextmanager

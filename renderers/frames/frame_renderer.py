@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from renderers.frames.passes import FixedShapePasses, forward_frames
+from renderers.frames.small_pictures import SmallPictures
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ def _fitting_batch(G: nn.Module, z: Tensor) -> int:
     That picture must not become a frame: a frame rendered in a batch of another size may differ
     in a last bit, and a resumed render would differ from an undisturbed one.
     """
-    height, width = map(int, G(z[:1]).shape[-2:])
+    whole = G.G if isinstance(G, SmallPictures) else G  # Its pictures are held before they shrink.
+    height, width = map(int, whole(z[:1]).shape[-2:])
     pixels = MAX_CPU_PIXELS if z.device.type == "cpu" else MAX_ACCELERATOR_PIXELS
     return max(1, pixels // (height * width))

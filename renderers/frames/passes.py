@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,9 +27,33 @@ def forward_frames(G: nn.Module, z: Tensor, precision: str) -> Tensor:
     """
     with torch.autocast(z.device.type, torch.bfloat16, precision == "bf16"):
         images: Tensor = G(z)
+    return round_pictures(images)
+
+
+def round_pictures(images: Tensor) -> Tensor:
+    """Round what a generator gave to frames.
+
+    Args:
+        images: float [N, 3, height, width], -1..1.
+
+    Returns:
+        uint8 [N, height, width, 3], on the same device: -1 becomes 0, 1 becomes 255, NaN black.
+    """
     # A generator that diverged gives NaN, whose conversion to uint8 would be undefined.
     levels = images.float().add(1).mul_(127.5).nan_to_num_(0).round_().clamp_(0, 255)
     return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def unround_frames(frames: np.ndarray) -> Tensor:
+    """The pictures that `round_pictures` rounds to frames.
+
+    Args:
+        frames: uint8 [N, height, width, 3].
+
+    Returns:
+        float32 [N, 3, height, width], -1..1, on the CPU.
+    """
+    return torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 class FixedShapePasses:

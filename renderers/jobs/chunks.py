@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from renderers.errors import RenderError
-from renderers.files import checksum_file, checksum_json, read_json, replacing, write_json
+from renderers.files import checksum_file, read_json, replacing, write_json
 from renderers.pictures.display_options import DisplayOptions, watchable_scale
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.outputs import GRID
 from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, run_ffmpeg
+from renderers.video.rates import Rate, parse_rate, write_rate
 from renderers.video.video_reader import count_packets
 from renderers.video.video_writer import VideoWriter
 
@@ -31,7 +32,6 @@ from renderers.video.video_writer import VideoWriter
 ENCODER = VideoEncoder(threads=1)
 # Small pictures are enlarged to this size; doubling it triples the cost of encoding.
 ENLARGED_PX = 128
-SHA256, CHECKSUM = "sha256", "checksum"  # In an index: of its videos, and of all that it says.
 
 
 class BatchPictures(NamedTuple):
@@ -84,13 +84,15 @@ class Chunk:
         batches: the batch of each frame, ascending.
         cells: see `ChunkLayout`.
         files: the name of each video by its label.
+        sha256: of each video when it was closed, by its name; those of older versions have none.
     """
 
     folder: Path
-    fps: int
+    fps: Rate
     batches: tuple[int, ...]
     cells: tuple[str | None, ...]
     files: dict[str, str]
+    sha256: dict[str, str] = field(default_factory=dict)
 
     @property
     def index(self) -> Path:
@@ -107,10 +109,19 @@ class Chunk:
         Raises:
             RenderError: it cannot be written.
         """
-        document = asdict(self)
+        closed = {name: checksum_file(self.folder / name) for name in self.files.values()}
+        document = asdict(replace(self, sha256=closed))
         del document["folder"]
-        document[SHA256] = {name: checksum_file(self.folder / name) for name in self.files.values()}
-        write_json({**document, CHECKSUM: checksum_json(document)}, self.index)
+        document["fps"] = write_rate(self.fps)
+        write_json(document, self.index)
+
+    def find_changed(self, label: str) -> str | None:
+        """What has become of the video of a label, in words; None where it is what was closed."""
+        path = self.path(label)
+        if not path.exists():
+            return "it is missing"
+        closed = self.sha256.get(path.name)
+        return "its checksum differs" if closed not in (None, checksum_file(path)) else None
 
     def drop(self) -> None:
         """Delete the index, then the videos."""
@@ -135,21 +146,49 @@ class Chunk:
 
     @classmethod
     def read(cls, index: Path) -> Self | None:
-        """The chunk of an index; None for one that has just been dropped."""
-        document: dict[str, Any] | None = read_json(index)
-        if document is None:
+        """The chunk of an index; None for one that has just been dropped.
+
+        Raises:
+            RenderError: the index is not what was written.
+        """
+        # What is of an older version, or forged, may lack anything.
+        with suppress(KeyError, TypeError, ValueError):
+            document = read_json(index)
+            if document is not None:
+                for name in ("batches", "cells"):  # JSON knows no tuples.
+                    document[name] = tuple(document[name])
+                document["fps"] = parse_rate(document["fps"])
+                return cls(index.parent, **document)
+        if not index.exists():
             return None
-        for name in ("batches", "cells"):  # JSON knows no tuples.
-            document[name] = tuple(document[name])
-        for name in (SHA256, CHECKSUM):  # Those of older versions have none.
-            document.pop(name, None)
-        return cls(index.parent, **document)
+        raise RenderError(
+            f"{index} is not what was written, so nobody knows the frames of its videos. Delete it "
+            "to have the film without them."
+        )
 
 
 def list_chunks(folder: Path) -> list[Chunk]:
-    """The chunks in a folder, by their batches; none where there is no folder."""
+    """The chunks in a folder, by their batches; none where there is no folder.
+
+    Raises:
+        RenderError: the index of one is not what was written.
+    """
     found = (Chunk.read(index) for index in sorted(folder.glob("*.json")))
     return [chunk for chunk in found if chunk is not None]
+
+
+def list_whole_chunks(folder: Path) -> tuple[list[Chunk], list[Path]]:
+    """The chunks in a folder whose index is what was written, and the indexes that are not."""
+    whole: list[Chunk] = []
+    damaged: list[Path] = []
+    for index in sorted(folder.glob("*.json")):
+        try:
+            chunk = Chunk.read(index)
+        except RenderError:
+            damaged.append(index)
+        else:
+            whole += [chunk] if chunk is not None else []
+    return whole, damaged
 
 
 def find_changed_chunks(folder: Path) -> Iterator[tuple[Path, str, int | None]]:
@@ -158,29 +197,23 @@ def find_changed_chunks(folder: Path) -> Iterator[tuple[Path, str, int | None]]:
     Args:
         folder: of the chunks; those of older versions have no checksums and are passed over.
     """
-    for index in sorted(folder.glob("*.json")):
-        batch = int(index.stem) if index.stem.isdigit() else None
-        document: dict[str, Any] | None = read_json(index)
-        if document is None or not _is_whole(document):
-            if index.exists():  # Else the run went back meanwhile.
-                yield index, "it is not what was written", batch
-            continue
-        for name, sha256 in document.get(SHA256, {}).items():
-            path = folder / name
-            if not path.exists() or checksum_file(path) != sha256:
-                reason = "its checksum differs" if path.exists() else "it is missing"
-                if index.exists():
-                    yield path, reason, batch
+    whole, damaged = list_whole_chunks(folder)
+    for index in damaged:
+        yield index, "it is not what was written", _first_batch(index)
+    for chunk in whole:
+        for label in chunk.files:
+            reason = chunk.find_changed(label)
+            if reason is not None and chunk.index.exists():  # Else the run went back meanwhile.
+                yield chunk.path(label), reason, _first_batch(chunk.index)
 
 
-def _is_whole(document: dict[str, Any]) -> bool:
-    """Whether an index says what was written; one of an older version has no checksum."""
-    said = {name: value for name, value in document.items() if name != CHECKSUM}
-    return document.get(CHECKSUM) == (checksum_json(said) if SHA256 in said else None)
+def _first_batch(index: Path) -> int | None:
+    """The batch in the name of an index, which is that of its first frame."""
+    return int(index.stem) if index.stem.isdigit() else None
 
 
 def record_chunk(
-    frames: Iterator[BatchPictures], folder: Path, layout: ChunkLayout, fps: int
+    frames: Iterator[BatchPictures], folder: Path, layout: ChunkLayout, fps: Rate
 ) -> None:
     """Write frames until they end, then close the chunk; after an exception there is none.
 
@@ -213,7 +246,12 @@ def truncate_chunks(folder: Path, batch: int) -> None:
     Raises:
         RenderError: a video does not have its frames, or the disk is full.
     """
-    for chunk in reversed(list_chunks(folder)):
+    whole, damaged = list_whole_chunks(folder)
+    for index in damaged:
+        if (_first_batch(index) or 0) > batch:
+            for path in folder.glob(f"{index.stem}*"):
+                path.unlink()
+    for chunk in reversed(whole):
         if chunk.batches[0] > batch:
             chunk.drop()
         elif chunk.batches[-1] > batch:
@@ -221,16 +259,20 @@ def truncate_chunks(folder: Path, batch: int) -> None:
 
 
 def sweep_chunks(folder: Path) -> None:
-    """Delete the files of no chunk, which were being written when a process was killed."""
-    chunks = list_chunks(folder)
+    """Delete the files of no chunk, which were being written when a process was killed.
+
+    What a damaged index may tell of stays for a person to decide on.
+    """
+    chunks, damaged = list_whole_chunks(folder)
     known = {chunk.index.name for chunk in chunks} | {n for c in chunks for n in c.files.values()}
+    spared = tuple(index.stem for index in damaged)
     for path in folder.glob("*"):
-        if path.name not in known:
+        if path.name not in known and not path.name.startswith(spared):
             path.unlink(missing_ok=True)
 
 
 def _record(
-    frames: Iterator[BatchPictures], paths: list[Path], layout: ChunkLayout, fps: int
+    frames: Iterator[BatchPictures], paths: list[Path], layout: ChunkLayout, fps: Rate
 ) -> list[int]:
     """Write all videos side by side and return the batches of their frames."""
     batches: list[int] = []
@@ -248,7 +290,7 @@ def _record(
     return batches
 
 
-def _open(path: Path, picture: np.ndarray, display: DisplayOptions, fps: int) -> VideoWriter:
+def _open(path: Path, picture: np.ndarray, display: DisplayOptions, fps: Rate) -> VideoWriter:
     height, width, _ = picture.shape
     layout = display.lay_out(width, height)
     filters = layout.filters(ENCODER.pixel_format)

@@ -14,6 +14,8 @@ from torch import nn
 from renderers.frames.concurrency import run_in_order
 from renderers.frames.devices import concurrency_of
 from renderers.frames.frame_renderer import FrameRenderer
+from renderers.frames.layer_pictures import LayerPictures
+from renderers.frames.small_pictures import SmallPictures
 from renderers.frames.source import CheckpointSource, stream_exactly
 from renderers.plan.cutting import Part
 from renderers.plan.render_plan import RenderPlan
@@ -54,6 +56,7 @@ class DeviceRenderer:
         self._frames_at_once = 1 if plan.is_static else max(1, MOVING_BATCH // len(plan.labels))
         # One module more than concurrent passes, so that weights are loaded beside the passes.
         self._modules = [source.build().to(device) for _ in range(concurrency_of(device) + 1)]
+        self._shown: dict[nn.Module, nn.Module] = {}
         self._renderer = FrameRenderer(
             precision=plan.options.precision,
             fixed_batch=len(plan.labels) * self._frames_at_once,
@@ -78,13 +81,23 @@ class DeviceRenderer:
         self, spans: Sequence[CheckpointSpan], stream: Iterator[tuple[int, nn.Module]]
     ) -> Iterator[Callable[[], list[TrackPictures]]]:
         """Forward passes to be done, each of which makes some neighbouring frames."""
-        for span, (_, G) in zip(spans, stream, strict=True):
+        for span, (_, held) in zip(spans, stream, strict=True):
+            G = self._shown_of(held)
             if self._plan.is_static:
                 yield partial(self._render_static, G, span)
                 continue
             for first in range(span.first, span.end, self._frames_at_once):
                 end = min(first + self._frames_at_once, span.end)
                 yield partial(self._render_moving, G, first, end)
+
+    def _shown_of(self, G: nn.Module) -> nn.Module:
+        """What the film shows of a generator: its pictures, large or small, or those of a layer."""
+        view, scatter = self._plan.options.layer, self._plan.options.scatter
+        if G not in self._shown:
+            shown = G if view is None else LayerPictures(G, view)
+            small = scatter and SmallPictures(shown, scatter.picture_px)
+            self._shown[G] = small or shown
+        return self._shown[G]
 
     def _render_static(self, G: nn.Module, span: CheckpointSpan) -> list[TrackPictures]:
         """Static points: render once, repeat for every frame of this checkpoint."""

@@ -170,7 +170,7 @@ def _encode_view(
     encoder: VideoEncoder,
 ) -> None:
     frames = (
-        NumberedFrame(frame, plan.shown_batch(frame), view.compose(pictures))
+        NumberedFrame(frame, plan.shown_batch(frame), view.compose(pictures, frame))
         for frame, pictures in rendered
     )
     options = plan.options

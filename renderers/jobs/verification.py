@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from renderers.errors import RenderError, UnknownVideoError, UnplannedVideoError
 from renderers.files import checksum_file, read_json
+from renderers.plan.outputs import RENDER_BESIDE
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.video_reader import count_frames
+
+# What was joined of the film of a run: by its path, a digest of its chunks, its size and checksum.
+JOINED = "joined.json"
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,17 @@ def find_render(renders: Path, file: Path) -> Path:
     """Find the folder of the render that made a file.
 
     Args:
-        renders: the folder of all renders.
+        renders: the folder of all renders; those that were made elsewhere lie beside their videos.
         file: a video; it may have been moved together with its render's folder.
 
     Raises:
         UnknownVideoError: there is no such file.
         UnplannedVideoError: none of them made it, or the one that did was not finished.
     """
-    for record in renders.glob("*/videos.json"):
+    beside = (
+        folder.glob(f"{RENDER_BESIDE.format('*')}/videos.json") for folder in file.parents[:2]
+    )
+    for record in chain(renders.glob("*/videos.json"), *beside):
         if _entry(record.parent, file):
             return record.parent
     if not file.exists():
@@ -52,12 +60,22 @@ def find_render(renders: Path, file: Path) -> Path:
 
 
 def read_plan(folder: Path) -> RenderPlan:
-    """The plan that is kept in the folder of a render."""
-    return RenderPlan.from_json(read_json(folder / "plan.json")["plan"])
+    """The plan that is kept in the folder of a render.
+
+    Raises:
+        RenderError: it is gone, or is not what was written.
+    """
+    kept = read_json(folder / "plan.json")
+    if kept is None or "plan" not in kept:
+        raise RenderError(
+            f"{folder / 'plan.json'} is not what was written, so nobody knows what was to be "
+            "rendered. Render it again."
+        )
+    return RenderPlan.from_json(kept["plan"])
 
 
 def verify_video(folder: Path, file: Path) -> VideoCheck:
-    """Count the frames of a video by decoding, and compare with what was planned.
+    """Count the frames of a video by decoding; compare them and its checksum with what was made.
 
     Args:
         folder: the render's, from `find_render`.
@@ -72,6 +90,10 @@ def verify_video(folder: Path, file: Path) -> VideoCheck:
         frames, reason = 0, str(error)
     if reason is None and frames != expected:
         reason = f"it has {frames:,} frames instead of {expected:,}"
+    elif (
+        reason is None and file.is_file() and entry.get("sha256") not in (None, checksum_file(file))
+    ):
+        reason = "it has its frames, and its checksum differs"
     return VideoCheck(file, entry["label"], expected, frames, reason)
 
 
@@ -83,13 +105,7 @@ def find_changed_videos(folder: Path) -> Iterator[tuple[Path, str]]:
     Args:
         folder: the render's.
     """
-    try:
-        entries = (read_json(folder / "videos.json") or {"videos": []})["videos"]
-        listed = [(Path(e["path"]), e["size_bytes"], e.get("sha256")) for e in entries]
-    except (ValueError, KeyError, TypeError):
-        yield folder / "videos.json", "it is not what was written"
-        return
-    for path, size_bytes, sha256 in listed:
+    for path, size_bytes, sha256 in _list_finished(folder):
         if not path.is_file():
             continue
         if path.stat().st_size != size_bytes:
@@ -98,12 +114,31 @@ def find_changed_videos(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, "its checksum differs"
 
 
+def _is_entry(entry: Any) -> bool:
+    """Whether somebody's record of a video has a path and a label."""
+    facts = [entry.get(name) for name in ("path", "label")] if isinstance(entry, dict) else [None]
+    return all(isinstance(fact, str) and "\0" not in fact for fact in facts)
+
+
+def _list_finished(folder: Path) -> Iterator[tuple[Path, int, str | None]]:
+    """The videos that were finished: paths, sizes in bytes, checksums where there are some."""
+    for entry in _entries(folder):
+        yield Path(entry["path"]), entry["size_bytes"], entry.get("sha256")
+    for path, (_, size_bytes, *sha256) in (read_json(folder / JOINED) or {}).items():
+        yield Path(path), size_bytes, next(iter(sha256), None)
+
+
 def _entry(folder: Path, file: Path) -> dict[str, Any] | None:
     """What is recorded of a file; one beside its record may have been moved with it."""
     file = file.resolve()
-    entries: list[dict[str, Any]] = (read_json(folder / "videos.json") or {"videos": []})["videos"]
-    for entry in entries:
+    for entry in _entries(folder):
         path = Path(entry["path"])
         if path == file or (file.parent == folder.resolve() and path.name == file.name):
-            return entry
+            return {**entry}
     return None
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    """What is recorded of the videos of a render; what is no record of one is passed over."""
+    entries: Any = (read_json(folder / "videos.json") or {}).get("videos")
+    return [entry for entry in entries if _is_entry(entry)] if isinstance(entries, list) else []

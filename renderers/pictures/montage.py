@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from latent.points import LatentPoint
+from renderers.destinations import require_destination
 from renderers.errors import RenderError
 from renderers.files import make_folder
 from renderers.frames.frame_renderer import FrameRenderer
@@ -69,15 +70,15 @@ def render_montage(
         RenderError: nothing to draw, an option out of range, a missing checkpoint, a sheet too
             large to be looked at, or a file that cannot be written.
     """
-    path = _checked_path(Path(path))
-    labels = _lay_out([point.label for point in points], batches, columns)
+    path = _prepared(path)
+    labels = lay_out([point.label for point in points], batches, columns)
     total = len(points) * len(batches)
     z = torch.stack([point.z for point in points])
     renderer, sheet = FrameRenderer(), None
     for j, (_, G) in enumerate(stream_exactly(source, batches, device)):
         for i, frame in enumerate(_render(renderer, G, z)):
             if sheet is None:
-                height, width = _cell_size(frame, scale)
+                height, width = cell_size(frame, scale)
                 sheet = Sheet(
                     height_px=height, width_px=width, title=title, footer=footer, **labels
                 )
@@ -88,15 +89,64 @@ def render_montage(
     return Montage(path, labels["rows"], labels["columns"])
 
 
-def _checked_path(path: Path) -> Path:
-    if path.suffix.lower() not in SUFFIXES:
-        raise RenderError(f"Cannot write a sheet as '{path.name}': use {', '.join(SUFFIXES)}.")
+def render_rows(
+    G: nn.Module,
+    rows: Mapping[str, Tensor],
+    columns: Sequence[str],
+    path: Path | str,
+    *,
+    scale: int | None = None,
+    title: str = "",
+    footer: str = "",
+    on_progress: OnProgress = ignore_progress,
+) -> Montage:
+    """Draw rows of latent points with one generator.
+
+    Args:
+        G: generator in eval mode.
+        rows: float32 [C, z_dim] by the label of its row.
+        columns: a label for each of the C columns.
+        path, scale, title, footer, on_progress: as for `render_montage`.
+
+    Raises:
+        RenderError: as `render_montage`.
+    """
+    path, renderer, sheet = _prepared(path), FrameRenderer(), None
+    size = len(rows), len(columns)
+    for number, frame in enumerate(_render(renderer, G, torch.cat(list(rows.values())))):
+        if sheet is None:
+            height, width = cell_size(frame, scale)
+            sheet = Sheet(
+                *(*size, height, width),
+                row_labels=list(rows),
+                column_labels=columns,
+                title=title,
+                footer=footer,
+            )
+        sheet.add(number, frame)
+        on_progress(number + 1, size[0] * size[1])
+    if sheet is None:
+        raise RenderError("Nothing to draw: no row of points was named.")
+    save_picture(sheet.picture, path, QUALITY)
+    return Montage(path, *size)
+
+
+def _prepared(path: Path | str) -> Path:
+    """The path of a sheet, whose folder is there."""
+    require_destination(path := Path(path), SUFFIXES, overwrite=True)
     make_folder(path.parent)
     return path
 
 
-def _lay_out(points: Sequence[str], batches: Sequence[int], columns: int | None) -> dict[str, Any]:
-    """Rows, columns and labels, as `Sheet` takes them."""
+def lay_out(points: Sequence[str], batches: Sequence[int], columns: int | None) -> dict[str, Any]:
+    """Rows, columns and labels of a sheet of points and batches, as `Sheet` takes them.
+
+    Args:
+        columns: see `render_montage`.
+
+    Raises:
+        RenderError: there is nothing to draw, or columns have no place in such a sheet.
+    """
     if not points or not batches:
         raise RenderError(f"Nothing to draw: {len(points)} points and {len(batches)} checkpoints.")
     numbers = [f"{batch:,}" for batch in batches]
@@ -121,8 +171,16 @@ def _render(renderer: FrameRenderer, G: nn.Module, z: Tensor) -> Iterator[np.nda
         yield from renderer.render(G, chunk)
 
 
-def _cell_size(frame: np.ndarray, scale: int | None) -> tuple[int, int]:
-    """Height and width that pictures like this one have on the sheet."""
+def cell_size(frame: np.ndarray, scale: int | None) -> tuple[int, int]:
+    """Height and width that pictures like this one have on a sheet.
+
+    Args:
+        frame: uint8 [H, W, 3].
+        scale: see `render_montage`.
+
+    Raises:
+        RenderError: the scale is out of range.
+    """
     height, width, _ = frame.shape
     if scale is None and height > MAX_CELL_PX:
         return MAX_CELL_PX, max(1, width * MAX_CELL_PX // height)

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from renderers.errors import RenderError
+from renderers.frames.layer_pictures import LayerView
 from renderers.pictures.display_options import DisplayOptions
+from renderers.pictures.scatter import ScatterView
 from renderers.video.encoders import VideoEncoder
 from renderers.video.formats import USUAL_RATE, Format
 from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_rate
@@ -35,6 +37,8 @@ class RenderOptions:
             level of 255.
         compile: use `torch.compile` for forward passes, where frames stay within a level of 255.
         part_frames: the most frames in a part, which is what a killed render can lose.
+        layer: show the maps of a layer of the generator instead of pictures; None for pictures.
+        scatter: lay the pictures of all tracks at places that move, instead of a grid.
 
     Raises:
         RenderError: a value is out of its range.
@@ -53,6 +57,8 @@ class RenderOptions:
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
     part_frames: int = 250
+    layer: LayerView | None = None
+    scatter: ScatterView | None = None
 
     def __post_init__(self) -> None:
         if not (self.points or self.grid):
@@ -97,6 +103,10 @@ class RenderOptions:
         """
         document = dict(document)
         display, form = DisplayOptions(**document.pop("look")), Format(**document["format"])
+        layer = document.get("layer")
+        document["layer"] = None if layer is None else LayerView.from_json(layer)
+        scatter = document.get("scatter")
+        document["scatter"] = None if scatter is None else ScatterView.from_json(scatter)
         read = {"fps": parse_rate(document["fps"]), "display": display, "format": form}
         options = cls(**{**document, **read})
         return replace(options, overlay=tuple(options.overlay))
@@ -107,6 +117,9 @@ class RenderOptions:
         del document["part_frames"]
         if not self.compile:  # Plans made before there was this choice keep their digest.
             del document["compile"]
+        for name in ("layer", "scatter"):
+            if document[name] is None:
+                del document[name]
         return document
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from renderers.files import file_names
+from renderers.pictures.scatter import ScatterView
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.options import RenderOptions
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.formats import Format, format_of
 
 GRID = "grid"
+RENDER_BESIDE = ".{}.film"  # The folder of a render beside its film, by the film's name.
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,18 @@ class VideoView:
     Args:
         point: the number of the track; None for a grid of all.
         columns: columns in the grid; the squarest if None.
+        scatter: places of all pictures instead of a grid.
     """
 
     label: str
     point: int | None
     columns: int | None = None
+    scatter: ScatterView | None = None
 
-    def compose(self, pictures: np.ndarray) -> np.ndarray:
-        """uint8 [points, height, width, 3] -> one frame, uint8 [height, width, 3]."""
+    def compose(self, pictures: np.ndarray, frame: int) -> np.ndarray:
+        """uint8 [points, height, width, 3] at a frame of the film -> uint8 [height, width, 3]."""
+        if self.scatter is not None:
+            return self.scatter.compose(pictures, frame)
         if self.point is None:
             return arrange_grid(pictures, self.columns)
         picture: np.ndarray = pictures[self.point]
@@ -59,7 +65,8 @@ def list_views(plan: RenderPlan) -> list[VideoView]:
     """What each video of a plan shows, in the order of `output_paths`."""
     options = plan.options
     points = [VideoView(label, i) for i, label in enumerate(plan.labels)] if options.points else []
-    return [*points, VideoView(GRID, None, options.columns)] if options.grid else points
+    grid = VideoView(GRID, None, options.columns, options.scatter)
+    return [*points, grid] if options.grid else points
 
 
 def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:
@@ -105,6 +112,18 @@ def default_file(folder: Path, name: str, form: Format) -> Path:
         'renders/city.mp4'
     """
     return folder / name / f"%06d{form.suffix}" if form.numbered else folder / (name + form.suffix)
+
+
+def folder_beside(file: Path) -> Path:
+    """The hidden folder for a render beside its film, or beside the folder of its pictures.
+
+    Example:
+        >>> str(folder_beside(Path("/films/city.mp4"))), str(folder_beside(Path("/a/%06d.png")))
+        ('/films/.city.mp4.film', '/.a.film')
+    """
+    film = file.absolute()
+    film = film.parent if format_of(film).numbered else film
+    return film.with_name(RENDER_BESIDE.format(film.name))
 
 
 def _labelled(file: Path, label: str) -> Path:

@@ -194,7 +194,19 @@ class RenderPlan:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RenderPlan:
-        """The plan that `to_json` wrote."""
+        """The plan that `to_json` wrote, or somebody else.
+
+        Raises:
+            RenderError: it is none.
+        """
+        try:
+            return cls._from_json(document)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise RenderError(f"The plan of this render is none ({said}). Render again.") from error
+
+    @classmethod
+    def _from_json(cls, document: dict[str, Any]) -> RenderPlan:
         caption = {**document["caption"]}
         for name in ("numbers", "curve"):  # JSON knows no tuples.
             caption[name] = tuple(caption[name])

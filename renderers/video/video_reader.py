@@ -14,6 +14,11 @@ from renderers.errors import RenderError
 from renderers.video.ffmpeg import ffmpeg_command, pictures_pattern, run_ffmpeg
 from renderers.video.formats import NUMBER, Format, format_of
 
+# A file that is a playlist would lead ffmpeg to other files and to addresses.
+READ_NOTHING_ELSE = [
+    *("-protocol_whitelist", "file"),
+    *("-format_whitelist", "mov,mp4,matroska,webm,gif,webp_anim,webp_pipe"),
+]
 # Colours are converted without shortcuts, and no frame is doubled or dropped.
 EXACT = [
     *("-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"),
@@ -41,6 +46,23 @@ def count_packets(path: Path | str) -> int:
         RenderError: it cannot be read.
     """
     return _count(path, ["-c", "copy"])
+
+
+def read_late_picture(path: Path | str, width_px: int) -> bytes:
+    """A frame from the last half second of a film, as a JPEG that is so many pixels wide.
+
+    Raises:
+        RenderError: it cannot be read, or is numbered pictures.
+    """
+    file = Path(path)
+    if format_of(file).numbered:
+        raise RenderError(f"{file} is no film but pictures.")
+    shown = ("-frames:v", "1", "-vf", f"scale={width_px}:-2:flags=area", "-q:v", "4")
+    read = ["-sseof", "-0.5", *_input(file), *shown, "-f", "mjpeg", "pipe:1"]
+    picture = run_ffmpeg(ffmpeg_command(*read), f"Reading {file}")
+    if not picture:
+        raise RenderError(f"{file} has no frame at its end.")
+    return picture
 
 
 def _count(path: Path | str, how: list[str]) -> int:
@@ -87,4 +109,4 @@ def _read_file(path: Path, form: Format) -> Iterator[np.ndarray]:
 def _input(path: Path) -> list[str]:
     if format_of(path).numbered:
         return ["-start_number", "0", "-i", pictures_pattern(path), "-map", "0:v:0"]
-    return ["-i", f"file:{path}", "-map", "0:v:0"]
+    return [*READ_NOTHING_ELSE, "-i", f"file:{path}", "-map", "0:v:0"]

@@ -4,8 +4,8 @@ import latent
 
 
 def test_the_names_that_programs_import_are_there_and_no_others():
-    from latent.atlas import draw_map
-    from latent.neighbours import find_neighbours
+    from latent.maps.atlas import draw_map
+    from latent.nearness.neighbours import find_neighbours
 
     assert latent.draw_map is draw_map
     assert latent.find_neighbours is find_neighbours

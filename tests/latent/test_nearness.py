@@ -1,15 +1,13 @@
-"""Features, neighbours, maps and placement, on a real small generator."""
+"""Features and neighbours, on a real small generator."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from latent.atlas import draw_map, measure_neighbours_kept
 from latent.errors import LatentError
-from latent.features import SPACES, compute_features
-from latent.neighbours import find_neighbours
-from latent.placement import place_on_grid
+from latent.nearness.features import compute_features
+from latent.nearness.neighbours import find_neighbours
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +18,7 @@ def G():
     return nn.Sequential(*layers).eval()
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", ["pictures", "activations", "z"])
 def test_every_space_describes_a_point_by_itself_alone(G, space):
     z = torch.randn(70, 8, generator=torch.Generator().manual_seed(0))
     together = compute_features(G, z, space)
@@ -45,42 +43,6 @@ def test_neighbours_are_those_of_a_plain_search():
 def test_fewer_rows_than_asked_for_all_come_back():
     indices, _ = find_neighbours(np.eye(3), np.eye(3)[:1], 10)
     assert sorted(indices[0]) == [0, 1, 2]
-
-
-def test_a_map_keeps_clusters_apart_says_how_faithful_it_is_and_is_repeated_by_its_seed():
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(3, 20)) * 20
-    features = np.concatenate([c + generator.normal(size=(40, 20)) for c in centres])
-    drawn = draw_map(features)
-    assert drawn.coordinates.min() == 0
-    assert drawn.coordinates.max() == 1
-    nearest = find_neighbours(drawn.coordinates, drawn.coordinates, 6)[0]
-    assert np.array_equal(nearest // 40, np.repeat(np.arange(120) // 40, 6).reshape(120, 6))
-    assert drawn.neighbours_kept > 2 * drawn.neighbours_by_chance
-    assert drawn.coordinates.dtype == np.float32
-    assert np.array_equal(draw_map(features).coordinates, drawn.coordinates)
-
-
-def test_a_perfect_map_keeps_all_neighbours_and_a_shuffled_one_hardly_any():
-    flat = np.random.default_rng(2).random((300, 2))
-    assert measure_neighbours_kept(flat, flat, 10) == 1
-    shuffled = np.random.default_rng(3).permutation(flat)
-    assert measure_neighbours_kept(flat, shuffled, 10) < 0.1
-
-
-def test_too_few_points_for_a_map_are_refused():
-    with pytest.raises(LatentError, match="atlas of 4 points"):
-        draw_map(np.zeros((4, 2)))
-
-
-def test_no_thumbnail_hides_another_and_order_is_kept():
-    places = np.random.default_rng(4).random((500, 2)).astype(np.float32)
-    cells, side = place_on_grid(places)
-    assert len({tuple(cell) for cell in cells}) == 500
-    assert cells.min() >= 0
-    assert cells.max() < side
-    assert np.corrcoef(cells[:, 1], places[:, 0])[0, 1] > 0.95
-    assert np.corrcoef(cells[:, 0], places[:, 1])[0, 1] < -0.95
 
 
 @pytest.mark.parametrize("space", ["pictures", "activations"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from renderers.destinations import require_free, require_place
+from renderers.destinations import require_destination, require_free, require_place
 from renderers.errors import OutputTakenError, RenderError
 
 
@@ -35,3 +35,17 @@ def test_what_is_there_is_replaced_only_where_somebody_asked(tmp_path: Path) -> 
     require_free(path, overwrite=True)
     with pytest.raises(OutputTakenError, match=r"city\.mp4 is there already"):
         require_free(path, overwrite=False)
+
+
+def test_a_file_is_refused_by_its_suffix_its_place_and_what_is_there(tmp_path: Path) -> None:
+    taken = tmp_path / "a.ZIP"
+    taken.touch()
+    for path, reason in {
+        tmp_path / "a.tar": r"must end in \.zip",
+        tmp_path / "a": r"must end in \.zip",
+        taken: "is there already",
+        Path("/proc/a.zip"): "Cannot write",
+    }.items():
+        with pytest.raises(RenderError, match=reason):
+            require_destination(path, [".zip"], overwrite=False)
+    require_destination(taken, [".zip"], overwrite=True)

@@ -30,7 +30,7 @@ with locked(Path(sys.argv[1])):
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "document.json"
-    write_json([1], path)
+    write_json({"a": 1}, path)
 
     def fail_midway() -> None:
         with replacing(path) as temporary:
@@ -39,7 +39,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(KeyError):
         fail_midway()
-    assert read_json(path) == [1]
+    assert read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -111,4 +111,4 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RenderError, match="Cannot write"):
-        write_json([], tmp_path / "file" / "document.json")
+        write_json({}, tmp_path / "file" / "document.json")

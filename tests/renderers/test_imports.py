@@ -12,10 +12,10 @@ import sys
 import latent
 import renderers.jobs.following, renderers.jobs.rendering, renderers.jobs.workers
 import renderers.pictures.montage, renderers.plan.pacing, renderers.plan.render_plan
-heavy = {"gradio", "ray", "sklearn", "umap", "matplotlib", "pandas"} & set(sys.modules)
+heavy = {"gradio", "ray", "sklearn", "umap", "matplotlib", "pandas", "numba"} & set(sys.modules)
 assert not heavy, heavy
 from latent import find_neighbours
-assert "sklearn" in sys.modules and "umap" not in sys.modules
+assert "numba" in sys.modules and "umap" not in sys.modules
 """
 
 

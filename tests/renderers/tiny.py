@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from renderers.plan.outputs import Video
 from renderers.plan.render_plan import make_plan
 from renderers.progress import OnProgress, ignore_progress
 from renderers.video.encoders import VideoEncoder
+from renderers.video.ffmpeg import ffmpeg_command
 from renderers.video.frame_encoding import NumberedFrame, encode_frames
 
 Z_DIM = 8
@@ -147,6 +149,16 @@ def write_film(
     display = display or DisplayOptions(scale=1)
     encode_frames(number_frames(frames), path, fps, display, None, encoder or VideoEncoder())
     return path
+
+
+def frame_times(path: Path) -> np.ndarray:
+    """When each frame of a film is shown, in seconds."""
+    command = ffmpeg_command("-i", f"file:{path}", "-c", "copy", "-f", "framecrc", "-")
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    base = next(line.split()[-1] for line in lines if line.startswith("#tb"))
+    over, under = map(int, base.split("/"))
+    stamps = [int(line.split(",")[2]) for line in lines if not line.startswith("#")]
+    return np.array(stamps) * over / under
 
 
 def flat(colours, height: int = 32, width: int = 32) -> list[np.ndarray]:

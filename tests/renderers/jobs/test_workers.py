@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from renderers.errors import RenderError
+from renderers.jobs.workers import describe_death
 from tests.renderers.jobs.test_rendering import assert_same, decoded, names, passes, render
 from tests.renderers.tiny import GrowingSource, UnreadableSourceError
 
@@ -48,6 +49,32 @@ def test_an_error_of_the_source_comes_through_a_process_with_its_class_and_trace
     assert caught.value.batch == 25
     assert "in stream" in caught.value.__notes__[0]
     assert not [name for name in names(tmp_path / "render" / "parts") if "tmp" in name]
+
+
+def test_a_process_that_died_is_replaced_though_no_other_is_left(tmp_path: Path) -> None:
+    """A single part is given to a single process, so that only another one can render it."""
+    source = GrowingSource(log=tmp_path / "passes.log", die_once=tmp_path / "died")
+    videos = render(tmp_path, source, batches=range(20), devices=DEVICES)
+    assert (tmp_path / "died").exists()
+    assert [video.frames for video in videos] == [20, 20, 20]
+    assert passes(tmp_path) == ["0 20", "0 20"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "memory"),
+    [
+        (-signal.SIGKILL, "by SIGKILL, which the system sends where memory runs out", True),
+        (-signal.SIGSEGV, "by SIGSEGV", False),
+        (-signal.SIGTERM, "by SIGTERM", False),
+        (1, "with exit status 1", False),
+        (0, "with exit status 0", False),
+        (None, "with exit status None", False),
+    ],
+)
+def test_memory_is_named_only_where_the_system_may_have_run_out_of_it(status, told, memory) -> None:
+    death = describe_death("cuda:0", status)
+    assert death == f"on cuda:0 {told}"
+    assert ("memory" in death) is memory
 
 
 class _DeadlySource(GrowingSource):

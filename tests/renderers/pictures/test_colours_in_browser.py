@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +34,13 @@ FIRST_PICTURE = """async (source) => {
 
 
 @pytest.fixture(scope="module")
-def page():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def page(launch_chromium):
     # A graphics card in software: without one, Chromium draws videos with rounded coefficients, in
     # which pure green has 11 levels of blue, whoever made the file.
     graphics = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-    flags = ["--no-sandbox", "--no-first-run", "--disable-background-networking", *graphics]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=flags)
-        yield browser.new_page()
-        browser.close()
+    browser = launch_chromium(*graphics)
+    yield browser.new_page()
+    browser.close()
 
 
 def as_url(path: Path) -> str:

@@ -140,7 +140,7 @@ def test_a_sheet_that_nobody_could_look_at_is_refused_after_the_first_picture(tm
         ({"batches": [3], "columns": 0}, "0 columns has no room"),
         ({"scale": 0}, "Scale 0 is out of range: use 1 to 64"),
         ({"batches": []}, "Nothing to draw: 2 points and 0 checkpoints"),
-        ({"name": "a.bmp"}, r"Cannot write a sheet as 'a\.bmp': use \.png"),
+        ({"name": "a.bmp"}, r"Cannot write 'a\.bmp': its name must end in \.png"),
         ({"name": "file/a.png"}, "Cannot write"),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_file_of_another_format_is_refused() -> None:
 def test_views_show_each_point_and_then_all() -> None:
     plan = make_plan(two_points(), [1], RenderOptions(grid=True))
     pictures = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (10, 20)])
-    first, second, grid = (view.compose(pictures) for view in list_views(plan))
+    first, second, grid = (view.compose(pictures, 0) for view in list_views(plan))
     assert (first == 10).all()
     assert (second == 20).all()
     assert grid.shape == (4, 10, 3)

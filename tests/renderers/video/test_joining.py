@@ -15,7 +15,7 @@ from renderers.video.formats import format_of
 from renderers.video.frame_encoding import encode_frames
 from renderers.video.joining import join_parts, require_place
 from renderers.video.video_reader import count_frames, read_frames
-from tests.renderers.tiny import greys, number_frames, write_film
+from tests.renderers.tiny import frame_times, greys, number_frames, write_film
 
 FPS = 30
 
@@ -53,16 +53,6 @@ def write_parts(folder: Path, file: Path, codec: str) -> list[Path]:
     return parts
 
 
-def seconds(path: Path) -> np.ndarray:
-    """When each frame is shown."""
-    command = ffmpeg_command("-i", f"file:{path}", "-c", "copy", "-f", "framecrc", "-")
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    base = next(line.split()[-1] for line in lines if line.startswith("#tb"))
-    over, under = map(int, base.split("/"))
-    stamps = [int(line.split(",")[2]) for line in lines if not line.startswith("#")]
-    return np.array(stamps) * over / under
-
-
 def times(path: Path) -> list[int]:
     command = ffmpeg_command("-i", f"file:{path}", "-c", "copy", "-f", "framecrc", "-")
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -81,13 +71,13 @@ def test_parts_become_a_film_with_every_frame_in_order_at_an_even_pace(
         assert abs(frame.astype(int) - int(expected[0, 0, 0])).max() <= 3
     if not format_of(path).numbered:
         tick = 0.01 if codec == "gif" else 0.001
-        assert abs(seconds(path) - np.arange(120) / FPS).max() <= tick
+        assert abs(frame_times(path) - np.arange(120) / FPS).max() <= tick
 
 
 def test_frames_of_a_rate_that_is_a_fraction_come_when_they_should(tmp_path) -> None:
     path, rate = tmp_path / "film.mp4", Fraction(24000, 1001)
     join_parts(write_parts(tmp_path, path, "h264"), path, 120, rate)
-    assert abs(seconds(path) - np.arange(120) / float(rate)).max() <= 1e-4
+    assert abs(frame_times(path) - np.arange(120) / float(rate)).max() <= 1e-4
 
 
 @pytest.mark.parametrize(("name", "codec"), FILMS)

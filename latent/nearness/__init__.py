@@ -1,0 +1,1 @@
+"""Nearness: distances, nearest points, how far spaces agree, lengths of paths, and routes."""

@@ -1,0 +1,1 @@
+"""How far a flat map may be believed: faithful, structured, repeatable."""
