@@ -1,1 +1,1 @@
-"""Specimens: latent points with labels, their pictures, atlases, and what is near what."""
+"""Specimens: latent points with labels, their pictures, and what is near what."""

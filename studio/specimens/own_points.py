@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import sqlite3
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -16,12 +17,20 @@ import numpy as np
 import torch
 
 from checkpoints_index.storage.catalogue import open_catalogue
-from checkpoints_index.storage.files import create_whole
-from checkpoints_index.storage.seals import read_sealed_json, seal_json
+from checkpoints_index.storage.seals import read_sealed_json
 from latent.points import LatentPoint, parse_label
 from studio.specimens.point_files import ForeignPoint, read_points
-from studio.specimens.points import IMPORTED, keep_points, next_number, points_of
+from studio.specimens.points import (
+    IMPORTED,
+    insert_points,
+    keep_points,
+    next_number,
+    points_of,
+    query_points,
+)
+from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
+from studio.workspace.marks import write_sealed
 from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
 
@@ -54,12 +63,32 @@ def import_points(
         found, remarks = found + points, remarks + said
     if label is not None:
         found = [ForeignPoint(_require_label(label, len(found)), found[0].z)]
-    restore_own_points(workspace, run)
     at = batch if batch is not None else max(catalogue.batches, default=0)
-    labelled = _label_points(workspace, run, found, at)
-    keep_points(workspace, run, labelled, IMPORTED)
-    save_own_points(workspace, run)
+    labelled = keep_own_points(workspace, run, found, at)
     return labelled, remarks
+
+
+def keep_own_points(
+    workspace: Workspace, run: str, found: Sequence[ForeignPoint], batch: int
+) -> list[LatentPoint]:
+    """Keep points that cannot be drawn again, in the database and in the file beside the run.
+
+    Args:
+        batch: points without a label get the next free ones of this batch.
+
+    Returns:
+        The points, each with the label that it has now; a point that is kept already has its own.
+
+    Raises:
+        StudioError: a label belongs to another point, or the file cannot be written.
+    """
+    restore_own_points(workspace, run)
+    # Nobody else gets the labels that are chosen here.
+    with open_database(workspace.database, writing=True) as db:
+        labelled = _label_points(workspace, run, found, batch)
+        insert_points(db, run, labelled, IMPORTED)
+        write_own_points(db, workspace, run)
+    return labelled
 
 
 def _require_label(label: str, points: int) -> str:
@@ -101,25 +130,41 @@ def _normalise(label: str) -> str:
     return f"{batch}.{number}"
 
 
-def save_own_points(workspace: Workspace, run: str) -> None:
+def write_own_points(
+    db: sqlite3.Connection, workspace: Workspace, run: str, folder: Path | None = None
+) -> None:
     """Write the imported points of a run beside it, as the database has them.
+
+    Args:
+        db: a connection in which nobody else writes meanwhile, with the change that was made.
+        folder: where the folder of the run lies while it is being made; else in its place.
 
     Raises:
         StudioError: the file cannot be written.
     """
     path = workspace.own_points(run)
-    points = points_of(workspace, run, IMPORTED)
+    path = path if folder is None else folder / path.name
+    points = query_points(db, run, IMPORTED)
     if not points and not path.exists():
         return
     document = {p.label: base64.b64encode(p.z.numpy().tobytes()).decode() for p in points}
-    try:
-        create_whole(path, seal_json(document, indent=1))
-    except OSError as error:
-        raise StudioError(f"Cannot write {path}: {error.strerror or error}.") from error
+    write_sealed(path, document)
 
 
 def restore_own_points(workspace: Workspace, run: str) -> None:
     """Keep the points of the file beside a run in the database; known ones stay unchanged.
+
+    Raises:
+        StudioError: the file has changed since it was written.
+    """
+    points = read_own_points(workspace, run)
+    z_dim = open_catalogue(workspace.runs, run).spec.z_dim
+    fitting = [point for point in points if len(point.z) == z_dim]
+    keep_points(workspace, run, fitting, IMPORTED)
+
+
+def read_own_points(workspace: Workspace, run: str) -> list[LatentPoint]:
+    """The points of the file beside a run; none where there is no file.
 
     Raises:
         StudioError: the file has changed since it was written.
@@ -131,15 +176,13 @@ def restore_own_points(workspace: Workspace, run: str) -> None:
         if any(parse_label(point.label) is None for point in points):
             raise ValueError("a label in it is none")
     except FileNotFoundError:
-        return
+        return []
     except (OSError, ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise StudioError(
             f"{path.name} of run '{run}' is damaged ({error}): import the points in it again, and "
             "move it away before."
         ) from error
-    z_dim = open_catalogue(workspace.runs, run).spec.z_dim
-    fitting = [point for point in points if len(point.z) == z_dim]
-    keep_points(workspace, run, fitting, IMPORTED)
+    return points
 
 
 def _decode(text: str) -> torch.Tensor:

@@ -1,25 +1,28 @@
-"""Passports of exported JPEGs: run, batch, label and latent point of a picture, in its EXIF."""
+"""Passports of exported pictures, from which each finds its way back.
+
+Run, batch, label and latent point, the digest of the weights, how the picture was made of the
+frame, and the licence, as JSON with a checksum, in the EXIF and in the XMP of a picture.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 import xxhash
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from checkpoints_index.storage.files import open_whole
 from renderers.files import unwritable
+from studio.specimens.picture_metadata import read_texts, write_picture
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import (
     UnfitTextError,
@@ -30,20 +33,13 @@ from studio.workspace.names import (
     shorten,
 )
 
-IMAGE_DESCRIPTION, SOFTWARE, COPYRIGHT = 0x010E, 0x0131, 0x8298
-EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
-ASCII_PREFIX = b"ASCII\0\0\0"  # EXIF 2.3, section 4.6.5: how a comment is encoded
-FORMAT = "latent-city-studio/2"
-FIRST_FORMAT = "latent-city-studio/1"  # It had no checksum.
-MAX_COMMENT_BYTES = 1 << 20
+FORMAT = "latent-city-studio/3"
+FORMER_FORMATS = ("latent-city-studio/1", "latent-city-studio/2")
+FIRST_KEYS = {"format", "run", "label", "batch", "z", "weights"}  # The first had no checksum.
 DIGEST = re.compile("[0-9A-Za-z]{1,64}")
 MAX_COORDINATE = 1e6  # Far beyond any point that is drawn; forward passes stay finite.
+MAX_OPTIONS, MAX_NAME_LENGTH = 16, 200
 QUALITY = 95
-XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
-<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
- xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description rdf:about="">
-<dc:rights><rdf:Alt><rdf:li xml:lang="x-default"/></rdf:Alt></dc:rights>
-</rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +52,8 @@ class Passport:
         batch: the checkpoint that drew the picture.
         z: the latent point, float32 [z_dim], on the CPU.
         weights_digest: digest of that checkpoint's weights, `CheckpointRun.digest([batch])`.
+        options: how the picture was made of the frame; empty where its pixels are the frame's.
+        licence: the copyright notice; may be empty.
     """
 
     run: str
@@ -63,27 +61,51 @@ class Passport:
     batch: int
     z: Tensor
     weights_digest: str
+    options: Mapping[str, str | int] = field(default_factory=dict)
+    licence: str = ""
 
 
-def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution: str) -> Path:
-    """Write a picture with its passport as a JPEG, whole or not at all.
+def save_specimen(
+    picture: np.ndarray, path: Path, passport: Passport, attribution: str, quality: int = QUALITY
+) -> Path:
+    """Write a picture with its passport as JPEG, PNG or WebP by its suffix, whole or not at all.
 
     Args:
-        frame: uint8 [H, W, 3].
-        path: the JPEG; its folder is made if it is not there.
+        picture: uint8 [H, W, 3].
+        path: its folder is made if it is not there.
         attribution: the copyright notice; may be empty.
+        quality: of JPEG and WebP, 1..100; WebP of 100 is lossless.
 
     Returns:
         path.
 
     Raises:
         RenderError: the file cannot be written.
+        StudioError: a JPEG has no room for the passport.
     """
-    exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = f"{passport.label} of run {passport.run} at batch {passport.batch}"
-    exif[SOFTWARE] = FORMAT
-    if attribution:
-        exif[COPYRIGHT] = attribution.replace("©", "(c)")  # EXIF texts are ASCII; XMP is not.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_whole(path) as file:
+            passport = replace(passport, licence=attribution)
+            write_specimen(picture, file, path.suffix, passport, quality)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return path
+
+
+def write_specimen(
+    picture: np.ndarray, file: BinaryIO, suffix: str, passport: Passport, quality: int = QUALITY
+) -> None:
+    """Do what `save_specimen` does, into an open file.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        suffix: `.jpg`, `.png` or `.webp`.
+
+    Raises:
+        OSError: it cannot be written.
+        StudioError: a JPEG has no room for the passport.
+    """
     document = {
         "format": FORMAT,
         "run": passport.run,
@@ -91,38 +113,26 @@ def save_specimen(frame: np.ndarray, path: Path, passport: Passport, attribution
         "batch": passport.batch,
         "z": base64.b64encode(passport.z.numpy().astype("<f4").tobytes()).decode(),
         "weights": passport.weights_digest,
+        "options": dict(passport.options),
+        "licence": passport.licence,
     }
     document["checksum"] = compute_checksum(document)
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + json.dumps(document).encode("ascii")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open_whole(path) as file:
-            image = Image.fromarray(frame)
-            image.save(
-                file,
-                format="JPEG",
-                quality=QUALITY,
-                subsampling=0,
-                exif=exif,
-                xmp=_xmp(attribution),
-            )
-    except OSError as error:
-        raise unwritable(path, error) from error
-    return path
-
-
-def _xmp(attribution: str) -> bytes:
-    """The copyright notice as XMP, which has every letter; empty where there is none."""
-    if not attribution:
-        return b""
-    packet = ElementTree.fromstring(XMP)
-    notice = next(packet.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"))
-    notice.text = attribution
-    return bytes(ElementTree.tostring(packet, encoding="utf-8"))
+    write_picture(
+        Image.fromarray(picture),
+        file,
+        suffix,
+        quality,
+        json.dumps(document),
+        software=FORMAT,
+        description=f"{passport.label} of run {passport.run} at batch {passport.batch}",
+        attribution=passport.licence,
+    )
 
 
 def read_passport(path: Path) -> Passport:
-    """Read the passport of an exported JPEG.
+    """Read the passport of an exported picture from its EXIF, its XMP, or both.
+
+    What one of them lacks the other has; where both have a passport, they have to agree.
 
     Raises:
         StudioError: the file is no picture, no passport stands in it, or what stands there cannot
@@ -130,17 +140,41 @@ def read_passport(path: Path) -> Passport:
     """
     require_path(path)
     try:
-        return _from_document(_read_comment(path))
+        return _from_texts(read_texts(path))
     except EXPECTED_ERRORS as error:
         reason = str(error).rstrip(".")
     except Exception:
         # Pillow and JSON meet foreign bytes with errors of many kinds: OSError, SyntaxError,
         # ValueError, KeyError, TypeError, struct.error, RecursionError and more.
-        reason = "it is no JPEG exported here, or its metadata was stripped"
+        reason = "it is no picture exported here, or its metadata was stripped"
     raise StudioError(
         f"{shorten(path.name)} does not say which latent point it shows: {reason}. "
         "Export it again: studio specimens export RUN LABEL"
     )
+
+
+def has_passport(path: Path) -> bool:
+    """Whether something in a picture may be meant as a passport, be it true or not.
+
+    What says that it is one and cannot be read is no plain picture: `read_passport` says why.
+    """
+    try:
+        texts = read_texts(path)
+    except UnidentifiedImageError:  # A picture of another kind has none.
+        return False
+    except Exception:  # See `read_passport`.
+        return True
+    return any(map(_may_be_passport, texts))
+
+
+def _may_be_passport(text: str) -> bool:
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return '"format"' in text
+    return isinstance(document, dict) and "format" in document
 
 
 def compute_checksum(document: Mapping[str, Any]) -> str:
@@ -150,25 +184,36 @@ def compute_checksum(document: Mapping[str, Any]) -> str:
     return xxhash.xxh3_128_hexdigest(canonical.encode("ascii"))
 
 
-def _read_comment(path: Path) -> Any:
-    """The JSON in a picture's EXIF; its pixels are not decoded."""
-    if not path.is_file():
-        raise UnfitTextError("it is no file")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large pictures and of odd metadata.
-        with Image.open(path, formats=("JPEG",)) as image:
-            comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT, b"")
-    raw = comment if isinstance(comment, bytes) else str(comment).encode()
-    if len(raw) > MAX_COMMENT_BYTES:
-        raise UnfitTextError(f"its comment of {len(raw):,} bytes is too long")
-    return json.loads(raw.removeprefix(ASCII_PREFIX))
+def _from_texts(texts: Sequence[str]) -> Passport:
+    """The passport that stands in one of the texts, or in all of them alike.
+
+    Raises:
+        ValueError: there is none; or any other error.
+    """
+    documents = [document for text in texts if (document := _parse(text)) is not None]
+    if not documents:
+        raise ValueError("no passport")
+    passports = [_from_document(document) for document in documents]
+    if any(document != documents[0] for document in documents):
+        raise UnfitTextError("its EXIF and its XMP say different things")
+    return passports[0]
+
+
+def _parse(text: str) -> dict[str, Any] | None:
+    """What may be a passport; None for any other text, such as somebody's comment."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and "format" in document else None
 
 
 def _from_document(document: Any) -> Passport:
-    """The passport that `save_specimen` wrote as JSON; any error where it did not."""
-    if document["format"] not in (FIRST_FORMAT, FORMAT):
+    """The passport that `write_specimen` wrote as JSON; any error where it did not."""
+    if document["format"] not in (FORMAT, *FORMER_FORMATS):
         raise UnfitTextError("its passport is of another version")
-    if document["format"] == FORMAT and document["checksum"] != compute_checksum(document):
+    has_checksum = document["format"] != FORMER_FORMATS[0] or document.keys() != FIRST_KEYS
+    if has_checksum and document["checksum"] != compute_checksum(document):
         raise UnfitTextError("its passport is damaged: the checksum differs")
     z = np.frombuffer(base64.b64decode(document["z"], validate=True), "<f4").astype(np.float32)
     if not np.isfinite(z).all() or not z.any() or np.abs(z).max() > MAX_COORDINATE:
@@ -184,4 +229,22 @@ def _from_document(document: Any) -> Passport:
         require_batch(document["batch"]),
         torch.from_numpy(z),
         weights,
+        _require_options(document.get("options", {})),
+        _require_licence(document.get("licence", "")),
     )
+
+
+def _require_licence(licence: Any) -> str:
+    if not isinstance(licence, str):
+        raise UnfitTextError("its licence is none")
+    return licence
+
+
+def _require_options(options: Any) -> dict[str, str | int]:
+    """The options of a passport, which are few and short."""
+    if not isinstance(options, dict) or len(options) > MAX_OPTIONS:
+        raise UnfitTextError("its options are none")
+    for name, value in options.items():
+        if type(value) not in (str, int) or len(f"{name}{value}") > MAX_NAME_LENGTH:
+            raise UnfitTextError(f"its option {shorten(name)} is none")
+    return options

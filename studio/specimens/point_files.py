@@ -16,7 +16,7 @@ import numpy as np
 
 from checkpoints_index.errors import UnusableFileError
 from checkpoints_index.importing.bounds.archives import bound_archive
-from checkpoints_index.importing.bounds.guard import guard_reading, look_at
+from checkpoints_index.importing.bounds.guard import guard_reading, read_bounded
 from latent.points import parse_label
 from studio.specimens.passports import MAX_COORDINATE
 from studio.specimens.point_pickles import read_pickle
@@ -31,7 +31,7 @@ NPY_HEADERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 _LABEL_IN_NAME = re.compile(r"(?<![A-Za-z0-9.])([0-9]{1,15}\.[0-9]{1,9})(?![A-Za-z0-9.])")
-_SEPARATORS = re.compile(r"[\s,;\[\]()]+")
+_SEPARATORS = re.compile(r"[\s,;\[\]()\"']+")
 _DECIMALS = re.compile(r"\.([0-9]+)(?![0-9eE])")
 
 
@@ -65,8 +65,11 @@ def read_points(path: Path, z_dim: int) -> tuple[list[ForeignPoint], list[str]]:
     read = READERS.get(suffix, _read_text)
     try:
         with guard_reading():
-            content = _read_bytes(path)
-            named = _name_rows(read(content), z_dim)
+            content = read_bounded(require_path(path), MAX_FILE_BYTES)
+            held = read(content)
+            if read is _read_text:
+                held = _take_labels(held, z_dim)
+            named = _name_rows(held, z_dim)
     except UnusableFileError as reason:
         raise StudioError(
             f"{shorten(path.name)} {str(reason).rstrip('.')}. Points of this run are {z_dim} "
@@ -75,12 +78,6 @@ def read_points(path: Path, z_dim: int) -> tuple[list[ForeignPoint], list[str]]:
     if len(named) == 1 and named[0].label is None:
         named = [ForeignPoint(find_label(path), named[0].z)]
     return named, _say_decimals(path, content) if read is _read_text else []
-
-
-def _read_bytes(path: Path) -> bytes:
-    if look_at(require_path(path)).size_bytes > MAX_FILE_BYTES:
-        raise UnusableFileError(f"has more than {MAX_FILE_BYTES:,} bytes")
-    return path.read_bytes()
 
 
 def find_label(path: Path) -> str | None:
@@ -178,17 +175,34 @@ def _read_json(content: bytes) -> Any:
     return json.loads(content)
 
 
+def _take_labels(words: Any, z_dim: int) -> Any:
+    """Rows of text as numbers; a first column of labels, where each row has one, by its label.
+
+    Raises:
+        UnusableFileError: two rows have one label.
+    """
+    is_table = isinstance(words[0], list) if words else False
+    labelled = is_table and all(len(row) == z_dim + 1 and parse_label(row[0]) for row in words)
+    if not labelled:
+        if is_table:
+            return [[float(word) for word in row] for row in words]
+        return [float(word) for word in words]
+    table = {row[0]: [float(word) for word in row[1:]] for row in words}
+    if len(table) < len(words):
+        raise UnusableFileError("has the same label in two rows")
+    return table
+
+
 def _read_text(content: bytes) -> Any:
-    """Numbers between spaces, commas or semicolons: one point in all, or one on each line."""
+    """Words between spaces, commas or semicolons: one point in all, or one on each line."""
     lines = [
         _SEPARATORS.sub(" ", line).split() for line in content.decode("utf-8-sig").splitlines()
     ]
     lines = [line for line in lines if line and not line[0].startswith("#")]
     if lines and not _is_number(lines[0][0]):
         lines = lines[1:]  # The names of columns.
-    rows = [[float(word) for word in line] for line in lines]
-    is_table = len({len(row) for row in rows}) == 1
-    return rows if is_table else [number for row in rows for number in row]
+    is_table = len({len(line) for line in lines}) == 1
+    return lines if is_table else [word for line in lines for word in line]
 
 
 def _is_number(word: str) -> bool:

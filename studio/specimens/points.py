@@ -13,6 +13,7 @@ import torch
 
 from checkpoints_index.run import CheckpointRun
 from checkpoints_index.storage.catalogue import open_catalogue
+from latent.maps.neighbourhood import parse_around
 from latent.points import (
     LatentPoint,
     parse_label,
@@ -22,15 +23,19 @@ from latent.points import (
     sample_points,
     seeded_point,
 )
+from studio.specimens.drawing_rules import DrawingRule, shape_of
 from studio.specimens.passports import Passport, read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
-from studio.workspace.names import require_path, shorten
+from studio.workspace.marks import query_marks
+from studio.workspace.names import require_path, require_tag, shorten
 from studio.workspace.paths import Workspace
 
 # Origins of points: drawn when the run was made, to be filmed while it trains; drawn later; or
 # brought in from a file.
 FIXED, SAMPLED, IMPORTED = "fixed", "sampled", "imported"
+TAG = "tag:"  # Before a tag, it names all specimens that have it;
+NOT_TAG = "not tag:"  # and this all that do not.
 
 
 def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], origin: str) -> None:
@@ -41,7 +46,7 @@ def keep_points(workspace: Workspace, run: str, points: Sequence[LatentPoint], o
         origin: FIXED, SAMPLED or IMPORTED.
     """
     with open_database(workspace.database) as db:
-        _insert(db, run, points, origin)
+        insert_points(db, run, points, origin)
 
 
 def draw_points(
@@ -52,10 +57,11 @@ def draw_points(
     Args:
         z_dim: length of the run's latent points.
     """
+    shape = shape_of(workspace, run)
     with open_database(workspace.database, writing=True) as db:
-        first = _next_number(db, run, batch)
-        points = sample_points(batch, range(first, first + count), z_dim)
-        _insert(db, run, points, SAMPLED)
+        first = next_free_number(db, run, batch)
+        points = sample_points(batch, range(first, first + count), z_dim, shape=shape)
+        insert_points(db, run, points, SAMPLED)
     return points
 
 
@@ -72,12 +78,17 @@ def points_of(workspace: Workspace, run: str, origin: str | None = None) -> list
         origin: FIXED, SAMPLED or IMPORTED; points of all by default.
     """
     with open_database(workspace.database) as db:
-        rows = db.execute(
-            "SELECT batch, number, z FROM specimens WHERE run = ? AND origin = ifnull(?, origin) "
-            "ORDER BY batch, number",
-            (run, origin),
-        ).fetchall()
-    return [_to_point(row["batch"], row["number"], row["z"]) for row in rows]
+        return query_points(db, run, origin)
+
+
+def query_points(db: sqlite3.Connection, run: str, origin: str | None = None) -> list[LatentPoint]:
+    """What `points_of` gives, as it is within a transaction."""
+    rows = db.execute(
+        "SELECT batch, number, z FROM specimens WHERE run = ? AND origin = ifnull(?, origin) "
+        "ORDER BY batch, number",
+        (run, origin),
+    ).fetchall()
+    return [read_point(row["batch"], row["number"], row["z"]) for row in rows]
 
 
 def points_at(
@@ -85,16 +96,18 @@ def points_at(
 ) -> list[LatentPoint]:
     """The points `BATCH.NUMBER` of a run: those that it keeps, and drawn ones for the others."""
     kept = {point.label: point for point in points_of(workspace, run)}
-    return [kept.get(drawn.label, drawn) for drawn in sample_points(batch, numbers, z_dim)]
+    drawn = sample_points(batch, numbers, z_dim, shape=shape_of(workspace, run))
+    return [kept.get(point.label, point) for point in drawn]
 
 
 def next_number(workspace: Workspace, run: str, batch: int) -> int:
     """The number behind all those of the specimens of a batch."""
     with open_database(workspace.database) as db:
-        return _next_number(db, run, batch)
+        return next_free_number(db, run, batch)
 
 
-def _next_number(db: sqlite3.Connection, run: str, batch: int) -> int:
+def next_free_number(db: sqlite3.Connection, run: str, batch: int) -> int:
+    """As `next_number`, for whoever has the database open."""
     (number,) = db.execute(
         "SELECT ifnull(max(number), -1) + 1 FROM specimens WHERE run = ? AND batch = ?",
         (run, batch),
@@ -108,8 +121,11 @@ def resolve_points(
     """Find latent points by what a person may write.
 
     Args:
-        texts: each a label such as `16500.28`, `seed:123`, `seed:1-9` for nine points, or the path
-            of an exported JPEG.
+        texts: each a label such as `16500.28`, a name that somebody gave a specimen, `seed:123`,
+            `seed:1-9` for nine points, `tag:river` for all specimens with a tag and `not tag:river`
+            for all others, the label of a point of a neighbourhood (`around:...`), or the path of
+            an exported picture. A label of a batch that the run has trained need not be kept: it
+            stands for the point that is drawn under it.
         z_dim: length of the run's latent points; by default read from the run.
 
     Returns:
@@ -121,8 +137,9 @@ def resolve_points(
     """
     if z_dim is None:
         z_dim = open_catalogue(workspace.runs, run).spec.z_dim
-    each = (name for text in texts for name in _spread_seeds(text.strip()))
-    return [_resolve(workspace, run, text, z_dim) for text in each]
+    rule = DrawingRule(workspace, run, z_dim)
+    each = (name for text in texts for name in _spread(workspace, run, text.strip()))
+    return [_resolve(rule, text) for text in each]
 
 
 def resolve_point(
@@ -133,7 +150,7 @@ def resolve_point(
     Raises:
         StudioError: as `resolve_points`; or the text names several.
     """
-    if len(_spread_seeds(text.strip())) > 1:
+    if len(_spread(workspace, run, text.strip())) > 1:
         raise StudioError(f"{text.strip()} names several points: name one here, such as seed:1.")
     return resolve_points(workspace, run, [text], z_dim)[0]
 
@@ -152,7 +169,7 @@ def compare_passports(
     """
     remarks: list[str] = []
     for text in map(str.strip, texts):
-        if parse_seed(text) is None and parse_label(text) is None and Path(text).is_file():
+        if find_label(workspace, checkpoints.name, text) is None and Path(text).is_file():
             passport = read_passport(Path(text))
             if len(passport.z) == checkpoints.spec.z_dim:
                 remarks += compare_passport(workspace, checkpoints, passport, Path(text).name)
@@ -187,32 +204,80 @@ def points_or_fixed(
     return resolve_points(workspace, run, texts, z_dim) or points_of(workspace, run, FIXED)
 
 
-def _spread_seeds(text: str) -> list[str]:
+def find_label(workspace: Workspace, run: str, text: str) -> str | None:
+    """The label that a text is, or that of the specimen which has it as its name; else None.
+
+    Args:
+        text: as `resolve_points` takes it; seeds are labels.
+    """
+    if any(parse(text) is not None for parse in (parse_seed, parse_label, parse_around)):
+        return text
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT batch, number, name FROM specimens WHERE run = ? AND name != ''", (run,)
+        ).fetchall()
+    found = (row for row in rows if row["name"].casefold() == text.casefold())
+    return next((f"{row['batch']}.{row['number']}" for row in found), None)
+
+
+def find_tagged(workspace: Workspace, run: str, tag: str, *, without: bool = False) -> list[str]:
+    """The labels of the specimens that have a tag, in their order.
+
+    Args:
+        without: those of all other specimens of the run instead.
+
+    Raises:
+        StudioError: none has it; or all have it, and the others are asked for.
+    """
+    wanted = require_tag(tag)
+    with open_database(workspace.database) as db:
+        tagged = query_marks(db, run).tags
+    labels = [label for label, tags in tagged.items() if wanted in tags]
+    if not labels:
+        known = ", ".join(sorted({tag for tags in tagged.values() for tag in tags})) or "none yet"
+        raise StudioError(
+            f"No specimen of run '{run}' has the tag {shorten(wanted)}. Known: {known}. "
+            f"Give it: studio specimens mark {run} LABEL --tag '{wanted}'"
+        )
+    if not without:
+        return labels
+    others = [p.label for p in points_of(workspace, run) if p.label not in labels]
+    if not others:
+        raise StudioError(f"All specimens of run '{run}' have the tag {shorten(wanted)}.")
+    return others
+
+
+def _spread(workspace: Workspace, run: str, text: str) -> list[str]:
     """The points that a text names, one by one."""
+    if text.startswith(TAG):
+        return find_tagged(workspace, run, text.removeprefix(TAG))
+    if text.startswith(NOT_TAG):
+        return find_tagged(workspace, run, text.removeprefix(NOT_TAG), without=True)
     seeds = parse_seeds(text)
     return [text] if seeds is None else [f"seed:{seed}" for seed in seeds]
 
 
-def _resolve(workspace: Workspace, run: str, text: str, z_dim: int) -> LatentPoint:
-    seed = parse_seed(text)
+def _resolve(rule: DrawingRule, text: str) -> LatentPoint:
+    workspace, run, seed = rule.workspace, rule.run, parse_seed(text)
     if seed is not None:
-        return seeded_point(seed, z_dim)
-    place = parse_label(text)
+        return rule.draw_seed(seed)
+    around = parse_around(text)
+    if around is not None:
+        return rule.draw_around(_resolve(rule, around[0].centre).z, *around)
+    place = parse_label(find_label(workspace, run, text) or "")
     if place is None:
-        return _from_picture(workspace, run, Path(text), z_dim)
-    found = _find_kept(workspace, run, *place)
+        return _from_picture(workspace, run, Path(text), rule.z_dim)
+    found = _find_kept(workspace, run, *place) or rule.draw_shown(*place)
     if found is None:
-        drawable = _drawable(workspace, run, place[0])
         raise StudioError(
-            f"Run '{run}' has no specimen {text}. List them: studio specimens list {run}. "
-            f"Draw new ones: studio specimens sample {run} --batch {drawable}"
+            f"Run '{run}' has no specimen {text}. List them: studio specimens list {run}. Draw new "
+            f"ones: studio specimens sample {run} --batch {_drawable(rule.batches, place[0])}"
         )
     return found
 
 
-def _drawable(workspace: Workspace, run: str, batch: int) -> int | str:
+def _drawable(kept: Sequence[int], batch: int) -> int:
     """A batch at which specimens can be drawn: this one if it has a checkpoint, else the last."""
-    kept = open_catalogue(workspace.runs, run).batches
     return batch if batch in kept or not kept else kept[-1]
 
 
@@ -225,26 +290,41 @@ def genuine_label(workspace: Workspace, run: str, passport: Passport) -> str:
     Example: `40.77-0a1b2c3d`
     """
     seed, place = parse_seed(passport.label), parse_label(passport.label)
-    z_dim = len(passport.z)
+    z_dim, shape = len(passport.z), shape_of(workspace, run)
+    around = parse_around(passport.label)
+    own: LatentPoint | None
     if seed is not None:
-        own = seeded_point(seed, z_dim)
+        own = seeded_point(seed, z_dim, shape)
     elif place is not None:
-        drawn = sample_point(*place, z_dim)
+        drawn = sample_point(*place, z_dim, shape=shape)
         own = _find_kept(workspace, run, *place) or drawn
+    elif around is not None:
+        own = _find_around(workspace, run, passport.label, z_dim)
     else:  # It has a mark already.
         return passport.label
-    if torch.equal(own.z, passport.z):
+    if own is not None and torch.equal(own.z, passport.z):
         return passport.label
     digest = hashlib.sha256(passport.z.numpy().astype("<f4").tobytes()).hexdigest()
     return f"{passport.label}-{digest[:8]}"
 
 
-def _insert(db: sqlite3.Connection, run: str, points: Sequence[LatentPoint], origin: str) -> None:
-    rows = []
+def _find_around(workspace: Workspace, run: str, label: str, z_dim: int) -> LatentPoint | None:
+    """The run's own point of a neighbourhood; None where the run does not know its centre."""
+    try:
+        return _resolve(DrawingRule(workspace, run, z_dim), label)
+    except StudioError:
+        return None
+
+
+def insert_points(
+    db: sqlite3.Connection, run: str, points: Sequence[LatentPoint], origin: str
+) -> None:
+    """Do what `keep_points` does, in a transaction that does more."""
+    rows, now = [], time.time()  # Points that are kept together have one age.
     for point in points:
         place = parse_label(point.label)
         assert place is not None, "points are kept by a label such as 16500.28"
-        rows.append((run, *place, point.z.numpy().astype("<f4").tobytes(), origin, time.time()))
+        rows.append((run, *place, point.z.numpy().astype("<f4").tobytes(), origin, now))
     db.executemany(
         "INSERT OR IGNORE INTO specimens (run, batch, number, z, origin, created_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
@@ -258,14 +338,15 @@ def _find_kept(workspace: Workspace, run: str, batch: int, number: int) -> Laten
             "SELECT z FROM specimens WHERE run = ? AND batch = ? AND number = ?",
             (run, batch, number),
         ).fetchone()
-    return None if row is None else _to_point(batch, number, row["z"])
+    return None if row is None else read_point(batch, number, row["z"])
 
 
 def _from_picture(workspace: Workspace, run: str, path: Path, z_dim: int) -> LatentPoint:
     if not require_path(path).is_file():
         raise StudioError(
             f"{shorten(str(path))} is no latent point: use a label such as 16500.28, seed:123, or "
-            "the path of a JPEG that was exported here."
+            "the path of a JPEG that was exported here. A path with a comma stands between "
+            "quotation marks."
         )
     passport = read_passport(path)
     if len(passport.z) != z_dim:
@@ -276,6 +357,7 @@ def _from_picture(workspace: Workspace, run: str, path: Path, z_dim: int) -> Lat
     return LatentPoint(genuine_label(workspace, run, passport), passport.z)
 
 
-def _to_point(batch: int, number: int, z: bytes) -> LatentPoint:
+def read_point(batch: int, number: int, z: bytes) -> LatentPoint:
+    """The point of a row of the database; `z` is little-endian float32."""
     values = np.frombuffer(z, "<f4").astype(np.float32)
     return LatentPoint(f"{batch}.{number}", torch.from_numpy(values))

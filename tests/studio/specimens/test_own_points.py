@@ -202,3 +202,18 @@ def test_a_kept_point_stands_where_one_would_be_drawn(workspace):
     shown = points_at(workspace, "city", 3, range(900, 902), Z_DIM)
     assert torch.equal(shown[0].z, own.z)
     assert torch.equal(shown[1].z, drawn[1].z)
+
+
+def test_a_first_column_of_labels_names_the_points_of_a_table(tmp_path):
+    rows = np.random.default_rng(3).standard_normal((2, Z_DIM)).astype(np.float32)
+    lines = ["label," + ",".join(f"z{i}" for i in range(Z_DIM))]
+    for label, row in zip(("16500.28", '"3.7"'), rows, strict=True):
+        lines.append(",".join([label, *(repr(float(number)) for number in row)]))
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(lines))
+    points, _ = read_points(path, Z_DIM)
+    assert [point.label for point in points] == ["16500.28", "3.7"]
+    assert all(np.array_equal(p.z, row) for p, row in zip(points, rows, strict=True))
+    path.write_text("\n".join([lines[1], lines[1]]))
+    with pytest.raises(StudioError, match="same label in two rows"):
+        read_points(path, Z_DIM)

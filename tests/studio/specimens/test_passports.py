@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from studio.specimens.passports import (
-    ASCII_PREFIX,
-    EXIF_IFD,
-    USER_COMMENT,
     Passport,
+    compute_checksum,
     read_passport,
     save_specimen,
 )
+from studio.specimens.picture_metadata import ASCII_PREFIX, EXIF_IFD, SUFFIXES, USER_COMMENT
 from studio.workspace.errors import EXPECTED_ERRORS
 
 FRAME = np.full((8, 8, 3), 128, np.uint8)
+NAMESPACE, NAME = "urn:latent-city-studio", "LatentCityPassport"
 floats = st.floats(2.0**-100, 10**6, width=32)
 
 
@@ -43,6 +43,89 @@ def test_a_passport_is_read_back_to_the_bit(path, run, label, batch, z):
     assert (found.run, found.label, found.batch) == (run, label, batch)
     assert found.weights_digest == "abc"
     assert found.z.numpy().tobytes() == passport.z.numpy().tobytes()
+
+
+def test_a_thousand_random_specimens_come_back_to_the_bit(tmp_path):
+    drawn = np.random.default_rng(0)
+    wrong = 0
+    for number in range(1000):
+        z = torch.from_numpy(drawn.standard_normal(drawn.integers(1, 600), np.float32))
+        batch = int(drawn.integers(0, 10**6))
+        label = f"seed:{number}" if number % 5 == 0 else f"{batch}.{drawn.integers(0, 10**5)}"
+        options = {"size": f"{batch}x{batch}", "scaling": "lanczos"} if number % 2 else {}
+        passport = Passport(f"run-{number}", label, batch, z, f"{batch:032x}", options)
+        path = tmp_path / f"a{SUFFIXES[number % 3]}"
+        found = read_passport(save_specimen(FRAME, path, passport, "\u00a9 <Somebody> & \u00fc"))
+        same = (found.run, found.label, found.batch, found.weights_digest, found.options) == (
+            *(passport.run, label, batch, passport.weights_digest),
+            options,
+        )
+        wrong += not same or found.z.numpy().tobytes() != z.numpy().tobytes()
+        wrong += found.licence != "\u00a9 <Somebody> & \u00fc"
+    assert wrong == 0
+
+
+@pytest.mark.parametrize("place", ["EXIF", "XMP"])
+def test_a_passport_forged_in_one_place_alone_is_refused(tmp_path, place):
+    """The forger sealed it well, yet the other place says otherwise."""
+    path, z = tmp_path / "a.jpg", torch.ones(16)
+    save_specimen(FRAME, path, Passport("city", "1.3", 1, z, "abc"), "")
+    with Image.open(path) as image:
+        forged = {"EXIF": {"exif": image.info["exif"]}, "XMP": {"xmp": image.info["xmp"]}}[place]
+    save_specimen(FRAME, path, Passport("city", "1.2", 1, z, "abc"), "")
+    with Image.open(path) as image:
+        metadata = {"exif": image.info["exif"], "xmp": image.info["xmp"], **forged}
+        image.save(path, format="JPEG", **metadata)
+    with pytest.raises(EXPECTED_ERRORS, match="its EXIF and its XMP say different things"):
+        read_passport(path)
+
+
+def test_a_comment_of_another_program_hides_no_passport(tmp_path):
+    path = tmp_path / "a.jpg"
+    save_specimen(FRAME, path, Passport("city", "1.2", 1, torch.ones(16), "abc"), "")
+    with Image.open(path) as image:
+        exif = Image.Exif()
+        exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + b"Helsinki?"
+        image.save(path, format="JPEG", exif=exif, xmp=image.info["xmp"])
+    assert read_passport(path).label == "1.2"
+
+
+def test_xmp_that_was_written_as_attributes_is_read(tmp_path):
+    path = tmp_path / "a.webp"
+    save_specimen(
+        FRAME, path, Passport("city", "1.2", 1, torch.ones(16), "abc"), "\u00a9 'A' & \"B\""
+    )
+    with Image.open(path) as image:
+        said = json.loads(
+            ElementTree.fromstring(image.info["xmp"]).findtext(f".//{{{NAMESPACE}}}{NAME}")
+        )
+        packet = ElementTree.Element("x", {f"{{{NAMESPACE}}}{NAME}": json.dumps(said)})
+        image.save(path, format="WEBP", xmp=ElementTree.tostring(packet))
+    assert read_passport(path).label == "1.2"
+
+
+def test_a_point_without_room_in_a_jpeg_is_exported_as_another_kind(tmp_path):
+    passport = Passport("city", "1.2", 1, torch.ones(12_500), "abc")
+    with pytest.raises(EXPECTED_ERRORS, match=r"has no room in a JPEG\. Export as png or webp"):
+        save_specimen(FRAME, tmp_path / "a.jpg", passport, "")
+    assert list(tmp_path.iterdir()) == []
+    for suffix in (".png", ".webp"):
+        found = read_passport(save_specimen(FRAME, tmp_path / f"a{suffix}", passport, ""))
+        assert torch.equal(found.z, passport.z)
+
+
+def test_pictures_of_former_formats_are_read(tmp_path):
+    """The second had a checksum, and neither options, a licence, nor XMP."""
+    z = np.arange(1, 17, dtype="<f4")
+    said = {
+        **{"format": "latent-city-studio/2", "run": "city", "label": "12.3", "batch": 12},
+        **{"z": base64.b64encode(z.tobytes()).decode(), "weights": "abc"},
+    }
+    said["checksum"] = compute_checksum(said)
+    for raw in (None, json.dumps(said).encode()):
+        found = read_passport(forge(tmp_path / "x.jpg", z=z, raw=raw))
+        assert (found.label, found.options, found.licence) == ("12.3", {}, "")
+        assert found.z.numpy().tobytes() == z.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -96,10 +179,13 @@ def test_the_copyright_notice_keeps_its_letters(tmp_path):
     passport = Passport("city", "1.2", 1, torch.ones(4), "abc")
     saved = save_specimen(FRAME, tmp_path / "a.jpg", passport, notice)
     with Image.open(saved) as image:
-        described = "".join(ElementTree.fromstring(image.info["xmp"]).itertext())
+        rights = "{http://purl.org/dc/elements/1.1/}rights"
+        packet = ElementTree.fromstring(image.info["xmp"])
+        described = "".join(next(packet.iter(rights)).itertext())
         assert image.getexif()[0x8298].startswith("(c) OpenStreetMap")
     assert described.strip() == notice
-    assert read_passport(saved).label == "1.2"
+    found = read_passport(saved)
+    assert (found.label, found.licence) == ("1.2", notice)
 
 
 def forge(path, run="city", label="12.3", batch=12, z=None, weights="x", raw=None, size=(32, 32)):

@@ -1,0 +1,301 @@
+"""Specimens as pictures with passports: new ones, and exports as files, on a sheet, or in a ZIP."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count as count_from
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from checkpoints_index import CheckpointIndex, CheckpointRun
+from checkpoints_index.storage.files import open_whole
+from latent.points import LatentPoint, parse_label
+from renderers.files import unwritable
+from renderers.frames.frame_renderer import FrameRenderer
+from renderers.pictures.display_options import DisplayOptions
+from renderers.pictures.montage import cell_size, lay_out
+from renderers.pictures.picture_file import save_picture, scale_picture
+from renderers.pictures.sheets import Sheet
+from renderers.progress import OnProgress, ignore_progress
+from studio.runs.attribution import attribution_of
+from studio.runs.selection import choose_batches
+from studio.specimens.passports import (
+    QUALITY,
+    Passport,
+    read_passport,
+    save_specimen,
+    write_specimen,
+)
+from studio.specimens.points import SAMPLED, draw_points, resolve_points
+from studio.specimens.specimens import Specimen, picture_path, seen_at
+from studio.workspace.devices import borrow_device
+from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+
+MAX_AT_ONCE = 100_000
+CHUNK = 64  # Pictures that are drawn in one forward pass.
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # The same pictures make the same ZIP.
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How specimens are exported.
+
+    Args:
+        suffix: `.jpg`, `.png` or `.webp`.
+        display: the size of the pictures, and how they come to it.
+        quality: of JPEG and WebP, 1..100; WebP of 100 is lossless.
+        at_batch: the checkpoints that draw them, as `choose_batches` reads it; where it is empty,
+            that of the label, and for fixed points, which were drawn before the first, the last.
+        sheet: draw all pictures on one sheet with labels: FILE.png or FILE.jpg.
+        zip_path: put the pictures into this ZIP.
+        out: a folder for the pictures; the exports of the run where there is neither sheet nor ZIP.
+    """
+
+    suffix: str = ".jpg"
+    display: DisplayOptions = field(default_factory=DisplayOptions)
+    quality: int = QUALITY
+    at_batch: str = ""
+    sheet: Path | None = None
+    zip_path: Path | None = None
+    out: Path | None = None
+
+    @property
+    def said(self) -> dict[str, str | int]:
+        """What a passport tells of it; nothing where the picture is as it is by default."""
+        said: dict[str, str | int] = {}
+        if self.display.size:
+            width, height = self.display.size
+            said = {"size": f"{width}x{height}", "scaling": self.display.scaling}
+        if self.suffix != ".png" and self.quality != QUALITY:
+            said["quality"] = self.quality
+        return said
+
+
+def sample_specimens(
+    workspace: Workspace,
+    run: str,
+    batch: int,
+    count: int,
+    on_progress: OnProgress,
+    out: Path | None = None,
+    device: str | None = None,
+) -> list[Specimen]:
+    """Draw new latent points at a batch, keep them under the next free labels, and export them.
+
+    Args:
+        count: 1 to MAX_AT_ONCE.
+        out: folder for the JPEGs; the workspace's exports of the run by default.
+        device: see `borrow_device`.
+
+    Raises:
+        StudioError: the count is out of range, or a JPEG cannot be written.
+        CheckpointError: unknown run or batch.
+    """
+    if not 1 <= count <= MAX_AT_ONCE:
+        raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    specimens: list[Specimen] = []
+    attribution = attribution_of(workspace, run)
+    renderer = FrameRenderer()
+    with borrow_device(workspace, device, f"specimens of {run}") as chosen:
+        G = checkpoints.generator(batch, chosen)
+        while len(specimens) < count:
+            wanted = min(CHUNK, count - len(specimens))
+            points = draw_points(workspace, run, batch, wanted, checkpoints.spec.z_dim)
+            frames = renderer.render(G, torch.stack([point.z for point in points]))
+            for point, frame in zip(points, frames, strict=True):
+                passport = _passport_of(checkpoints, point, batch, {})
+                place = picture_path(workspace, run, point.label, out, batch)
+                path = _save(frame, place, passport, attribution)
+                specimens.append(_describe(point.label, batch, path))
+            on_progress(len(specimens), count)
+    return specimens
+
+
+def export_specimens(
+    workspace: Workspace,
+    run: str,
+    labels: Sequence[str],
+    options: ExportOptions | None = None,
+    device: str | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> list[Specimen]:
+    """Write specimens as pictures with passports.
+
+    Args:
+        labels: what `resolve_points` takes.
+        options: JPEGs in the workspace's exports of the run by default.
+        device: see `borrow_device`.
+        on_progress: called with the number of pictures done and of all where there are several.
+
+    Returns:
+        A specimen for each picture, point by point; its path is that of the picture, or of the ZIP
+        or the sheet that it is in.
+
+    Raises:
+        StudioError: unknown specimen, a run or a batch without checkpoints, or a picture that
+            cannot be written.
+        CheckpointError: unknown run.
+        RenderError: a sheet that is too large.
+    """
+    options = options or ExportOptions()
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    places = _choose(workspace, checkpoints, labels, options.at_batch)
+    found: list[Specimen | None] = [None] * len(places)
+    done = 0
+    with ExitStack() as stack:
+        chosen = stack.enter_context(borrow_device(workspace, device, f"specimens of {run}"))
+        writer = stack.enter_context(_writing(workspace, checkpoints, options, places))
+        renderer = FrameRenderer()
+        for batch in sorted({batch for _, batch in places}):
+            numbers = [number for number, place in enumerate(places) if place[1] == batch]
+            G = checkpoints.generator(batch, chosen)
+            for some in (numbers[i : i + CHUNK] for i in range(0, len(numbers), CHUNK)):
+                z = torch.stack([places[number][0].z for number in some])
+                for number, frame in zip(some, renderer.render(G, z), strict=True):
+                    path = writer.write(number, frame)
+                    found[number] = _describe(places[number][0].label, batch, path)
+                    done += 1
+                    if len(places) > 1:
+                        on_progress(done, len(places))
+    return [specimen for specimen in found if specimen is not None]
+
+
+def _choose(
+    workspace: Workspace, checkpoints: CheckpointRun, labels: Sequence[str], at_batch: str
+) -> list[tuple[LatentPoint, int]]:
+    """Each point with each batch that shows it, once."""
+    run = checkpoints.name
+    batches = choose_batches(checkpoints.batches, at_batch, run) if at_batch.strip() else []
+    points = {point.label: point for point in resolve_points(workspace, run, labels)}
+    return [
+        (point, batch)
+        for point in points.values()
+        for batch in dict.fromkeys(batches or [seen_at(checkpoints, point.label)])
+    ]
+
+
+@dataclass
+class _Writer:
+    """Puts pictures where they are wanted: into a folder, a ZIP, onto a sheet."""
+
+    workspace: Workspace
+    checkpoints: CheckpointRun
+    options: ExportOptions
+    places: Sequence[tuple[LatentPoint, int]]
+    attribution: str
+    archive: zipfile.ZipFile | None
+    sheet: Sheet | None = None
+
+    def write(self, number: int, frame: np.ndarray) -> Path:
+        """Write the picture of a place, uint8 [H, W, 3]; the path of what it is in."""
+        (point, batch), options = self.places[number], self.options
+        passport = _passport_of(self.checkpoints, point, batch, options.said)
+        shown = scale_picture(frame, options.display)
+        path = picture_path(
+            self.workspace, self.checkpoints.name, point.label, options.out, batch, options.suffix
+        )
+        if options.sheet is not None:
+            self.sheet = self.sheet or self._begin_sheet(frame)
+            self.sheet.add(number, frame)
+        if self.archive is not None:
+            content = io.BytesIO()
+            sealed = replace(passport, licence=self.attribution)
+            write_specimen(shown, content, options.suffix, sealed, options.quality)
+            self.archive.writestr(zipfile.ZipInfo(path.name, ZIP_TIME), content.getvalue())
+        elsewhere = options.zip_path or options.sheet
+        if options.out is None and elsewhere is not None:
+            return elsewhere
+        return _save(shown, path, passport, self.attribution, options.quality)
+
+    def _begin_sheet(self, frame: np.ndarray) -> Sheet:
+        height, width = cell_size(frame, None)
+        labels: dict[str, Any] = _label(self.places)
+        return Sheet(
+            height_px=height,
+            width_px=width,
+            title=self.checkpoints.name,
+            footer=self.attribution,
+            **labels,
+        )
+
+
+def _label(places: Sequence[tuple[LatentPoint, int]]) -> dict[str, Any]:
+    """Rows, columns and labels: points down and batches across, or each picture with its own."""
+    points = list(dict.fromkeys(point.label for point, _ in places))
+    batches = list(dict.fromkeys(batch for _, batch in places))
+    if len(places) == len(points) * len(batches):
+        return lay_out(points, batches, None)
+    return lay_out([f"{point.label} at {batch:,}" for point, batch in places], [0], None)
+
+
+@contextmanager
+def _writing(
+    workspace: Workspace,
+    checkpoints: CheckpointRun,
+    options: ExportOptions,
+    places: Sequence[tuple[LatentPoint, int]],
+) -> Iterator[_Writer]:
+    """What writes pictures; the ZIP and the sheet are there once all of it is."""
+    attribution = attribution_of(workspace, checkpoints.name)
+    with ExitStack() as stack:
+        archive = None
+        if options.zip_path is not None:
+            archive = stack.enter_context(_open_zip(options.zip_path))
+        writer = _Writer(workspace, checkpoints, options, places, attribution, archive)
+        yield writer
+        if options.sheet is not None and writer.sheet is not None:
+            save_picture(writer.sheet.picture, options.sheet, QUALITY)
+
+
+@contextmanager
+def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A ZIP that is at its path once all is in it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+            yield archive
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _passport_of(
+    checkpoints: CheckpointRun, point: LatentPoint, batch: int, said: Mapping[str, str | int]
+) -> Passport:
+    digest = checkpoints.digest([batch])
+    return Passport(checkpoints.name, point.label, batch, point.z, digest, said)
+
+
+def _save(
+    picture: np.ndarray, path: Path, passport: Passport, attribution: str, quality: int = QUALITY
+) -> Path:
+    """Write a picture where no other one is; the same may be written again."""
+    candidates = (path.with_stem(f"{path.stem}-{n}") if n > 1 else path for n in count_from(1))
+    free = next(p for p in candidates if not p.exists() or _shows_same(p, passport))
+    return save_specimen(picture, free, passport, attribution, quality)
+
+
+def _shows_same(path: Path, passport: Passport) -> bool:
+    try:
+        other = read_passport(path)
+    except StudioError:
+        return False
+    return (
+        other.weights_digest == passport.weights_digest
+        and torch.equal(other.z, passport.z)
+        and other.options == passport.options
+    )
+
+
+def _describe(label: str, batch: int, path: Path) -> Specimen:
+    """An exported picture as lists show it."""
+    own, number = parse_label(label) or (batch, -1)
+    return Specimen(label, own, number, SAMPLED, False, path, at_batch=batch)
