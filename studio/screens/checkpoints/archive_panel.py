@@ -26,6 +26,7 @@ class ArchivePanel:
             archive = gr.Button("Archive them", size="md", elem_id="archive")
             command = markup.pressable()
         inputs = self._form.inputs
+        app.keep_form("archive", inputs)
         app.keep_current(tab, self._show_command, inputs, [command])
         gr.on(
             [field.change for field in inputs],

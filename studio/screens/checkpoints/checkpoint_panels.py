@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from studio.actions.action import words_of
 from studio.actions.declared.checkpoint_actions import ExportCheckpoint, Pin, Verify
-from studio.actions.submission import perform
 from studio.runs.pins import list_pins
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -56,7 +55,7 @@ class CheckpointPanel:
             return gr.Button("Pin this batch", interactive=False), markup.NOTHING
         run, batch = seen
         pinned = batch in list_pins(self._app.workspace, run)
-        commands = _pin(run, batch, pinned), _export(run, batch)
+        commands = pin_action(run, batch, pinned), _export(run, batch)
         label = f"{'Unpin' if pinned else 'Pin'} batch {batch:,}"
         return gr.Button(label, interactive=True), markup.join(
             markup.command(words_of(action)) for action in commands
@@ -70,7 +69,7 @@ class CheckpointPanel:
     def _pin(self, seen: Seen) -> tuple[Any, Markup]:
         run, batch = _known(seen)
         pinned = batch in list_pins(self._app.workspace, run)
-        perform(self._app.workspace, _pin(run, batch, pinned))
+        self._app.perform(pin_action(run, batch, pinned))
         return self._show(seen)
 
     def _export(self, seen: Seen) -> None:
@@ -109,7 +108,7 @@ class JobNews:
         self._app = app
         place = markup.pressable(elem_id="housekeeping-job")
         app.keep_current(tab, self._show, [], [place], clock=True)
-        place.click(show_errors(self._press), app.run, place, **EVENT_DEFAULTS)
+        app.on_press(place, self._press, app.run, place)
 
     def _show(self, run: str | None) -> Markup:
         workspace = self._app.workspace
@@ -121,7 +120,7 @@ class JobNews:
         )
 
     def _press(self, run: str | None, event: gr.EventData) -> Markup:
-        press_job(self._app.workspace, event, None)
+        press_job(self._app, event, None)
         return self._show(run)
 
 
@@ -130,7 +129,7 @@ def _verify(run: str, deep: bool, subset: str) -> Verify:
     return Verify.read({"run": run, "deep": deep, "subset": None if subset == ALL else subset})
 
 
-def _pin(run: str, batch: int, pinned: bool) -> Pin:
+def pin_action(run: str, batch: int, pinned: bool) -> Pin:
     """Pin a batch, or take its pin away."""
     return Pin(run=run, batches=(str(batch),), remove=pinned)
 

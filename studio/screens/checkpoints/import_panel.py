@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from checkpoints_index.storage.catalogue import list_runs
-from studio.actions.declared.import_actions import Import
+from studio.actions.declared.import_actions import Import, ImportResult
+from studio.actions.submission import perform
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.form import Form
@@ -30,14 +32,43 @@ class ImportPanel:
                 form.field("run", "Name of the new run", elem_id="import-run")
             with gr.Row():
                 form.field("generator", placeholder="recognised; else package.module:Class")
+                form.field("options", placeholder="NAME=VALUE")
+                form.field("z_distribution")
                 form.field(
                     "pattern", "Which number is the batch", placeholder=r"found; else step_(\d+)"
                 )
-            start = gr.Button("Import the folder", size="md", elem_id="import")
+            form.field(
+                "replace", "Take the place of the run that has this name", elem_id="import-replace"
+            )
+            with gr.Row():
+                look = gr.Button("See what it would be", size="md", elem_id="import-look")
+                start = gr.Button("Import the folder", size="md", elem_id="import")
             command = markup.pressable(form.preview(*[""] * len(form.inputs)))
+            seen = gr.Textbox(
+                label="What it would be", visible=False, lines=8, elem_id="import-seen"
+            )
+            sheet = gr.Image(
+                label="Candidates, each with its option", visible=False, elem_id="import-sheet"
+            )
+        app.keep_form("import", form.inputs)
         changes = [field.change for field in form.inputs]
         gr.on(changes, form.preview, form.inputs, command, **EVENT_DEFAULTS)
+        look.click(show_errors(self._look), form.inputs, [seen, sheet], **EVENT_DEFAULTS)
         start.click(show_errors(self._import), form.inputs, app.awaited, **EVENT_DEFAULTS)
+
+    def _look(self, *written: Any) -> tuple[Any, Any]:
+        """What an import would be: its plan in words, and the sheet of candidates."""
+        values = self._form.values(*written)
+        if not {"folder", "run"} <= values.keys():
+            raise StudioError("Write the path of a folder of checkpoints, and a name for the run.")
+        action = self._app.permissions.check(self._form.read(*written, dry_run=True))
+        result = perform(self._app.workspace, action)
+        assert isinstance(result, ImportResult)
+        said = "\n".join(line for line in result.tell() if isinstance(line, str))
+        picture = None if result.sheet is None else Image.open(result.sheet)
+        return gr.update(value=said, visible=True), gr.update(
+            value=picture, visible=picture is not None
+        )
 
     def _import(self, *written: Any) -> Any:
         """Refuse at once what can be seen from here, then hand it over."""

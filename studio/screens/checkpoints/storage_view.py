@@ -11,7 +11,7 @@ from markupsafe import Markup
 from studio.runs.forecast import describe_growth
 from studio.runs.storage_report import StorageReport, describe_error_bound, describe_gaps
 from studio.screens.parts import markup
-from studio.workspace.quantities import format_bytes
+from studio.workspace.records.quantities import format_bytes
 
 MAX_GAPS_NAMED, MAX_PINS_NAMED = 4, 12
 MAX_BINS = 300

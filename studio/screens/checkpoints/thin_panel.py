@@ -12,12 +12,12 @@ from studio.actions.declared.checkpoint_actions import Thin
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.storage_view import draw_kept
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
+from studio.screens.parts.app_context import EACH_TIME, EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.number_field import NumberField
 from studio.upkeep.thinning import ThinPlan, plan_thinning
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.quantities import format_bytes
-from studio.workspace.record import InvalidValueError
+from studio.workspace.records.quantities import format_bytes
+from studio.workspace.records.record import InvalidValueError
 
 LABELS = {"every": "'Keep one of'", "start": "'From batch'", "end": "'Up to batch'"}
 EVERY, BUDGET, PINNED = "every so many batches", "to a size", "only what is referred to"
@@ -37,18 +37,25 @@ class ThinPanel:
             size = gr.Textbox("", label="Size", placeholder="such as 200GB", visible=False)
             preview = gr.Button("Thin…", size="md", elem_id="thin")
             command, self._preview = markup.pressable(), markup.pressable(elem_id="preview")
-        self._planned = gr.State()  # What the preview shows: the run and the values of the form.
+            # What the preview shows: the run and the values of the form.
+            self._planned = gr.State()
         form: list[Any] = [mode, every, start, end, size]
-        asked, run = [app.run, *form], app.run
+        asked = [app.run, *form]
         mode.change(
             lambda mode: (gr.Row(visible=mode == EVERY), gr.Textbox(visible=mode == BUDGET)),
             mode,
             [stride, size],
+            **EACH_TIME,
             **EVENT_DEFAULTS,
         )
-        app.keep_current(tab, _show_command, form, [command])
+
+        def follow_run(run: str | None, planned: list[Any] | None, *form: Any) -> Any:
+            return _follow_form(planned, run, *form)
+
+        followed = [command, self._preview]
+        app.keep_current(tab, follow_run, [self._planned, *form], followed)
         gr.on(
-            [run.change, *[field.change for field in form]],
+            [field.change for field in form],
             _follow_form,
             [self._planned, *asked],
             [command, self._preview],
@@ -56,7 +63,7 @@ class ThinPanel:
         )
         outputs = [self._preview, self._planned]
         preview.click(show_errors(self._show_preview), asked, outputs, **EVENT_DEFAULTS)
-        self._preview.click(show_errors(self._press), self._planned, outputs, **EVENT_DEFAULTS)
+        app.on_press(self._preview, self._press, self._planned, outputs)
 
     def _show_preview(self, run: str | None, *form: Any) -> tuple[Markup, list[Any]]:
         if run is None or not self._app.batches(run):
@@ -68,11 +75,11 @@ class ThinPanel:
         strip = draw_kept(plan.kept, list_pins(workspace, run), specimen_batches(workspace, run))
         return markup.card("What would stay", strip + _describe(plan)), [run, *form]
 
-    def _press(self, planned: list[Any], event: gr.EventData) -> tuple[Any, Any]:
+    def _press(self, planned: list[Any] | None, event: gr.EventData) -> tuple[Any, Any]:
         """Thin as the preview showed, or leave everything as it is."""
         if event.action == "place":
             return gr.skip(), gr.skip()
-        if event.action == "thin":
+        if event.action == "thin" and planned is not None:
             self._app.submit(read_thin(*planned))
             gr.Info(f"Thinning {planned[0]}: how far it is shows below.")
         return "", None
