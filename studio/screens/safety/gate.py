@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hmac
+import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
+from anyio import CapacityLimiter, to_thread
+from gradio import Blocks
 from gradio.routes import App, ORJSONResponse
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.screens.safety.allowances import Allowance, OpenPages
@@ -21,7 +26,11 @@ MAX_UPLOAD_MB = 64  # The largest single file.
 MAX_BODY = 4 * MB  # The largest request that is no upload.
 KEPT_S = 3600.0  # Uploads are deleted when they are older.
 CLEANED_S = 600.0  # Seconds between two looks for uploads that are old enough.
+AT_ONCE = 8  # Requests of one kind that are worked on in threads at the same time.
+NOT_LOGGED_IN = "Only those who have logged in see this. Open the studio, and log in."
 NOT_UNDERSTOOD = "The studio could not do that: it is asked for in a form that it does not know."
+
+Answer = Callable[[Request], Response | Awaitable[Response]]  # What is given for a GET.
 
 log = logging.getLogger(__name__)
 
@@ -114,16 +123,56 @@ class Gate:
 
 
 class GuardedApp(App):
-    """Gradio's app behind the gate; nothing of it answers first, its own CORS neither."""
+    """Gradio's app behind the gate; nothing of it answers first, its own CORS neither.
+
+    Args:
+        own: which requests come from the studio's own pages.
+        limits: what clients may use.
+    """
 
     def __init__(self, own: OwnPages, limits: Limits) -> None:
         self._own, self._limits = own, limits
         super().__init__(default_response_class=ORJSONResponse)
         self.add_exception_handler(Exception, tell_fault)
 
+    def configure_app(self, blocks: Blocks) -> None:
+        """Take the page over, and what its screens give besides it."""
+        super().configure_app(blocks)
+        for path, answer in getattr(blocks, "own_answers", {}).items():
+            self.router.routes.insert(0, Route(path, _for_users(answer)))
+
     def build_middleware_stack(self) -> ASGIApp:
         """All of Gradio's, and the gate around it."""
         return Gate(super().build_middleware_stack(), self._own, self._limits)
+
+
+def is_logged_in(request: Request) -> bool:
+    """Whether a request may be answered: no login is needed, or it was made; as Gradio has it."""
+    app = request.app
+    if app.auth is None and app.auth_dependency is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    tokens = (request.cookies.get(name) for name in names)
+    return any(token and app.tokens.get(token) is not None for token in tokens)
+
+
+def _for_users(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Answer whoever may see the page.
+
+    Functions that are not asynchronous work in threads: however much is asked for, in few of them.
+    """
+    limiter = CapacityLimiter(AT_ONCE)
+
+    async def answer_user(request: Request) -> Response:
+        if not is_logged_in(request):
+            return JSONResponse({"detail": NOT_LOGGED_IN}, 401)
+        if inspect.iscoroutinefunction(answer):
+            answered: Response = await answer(request)
+            return answered
+        plain = cast(Callable[[Request], Response], answer)
+        return await to_thread.run_sync(plain, request, limiter=limiter)
+
+    return answer_user
 
 
 async def tell_fault(request: Request, error: Exception) -> JSONResponse:

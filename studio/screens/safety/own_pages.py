@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,6 +21,16 @@ class OwnPages:
     """
 
     names: frozenset[str] = frozenset()
+
+    @classmethod
+    def known_as(cls, host: str, names: Sequence[str]) -> OwnPages:
+        """The pages of a studio that listens on an address and was told its further names.
+
+        Args:
+            host: that address, or its name.
+            names: further names; an IPv6 address may stand in brackets.
+        """
+        return cls(frozenset(name.lower().strip("[]") for name in (host, *names)))
 
     def refusal(self, scheme: str, headers: Mapping[str, str]) -> str | None:
         """Why a request is not answered; None where it is.

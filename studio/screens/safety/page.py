@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from studio.screens.safety.gate import NOT_UNDERSTOOD
+from studio.screens.safety.bounded_queue import BoundedQueue
+from studio.screens.safety.gate import NOT_UNDERSTOOD, Answer
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +19,22 @@ class GuardedPage(gr.Blocks):
 
     Values of a wrong type, too many of them and events that nobody could have caused come from
     forged requests, and fail within Gradio as well as within our own functions.
+
+    Attributes:
+        own_answers: path -> what answers a GET of it, for whoever may see the page.
     """
+
+    def __init__(
+        self, *args: Any, own_answers: Mapping[str, Answer] | None = None, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self.own_answers = {} if own_answers is None else own_answers
+
+    def queue(self, *args: Any, **options: Any) -> GuardedPage:
+        """Let events wait in a queue in which no page and no client takes all places."""
+        super().queue(*args, **options)
+        self._queue = BoundedQueue.instead_of(self._queue)
+        return self
 
     async def process_api(self, *args: Any, **options: Any) -> Any:
         """Work on an event.

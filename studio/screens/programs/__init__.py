@@ -1,0 +1,1 @@
+"""What other programs may ask for: every action as an endpoint and as a tool."""
