@@ -4,27 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from studio.actions.action import words_of
+from studio.actions.declared.film_actions import RenderTimelapse
+from studio.actions.declared.nearness_actions import Near
+from studio.actions.declared.specimen_actions import SpecimenList, SpecimensExport, SpecimensStar
+from studio.nearness.searches import find_near
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.feature_cache import FeatureCache
+from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.picture_cache import LARGE_PX
-from studio.specimens.nearness import find_near_specimens
 from studio.specimens.points import resolve_points
-from studio.specimens.specimens import list_specimens, star_specimen
+from studio.specimens.specimen_pages import is_starred
 
 NEIGHBOURS = 8
+MENU = {"life": "Film its life", "export": "Export"}  # What is done with the chosen city.
+
+
+class Chosen(NamedTuple):
+    """The city that was chosen.
+
+    Attributes:
+        batch: the checkpoint at which it was seen.
+        shown: so many cities, `BATCH.0` and on, are compared with it besides the specimens.
+        space: what they are to be compared in; None leaves that as it is.
+    """
+
+    label: str
+    batch: int
+    shown: int
+    space: str | None = None
 
 
 class NearView:
     """Follows the chosen city; pressing a neighbour chooses that one."""
 
     def __init__(
-        self, app: AppContext, chosen: gr.State, spaces: Sequence[str], metrics: Sequence[str]
+        self,
+        app: AppContext,
+        chosen: gr.State,
+        near: gr.JSON,
+        spaces: Sequence[str],
+        metrics: Sequence[str],
     ) -> None:
         self._app, self._features = app, FeatureCache()
         view = markup.pressable(_NOTHING_CHOSEN, elem_id="near")
@@ -32,47 +58,61 @@ class NearView:
             space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
             metric = gr.Dropdown(list(metrics), value=metrics[0], label="Distance", min_width=100)
         command = markup.pressable()
+        chosen.change(
+            lambda chosen: (chosen and chosen.space) or gr.skip(), chosen, space, **EVENT_DEFAULTS
+        )
         asked = [app.run, chosen, space, metric]
         gr.on(
             [chosen.change, space.change, metric.change],
             show_errors(self._show),
             asked,
-            [view, command],
+            [view, command, near],
             trigger_mode="always_last",
             **EVENT_DEFAULTS,
         )
-        view.click(show_errors(self._press), asked, [chosen, view], **EVENT_DEFAULTS)
+        app.on_press(view, self._press, asked, [chosen, view])
 
     def _show(
-        self, run: str | None, chosen: tuple[str, int] | None, space: str, metric: str
-    ) -> tuple[Markup, Markup]:
+        self, run: str | None, chosen: Chosen | None, space: str, metric: str
+    ) -> tuple[Markup, Markup, dict[str, Any] | None]:
         if run is None or chosen is None:
-            return _NOTHING_CHOSEN, markup.NOTHING
-        label, batch = chosen
-        words = ["near", run, label, "-k", str(NEIGHBOURS), "--space", space, "--metric", metric]
-        words += ["--at-batch", str(batch)]
-        return self._draw(run, label, batch, space, metric), markup.command(words)
-
-    def _draw(self, run: str, label: str, batch: int, space: str, metric: str) -> Markup:
-        workspace, picture_cache = self._app.workspace, self._app.picture_cache
-        describe = partial(self._features.describe, picture_cache.digest(run, batch))
-        found = find_near_specimens(
-            workspace, run, label, NEIGHBOURS, space, metric, batch, describe
+            return _NOTHING_CHOSEN, markup.NOTHING, None
+        asked = Near.read(
+            {
+                **{"run": run, "point": chosen.label, "at_batch": chosen.batch},
+                **{"k": NEIGHBOURS, "space": space, "metric": metric, "shown": chosen.shown},
+            }
         )
-        labels = [near for near, _ in found.neighbours]
+        labels, drawn = self._draw(run, chosen, space, metric)
+        told = {"label": chosen.label, "neighbours": labels}
+        return drawn, markup.command(words_of(asked)), told
+
+    def _draw(self, run: str, chosen: Chosen, space: str, metric: str) -> tuple[list[str], Markup]:
+        """The labels of the neighbours, and the card that shows them."""
+        (label, batch, shown, _), workspace = chosen, self._app.workspace
+        picture_cache = self._app.picture_cache
+        describe = partial(self._features.describe, picture_cache.digest(run, batch))
+        nearest = find_near(
+            *(workspace, run, [label], NEIGHBOURS, space, metric, batch),
+            shown=shown,
+            describe=describe,
+        )
+        neighbours = nearest.found[0].neighbours
+        labels = [near for near, _ in neighbours]
         points = resolve_points(workspace, run, [label, *labels])
         large = picture_cache.show(run, batch, points[:1], LARGE_PX)[0]
         thumbnails = [
             markup.Thumbnail(source, near, f"{near} · {distance:.3g}")
             for source, (near, distance) in zip(
-                picture_cache.show(run, batch, points[1:]), found.neighbours, strict=True
+                picture_cache.show(run, batch, points[1:]), neighbours, strict=True
             )
         ]
         head = Markup(
             '<div class="two"><img class="picture-large" src="{source}" alt="City {label}"><div>'
             '<div class="quiet small">batch {batch:,}</div>{star}'
-            '<p class="small quiet">Its nearest among the specimens of this run, by {metric} '
-            "distance in {space}; the number is the distance.</p></div></div>"
+            '<p class="small quiet">Its nearest among the specimens of this run and the cities '
+            "that were shown, by {metric} distance in {space}; the number is the distance.</p>"
+            "</div></div>"
             '<div style="height:12px"></div>'
         ).format(
             source=large,
@@ -80,23 +120,35 @@ class NearView:
             batch=batch,
             metric=metric,
             space=space,
-            star=self._star(run, label),
+            star=self._star(run, label) + _MENU,
         )
         grid = markup.picture_grid(thumbnails, columns=4)
         credit = markup.credit(self._app.attribution(run))
-        return markup.card(f"City {label}", head + grid + credit)
+        return labels, markup.card(f"City {label}", head + grid + credit)
 
     def _star(self, run: str, label: str) -> Markup:
-        starred = any(
-            s.label == label and s.starred for s in list_specimens(self._app.workspace, run)
-        )
+        starred = is_starred(self._app.workspace, run, label)
         text = "★ Starred" if starred else "☆ Star it"
         return markup.button(text, "star", label=label, starred=int(starred))
+
+    def _follow(self, run: str, chosen: Chosen, action: str) -> None:
+        """Film the chosen city through training, or write its picture."""
+        label = chosen.label
+        if action == "life":
+            job = self._app.submit(RenderTimelapse.read({"run": run, "points": [label]}))
+            begun = f"City {label} is filmed as job {job.id}; the film comes under Render."
+            announce_submitted(self._app.workspace, job, begun)
+            return
+        asked = {"run": run, "labels": (label,), "at_batch": str(chosen.batch)}
+        exported = self._app.perform(SpecimensExport.read(asked))
+        assert isinstance(exported, SpecimenList)
+        written = ", ".join(str(s.path) for s in exported.specimens if s.path is not None)
+        gr.Info(escape(f"City {label} is written: {written}"))
 
     def _press(
         self,
         run: str,
-        chosen: tuple[str, int] | None,
+        chosen: Chosen | None,
         space: str,
         metric: str,
         event: gr.EventData,
@@ -105,11 +157,16 @@ class NearView:
         if chosen is None:
             return gr.skip(), gr.skip()
         if event.action == "choose":
-            return (event.label, chosen[1]), gr.skip()
-        star_specimen(self._app.workspace, run, event.label, event.starred == "0")
-        return gr.skip(), self._draw(run, *chosen, space, metric)
+            return chosen._replace(label=event.label, space=None), gr.skip()
+        if event.action in MENU:
+            self._follow(run, chosen, event.action)
+            return gr.skip(), gr.skip()
+        undo = event.starred != "0"
+        self._app.perform(SpecimensStar(run=run, labels=(event.label,), undo=undo))
+        return gr.skip(), self._draw(run, chosen, space, metric)[1]
 
 
+_MENU = markup.join(markup.button(text, action, quiet=True) for action, text in MENU.items())
 _NOTHING_CHOSEN = markup.empty(
     "No city chosen", "Press a city on the left: it shows here, with the ones that are near it."
 )

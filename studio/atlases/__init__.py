@@ -1,0 +1,1 @@
+"""Atlases: maps of many cities of one checkpoint, how far they may be believed, and posters."""

@@ -1,0 +1,1 @@
+"""Exploring the latent space of a run: the directions in it, and the points of pictures."""

@@ -1,0 +1,1 @@
+"""What is near what, in which space: searches, tables of distances, agreement, ways, memorising."""

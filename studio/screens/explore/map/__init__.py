@@ -1,0 +1,1 @@
+"""The map of an atlas, on which one pans, zooms and chooses."""

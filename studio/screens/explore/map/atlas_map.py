@@ -1,0 +1,103 @@
+"""The map of an atlas on the page, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from studio.atlases.atlas_files import COLUMNS, FIRST_VIEW, POINTS, DrawnAtlas
+from studio.atlases.sprites import sheet_paths
+from studio.screens.parts.app_context import EVENT_DEFAULTS
+from studio.screens.parts.assets import read_asset
+from studio.screens.parts.markup import file_url
+
+SCRIPTS = ("points.js", "splats.js", "sprites.js", "camera.js", "hands.js", "view.js", "start.js")
+# What the page is to show is kept where the map finds it, however late its script begins.
+TELL = """(value) => {
+  (window.studioAtlas ??= {}).NAME = value;
+  window.dispatchEvent(new Event('studio-atlas-NAME'));
+}"""
+
+
+class MapOnPage:
+    """The map, which shows what lies in its two hidden values.
+
+    Attributes:
+        place: the map; pressing a city is the action `choose` with its `label`, a line around
+            several `select` with their `labels`, one blank between two.
+        shown: the value of `describe_atlas`, or None.
+        near: the chosen city and its neighbours, `{"label": ..., "neighbours": [...]}`, or None.
+    """
+
+    def __init__(self) -> None:
+        self.place = gr.HTML(
+            Markup(read_asset(__package__, "map.html")),  # A file of our own.
+            js_on_load="\n".join(read_asset(__package__, name) for name in SCRIPTS),
+            elem_id="atlas-map",
+            apply_default_css=False,
+        )
+        self.shown, self.near = gr.JSON(visible="hidden"), gr.JSON(visible="hidden")
+        for name, value in (("shown", self.shown), ("near", self.near)):
+            value.change(None, value, None, js=TELL.replace("NAME", name), **EVENT_DEFAULTS)
+
+
+def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] | None:
+    """What the map is told of an atlas.
+
+    Args:
+        starred: labels of cities that are framed.
+
+    Returns:
+        Plain values for JSON; None where a version before 0.2 drew the atlas, of which there is a
+        picture alone.
+    """
+    points = atlas.path.with_name(POINTS)
+    if not points.is_file():
+        return None
+    known = {label: number for number, label in enumerate(atlas.labels)}
+    # A file of an earlier version has no slots, and its points stand in their own order.
+    columns = points.stat().st_size // (4 * atlas.count)
+    return {
+        **_which(atlas.run, atlas.batch, atlas.prefix, atlas.first, atlas.count),
+        "points": file_url(points),
+        "columns": list(COLUMNS[:columns]),
+        "sheets": [file_url(path) for path in sheet_paths(atlas.path.parent)],
+        "sprite_px": atlas.sprite_px,
+        "clusters": len(atlas.clusters),
+        "starred": sorted(known[label] for label in starred if label in known),
+    }
+
+
+def describe_first_view(folder: Path, run: str, batch: int, count: int) -> dict[str, Any] | None:
+    """What the map is told of an atlas that is still being laid out.
+
+    Args:
+        folder: of the atlas.
+        count: of its cities, of which the first is `BATCH.0`.
+
+    Returns:
+        Plain values for JSON; None as long as there is nothing to see.
+    """
+    points = folder / FIRST_VIEW
+    try:
+        if points.stat().st_size != 2 * 4 * count:
+            return None
+        url = file_url(points)
+    except FileNotFoundError:  # Not yet, or not any more.
+        return None
+    rest = {"sheets": [], "sprite_px": 0, "clusters": None, "starred": []}
+    return {
+        **_which(run, batch, f"{batch}.", 0, count),
+        "points": url,
+        "columns": ["x", "y"],
+        **rest,
+    }
+
+
+def _which(run: str, batch: int, prefix: str, first: int, count: int) -> dict[str, Any]:
+    """What tells the cities of two maps to be the same, so that they go from place to place."""
+    return {"run": run, "batch": batch, "prefix": prefix, "first": first, "count": count}

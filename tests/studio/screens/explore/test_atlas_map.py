@@ -1,0 +1,113 @@
+"""The map of an atlas in a real browser: it zooms, finds, and lets cities be chosen."""
+
+import numpy as np
+import pytest
+
+from benchmarks.made_up_atlas import make_up_atlas
+from studio.atlases.atlas_files import atlas_folder
+from studio.specimens.specimens import list_specimens
+from tests.studio.conftest import BATCHES
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+COUNT = 3000
+
+
+@pytest.fixture
+def atlas(served):
+    workspace, _ = served
+    folder = atlas_folder(workspace, "city", BATCHES, "activations", None)
+    made = make_up_atlas(workspace, "city", BATCHES, COUNT)
+    yield made
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture
+def field(page, atlas):
+    """The map, shown whole with its first pictures."""
+    page.get_by_role("tab", name="Explore", exact=True).click()
+    page.get_by_role("tab", name="Atlas", exact=True).click()
+    found = page.locator(".atlas-field")
+    found.wait_for()
+    page.locator("#gallery .thumbnail").first.wait_for(state="attached")
+    page.wait_for_function("+document.querySelector('.atlas-field').dataset.pictures > 5")
+    return found
+
+
+def pixels_of(field, atlas):
+    """Where the cities stand while the whole map is in view: float [N, 2]."""
+    box = field.bounding_box()
+    whole = 0.92 * min(box["width"] - 2, box["height"] - 2)
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    return middle + (atlas.coordinates - 0.5) * [whole, -whole]
+
+
+def test_a_city_is_found_by_its_number_and_its_neighbours_are_shown(page, field, atlas):
+    page.get_by_label("Find a city by its label or number").fill("2345")
+    page.get_by_label("Find a city by its label or number").press("Enter")
+    page.locator("#near h3", has_text=f"City {BATCHES}.2345").wait_for()
+    assert page.locator("#near .thumbnail").count() == 8
+    # Neighbours are looked for in the space of the map.
+    page.get_by_text(f"studio near city {BATCHES}.2345").filter(
+        has_text="--space activations"
+    ).wait_for()
+    page.get_by_label("Find a city by its label or number").fill("99999")
+    page.get_by_label("Find a city by its label or number").press("Enter")
+    reason = "input => input.validationMessage"
+    search = page.get_by_label("Find a city by its label or number")
+    assert search.evaluate(reason) == "No city 99999 on this map."
+
+
+def test_pressing_a_point_chooses_the_city_that_is_there(page, field, atlas):
+    page.locator("[data-tool=pictures]").select_option("none")
+    field.scroll_into_view_if_needed()
+    apart = np.abs(atlas.coordinates[:, None] - atlas.coordinates[None, :200]).max(2)
+    apart[np.arange(200), np.arange(200)] = 1
+    alone = int(apart.min(0).argmax())  # The city of the first 200 that is farthest from all.
+    page.mouse.click(*pixels_of(field, atlas)[alone])
+    page.locator("#near h3", has_text=f"City {BATCHES}.{alone}").wait_for()
+
+
+def test_the_keyboard_moves_zooms_and_chooses(page, field, atlas):
+    field.focus()
+    before = int(field.get_attribute("data-frames"))
+    for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
+        field.press(key)
+    page.wait_for_function(f"+document.querySelector('.atlas-field').dataset.frames > {before}")
+    page.wait_for_timeout(500)  # The map has flown back to show all.
+    field.press("Enter")
+    middle = int(np.hypot(*(atlas.coordinates - 0.5).T).argmin())
+    page.locator("#near h3", has_text=f"City {BATCHES}.{middle}").wait_for()
+
+
+def test_a_line_around_cities_chooses_them_and_they_are_starred_and_tagged(
+    page, field, atlas, served
+):
+    workspace, _ = served
+    field.scroll_into_view_if_needed()
+    page.get_by_role("button", name="Draw around").click()
+    box = field.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y - 40)
+    page.mouse.down()
+    for right, down in ((40, -40), (40, 40), (-40, 40), (-40, -30)):
+        page.mouse.move(x + right, y + down, steps=4)
+    page.mouse.up()
+    page.locator("#selection h3", has_text="cities chosen").wait_for()
+    legend = page.locator(".atlas-legend").inner_text()
+    chosen = int(legend.partition(" of ")[0])
+    inside = (np.abs(pixels_of(field, atlas) - [x, y]) < 40).all(1).sum()
+    assert abs(chosen - inside) <= 3  # Cities on the line itself.
+    page.get_by_placeholder("river").fill("middle")
+    page.get_by_role("button", name="Tag them").click()
+    page.get_by_text("They are tagged.").wait_for()
+    page.get_by_role("button", name="Star them").click()
+    page.get_by_text("They are starred.").wait_for()
+    kept = [s for s in list_specimens(workspace, "city") if "middle" in s.tags]
+    assert len(kept) == chosen
+    assert all(specimen.starred for specimen in kept)
+    assert {s.label for s in kept} <= {atlas.labels[i] for i in range(COUNT)}
+    field.focus()
+    field.press("Escape")
+    page.locator("#selection").wait_for(state="hidden")
