@@ -8,8 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from renderers.progress import OnProgress, ignore_progress
-from studio.datasets.city_map import draw_city_map
-from studio.datasets.osm_extract import ATTRIBUTION
+from studio.datasets.city_map import draw_extract
+from studio.datasets.map_places import MapPlaces, Window
+from studio.datasets.osm_extract import (
+    ATTRIBUTION,
+    METRES_PER_DEGREE,
+    Extract,
+    find_extract,
+    read_extract,
+)
 from studio.datasets.prepared import PreparedDataset
 from studio.datasets.writer import write_dataset
 from studio.workspace.errors import StudioError
@@ -34,7 +41,7 @@ def prepare_city(
 
     Quarter turns leave the drawn pixels as they are, and streets in few directions, which a small
     network learns sooner than streets at every angle. The same arguments give the same pixels.
-    The manifest holds `osm_extract.ATTRIBUTION`.
+    The manifest has `osm_extract.ATTRIBUTION`, and `places.json` where on the map each picture is.
 
     Args:
         city: one of `osm_extract.CITIES`.
@@ -58,12 +65,16 @@ def prepare_city(
     with write_dataset(
         destination, image_size, source, attribution=ATTRIBUTION, replace=replace
     ) as writer:
-        city_map = np.asarray(draw_city_map(city, metres_per_pixel))
+        extract = read_extract(find_extract(city))
+        city_map = np.asarray(draw_extract(extract, metres_per_pixel))
         _check_window(city, city_map, image_size, metres_per_pixel)
-        windows = _cut_windows(city_map, image_size, np.random.default_rng(seed))
+        windows = _choose_windows(city_map, image_size, np.random.default_rng(seed))
+        cut = []
         for done in range(count):
-            writer.append(next(windows))
+            cut.append(next(windows))
+            writer.append(cut_window(city_map, image_size, cut[-1]))
             on_progress(done + 1, count)
+        _place(city, extract, metres_per_pixel, image_size, cut).save(writer.folder)
     return PreparedDataset.open(destination)
 
 
@@ -78,31 +89,52 @@ def _check_window(city: str, city_map: np.ndarray, size: int, metres_per_pixel: 
     )
 
 
-def _cut_windows(
+def _choose_windows(
     city_map: np.ndarray, size: int, random: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Cut windows that are not empty, without end.
+) -> Iterator[Window]:
+    """Windows that are not empty, without end.
 
     Args:
         city_map: uint8 [H, W, 3].
-
-    Yields:
-        uint8 [size, size, 3].
     """
     height, width, _ = city_map.shape
     while True:
         for _ in range(MAX_TRIES):
             top, left = random.integers(height - size + 1), random.integers(width - size + 1)
-            window = city_map[top : top + size, left : left + size]
-            if not _is_empty(window):
+            if not _is_empty(city_map[top : top + size, left : left + size]):
                 break
         else:
             raise StudioError(
                 f"No window of {size} pixels with streets was found in {MAX_TRIES} tries. "
                 "Choose a larger size or more metres per pixel."
             )
-        window = np.rot90(window, int(random.integers(4)))
-        yield window[:, ::-1] if random.integers(2) else window
+        turns, mirrored = int(random.integers(4)), int(random.integers(2))
+        yield Window(int(top), int(left), turns, mirrored)
+
+
+def cut_window(city_map: np.ndarray, size: int, window: Window) -> np.ndarray:
+    """The picture of a window, uint8 [size, size, 3], turned and mirrored as it says.
+
+    Args:
+        city_map: uint8 [H, W, 3].
+    """
+    top, left, turns, mirrored = window
+    picture = np.rot90(city_map[top : top + size, left : left + size], turns)
+    return picture[:, ::-1] if mirrored else picture
+
+
+def _place(
+    city: str, extract: Extract, metres_per_pixel: float, size: int, windows: list[Window]
+) -> MapPlaces:
+    return MapPlaces(
+        city,
+        metres_per_pixel,
+        *(extract.north, extract.west),
+        latitude_per_pixel=metres_per_pixel / METRES_PER_DEGREE,
+        longitude_per_pixel=metres_per_pixel / extract.metres_per_longitude,
+        size=size,
+        windows=tuple(windows),
+    )
 
 
 def _is_empty(window: np.ndarray) -> bool:

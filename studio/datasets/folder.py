@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from renderers.progress import OnProgress, ignore_progress
+from studio.datasets.fits import Fit
 from studio.datasets.picture import (
     FORMATS,
-    Fit,
     UnreadablePictureError,
     is_square,
     read_picture,

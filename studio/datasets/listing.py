@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.datasets.prepared import PreparedDataset
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import UnknownDatasetError
 from studio.workspace.paths import Workspace
 
 
@@ -16,11 +16,12 @@ def open_dataset(workspace: Workspace, name: str) -> PreparedDataset:
     """Open a dataset by name.
 
     Raises:
-        StudioError: there is no dataset of that name, or it is damaged.
+        UnknownDatasetError: there is no dataset of that name.
+        StudioError: it is damaged.
     """
     known = list_datasets(workspace)
     if name not in known:
-        raise StudioError(
+        raise UnknownDatasetError(
             f"There is no dataset '{name}'. Known: {', '.join(known) or 'none yet'}. "
             "Make one: studio datasets add FOLDER --name NAME --image-size 64"
         )

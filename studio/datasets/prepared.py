@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
-from checkpoints_index.storage.seals import read_sealed_json
-from studio.workspace.errors import StudioError
+from checkpoints_index.storage.files import create_whole
+from checkpoints_index.storage.seals import Seal, seal_json, unseal_json
+from studio.workspace.errors import EditedFileError, StudioError
 
 PIXELS, MANIFEST = "pixels.npy", "manifest.json"
 SAMPLED = 256  # So many pictures are looked at where the manifest has no digest.
@@ -70,7 +71,7 @@ class PreparedDataset:
                 f"Prepare one: studio datasets add FOLDER --name {folder.name} --image-size 64"
             )
         try:
-            manifest = _read_manifest(folder / MANIFEST)
+            manifest = read_manifest(folder)
             pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _damaged(folder, str(error)) from error
@@ -107,10 +108,28 @@ class PreparedDataset:
         return f"rows:{hashed.hexdigest()}"
 
 
-def _read_manifest(path: Path) -> Manifest:
-    fields: dict[str, Any] = read_sealed_json(path.read_bytes())
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a dataset; one without a seal is believed.
+
+    Raises:
+        EditedFileError: it can be read, but is not what was written.
+        OSError, ValueError, TypeError, KeyError: there is none, or it cannot be read.
+    """
+    fields, seal = unseal_json((folder / MANIFEST).read_bytes())
     skipped = tuple((file, reason) for file, reason in fields.pop("skipped"))
-    return Manifest(**fields, skipped=skipped)
+    manifest = Manifest(**fields, skipped=skipped)
+    if seal is Seal.BROKEN:
+        raise EditedFileError(folder / MANIFEST, 'its last entry, "xxh3", and the comma before it')
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a dataset with a seal, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    create_whole(folder / MANIFEST, seal_json(asdict(manifest), indent=2))
 
 
 def _damaged(folder: Path, reason: str) -> StudioError:

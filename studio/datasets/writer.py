@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,12 +12,10 @@ import xxhash
 
 from checkpoints_index.storage.files import (
     build_folder,
-    create_whole,
     open_whole,
     remove_leftovers,
 )
-from checkpoints_index.storage.seals import seal_json
-from studio.datasets.prepared import MANIFEST, PIXELS, Manifest
+from studio.datasets.prepared import PIXELS, Manifest, write_manifest
 from studio.workspace.errors import StudioError
 from studio.workspace.names import require_dataset_name
 
@@ -31,10 +28,12 @@ class DatasetWriter:
     Attributes:
         pictures: how many were added.
         not_square: how many of them had to be made square, which the caller counts.
+        folder: where the dataset is made, for what lies beside its pixels.
     """
 
-    def __init__(self, file: BinaryIO, image_size: int) -> None:
+    def __init__(self, file: BinaryIO, image_size: int, folder: Path) -> None:
         self.pictures = self.not_square = 0
+        self.folder = folder
         self._file = file
         self._image_size = image_size
         self._hashed = xxhash.xxh3_64()
@@ -104,7 +103,7 @@ def write_dataset(
         remove_leftovers(folder.parent, folder.name)
         with build_folder(folder, replace) as beside:
             with open_whole(beside / PIXELS) as file:
-                writer = DatasetWriter(file, image_size)
+                writer = DatasetWriter(file, image_size, beside)
                 yield writer
                 writer.finish()
             manifest = Manifest(
@@ -114,7 +113,7 @@ def write_dataset(
                 not_square=writer.not_square,
                 digest=writer.digest,
             )
-            create_whole(beside / MANIFEST, seal_json(asdict(manifest), indent=2))
+            write_manifest(beside, manifest)
     except FileExistsError as error:
         raise StudioError(
             f"A dataset '{folder.name}' exists already in {folder.parent}. "

@@ -7,30 +7,26 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from studio.actions.action import spell_command
-from studio.actions.declared.dataset_actions import DatasetsAdd, DatasetsAddCities
+from studio.actions.action import Action, spell_command
+from studio.actions.declared.dataset_actions import MAX_SKIPPED_NAMED, DatasetsAdd
+from studio.actions.declared.removal_actions import DeleteDataset, RenameDataset
+from studio.actions.demo_steps import HELSINKI
 from studio.datasets.listing import list_datasets, open_dataset
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import progress_text
-from studio.training.setup.presets import DEMO, DEMO_METRES_PER_PIXEL, DEMO_PICTURES
+from studio.screens.parts.removal_panel import RemovalPanel
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
 from studio.workspace.paths import Workspace
 
 SIZES = [32, 64, 128, 256, 512, 1024]
-HELSINKI = DatasetsAddCities(
-    name="helsinki",
-    image_size=DEMO.image_size,
-    metres_per_pixel=DEMO_METRES_PER_PIXEL,
-    count=DEMO_PICTURES,
-)
 
 
 class DatasetsPanel:
     """Draws real city maps at the press of a button, or takes a folder of pictures."""
 
-    def __init__(self, app: AppContext, tab: gr.Tab, dataset: gr.Dropdown) -> None:
+    def __init__(self, app: AppContext, tab: gr.Tab, dataset: gr.Dropdown, kept: gr.State) -> None:
         self._app = app
         self._status = markup.pressable(elem_id="datasets")
         with gr.Accordion("Add pictures", open=not list_datasets(app.workspace)):
@@ -43,6 +39,15 @@ class DatasetsPanel:
                 size = gr.Dropdown(SIZES, value=64, label="Pixels", min_width=80)
             add = gr.Button("Add the folder", size="md")
             self._command = markup.pressable()
+        RemovalPanel(
+            app,
+            "this dataset",
+            [dataset],
+            lambda name: DeleteDataset.read({"name": name or ""}),
+            lambda name, new: RenameDataset.read({"name": name or "", "new": new}),
+            [dataset],
+            self._follow,
+        )
         cities.click(show_errors(self._add_cities), None, self._status, **EVENT_DEFAULTS)
         form: list[Any] = [folder, name, size]
         gr.on(
@@ -50,14 +55,27 @@ class DatasetsPanel:
         )
         add.click(show_errors(self._add_folder), form, self._status, **EVENT_DEFAULTS)
         known = gr.State([])
-        app.keep_current(
-            tab, self._refresh, [dataset, known], [self._status, dataset, known], clock=True
-        )
+        outputs = [self._status, dataset, known]
+        app.keep_current(tab, self._refresh, [dataset, known, kept], outputs, clock=True)
+        app.keep_form("add-folder", form)
 
-    def _refresh(self, run: str | None, chosen: str | None, known: list[str]) -> tuple[Any, ...]:
-        """The choice of datasets changes only when there is something new to choose."""
+    def _follow(self, action: Action) -> list[Any]:
+        """Choose the dataset under its new name; another one where it is gone."""
         names = list_datasets(self._app.workspace)
-        value = chosen if chosen in names else names[0] if names else None
+        new = action.new if isinstance(action, RenameDataset) else next(iter(names), None)
+        return [gr.Dropdown(choices=names, value=new)]
+
+    def _refresh(
+        self, run: str | None, chosen: str | None, known: list[str], kept: str | None
+    ) -> tuple[Any, ...]:
+        """The choice of datasets changes only when there is something new to choose.
+
+        Args:
+            kept: the dataset that was chosen when this browser was here before.
+        """
+        names = list_datasets(self._app.workspace)
+        wanted = chosen or kept
+        value = wanted if wanted in names else names[0] if names else None
         status = self._show_status(value)
         if names == known:
             return status, gr.skip(), gr.skip()
@@ -72,7 +90,7 @@ class DatasetsPanel:
         failed = markup.NOTHING
         if job is not None and job.status == "failed":
             failed = markup.note(Markup("<b>Not added.</b> {}").format(job.note), "")
-        return failed + markup.note(_describe(workspace, chosen))
+        return failed + markup.note(_describe(workspace, chosen)) + _left_out(workspace, chosen)
 
     def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):
@@ -101,6 +119,23 @@ def _newest_job(workspace: Workspace) -> JobRow | None:
     return next(
         (job for job in list_jobs(workspace, 20) if job.action.startswith("datasets ")), None
     )
+
+
+def _left_out(workspace: Workspace, chosen: str | None) -> Markup:
+    """The files of a folder that are no pictures of the dataset, and why."""
+    if chosen is None or chosen not in list_datasets(workspace):
+        return markup.NOTHING
+    skipped = open_dataset(workspace, chosen).manifest.skipped
+    if not skipped:
+        return markup.NOTHING
+    line = Markup("<li><b>{}</b> {}</li>")
+    named = markup.join(line.format(file, reason) for file, reason in skipped[:MAX_SKIPPED_NAMED])
+    if len(skipped) > MAX_SKIPPED_NAMED:
+        named += Markup("<li>and {:,} more</li>").format(len(skipped) - MAX_SKIPPED_NAMED)
+    return Markup(
+        '<details class="small left-out"><summary class="warning">{:,} files were left out'
+        "</summary><ul>{}</ul></details>"
+    ).format(len(skipped), named)
 
 
 def _describe(workspace: Workspace, chosen: str | None) -> str:

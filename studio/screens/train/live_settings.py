@@ -10,13 +10,12 @@ from markupsafe import Markup, escape
 
 from studio.actions.action import words_of
 from studio.actions.declared.run_actions import Set
-from studio.runs.changes import REQUESTS, Change, change_settings, list_changes, settings_at
+from studio.runs.changes import REQUESTS, Change, list_changes, settings_at
 from studio.runs.config import TrainingConfig
-from studio.runs.status import read_config
+from studio.runs.status import AT_WORK, read_config
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
 from studio.screens.parts.number_field import NumberField
-from studio.screens.train.run_view import AT_WORK
 from studio.workspace.paths import Workspace
 
 
@@ -107,11 +106,10 @@ class ControlsPanel:
     def _apply(self, run: str, *typed: Any) -> Markup:
         values = asked_values(settings_now(self._app.workspace, run)[0], typed)
         if not values:
-            gr.Info("Every field has the value that is in force.", title="Nothing to change")
+            gr.Info("Nothing to change: every field has the value that is in force.")
             return markup.NOTHING
-        self._app.permissions.check_settings(values)
-        said = change_settings(self._app.workspace, run, values)
-        gr.Info(escape(" ".join(said)), title=f"Changing {escape(run)}")
+        said = self._app.perform(Set(run=run, settings=values))
+        gr.Info(escape(f"Changing {run}: {' '.join(map(str, said.tell()))}"))
         return self._show_asked(run, *typed)
 
 

@@ -11,30 +11,34 @@ from studio.actions.registry import run_makers
 from studio.runs.attribution import attribution_of
 from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
-from studio.runs.status import RunSummary, read_config
+from studio.runs.status import AT_WORK, RunSummary
 from studio.screens.parts import markup
 from studio.screens.parts.curves import show_choices, show_curves
-from studio.screens.parts.jobs_view import progress_text
+from studio.screens.parts.jobs_view import progress_text, run_progress
 from studio.screens.parts.run_cache import RunCache
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.jobs import JobRow, newest_job, training_job
+from studio.workspace.jobs import JobRow, newest_job
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_bytes
+from studio.workspace.records.quantities import format_bytes
 
-AT_WORK = ("training", "paused")  # Statuses of runs whose process is there.
 MAX_MARKED_EVENTS, MAX_LISTED_EVENTS = 1000, 60  # The newest stand on the curves and in the list.
 COLUMNS = ("Run", "", "Checkpoints", "On disk", "Storage")
 
 
-def show_live(run_cache: RunCache, run: str | None, view: str, log: bool) -> Markup:
+def show_live(
+    run_cache: RunCache, run: str | None, view: str, log: bool, awaited: str | None = None
+) -> Markup:
     """Everything about one run that changes while it trains.
 
     Args:
         view: which curves are shown; see `studio.screens.parts.curves.VIEWS`.
         log: whether they stand on a logarithmic scale.
+        awaited: the run that was started and is to be shown once it is there.
     """
     workspace = run_cache.workspace
+    if awaited is not None:
+        return _show_awaited(workspace, awaited)
     if run is None or run not in list_runs(workspace.runs):
         return markup.empty(
             "Train your first city",
@@ -44,14 +48,26 @@ def show_live(run_cache: RunCache, run: str | None, view: str, log: bool) -> Mar
     events = list_events(workspace, run, MAX_MARKED_EVENTS)
     curves = show_choices(view, log) + show_curves(run_cache.metrics(run), events, view, log)
     return Markup(
-        '<section class="card">{head}<div class="live"><div>{preview}</div>'
+        '<section class="card" data-key="{run}">{head}<div class="live"><div>{preview}</div>'
         "<div>{curves}{events}</div></div></section>"
     ).format(
+        run=run,
         head=_head(workspace, run_cache.summary(run), run_cache.forecast(run)),
         preview=_preview(workspace, run),
         curves=curves,
         events=_events(events[:MAX_LISTED_EVENTS]),
     )
+
+
+def _show_awaited(workspace: Workspace, run: str) -> Markup:
+    """What is known of a run that is being made: its process starts, or waits for its turn."""
+    job = newest_job(workspace, *run_makers(), run=run)
+    note = job.note if job is not None and job.note else "its process starts"
+    body = Markup('<div class="line">{}<span class="quiet" role="status">{}…</span></div>').format(
+        markup.badge(job.status if job is not None else "queued"), note.rstrip("…. ")
+    )
+    hint = markup.note("Its first pictures show here in a moment; this takes up to 20 seconds.")
+    return markup.card(run, body + markup.working_bar() + hint)
 
 
 def show_runs(run_cache: RunCache, chosen: str | None) -> Markup:
@@ -93,8 +109,9 @@ def _row(run_cache: RunCache, name: str, current: bool) -> Markup:
         damaged = Markup('<td>{}</td><td colspan="3">{}</td>')
         rest = damaged.format(markup.badge("damaged"), explain(error))
     return Markup(
-        '<tr class="{current}"><td><button type="button" class="name" data-action="choose" '
-        'data-label="{name}">{name}</button></td>{rest}</tr>'
+        '<tr class="{current}" data-key="{name}"><td>'
+        '<button type="button" class="name" data-action="choose" data-label="{name}">{name}'
+        "</button></td>{rest}</tr>"
     ).format(current="current" if current else "", name=name, rest=rest)
 
 
@@ -106,24 +123,28 @@ def _cells(run: RunSummary) -> Markup:
 
 def _head(workspace: Workspace, run: RunSummary, forecast: Forecast | None) -> Markup:
     """The name of a run, how far it is, what can be asked of it, and what is wrong with it."""
-    job = training_job(workspace, run.name)
+    job, done, total = run_progress(workspace, run)
     at_work = job if run.status in AT_WORK else None
-    total = at_work.total if at_work and at_work.total else _goal(workspace, run)
-    done = run.last_batch or 0
-    progress = progress_text(at_work) if at_work else f"{done:,} of {total:,}"
+    progress = _progress(at_work) if at_work else f"batch {done:,} of {total:,}"
     return Markup(
         '<div class="line"><h3 style="margin:0">{name}</h3>{badge}'
-        '<span class="quiet number">batch {progress}</span><span class="push"></span>'
+        '<span class="quiet number" role="status">{progress}</span><span class="push"></span>'
         '{buttons}</div><div style="margin:8px 0 14px">{bar}{trouble}{growth}</div>'
     ).format(
         name=run.name,
         badge=markup.badge(run.status),
-        progress=progress or "–",
+        progress=progress,
         buttons=_buttons(run),
         bar=markup.progress_bar(done, total),
         trouble=markup.note(_trouble(job), "") if _trouble(job) else "",
         growth=_growth(forecast) if forecast else "",
     )
+
+
+def _progress(job: JobRow) -> str:
+    """How far a job that trains is; what it does before its first batch."""
+    text = progress_text(job)
+    return f"batch {text}" if text else f"{job.note.rstrip('…. ') or 'its process starts'}…"
 
 
 def _growth(forecast: Forecast) -> Markup:
@@ -132,25 +153,23 @@ def _growth(forecast: Forecast) -> Markup:
 
 def _buttons(run: RunSummary) -> Markup:
     """Buttons for what can be asked of a run in its status."""
-    if run.status in AT_WORK:
-        paused = run.status == "paused"
-        turn = ("Go on", "continue") if paused else ("Pause", "pause")
-        requests = (turn, ("Save state", "save"), ("Stop", "stop"))
-        return markup.join(markup.button(text, action) for text, action in requests)
     if run.status == "imported":
         return markup.NOTHING
+    at_work, paused = run.status in AT_WORK, run.status == "paused"
     field = Markup(
         '<label class="line small quiet">to batch <input class="field" data-field="batches" '
-        'inputmode="numeric" placeholder="as planned" aria-label="Train to batch"></label>'
+        'inputmode="numeric" placeholder="as planned" aria-label="Train to batch"{}></label>'
+    ).format(Markup(" disabled") if at_work else "")
+    requests = (  # Each has a place of its own, so that no press meets another than was aimed at.
+        ("Resume", "resume", not at_work),
+        ("Pause", "pause", at_work and not paused),
+        ("Go on", "continue", paused),
+        ("Save state", "save", at_work),
+        ("Stop", "stop", at_work),
     )
-    return field + markup.button("Resume", "resume")
-
-
-def _goal(workspace: Workspace, run: RunSummary) -> int:
-    """The batch up to which a run is to train."""
-    if run.status == "imported":
-        return run.last_batch or 0
-    return read_config(workspace, run.name).batches
+    return field + markup.join(
+        markup.button(text, action, enabled=enabled) for text, action, enabled in requests
+    )
 
 
 def _trouble(job: JobRow | None) -> str:
@@ -159,6 +178,8 @@ def _trouble(job: JobRow | None) -> str:
 
 def _preview(workspace: Workspace, run: str) -> Markup:
     path = workspace.preview(run)
+    if not path.exists() and not workspace.run_config(run).exists():
+        return markup.empty("Not trained here", "See its checkpoints and its cities: Checkpoints.")
     if not path.exists():
         return markup.empty("No picture yet", "The first one shows after a few batches.")
     image = Markup('<img class="crisp" src="{}" alt="The fixed points of {}">')
@@ -176,10 +197,11 @@ def _events(events: Sequence[Event]) -> Markup:
 
 def _event(event: Event) -> Markup:
     return Markup(
-        '<li class="{kind}">{badge}<span class="number at">{batch}</span>'
+        '<li class="{kind}" data-key="{key}">{badge}<span class="number at">{batch}</span>'
         '<span class="push">{text}</span><time>{moment}</time></li>'
     ).format(
         kind=event.kind,
+        key=f"{event.created_at} {event.kind} {event.text}",
         badge=markup.badge(event.kind),
         batch="" if event.batch is None else f"{event.batch:,}",
         text=event.text,

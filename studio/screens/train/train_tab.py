@@ -8,16 +8,29 @@ import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.generators.architectures import ARCHITECTURES
+from checkpoints_index.storage.catalogue import list_runs
+from studio.actions.action import Action
 from studio.actions.declared.checkpoint_actions import Reindex
+from studio.actions.declared.removal_actions import DeleteRun, RenameRun
+from studio.actions.declared.run_actions import Continue, Pause, Save, TrainingRequest
 from studio.actions.declared.training_actions import Resume
-from studio.runs.changes import ask
 from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, folded, show_errors
+from studio.screens.parts.app_context import (
+    EACH_TIME,
+    EVENT_DEFAULTS,
+    AppContext,
+    folded,
+    show_errors,
+)
+from studio.screens.parts.curves import VIEWS
+from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.number_field import NumberField
+from studio.screens.parts.removal_panel import RemovalPanel
 from studio.screens.train.dataset_panel import DatasetsPanel
+from studio.screens.train.dry_run_panel import NO_PICTURES, DryRunPanel
 from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import ControlsPanel
 from studio.screens.train.run_view import show_live, show_runs
@@ -29,15 +42,18 @@ from studio.screens.train.training_form import (
     shown_values,
 )
 from studio.training.setup.presets import NO_PRESET, PRESETS
-from studio.training.setup.run_request import choose_settings, explain_choice
+from studio.training.setup.run_request import choose_settings, explain_choice, first_batch
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.record import InvalidValueError
+from studio.workspace.records.record import InvalidValueError
 
 REQUESTS = {  # What is told when a run is asked for something.
     "pause": "Pausing {}: it waits once its batch is done.",
     "continue": "Going on with {}: the next batch begins.",
     "save": "Saving the state of {}: it is taken after this batch.",
+}
+REQUESTED: dict[str, type[TrainingRequest]] = {
+    action.command: action for action in (Pause, Continue, Save)
 }
 
 
@@ -51,9 +67,12 @@ class TrainScreen:
         self._form = TrainForm(app.workspace)
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
+            self._kept_dataset = gr.State()
             with gr.Column(scale=3, min_width=320):
-                self._lay_out_form()
-                self._datasets = DatasetsPanel(app, tab, self._form.laid["dataset"])
+                self._lay_out_form(tab)
+                self._datasets = DatasetsPanel(
+                    app, tab, self._form.laid["dataset"], self._kept_dataset
+                )
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live")
                 ControlsPanel(app, tab)
@@ -62,12 +81,14 @@ class TrainScreen:
                     self._layers = markup.pressable(elem_id="layers")
                     self._layers_batch = gr.State(None)
                 self._runs = markup.pressable(elem_id="runs")
+                self._lay_out_removal()
         self._connect(tab)
 
     def _connect(self, tab: gr.Tab) -> None:
+        self._connect_form()
         app, curves = self._app, [self._view, self._log]
         seen = [self._live, self._runs]
-        app.keep_current(tab, self._look, curves, seen, clock=True)
+        app.keep_current(tab, self._look, [*curves, app.awaited], seen, clock=True)
         looked = [self._layers_open, self._layers_batch]
         app.keep_current(tab, self._show_layers, looked, [self._layers], clock=True)
         gr.on(
@@ -77,52 +98,79 @@ class TrainScreen:
             self._layers,
             **EVENT_DEFAULTS,
         )
-        self._layers.click(_pressed_batch, None, self._layers_batch, **EVENT_DEFAULTS)
+        app.on_press(self._layers, _pressed_batch, None, self._layers_batch)
         form = self._form.inputs
         app.keep_current(tab, lambda run, *values: self._show_plan(*values), form, self._plan)
-        self._live.click(
-            show_errors(self._press), [app.run, *curves], [*curves, self._live], **EVENT_DEFAULTS
-        )
-        self._runs.click(self._choose_run, None, app.run, **EVENT_DEFAULTS)
+        app.on_press(self._live, self._press, [app.run, *curves], [*curves, self._live])
+        app.on_press(self._runs, self._choose_run, None, app.run)
+        app.address.hold(self.TITLE, "curves", self._view, "losses", known=VIEWS)
+        app.address.hold(self.TITLE, "log", self._log, False)
 
-    def _lay_out_form(self) -> None:
+    def _lay_out_removal(self) -> None:
+        def follow(action: Action) -> list[Any]:
+            """Choose the run under its new name; another one where it is gone."""
+            name = action.new if isinstance(action, RenameRun) else None
+            return [gr.Dropdown(choices=list_runs(self._app.workspace.runs), value=name)]
+
+        RemovalPanel(
+            self._app,
+            "this run",
+            [self._app.run],
+            lambda run: DeleteRun.read({"run": run or ""}),
+            lambda run, name: RenameRun.read({"run": run or "", "new": name}),
+            [self._app.run],
+            follow,
+        )
+
+    def _lay_out_form(self, tab: gr.Tab) -> None:
         form = self._form
         with gr.Group():
             forecast = lay_out_settings(form)
-        start = gr.Button("Start training", variant="primary", elem_id="start")
+        with gr.Row():
+            attempt = gr.Button("Try it first", elem_id="try", min_width=110)
+            start = gr.Button("Start training", variant="primary", elem_id="start", min_width=140)
+        DryRunPanel(self._app, tab, form, attempt)
         command = markup.pressable()
         self._plan = [command, forecast]
         names = list(form.settings)
         first = preset_config(CHOSEN)
         for name, value in zip(names, shown_values(first, names), strict=True):
             form.settings[name].value = value
-        self._connect_form(start)
+        self._start_button = start
 
-    def _connect_form(self, start: gr.Button) -> None:
+    def _connect_form(self) -> None:
         form, laid = self._form, self._form.laid
         gr.on(
             [
-                laid["preset"].change,
+                laid["preset"].input,  # What the browser kept has settings of its own.
                 *(laid[name].blur for name in ("branch", "init_from")),
                 *(laid[name].submit for name in ("branch", "init_from")),
             ],
             show_errors(self._fill_settings),
             form.inputs,
             settings := list(form.settings.values()),
+            **EACH_TIME,
             **EVENT_DEFAULTS,
         )
         laid["dataset"].change(
-            show_errors(self._follow_dataset), form.inputs, settings, **EVENT_DEFAULTS
+            show_errors(self._follow_dataset),
+            form.inputs,
+            settings,
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
         )
         laid["storage"].change(
             lambda storage: NumberField(visible=storage == "visual"),
             laid["storage"],
             laid["quality"],
+            **EACH_TIME,
             **EVENT_DEFAULTS,
         )
         changes = [field.change for field in form.inputs]
         gr.on(changes, self._show_plan, form.inputs, self._plan, **EVENT_DEFAULTS)
-        outputs = [self._app.awaited, laid["run"]]
+        self._app.keep_form("train", form.inputs, {laid["dataset"]: self._kept_dataset})
+        outputs = [self._app.awaited, laid["run"], self._live]
+        start = self._start_button
         start.click(show_errors(self._start), form.inputs, outputs, **EVENT_DEFAULTS)
 
     def _fill_settings(self, *values: Any) -> list[Any]:
@@ -157,30 +205,36 @@ class TrainScreen:
                 config = choose_settings(self._app.workspace, action.request)
                 explained = explain_choice(self._app.workspace, action.request, config)
                 said = f"{said} {explained}".strip()
+                begun = first_batch(self._app.workspace, action.request)
                 forecast, warning = describe_launch(
-                    config, action.storage, self._app.workspace.runs
+                    config, action.storage, self._app.workspace.runs, begun
                 )
         except EXPECTED_ERRORS as error:
             warning = explain(error)
-        return self._form.preview(*values), markup.note(said) + markup.note(
+        command = self._form.preview(*values)
+        if not (said or forecast or warning):
+            return command, _NO_FORECAST
+        return command, markup.note(said) + markup.note(
             Markup('{} <span class="warning">{}</span>').format(forecast, warning)
         )
 
-    def _start(self, *values: Any) -> tuple[str, str]:
+    def _start(self, *values: Any) -> tuple[str, str, Markup]:
         """Refuse at once what the job would refuse, then hand it over."""
         fields = self._form.as_written(*values)
         if "dataset" not in fields:
-            raise StudioError("There are no pictures to train on. Add some below, under Pictures.")
+            raise StudioError(NO_PICTURES)
         if "run" not in fields:
             raise StudioError("The new run needs a name. Write one, such as city.")
         action = self._form.read(*values)
-        self._app.submit(action)
-        gr.Info(f"Run {action.run} is being made; its first pictures show in a moment.")
-        return action.run, ""
+        job = self._app.submit(action)
+        begun = f"Run {action.run} is being made; its first pictures show in a moment."
+        announce_submitted(self._app.workspace, job, begun)
+        shown = show_live(self._app.run_cache, None, "losses", False, action.run)
+        return action.run, "", shown
 
-    def _look(self, run: str | None, view: str, log: bool) -> tuple[str, str]:
+    def _look(self, run: str | None, view: str, log: bool, awaited: str | None) -> tuple[str, str]:
         records = self._app.run_cache
-        return show_live(records, run, view, log), show_runs(records, run)
+        return show_live(records, run, view, log, awaited), show_runs(records, run)
 
     def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:
@@ -203,10 +257,11 @@ class TrainScreen:
             stop_run(workspace, run)
             gr.Info(f"Stopping {run}: the state of the training is saved first.")
         elif event.action == "resume":
-            self._app.submit(read_resume(run, event.batches))
-            gr.Info(f"Resuming {run} from its newest state.")
-        elif event.action in REQUESTS:
-            ask(workspace, run, event.action)
+            job = self._app.submit(read_resume(run, event.batches))
+            begun = f"Resuming {run} from its newest state."
+            announce_submitted(workspace, job, begun)
+        elif event.action in REQUESTED:
+            self._app.perform(REQUESTED[event.action](run=run))
             gr.Info(REQUESTS[event.action].format(run))
 
     def _choose_run(self, event: gr.EventData) -> Any:
@@ -264,7 +319,7 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
             min_width=170,
         )
         form.field("quality", value=TrainingConfig.quality, info="rms off, of 255", step=0.05)
-    forecast = markup.pressable(elem_id="forecast")
+    forecast = markup.pressable(_NO_FORECAST, elem_id="forecast")
     with gr.Accordion("More settings", open=False, elem_id="more-settings"):
         _lay_out_more(form)
     return forecast
@@ -277,6 +332,7 @@ def _lay_out_more(form: TrainForm) -> None:
         form.field("init_from", "Networks of", placeholder="RUN")
     with gr.Row():
         form.field("duration", "Train for", placeholder="such as 85m")
+        form.field("patience", "Patience", info="batches without a better score")
         form.field("processes")
         form.device()
     with gr.Row():
@@ -286,8 +342,8 @@ def _lay_out_more(form: TrainForm) -> None:
         form.setting("loss")
         form.setting("precision")
     with gr.Row():
-        form.setting("learning_rate_g", "Learning rate of G", step=1e-5)
-        form.setting("learning_rate_d", "Learning rate of D", step=1e-5)
+        form.setting("learning_rate_g", "First learning rate of G", step=1e-5)
+        form.setting("learning_rate_d", "First learning rate of D", step=1e-5)
     with gr.Row():
         form.setting("schedule")
         form.setting("batch_size")
@@ -296,3 +352,6 @@ def _lay_out_more(form: TrainForm) -> None:
     )
     form.setting("augmentation")
     form.field("settings", "Any other setting")
+
+
+_NO_FORECAST = markup.note("What the run takes is said here, once there are pictures to train on.")

@@ -19,7 +19,7 @@ from studio.screens.parts.form import Form, lay_out_field
 from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.paths import Workspace
-from studio.workspace.record import Declared
+from studio.workspace.records.declarations import Declared
 
 CHOSEN = ""  # Stands for the preset that is chosen where none is named.
 

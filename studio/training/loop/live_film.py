@@ -12,12 +12,14 @@ import numpy as np
 from renderers.files import make_folder
 from renderers.jobs.chunks import (
     ChunkLayout,
-    list_chunks,
+    list_whole_chunks,
     record_chunk,
     sweep_chunks,
     truncate_chunks,
 )
 from renderers.jobs.stages import BackgroundStage
+from renderers.video.formats import USUAL_RATE
+from renderers.video.rates import Rate
 from studio.workspace.errors import EXPECTED_ERRORS
 
 CHUNK_FRAMES = 500  # A chunk of the video is closed after so many frames.
@@ -48,7 +50,7 @@ class LiveFilm:
         self,
         folder: Path,
         labels: Sequence[str],
-        fps: int = 60,
+        fps: Rate = USUAL_RATE,
         on_failure: Callable[[str], None] = log.warning,
     ) -> None:
         self._folder, self._fps, self._on_failure = folder, fps, on_failure
@@ -109,7 +111,7 @@ class LiveFilm:
 
     def _recorder(self) -> Callable[..., None]:
         """The function that encodes one chunk of the present points."""
-        before = list_chunks(self._folder)
+        before, _ = list_whole_chunks(self._folder)
         cells = assign_cells(before[-1].cells if before else self._labels, self._labels)
         layout = ChunkLayout(self._labels, cells, min(MAX_FILMED, len(self._labels)))
         return partial(record_chunk, folder=self._folder, layout=layout, fps=self._fps)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.storage.trusted_classes import require_trusted
+from checkpoints_index.storage.trusted_classes import import_trusted
 from latent.points import LatentPoint, sample_points
 from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
-from studio.runs.config import TrainingConfig
+from studio.runs.changes import named_by
+from studio.runs.config import TrainingConfig, seal_settings
 from studio.runs.events import record_event
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, keep_points, points_of
@@ -27,12 +29,14 @@ from studio.training.loop.training_context import TrainingContext
 from studio.training.machine.memory import keep_freed_memory
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
+from studio.training.monitor.improvement import Improvement
 from studio.training.monitor.watcher import Watcher
 from studio.training.recipes import Recipe, build_recipe
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
+from studio.workspace.trust import require_trusted
 
 # The name under which the training state keeps the position in the negatives.
 NEGATIVES_STATE = "nulls"
@@ -46,6 +50,7 @@ def train_run(
     on_progress: OnProgress,
     should_stop: Callable[[], bool],
     duration_s: float = float("inf"),
+    patience: int | None = None,
     say: Say = ignore_line,
     device: str | None = None,
 ) -> tuple[str, int]:
@@ -58,6 +63,7 @@ def train_run(
         on_progress: called after each batch.
         should_stop: called before each batch; a true answer ends the session cleanly.
         duration_s: seconds by which everything is saved and the session has ended.
+        patience: batches after which it ends if the distance to the data has not fallen.
         say: called with every event, as a line.
         device: where a process that trains by itself works; the first GPU by default.
 
@@ -70,20 +76,20 @@ def train_run(
     stop_at = time.monotonic() + duration_s
     keep_freed_memory()
     config = read_config(workspace, name)
-    require_trusted(workspace.runs, config.generator)
+    for named in named_by(workspace, name):
+        require_trusted(workspace, named)
+    import_trusted(workspace.runs, config.generator)
     processes = Processes.join(device)
     try:
         with ExitStack() as stack:
             if processes.is_main:
-                names = dict.fromkeys(filter(None, (config.dataset, config.negatives)))
-                claims = [Claim("dataset", dataset) for dataset in names]
-                stack.enter_context(claiming(workspace, claims, f"training {name}"))
+                stack.enter_context(claiming_datasets(workspace, name, config))
             data = stack.enter_context(closing(TrainingData(workspace, config, processes)))
             recipe = build_recipe(config, processes, data.negatives)
-            context = None
+            context, improvement = None, Improvement(patience, workspace.metrics(name))
             if processes.is_main:
                 context = stack.enter_context(
-                    open_context(workspace, name, recipe, config, on_progress, say)
+                    open_context(workspace, name, recipe, config, improvement, on_progress, say)
                 )
                 report = context.on_event
                 data.on_change = lambda text: report(recipe.batch, "changed", text)
@@ -94,13 +100,25 @@ def train_run(
                 Stopwatch(processes.device),
                 processes,
                 context,
-                should_stop,
+                lambda: should_stop() or improvement.is_over,
                 stop_at,
             )
             last = training.run(config.batches)
     finally:
         processes.leave()
     return ("finished" if last >= config.batches else "stopped"), last
+
+
+def claiming_datasets(
+    workspace: Workspace, run: str, config: TrainingConfig
+) -> AbstractContextManager[None]:
+    """Hold the datasets that a run is trained on for the length of a block.
+
+    Raises:
+        InUseError: somebody deletes, renames or replaces one; nothing was touched.
+    """
+    names = dict.fromkeys(filter(None, (config.dataset, config.negatives)))
+    return claiming(workspace, [Claim("dataset", name) for name in names], f"training {run}")
 
 
 class TrainingData(Iterator[Tensor]):
@@ -145,8 +163,8 @@ class TrainingData(Iterator[Tensor]):
     def state(self, state: dict[str, Any]) -> None:
         own = dict(state)
         negatives = own.pop(NEGATIVES_STATE, None)
-        for name, before in own.pop(DATASETS_STATE, {}).items():
-            if name in self._identities and self._identities[name] != before:
+        for name, before in match_datasets(own.pop(DATASETS_STATE, {}), self._identities):
+            if self._identities[name] != before:
                 self.on_change(describe_change(name, before, self._identities[name]))
         self._reals.state = own
         if self.negatives is not None and negatives is not None:
@@ -157,6 +175,24 @@ class TrainingData(Iterator[Tensor]):
         self._reals.close()
         if self.negatives is not None:
             self.negatives.close()
+
+
+def match_datasets(
+    before: Mapping[str, dict[str, Any]], now: Mapping[str, dict[str, Any]]
+) -> list[tuple[str, dict[str, Any]]]:
+    """What each dataset of a run was when its state was saved, by the name that it has now.
+
+    One that was renamed meanwhile takes the place of the one whose name is gone.
+
+    Example:
+        >>> match_datasets({"mine": {"pictures": 9}}, {"yours": {"pictures": 9}})
+        [('yours', {'pictures': 9})]
+    """
+    gone = [name for name in before if name not in now]
+    new = [name for name in now if name not in before]
+    renamed = zip(new, gone, strict=True) if len(new) == len(gone) == 1 else ()
+    same = [(name, before[name]) for name in now if name in before]
+    return same + [(name, before[former]) for name, former in renamed]
 
 
 def describe_change(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -181,6 +217,7 @@ def open_context(
     name: str,
     recipe: Recipe,
     config: TrainingConfig,
+    improvement: Improvement,
     on_progress: OnProgress,
     say: Say,
 ) -> Iterator[TrainingContext]:
@@ -188,6 +225,7 @@ def open_context(
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
         checkpoints.begin_writing()  # A session that is refused here has touched nothing.
+        seal_settings(workspace.run_config(name))
         events = EventLog(workspace, name, say)
         pixels = open_dataset(workspace, config.dataset).pixels
 
@@ -210,13 +248,19 @@ def open_context(
 
         control = LiveControl(workspace, name, config)
         try:
-            observers = (watcher.on_batch, watcher.flush_metrics)
+
+            def on_batch(batch: int, numbers: dict[str, float], frames: np.ndarray | None) -> None:
+                watcher.on_batch(batch, numbers, frames)
+                improvement.add(batch, numbers)
+
+            observers = (on_batch, watcher.flush_metrics)
             yield TrainingContext(checkpoints, film, control, choose_points, *observers, on_event)
         except EXPECTED_ERRORS as error:
             on_event(recipe.batch, "failed", str(error))
             raise
         status = "finished" if recipe.batch >= config.batches else "stopped"
-        on_event(recipe.batch, status, f"{status} at batch {recipe.batch:,}")
+        why = f": {improvement.reason}" if improvement.is_over and status == "stopped" else ""
+        on_event(recipe.batch, status, f"{status} at batch {recipe.batch:,}{why}")
 
 
 def open_film(workspace: Workspace, run: str, on_failure: Callable[[str], None]) -> LiveFilm:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from checkpoints_index import CheckpointIndex
+from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.progress import OnProgress
@@ -82,7 +82,7 @@ def score_checkpoint(
     score = PictureScore(run, batch, len(reals))
     with borrow_device(workspace, device, f"scores of {run}") as chosen:
         G = checkpoints.generator(batch, chosen)
-        fakes = draw_fakes(G, checkpoints.spec.z_dim, len(reals), on_progress)
+        fakes = draw_fakes(G, checkpoints.spec, len(reals), on_progress)
         for metric in metrics:
             try:
                 METRICS[metric](score, reals, fakes, chosen)
@@ -208,11 +208,16 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int | N
     if not workspace.run_config(run).exists():
         raise StudioError(
             f"Run '{run}' was not trained in this workspace, so there is no dataset to compare "
-            "with. PictureScore a run that studio train made."
+            "with. Score a run that studio train made."
         )
     name = TrainingConfig.read(workspace.run_config(run)).dataset
     pixels = open_dataset(workspace, name).pixels
     limit = min(MAX_COUNT, len(pixels))
+    if limit < MIN_COUNT:
+        raise StudioError(
+            f"Dataset '{name}' has {limit:,} pictures, and a score needs {MIN_COUNT} or more. Add "
+            f"pictures: studio datasets add FOLDER --name {name} --replace"
+        )
     count = min(USUAL_COUNT, limit) if count is None else count
     if not MIN_COUNT <= count <= limit:
         raise StudioError(
@@ -225,10 +230,13 @@ def choose_reals(workspace: Workspace, run: str, image_size: int, count: int | N
     return np.ascontiguousarray(pixels[np.sort(chosen)][:, cut, cut])
 
 
-def draw_fakes(G: nn.Module, z_dim: int, count: int, on_progress: OnProgress) -> np.ndarray:
+def draw_fakes(
+    G: nn.Module, spec: GeneratorSpec, count: int, on_progress: OnProgress
+) -> np.ndarray:
     """A generator's pictures of the same latent points each time: uint8 [N, S, S, 3]."""
     renderer, drawn = FrameRenderer(), []
-    z = torch.stack([point.z for point in sample_points(0, range(count), z_dim, SEED)])
+    points = sample_points(0, range(count), spec.z_dim, SEED, spec.shape_z)
+    z = torch.stack([point.z for point in points])
     for chunk in torch.split(z, CHUNK):
         drawn.append(renderer.render(G, chunk))
         on_progress(min(len(drawn) * CHUNK, count), count)

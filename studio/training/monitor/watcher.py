@@ -58,7 +58,7 @@ class Watcher:
     ) -> None:
         self._workspace, self._run, self._recipe, self._reals = workspace, run, recipe, reals
         self._batches, self._on_alarm, self._on_progress = batches, on_alarm, on_progress
-        self._metrics, self._notices = MetricsLog(workspace.metrics(run)), Notices()
+        self._metrics, self._notices = MetricsLog(workspace.metrics(run)), Notices(workspace)
         self._observer, self._alarms = Observer(), Alarms(recipe.config)
         self._config = recipe.config
         self._distance: SlicedWasserstein | None = None
@@ -84,6 +84,7 @@ class Watcher:
         if self._is_due(self._config.score_every, batch):
             self._attempt("The score", batch, lambda: numbers.update(swd=self._score()))
         self._metrics.append(batch, numbers)
+        self._attempt("Keeping the numbers", batch, self._metrics.require_written)
         self._publish(batch, numbers, frames)
         self._sound_alarms(batch, numbers, small)
         losses = [
@@ -102,7 +103,7 @@ class Watcher:
 
     def close(self) -> None:
         """Write everything that waits, and send the last notices."""
-        self._metrics.close()
+        self._attempt("Keeping the last numbers", self._recipe.batch, self._metrics.close)
         self._notices.close()
         self._report_failures(self._recipe.batch)
         if self._board is not None:

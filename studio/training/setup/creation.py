@@ -11,7 +11,6 @@ import torch
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.error_bound import ErrorBound
-from checkpoints_index.storage.files import create_whole
 from latent.points import sample_points
 from studio.datasets.listing import open_dataset
 from studio.runs.changes import forget_changes
@@ -27,7 +26,7 @@ from studio.training.setup.branching import FirstState, write_first_state
 from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_bytes
+from studio.workspace.records.quantities import format_bytes
 
 COPIES = 4  # A weight is kept with its gradient and Adam's two means.
 
@@ -52,25 +51,38 @@ def create_run(
             built, or exact storage is given a quality.
     """
     check_new_run(workspace, name, config, storage)
-    index = CheckpointIndex(workspace.runs)
     folder = workspace.run(name)
     check_generator(config.generator_spec().build(), config)
     build_discriminator(config)
     # D keeps its normalisation from here on, whatever is changed about its loss.
     config = dataclasses.replace(config, discriminator_norm=config.norm_of_d)
 
-    folder.mkdir(parents=True, exist_ok=True)
+    is_new = not folder.exists()
+    try:
+        _write_run(workspace, name, config, storage, first)
+    except BaseException:
+        if is_new:  # What cannot be made does not keep its name.
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write_run(
+    workspace: Workspace, name: str, config: TrainingConfig, storage: str, first: FirstState | None
+) -> None:
+    workspace.run(name).mkdir(parents=True, exist_ok=True)
     for forget in (forget_points, forget_pins, forget_changes):
         forget(workspace, name)
     shutil.rmtree(workspace.training_states(name), ignore_errors=True)
     if first is not None:
         write_first_state(workspace, name, first)
         record_event(workspace, name, first.batch, "started", first.words)
-    create_whole(workspace.run_config(name), config.to_toml().encode())
+    config.write(workspace.run_config(name))
     points = sample_points(0, range(config.fixed_points), config.z_dim)
     keep_points(workspace, name, points, origin=FIXED)
     error_bound = ErrorBound.of_quality(config.quality)
-    index.create(name, config.generator_spec(), storage, error_bound).close()
+    CheckpointIndex(workspace.runs).create(
+        name, config.generator_spec(), storage, error_bound
+    ).close()
 
 
 def check_new_run(workspace: Workspace, name: str, config: TrainingConfig, storage: str) -> None:
@@ -153,7 +165,6 @@ def extend_run(workspace: Workspace, name: str, batches: int) -> None:
     """
     config = read_config(workspace, name)
     if batches != config.batches:
-        changed = dataclasses.replace(config, batches=batches)
-        create_whole(workspace.run_config(name), changed.to_toml().encode())
+        dataclasses.replace(config, batches=batches).write(workspace.run_config(name))
         text = f"batches: {config.batches:,} -> {batches:,}"
         record_event(workspace, name, None, "changed", text)

@@ -12,7 +12,7 @@ from studio.training.setup.time_estimate import estimate_training_s
 from studio.workspace.devices import require_device
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_duration
+from studio.workspace.records.quantities import format_duration
 
 FEW = 5000  # Pictures with fewer of which D learns them by heart, unless they are augmented.
 ENOUGH = 1000  # Pictures from which the longer of the presets for a CPU pays.

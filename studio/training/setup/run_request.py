@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checkpoints_index.storage.trusted_classes import require_trusted
 from studio.runs.config import NETWORKS, TrainingConfig
 from studio.training.loop.setting_differences import differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
@@ -18,7 +17,7 @@ from studio.training.setup.preset_choice import (
     describe_time,
     fitting_batch,
 )
-from studio.training.setup.settings_choice import choose_config
+from studio.training.setup.settings_choice import choose_config, read_file_settings
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -63,12 +62,7 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     inherited: dict[str, Any] = {}
     if origin is not None:
         inherited = origin.settings(workspace)
-    named = wanted.settings.get("dataset")
-    if "generator" in inherited and "generator" not in wanted.settings:
-        require_trusted(workspace.runs, inherited["generator"])
-    dataset = wanted.dataset or named or inherited.get("dataset")
-    if named not in (None, dataset):
-        raise StudioError(f"Dataset '{dataset}' was named, and '{named}' as a setting. Give one.")
+    dataset = _dataset(wanted) or inherited.get("dataset")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
     preset, fitting = wanted.preset, {}
@@ -81,6 +75,25 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     return config if origin is None else _with_networks(config, inherited, origin)
 
 
+def _dataset(wanted: RunRequest) -> str | None:
+    """The dataset that somebody named; None where nobody did. A file has the last word.
+
+    Raises:
+        StudioError: two different ones were named on the command line.
+    """
+    named = wanted.settings.get("dataset")
+    dataset = wanted.dataset or named
+    if named not in (None, dataset):
+        raise StudioError(f"Dataset '{dataset}' was named, and '{named}' as a setting. Give one.")
+    return dataset or _filed_dataset(wanted)
+
+
+def _filed_dataset(wanted: RunRequest) -> str | None:
+    """The dataset that the TOML file names, if there is such a file and it names one."""
+    filed = {} if wanted.config is None else read_file_settings(wanted.config)
+    return str(filed["dataset"]) if filed.get("dataset") else None
+
+
 def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingConfig) -> str:
     """The preset that was chosen for a request, and the time that it takes, in sentences.
 
@@ -88,12 +101,17 @@ def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingCon
         config: the settings of the request.
 
     Returns:
-        The time alone where a preset or other settings were named; "" for a run that goes on.
+        The time alone where a preset or other settings were named; "" for a run that goes on. What
+        a file says in vain stands before it.
     """
+    filed = _filed_dataset(wanted)
+    unused = ""
+    if filed not in (None, config.dataset):
+        unused = f"It trains on '{config.dataset}', not on '{filed}' as {wanted.config} says. "
     if wanted.branch:
-        return ""
+        return unused.rstrip()
     if not wanted.leaves_choice:
-        return describe_time(wanted.device, config)
+        return unused + describe_time(wanted.device, config)
     preset = choose_preset(workspace, config.dataset, wanted.device)
     return describe_choice(workspace, preset, wanted.device, config)
 
@@ -133,6 +151,16 @@ def resolve_request(
         return config, None
     begin = branch_off if wanted.branch else start_warm
     return config, begin(workspace, origin, config)
+
+
+def first_batch(workspace: Workspace, wanted: RunRequest) -> int:
+    """The batch that a run would go on from; 0 for one that is no branch.
+
+    Raises:
+        StudioError: there is no such origin.
+    """
+    origin = _origin(workspace, wanted) if wanted.branch else None
+    return 0 if origin is None else origin.batch
 
 
 def _origin(workspace: Workspace, wanted: RunRequest) -> BranchOrigin | None:

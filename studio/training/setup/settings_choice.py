@@ -44,18 +44,24 @@ def choose_config(
         networks = {name: values[name] for name in NETWORKS if name in values}
         values = {**values, **_preset(preset), **networks}
     if path is not None:
-        values = apply_settings(values, _read_file(path))
+        values = apply_settings(values, read_file_settings(path))
     return TrainingConfig.from_dict({**apply_settings(values, settings), "dataset": dataset})
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    """The settings in a TOML file by their own names; errors name the file."""
+def read_file_settings(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, as they are written there.
+
+    The file may be the `run.toml` of another run. That one's parent is not the parent of this one.
+
+    Raises:
+        StudioError: the file cannot be read, or a setting does not fit; the text names the file.
+    """
     try:
         named = apply_settings({}, read_settings(path))
         TrainingConfig.from_dict(named)
     except EXPECTED_ERRORS as error:
         raise error if str(path) in str(error) else StudioError(f"{path}: {error}") from error
-    return read_settings(path)
+    return {name: value for name, value in read_settings(path).items() if name != "parent"}
 
 
 def _preset(name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from studio.datasets.osm_extract import find_extract, read_extract
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 
 PARK_WITH_A_CORNER_OUTSIDE = """
 <osm version="0.6">
@@ -85,4 +85,38 @@ def test_a_damaged_extract_is_named(tmp_path):
     path = tmp_path / "cut.osm.pbf"
     path.write_bytes(find_extract("helsinki").read_bytes()[:100_000])
     with pytest.raises(EXPECTED_ERRORS, match=r"Cannot read the map .*cut\.osm\.pbf"):
+        read_extract(path)
+
+
+WIDE = PARK_WITH_A_CORNER_OUTSIDE.replace('maxlon="25.002"', 'maxlon="26.000"')
+UPSIDE_DOWN = PARK_WITH_A_CORNER_OUTSIDE.replace('maxlat="60.001"', 'maxlat="59.000"')
+
+
+@pytest.mark.parametrize("text", [WIDE, UPSIDE_DOWN])
+def test_a_map_of_an_impossible_size_is_refused_before_it_is_drawn(text, tmp_path):
+    path = tmp_path / "map.osm"
+    path.write_text(text)
+    with pytest.raises(StudioError, match=r"Cannot read the map .*(at most|damaged)"):
+        read_extract(path)
+
+
+def test_text_in_a_map_that_is_no_text_is_a_sentence(tmp_path):
+    osmium = pytest.importorskip("osmium")
+    path = tmp_path / "map.osm.pbf"
+    box = osmium.osm.Box(osmium.osm.Location(25.0, 60.0), osmium.osm.Location(25.01, 60.01))
+    header = osmium.io.Header()
+    header.add_box(box)
+    header.set("generator", "mark")
+    with osmium.SimpleWriter(str(path), header=header) as writer:
+        writer.add_node(osmium.osm.mutable.Node(id=1, location=(25.0, 60.0)))
+    path.write_bytes(b"\xff" * 4 + path.read_bytes()[4:])
+    with pytest.raises(StudioError, match="Cannot read the map"):
+        read_extract(path)
+
+
+def test_a_map_whose_reader_ends_for_good_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("studio.datasets.osm_extract.MAX_SECONDS", 0)
+    path = tmp_path / "map.osm"
+    path.write_text(PARK_WITH_A_CORNER_OUTSIDE)
+    with pytest.raises(StudioError, match="reading never ends"):
         read_extract(path)

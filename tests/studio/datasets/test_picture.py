@@ -156,3 +156,18 @@ def test_the_reason_does_not_repeat_the_path(tmp_path):
     with pytest.raises(UnreadablePictureError, match="damaged, or none of JPEG") as caught:
         read_picture(path, 32)
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_flipped_bit_of_a_png_is_found_by_its_checksums(tmp_path):
+    path = tmp_path / "a.png"
+    pixels = np.indices((48, 48)).sum(0).astype(np.uint8)
+    Image.fromarray(pixels).convert("RGB").save(path)
+    content, genuine = path.read_bytes(), read_picture(path, 32)
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 8
+        path.write_bytes(changed)
+        try:
+            assert np.array_equal(read_picture(path, 32), genuine)
+        except UnreadablePictureError:
+            continue

@@ -1,6 +1,4 @@
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,115 +7,17 @@ import torch
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.errors import DiskFullError
 from studio.runs.changes import ask, change_settings
-from studio.runs.events import list_events, record_event
+from studio.runs.events import list_events
 from studio.training.loop import engine
-from studio.training.loop.batches import Batches
-from studio.training.loop.engine import Training
-from studio.training.loop.live_control import LiveControl
 from studio.training.loop.state import list_states
-from studio.training.loop.training_context import TrainingContext
-from studio.training.machine.processes import Processes
-from studio.training.machine.stopwatch import Stopwatch
-from studio.training.recipes import build_recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from tests.studio.conftest import at_work
-
-CPU = torch.device("cpu")
-
-
-class Frames(dict):
-    """Stands for the film: what was added is there to be looked at, without an encoder."""
-
-    def add(self, batch, frames):
-        self[batch] = frames
-
-    def close_chunk(self):
-        self.closed = list(self)
-
-    def truncate(self, batch):
-        for later in [known for known in self if known > batch]:
-            del self[later]
-
-
-@dataclass
-class Session:
-    """What a session of a run left."""
-
-    last: int
-    recipe: Any
-    film: Frames
-    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
-    flushed: list[int] = field(default_factory=list)
 
 
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace.open(tmp_path / "workspace")
-
-
-@pytest.fixture
-def start(workspace, config, pixels):
-    """Trains a run of the workspace by name: start("city", until=4).last"""
-
-    def run(
-        name: str,
-        until: int = config.batches,
-        config=config,
-        on_batch: Callable = lambda batch, numbers, frames: None,
-        should_stop: Callable[[], bool] = lambda: False,
-        spoil: Callable = lambda recipe: None,
-        **limits,
-    ) -> Session:
-        index = CheckpointIndex(workspace.runs)
-        if name not in index:
-            index.create(name, config.generator_spec(), "exact").close()
-            workspace.run_config(name).write_text(config.to_toml())
-        processes = Processes.single(CPU)
-        recipe = build_recipe(config, processes)
-        spoil(recipe)
-        data = Batches(pixels, config.image_size, config.batch_size, config.seed, True, CPU)
-        session = Session(0, recipe, Frames())
-
-        def take(batch, numbers, frames):
-            session.metrics[batch] = numbers
-            on_batch(batch, numbers, frames)
-
-        with index[name] as checkpoints:
-            context = TrainingContext(
-                checkpoints,
-                session.film,
-                LiveControl(workspace, name, config),
-                lambda count: torch.randn(
-                    count, config.z_dim, generator=torch.Generator().manual_seed(1)
-                ),
-                take,
-                lambda: session.flushed.append(len(session.metrics)),
-                lambda batch, kind, text: record_event(workspace, name, batch, kind, text),
-            )
-            states, watch = workspace.training_states(name), Stopwatch()
-            training = Training(
-                recipe, data, states, watch, processes, context, should_stop, **limits
-            )
-            try:
-                session.last = training.run(until)
-            finally:
-                data.close()
-        return session
-
-    return run
-
-
-@pytest.fixture
-def kept(workspace):
-    """The checkpoints of a run: kept("city").batches"""
-    return lambda name: CheckpointIndex(workspace.runs)[name]
-
-
-@pytest.fixture
-def events(workspace):
-    """What happened to a run, oldest first, by kind."""
-    return lambda name: [(e.batch, e.kind, e.text) for e in reversed(list_events(workspace, name))]
 
 
 def assert_same_checkpoints(one, other):
@@ -304,101 +204,6 @@ def test_fixed_points_may_be_added_to_a_live_run(start, workspace):
 
     session = start("city", on_batch=add)
     assert [len(frames) for frames in session.film.values()] == [2, 2, 5, 5, 5, 5]
-
-
-def spoil_once(network, at_batch):
-    """Sets a weight to NaN before a batch, once for all sessions."""
-    spoiled = []
-
-    def spoil(recipe):
-        step = recipe.step
-
-        def step_spoiled(reals, watch):
-            if recipe.batch + 1 == at_batch and not spoiled:
-                spoiled.append(at_batch)
-                with torch.no_grad():
-                    weight = next(recipe.modules[network].parameters())
-                    weight[(0,) * weight.ndim] = float("nan")
-            return step(reals, watch)
-
-        recipe.step = step_spoiled
-
-    return spoil
-
-
-@pytest.mark.parametrize("network", ["G", "D", "G_ema"])
-def test_weights_that_are_not_finite_send_the_run_back_and_never_reach_the_index(
-    start, kept, events, network
-):
-    session = start("city", spoil=spoil_once(network, at_batch=5))
-    assert session.last == 6
-    assert kept("city").batches == list(session.film) == [1, 2, 3, 4, 5, 6]
-    for batch in kept("city").batches:
-        assert all(t.isfinite().all() for t in kept("city").weights(batch).values())
-    batch, kind, text = events("city")[-1]
-    assert (batch, kind) == (5, "rolled_back")
-    assert "Back at batch 3, learning rates times 0.5 (try 1 of 3)" in text
-    assert session.recipe.config.learning_rate_g == pytest.approx(1e-4)
-    assert session.metrics[4]["learning_rate_g"] == pytest.approx(1e-4)
-
-
-def test_gradients_that_are_not_finite_send_the_run_back(start, kept, events):
-    done = []
-
-    def spoil(recipe):
-        def hook(gradient):
-            if recipe.batch == 4 and not done:
-                done.append(True)
-                return gradient * float("nan")
-            return gradient
-
-        next(recipe.modules["G"].parameters()).register_hook(hook)
-
-    start("city", spoil=spoil)
-    assert done
-    assert kept("city").batches == [1, 2, 3, 4, 5, 6]
-    assert [kind for _, kind, _ in events("city")] == ["started", "rolled_back"]
-
-
-def test_pictures_that_are_not_finite_send_the_run_back(start, kept, monkeypatch, events):
-    spoiled = []
-    take = Batches.__next__
-
-    def spoil(self):
-        pictures = take(self)
-        if len(spoiled) < 1 and len(kept_batches) == 3:
-            spoiled.append(True)
-            pictures[0] = float("nan")
-        return pictures
-
-    kept_batches = []
-    monkeypatch.setattr(Batches, "__next__", spoil)
-    start("city", on_batch=lambda batch, numbers, frames: kept_batches.append(batch))
-    assert spoiled
-    assert kept("city").batches == [1, 2, 3, 4, 5, 6]
-    assert events("city")[-1][1] == "rolled_back"
-
-
-def test_a_run_that_diverges_however_often_it_goes_back_gives_up_with_a_report(
-    start, kept, events, config
-):
-    diverging = replace(config, learning_rate_g=1.0, learning_rate_d=1.0, rollbacks=2)
-
-    def spoil(recipe):
-        step = recipe.step
-
-        def step_spoiled(reals, watch):
-            metrics = step(reals, watch)
-            return metrics | {"g": metrics["g"] * (float("nan") if recipe.batch == 5 else 1)}
-
-        recipe.step = step_spoiled
-
-    with pytest.raises(
-        EXPECTED_ERRORS, match=r"diverged at batch 5: g is not finite.*tried 2 times"
-    ):
-        start("city", config=diverging, spoil=spoil)
-    assert [kind for _, kind, _ in events("city")] == ["started", "rolled_back", "rolled_back"]
-    assert kept("city").batches == [1, 2, 3, 4]
 
 
 def test_a_full_disk_pauses_the_run_until_there_is_room(start, kept, events, monkeypatch):

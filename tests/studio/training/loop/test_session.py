@@ -10,6 +10,7 @@ from checkpoints_index import CheckpointIndex
 from renderers.video.video_reader import count_frames
 from studio.datasets.folder import prepare_folder
 from studio.films.live import join_live_film, live_frames
+from studio.runs import metrics
 from studio.runs.changes import change_settings
 from studio.runs.config import TrainingConfig
 from studio.runs.events import list_events
@@ -19,6 +20,8 @@ from studio.training.loop.batches import Batches
 from studio.training.loop.session import train_run
 from studio.training.monitor.alarms.resource_alarms import SpeedAlarm
 from studio.training.setup.creation import create_run
+from studio.upkeep.renaming import rename_dataset
+from studio.workspace.trust import trust
 from tests.studio.conftest import write_pictures
 
 
@@ -126,10 +129,23 @@ def test_a_dataset_that_was_replaced_under_its_name_is_an_event(workspace, new_r
     assert len([text for text in texts(workspace, "tiny", "changed") if "dataset" in text]) == 1
 
 
+def test_a_dataset_that_was_renamed_and_then_replaced_is_an_event(workspace, new_run, tmp_path):
+    new_run("tiny", batches=4)
+    go_on(workspace, "tiny", stop_at=2)
+    rename_dataset(workspace, "streets", "roads")
+    go_on(workspace, "tiny", stop_at=3)
+    assert not [text for text in texts(workspace, "tiny", "changed") if "replaced" in text]
+    prepare_folder(write_pictures(tmp_path / "p", 5), workspace.dataset("roads"), 64, replace=True)
+    go_on(workspace, "tiny")
+    [told] = [text for text in texts(workspace, "tiny", "changed") if "replaced" in text]
+    assert told.startswith("dataset 'roads' was replaced: ")
+
+
 def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace, new_run, tmp_path):
     heard = tmp_path / "heard.json"
     program = f"import sys; open({str(heard)!r}, 'w').write(sys.stdin.read())"
     command = f'{sys.executable} -c "{program}"'
+    trust(workspace, "command", command)
     new_run("tiny", batches=10**9, alarm_command=command)
     go_on(workspace, "tiny", stop_at=100)
     (alarm,) = texts(workspace, "tiny", "alarm")
@@ -139,6 +155,7 @@ def test_a_disk_that_will_be_full_sounds_an_alarm_and_tells_a_command(workspace,
 
 
 def test_an_alarm_command_that_fails_is_an_event_once(workspace, new_run):
+    trust(workspace, "command", "false")
     new_run("tiny", batches=10**9, alarm_command="false")
     go_on(workspace, "tiny", stop_at=100)
     told = [text for text in texts(workspace, "tiny", "alarm") if "Disk full" not in text]
@@ -154,6 +171,17 @@ def test_what_people_watch_and_cannot_be_written_is_an_event_once(workspace, new
     assert go_on(workspace, "tiny") == ("finished", 6)
     told = sorted(text.partition(":")[0] for text in texts(workspace, "tiny", "alarm"))
     assert told == ["The histograms failed", "The preview failed"]
+
+
+def test_numbers_that_wait_for_room_are_an_event_once_and_one_more_when_they_are_lost(
+    workspace, new_run, monkeypatch
+):
+    monkeypatch.setattr(metrics, "FLUSH_SECONDS", 0)
+    new_run("tiny", batches=6)
+    workspace.metrics("tiny").symlink_to("/dev/full")
+    assert go_on(workspace, "tiny") == ("finished", 6)
+    told = [text.partition(" failed:")[0] for text in texts(workspace, "tiny", "alarm")]
+    assert sorted(told) == ["Keeping the last numbers", "Keeping the numbers"]
 
 
 def test_data_that_become_slow_sound_an_alarm(workspace, new_run, monkeypatch):

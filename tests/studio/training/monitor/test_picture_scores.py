@@ -3,6 +3,7 @@ import sys
 import pytest
 import torch
 
+from studio.training.monitor import picture_scores
 from studio.training.monitor.picture_scores import build_metric, check_metrics, score_checkpoint
 from studio.workspace.errors import EXPECTED_ERRORS
 
@@ -49,9 +50,15 @@ def test_a_count_that_the_dataset_does_not_have_is_refused(workspace):
             score(workspace, count=count)
 
 
+def test_a_dataset_with_too_few_pictures_is_told_and_no_count_advised(workspace, monkeypatch):
+    monkeypatch.setattr(picture_scores, "MIN_COUNT", 25)
+    with pytest.raises(EXPECTED_ERRORS, match="has 24 pictures, and a score needs 25 or more"):
+        score(workspace, count=None)
+
+
 def test_a_run_that_was_not_trained_here_has_nothing_to_compare_with(workspace):
     workspace.run_config("city").unlink()
-    with pytest.raises(EXPECTED_ERRORS, match="was not trained in this workspace"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"was not trained in .*with\. Score a run that"):
         score(workspace)
 
 

@@ -14,7 +14,8 @@ def chain(z_dim: int, size: int) -> nn.Module:
         {"layer": "Unflatten", "dim": 1, "unflattened_size": (1, size, size)},
         {"layer": "BatchNorm2d", "name": "norm", "num_features": 1},
     ]
-    return GeneratorSpec("chain", {"layers": layers}).build()
+    sizes = {"z_dim": z_dim, "image_size": size}
+    return GeneratorSpec("chain", {"layers": layers, **sizes}).build()
 
 
 def test_a_generator_of_the_runs_sizes_is_left_exactly_as_it_was(config):
