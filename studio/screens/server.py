@@ -16,27 +16,44 @@ from markupsafe import Markup, escape
 from checkpoints_index.storage.catalogue import list_runs
 from studio.actions.permissions import Permissions
 from studio.actions.registry import run_makers
-from studio.runs.status import summarise_run
+from studio.runs.status import AT_WORK, summarise_run
 from studio.screens.checkpoints.checkpoints_tab import CheckpointsScreen
+from studio.screens.checkpoints.timeline.timeline_routes import TimelineRoutes
 from studio.screens.compare.compare_tab import CompareScreen
 from studio.screens.explore.explore_tab import ExploreScreen
+from studio.screens.home.home_tab import HomeScreen
+from studio.screens.jobs.job_cards import describe_light
+from studio.screens.jobs.jobs_tab import JobsScreen, lay_out_light
 from studio.screens.parts.app_context import (
-    CLOCK_SECONDS,
+    EACH_TIME,
     EVENT_DEFAULTS,
     AppContext,
+    RunChoice,
     Screen,
     show_errors,
 )
-from studio.screens.parts.assets import read_asset
+from studio.screens.parts.assets import page_head, read_asset
+from studio.screens.parts.browser.address import Address
+from studio.screens.parts.browser.address_book import AddressBook
+from studio.screens.parts.browser.answer_order import answer_in_turn
+from studio.screens.parts.browser.news import (
+    ANYTHING,
+    WorkspaceNews,
+    lay_out_news,
+    own_event,
+)
+from studio.screens.parts.browser.stored_forms import StoredForms
 from studio.screens.parts.picture_cache import PictureCache
 from studio.screens.parts.run_cache import RunCache
 from studio.screens.parts.theme import studio_theme
+from studio.screens.programs.faces import MCP_PATH, Faces
 from studio.screens.render.render_tab import RenderScreen
 from studio.screens.safety.allowances import OpenPages
 from studio.screens.safety.gate import (
     CLEANED_S,
     KEPT_S,
     MAX_UPLOAD_MB,
+    Answer,
     GuardedApp,
     Limits,
     Login,
@@ -45,22 +62,30 @@ from studio.screens.safety.own_pages import OwnPages
 from studio.screens.safety.page import GuardedPage
 from studio.screens.specimens.specimens_tab import SpecimensScreen
 from studio.screens.train.train_tab import TrainScreen
+from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import newest_job
+from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
 
 TITLE = "Latent City Studio"
+NO_FACES = Faces()
 BRAND = Markup(
     '<div class="brand"><b>{}</b><i>every batch kept, every city within reach</i></div>'
 ).format(TITLE)
 SCREENS: tuple[type[Screen], ...] = (
-    *(TrainScreen, CheckpointsScreen, ExploreScreen),
-    *(RenderScreen, SpecimensScreen, CompareScreen),
+    *(HomeScreen, TrainScreen, CheckpointsScreen, ExploreScreen),
+    *(RenderScreen, SpecimensScreen, CompareScreen, JobsScreen),
 )
 STYLE_SHEETS = (
     *("parts/theme.css", "parts/markup.css", "parts/chart.css", "parts/jobs_view.css"),
-    *("train/train_tab.css", "checkpoints/storage_view.css", "explore/explore_tab.css"),
-    *("specimens/specimens_tab.css", "compare/compare_tab.css"),
+    "parts/browser/news.css",
+    *("home/home_tab.css", "train/train_tab.css"),
+    *("checkpoints/storage_view.css", "checkpoints/timeline/timeline.css"),
+    "explore/explore_tab.css",
+    *("explore/map/map.css", "jobs/jobs_tab.css"),
+    *("specimens/specimens_tab.css", "specimens/gallery/gallery.css"),
+    "compare/compare_tab.css",
 )
 FIRST_PORT, PORTS = 7860, 100
 HOLD_SECONDS = 5.0  # Seconds between the signs of life that an open page is sent.
@@ -75,6 +100,7 @@ def serve_app(
     port: int | None = None,
     auth: str | None = None,
     names: Sequence[str] = (),
+    faces: Faces = NO_FACES,
 ) -> None:
     """Serve the studio until Ctrl-C or SIGTERM, which end this process.
 
@@ -84,18 +110,25 @@ def serve_app(
         port: the first free one from 7860 on by default.
         auth: USER:PASSWORD; must be given when other machines may ask.
         names: further names under which the studio is asked for, besides `host` and the loopback.
+        faces: what is offered to other programs.
 
     Raises:
-        StudioError: a host beyond this machine without auth, a malformed auth, a taken port.
+        StudioError: a host beyond this machine without auth, a malformed auth, a taken port; or a
+            package is missing.
     """
-    login = parse_auth(host, auth)
+    given, limits = parse_auth(host, auth), Limits()
+    login = Login(*given) if given else None
+    app = GuardedApp(OwnPages.known_as(host, names), limits)
+    tools = faces.add_tools(app, permissions, login, limits)
+    page = build_app(permissions, limits.pages, faces)
+    # The port is chosen last: while the pages are built, another program may take a free one.
     port = choose_port(host, port)
-    limits = Limits()
-    own = OwnPages(frozenset(name.lower().strip("[]") for name in (host, *names)))
-    page = build_app(permissions, limits.pages)
-    _launch(page, permissions.workspace, host, port, login, GuardedApp(own, limits))
+    kept_open = {"lifespan": tools.serving} if tools else {}
+    _launch(page, permissions.workspace, host, port, login, app, kept_open)
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
     print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
+    if tools:
+        print(f"Its tools are at {address}{MCP_PATH}", file=sys.stderr, flush=True)
     try:
         while True:
             time.sleep(3600)
@@ -115,53 +148,88 @@ def _launch(
     workspace: Workspace,
     host: str,
     port: int,
-    login: tuple[str, str] | None,
+    login: Login | None,
     app: GuardedApp,
+    kept_open: dict[str, Any] | None = None,
 ) -> None:
-    """Let Gradio serve the app from threads of its own, without what it would offer besides."""
-    page.launch(
-        server_name=host,
-        server_port=port,
-        auth=Login(*login) if login else None,
-        allowed_paths=[str(p) for p in (workspace.runs, workspace.renders, workspace.exports)],
-        blocked_paths=[str(workspace.database)],
-        max_file_size=f"{MAX_UPLOAD_MB}mb",
-        theme=studio_theme(),
-        css=page_styles(),
-        max_threads=MAX_OPEN_PAGES,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        share=False,
-        quiet=True,
-        prevent_thread_lock=True,
-        _app=app,
-    )
+    """Let Gradio serve the app from threads of its own, without what it would offer besides.
+
+    Args:
+        kept_open: the `lifespan` of what is served beside the page, if anything is.
+
+    Raises:
+        StudioError: the port was taken since it was chosen.
+    """
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            auth=login,
+            allowed_paths=[str(p) for p in (workspace.runs, workspace.renders, workspace.exports)],
+            blocked_paths=[str(workspace.database)],
+            max_file_size=f"{MAX_UPLOAD_MB}mb",
+            theme=studio_theme(),
+            css=page_styles(),
+            head=page_head(),
+            max_threads=MAX_OPEN_PAGES,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            # Gradio's own tools ask for no login, and a variable of the environment starts them.
+            mcp_server=False,
+            app_kwargs=kept_open,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            _app=app,
+            # Gradio would end the app if its first page took more than three seconds, as it may
+            # where the machine is busy; it has asked whether the server answers before.
+            _frontend=False,
+        )
+    except OSError as error:
+        raise StudioError(
+            f"Port {port} on {host} was taken by another program just now. Start the app again."
+        ) from error
 
 
-def build_app(permissions: Permissions, pages: OpenPages) -> gr.Blocks:
+def build_app(permissions: Permissions, pages: OpenPages, faces: Faces = NO_FACES) -> GuardedPage:
     """The app of a workspace, with one tab for each thing a person does; not served yet."""
-    page: gr.Blocks
+    page: GuardedPage
     workspace, cleaning = permissions.workspace, (int(CLEANED_S), int(KEPT_S))
+    own_answers: dict[str, Answer] = {}
     with GuardedPage(
-        title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=cleaning
+        title=TITLE,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=cleaning,
+        own_answers=own_answers,
     ) as page:
+        faces.add_endpoints(permissions)  # First, else an event of the page would have their names.
         with gr.Row(elem_id="head"):
             gr.HTML(BRAND)
-            run = gr.Dropdown(label="Run", elem_id="run", choices=[], interactive=True)
+            light = lay_out_light(workspace)
+            run = RunChoice(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
         shared = PictureCache(workspace), RunCache(workspace)
+        own_answers.update(TimelineRoutes(workspace, shared[0]).answers)
         titles = [screen.TITLE for screen in SCREENS]
-        clocks = {title: gr.Timer(CLOCK_SECONDS, active=title == titles[0]) for title in titles}
-        clock = gr.Timer(CLOCK_SECONDS)
-        app = AppContext(permissions, *shared, run, gr.State(titles[0]), awaited, clock, clocks)
-        with gr.Tabs():
+        news = lay_out_news(WorkspaceNews(workspace), titles)
+        open_tab, address, forms = gr.State(titles[0]), AddressBook(), StoredForms(workspace)
+        app = AppContext(
+            permissions, *shared, run, open_tab, awaited, news, address, forms, own_answers
+        )
+        with gr.Tabs() as tabs:
             for screen in SCREENS:
                 screen(app)
-        _keep_runs_current(page, app, known)
+        _keep_runs_current(app, known, light)
+        page.load(lambda: describe_light(workspace), None, light, **EVENT_DEFAULTS)
+        _follow_address(page, app, tabs, known)
+        page.load(forms.values, forms.place, forms.targets, js=forms.script, **EVENT_DEFAULTS)
         page.load(_hold_stream_open(pages), concurrency_limit=None, **EVENT_DEFAULTS)
-    page.queue(default_concurrency_limit=CONCURRENCY, max_size=MAX_QUEUE)
+    answer_in_turn(page)
+    # What is asked for past the queue would have no bounds.
+    page.queue(api_open=False, default_concurrency_limit=CONCURRENCY, max_size=MAX_QUEUE)
     return page
 
 
@@ -188,8 +256,76 @@ def _hold_stream_open(pages: OpenPages) -> Callable[[gr.Request], AsyncIterator[
     return hold
 
 
-def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> None:
-    """Offer the runs that there are, whatever makes or removes them; choose an awaited one."""
+def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.State) -> None:
+    """Open what the address of the page says, and let the address say what is looked at."""
+    book = app.address
+
+    def open_page(text: str) -> list[Any]:
+        names = list_runs(app.workspace.runs)
+        address = read_address(text, names)
+        run = address.run or first_choice(app.workspace)
+        chosen, tab = gr.Dropdown(choices=names, value=run), address.tab
+        # Where no tab is asked for, a hasty person may have opened one by now.
+        opened = (gr.skip(), gr.skip()) if tab is None else (gr.Tabs(selected=tab), tab)
+        return [chosen, names, *opened, True, *book.values(address, tab)]
+
+    def write(opened: bool, tab: str, run: str | None, *values: Any) -> Any:
+        return book.write(run, tab, values) if opened else gr.skip()
+
+    ring = "() => studio.ring('run')"
+    gr.on(
+        [page.load, own_event(book.bar, "asked")],
+        open_page,
+        book.bar,
+        [app.run, known, tabs, app.open_tab, book.opened, *book.targets],
+        js="() => [location.search]",
+        **EVENT_DEFAULTS,
+    ).then(None, None, None, js="() => studio.stay()", **EVENT_DEFAULTS).then(
+        None, None, None, js=ring, **EVENT_DEFAULTS
+    )
+    app.run.change(None, None, None, js=ring, **EVENT_DEFAULTS)
+    gr.on(
+        [part.change for part in (book.opened, app.open_tab, app.run, *book.sources)],
+        show_errors(write),
+        [book.opened, app.open_tab, app.run, *book.sources],
+        book.bar,
+        trigger_mode="always_last",
+        **EVENT_DEFAULTS,
+    )
+
+
+def read_address(text: str, runs: Sequence[str]) -> Address:
+    """What the address of a page stands for; that of no run and no tab where it is a wrong one.
+
+    Args:
+        text: what stands behind the path, from outside.
+        runs: the names of those that there are.
+    """
+    try:
+        address = Address.read(str(text))
+        _require_run(address, runs)
+    except EXPECTED_ERRORS as error:
+        gr.Warning(
+            escape(f"This address does not fit: {explain(error)} The studio opens as usual.")
+        )
+        return Address()
+    return address
+
+
+def _require_run(address: Address, runs: Sequence[str]) -> None:
+    if address.run is not None and address.run not in runs:
+        raise StudioError(f"there is no run {shorten(address.run)}.")
+
+
+def _keep_runs_current(app: AppContext, known: gr.State, light: gr.HTML) -> None:
+    """Offer the runs that there are, whatever makes or removes them; choose an awaited one.
+
+    The light says what is at work; an event of its own would be one more question each time.
+    """
+
+    def look(run: str | None, known: list[str], awaited: str | None, shown: str) -> list[Any]:
+        told = describe_light(app.workspace)
+        return [*update(run, known, awaited), gr.skip() if told == shown else told]
 
     def update(run: str | None, known: list[str], awaited: str | None) -> tuple[Any, ...]:
         names = list_runs(app.workspace.runs)
@@ -204,10 +340,11 @@ def _keep_runs_current(page: gr.Blocks, app: AppContext, known: gr.State) -> Non
         return gr.Dropdown(choices=names, value=chosen), names, None if appeared else awaited
 
     gr.on(
-        [page.load, app.clock.tick],
-        show_errors(update),
-        [app.run, known, app.awaited],
-        [app.run, known, app.awaited],
+        [own_event(app.news, ANYTHING)],
+        show_errors(look),
+        [app.run, known, app.awaited, light],
+        [app.run, known, app.awaited, light],
+        **EACH_TIME,
         **EVENT_DEFAULTS,
     )
 
@@ -217,12 +354,12 @@ def still_awaited(workspace: Workspace, run: str) -> str | None:
     job = newest_job(workspace, *run_makers(), run=run)
     if job is None or job.status != "failed":
         return run
-    gr.Warning(escape(job.note), title=f"Run {escape(run)} was not made")
+    gr.Warning(escape(f"Run {run} was not made: {job.note}"))
     return None
 
 
 def first_choice(workspace: Workspace) -> str | None:
-    """The run that is shown at first: one that is training, else the one with most checkpoints."""
+    """The run that is shown at first: one at work, paused or not, else the longest."""
     names = list_runs(workspace.runs)
     return max(names, key=lambda name: _prominence(workspace, name), default=None)
 
@@ -232,7 +369,7 @@ def _prominence(workspace: Workspace, name: str) -> tuple[bool, int]:
         run = summarise_run(workspace, name)
     except EXPECTED_ERRORS:  # The tab Train says what is wrong with a damaged run.
         return False, -1
-    return run.status == "training", run.checkpoints
+    return run.status in AT_WORK, run.checkpoints
 
 
 def parse_auth(host: str, auth: str | None) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.curves import Metrics, overlay_runs
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_duration
+from studio.workspace.records.quantities import format_duration
 
 # Names of colours in CSS; no more runs are compared than there are.
 COLOURS = ("--accent", "--water", "--green", "--ochre", "--plum", "--quiet")
@@ -48,6 +48,7 @@ class CompareScreen:
         self._app = app
         with app.tab(self.TITLE) as tab:
             self._metric, self._log = gr.State("g"), gr.State(False)
+            self._wanted = gr.State([])  # The runs of an address, until they can be chosen.
             with gr.Row(elem_id="compared"):
                 self._runs = gr.Dropdown(
                     label="Runs to compare",
@@ -75,7 +76,8 @@ class CompareScreen:
         app = self._app
         chosen = [self._runs, self._along, self._metric, self._log]
         drawn = [self._curves, self._settings]
-        app.keep_current(tab, self._open, chosen, [self._runs, self._films, *drawn])
+        opened = [self._runs, self._films, *drawn, self._wanted]
+        app.keep_current(tab, self._open, [*chosen, self._wanted], opened)
         app.keep_current(tab, lambda run, *chosen: self._draw(*chosen), chosen, drawn, clock=True)
         gr.on(
             [self._runs.input, self._along.input],
@@ -84,19 +86,32 @@ class CompareScreen:
             [self._films, *drawn],
             **EVENT_DEFAULTS,
         )
-        self._curves.click(
-            show_errors(self._press),
-            chosen,
-            [self._metric, self._log, self._curves],
-            **EVENT_DEFAULTS,
-        )
+        app.on_press(self._curves, self._press, chosen, [self._metric, self._log, self._curves])
+        app.address.hold(self.TITLE, "runs", self._runs, [], target=self._wanted)
+        app.address.hold(self.TITLE, "along", self._along, "batch", known=("batch", "time"))
+        app.address.hold(self.TITLE, "metric", self._metric, "g")
+        app.address.hold(self.TITLE, "log", self._log, False)
 
-    def _open(self, run: str | None, chosen: list[str], *how: Any) -> tuple[Any, ...]:
-        """Offer the runs that were trained here; at first the one that is looked at and another."""
+    def _open(
+        self,
+        run: str | None,
+        chosen: list[str],
+        along: str,
+        metric: str,
+        log: bool,
+        wanted: Sequence[str],
+    ) -> tuple[Any, ...]:
+        """Offer the runs that were trained here; at first the one that is looked at and another.
+
+        Args:
+            wanted: the runs of the address that the page has just opened; empty afterwards.
+        """
         known = trained_runs(self._app.workspace)
-        chosen = [name for name in chosen or [] if name in known] or first_pair(known, run)
+        named = [name for name in wanted or chosen or [] if name in known][: len(COLOURS)]
+        chosen = named or first_pair(known, run)
         offered = gr.Dropdown(choices=known, value=chosen)
-        return offered, self._show_films(chosen, how[0]), *self._draw(chosen, *how)
+        drawn = self._draw(chosen, along, metric, log)
+        return offered, self._show_films(chosen, along), *drawn, []
 
     def _show_films(self, runs: list[str], along: str) -> Markup:
         if len(runs) < 2:

@@ -43,6 +43,10 @@ const play = () => {
   const seconds = Math.min(MAX_SECONDS, Math.max(MIN_SECONDS, frames / FRAMES_PER_SECOND));
   let at = Number(bar.value) >= last ? first : Number(bar.value), before = performance.now();
   const step = (now) => {
+    if (element.offsetParent === null) {  // Another tab is open.
+      press(false);
+      return;
+    }
     at = Math.min(last, at + (now - before) / 1000 / seconds * (last - first));
     before = now;
     bar.value = at;

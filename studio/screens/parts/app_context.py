@@ -1,8 +1,9 @@
-"""What all tabs share: the workspace, the chosen run, clocks, caches, and how errors are shown."""
+"""What all tabs share: the workspace, the chosen run, news, caches, and how errors are shown."""
 
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -11,20 +12,26 @@ import gradio as gr
 from gradio.components import Component
 from markupsafe import Markup, escape
 
-from studio.actions.action import Action
+from checkpoints_index.storage.catalogue import list_runs
+from latent.points import LatentPoint
+from studio.actions.action import Action, Result
+from studio.actions.declared.latent.look_actions import SHOWN_SEEDS
 from studio.actions.permissions import Permissions
 from studio.runs.attribution import attribution_of
+from studio.screens.parts.browser.address_book import AddressBook
+from studio.screens.parts.browser.news import NEWS, RUN, event_of
+from studio.screens.parts.browser.stored_forms import StoredForms
 from studio.screens.parts.markup import empty
 from studio.screens.parts.picture_cache import PictureCache
 from studio.screens.parts.run_cache import RunCache
-from studio.specimens.points import FIXED, points_of
+from studio.screens.safety.gate import Answer
+from studio.specimens.points import points_or_fixed, resolve_points
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import JobRow
 from studio.workspace.paths import Workspace
 
 Components = Sequence[Component]  # Inputs or outputs of an event.
-CLOCK_SECONDS = 2.0
 
 # Arguments of every event. The page tells every output that shows progress how far each later
 # event is; with hundreds of outputs it had no time left for a click, so none shows progress.
@@ -33,6 +40,20 @@ EVENT_DEFAULTS: dict[str, Any] = {
     "show_progress_on": [],
     "api_visibility": "private",
 }
+# Arguments of a listener that is asked each time its event happens. Of the listeners of one event
+# at most one may be asked the last time only (Gradio's `always_last`, the default for changes):
+# when its answer comes, Gradio asks all listeners of the event again, and two of them for ever.
+EACH_TIME: dict[str, Any] = {"trigger_mode": "multiple"}
+
+
+class RunChoice(gr.Dropdown):
+    """The choice of a run. A page may still ask about one that is gone, and is told so by name."""
+
+    is_template = True  # Gradio draws it as what it derives from.
+
+    def preprocess(self, payload: Any) -> str | None:
+        """The name that the page sent, whatever it may choose from by now."""
+        return payload if isinstance(payload, str) else None
 
 
 @dataclass(frozen=True)
@@ -45,9 +66,10 @@ class AppContext:
         run: the chosen run.
         open_tab: the title of the tab that is open.
         awaited: the name of a run that was started and is to be chosen once it is there.
-        clock: ticks all the time.
-        clocks: by the title of a tab, one that ticks while the tab is open. They lie outside of
-            the tabs, since a clock within one would tick on when the tab is closed.
+        news: tells of what has changed; see `studio.screens.parts.browser.news`.
+        address: what of the page stands in its address.
+        forms: what was written in forms, which the browser keeps.
+        own_answers: path -> what answers a GET of it; a tab adds those of its pictures.
     """
 
     permissions: Permissions
@@ -56,8 +78,10 @@ class AppContext:
     run: gr.Dropdown
     open_tab: gr.State
     awaited: gr.State
-    clock: gr.Timer
-    clocks: dict[str, gr.Timer]
+    news: gr.HTML
+    address: AddressBook
+    forms: StoredForms
+    own_answers: dict[str, Answer]
 
     @property
     def workspace(self) -> Workspace:
@@ -72,17 +96,18 @@ class AppContext:
         """
         return self.permissions.submit(action)
 
-    def tab(self, title: str) -> gr.Tab:
-        """Lay out a tab that is known to be open when it is; its clock alone ticks then.
+    def perform(self, action: Action) -> Result:
+        """Carry out an action that was asked for on a page, which is no job, and wait for it.
 
-        Were each tab to ask whether it is open, a dozen questions a tick would keep the page busy.
+        Raises:
+            StudioError: it may not be asked for from a page, or cannot be done.
         """
+        return self.permissions.perform(action)
 
-        def opened() -> tuple[Any, ...]:
-            return title, *(gr.Timer(active=title == other) for other in self.clocks)
-
-        tab = gr.Tab(title)
-        tab.select(opened, None, [self.open_tab, *self.clocks.values()], **EVENT_DEFAULTS)
+    def tab(self, title: str) -> gr.Tab:
+        """Lay out a tab that is known to be open when it is."""
+        tab = gr.Tab(title, id=title)
+        tab.select(lambda: title, None, self.open_tab, js="() => studio.rest()", **EVENT_DEFAULTS)
         return tab
 
     def keep_current(
@@ -97,30 +122,67 @@ class AppContext:
 
         Args:
             refresh: gives the outputs; see `show_errors` for what happens when it fails.
-            clock: call it again and again while the tab is open, too.
+            clock: call it whenever something has changed in the workspace while the tab is open,
+                too.
         """
         title = str(tab.label)
 
-        def refresh_if_open(*values: Any) -> Any:
-            return refresh(*values[1:]) if values[0] == title else gr.skip()
+        def refresh_unless_gone(run: str | None, *values: Any) -> Any:
+            """A run that is gone is left to whoever chooses another."""
+            gone = run is not None and run not in list_runs(self.workspace.runs)
+            return gr.skip() if gone else refresh(run, *values)
 
-        tab.select(show_errors(refresh), [self.run, *inputs], outputs, **EVENT_DEFAULTS)
+        events = [event_of(self.news, RUN, title)]
+        events += [event_of(self.news, NEWS, title)] if clock else []
         gr.on(
-            [self.run.change, *([self.clocks[title].tick] if clock else [])],
-            show_errors(refresh_if_open),
-            [self.open_tab, self.run, *inputs],
+            [tab.select, *events],
+            show_errors(refresh_unless_gone),
+            [self.run, *inputs],
             outputs,
-            trigger_mode="always_last",
+            **EACH_TIME,
             **EVENT_DEFAULTS,
         )
+
+    def on_press(
+        self,
+        place: gr.HTML,
+        press: Callable[..., Any],
+        inputs: Components | Component | None,
+        outputs: Components | Component | None,
+    ) -> Any:
+        """Call press(*inputs, event) for each press in a place, one after the other; none is lost.
+
+        Returns:
+            What further events can follow, as Gradio's listeners give it.
+        """
+        return place.click(
+            show_errors(press),
+            inputs,
+            outputs,
+            **EACH_TIME,
+            concurrency_id=f"press {place._id}",
+            concurrency_limit=1,
+            **EVENT_DEFAULTS,
+        )
+
+    def keep_form(
+        self, form: str, fields: Components, targets: dict[Component, Any] | None = None
+    ) -> None:
+        """Let the browser keep what is written in fields; see `StoredForms.keep`.
+
+        Where the run is among them, it is kept with what was written for it.
+        """
+        script = self.forms.keep(form, fields, targets)
+        changes = [field.change for field in fields if field is not self.run]  # type: ignore[attr-defined]
+        gr.on(changes, None, list(fields), None, js=script, **EACH_TIME, **EVENT_DEFAULTS)
 
     def attribution(self, run: str) -> str:
         """The words that are owed beside pictures of a run; empty where none are."""
         return attribution_of(self.workspace, run)
 
-    def fixed_labels(self, run: str) -> list[str]:
-        """The labels of a run's fixed points."""
-        return [point.label for point in points_of(self.workspace, run, FIXED)]
+    def shown_points(self, run: str) -> list[LatentPoint]:
+        """The points by which a run is shown; see the function of that name."""
+        return shown_points(self.workspace, run)
 
     def batches(self, run: str | None) -> list[int]:
         """The batches of a run that have a checkpoint, ascending; none without a run.
@@ -139,6 +201,14 @@ class Screen(Protocol):
     def __init__(self, app: AppContext) -> None: ...
 
 
+def shown_points(workspace: Workspace, run: str) -> list[LatentPoint]:
+    """The points by which a run is shown: its fixed ones; of one that has none, some seeds.
+
+    Runs that were imported, or were made by a program, begin without points of their own.
+    """
+    return points_or_fixed(workspace, run, []) or resolve_points(workspace, run, [SHOWN_SEEDS])
+
+
 def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     """Let an error that a person can put right be a notice in the browser, and change nothing."""
 
@@ -147,7 +217,7 @@ def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return work(*values)
         except EXPECTED_ERRORS as error:
-            gr.Warning(escape(explain(error)), title="This did not work")
+            gr.Warning(escape(explain(error)))
             return gr.skip()
 
     return work_or_warn
@@ -188,7 +258,9 @@ def nearest_batch(batches: Sequence[int], wanted: float | None) -> int:
     """
     if wanted is None:
         return batches[-1]
-    return min(batches, key=lambda batch: abs(batch - wanted))
+    after = bisect_left(batches, wanted)
+    around = batches[max(after - 1, 0) : after + 1]
+    return min(around, key=lambda batch: abs(batch - wanted))
 
 
 def batch_slider(batches: Sequence[int], value: float | None = None) -> gr.Slider:

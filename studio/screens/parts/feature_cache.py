@@ -8,7 +8,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from latent.features import compute_features
+from latent.nearness.features import Space, compute_features
 
 TABLES = 3  # Pairs of a checkpoint and a space that are kept at most.
 
@@ -17,16 +17,16 @@ class FeatureCache:
     """One table of rows for each checkpoint and space; the newest few are kept."""
 
     def __init__(self) -> None:
-        self._tables: OrderedDict[tuple[str, str], dict[bytes, Tensor]] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, Space], dict[bytes, Tensor]] = OrderedDict()
         self._turn = threading.Lock()
 
-    def describe(self, digest: str, G: nn.Module, z: Tensor, space: str) -> Tensor:
+    def describe(self, digest: str, G: nn.Module, z: Tensor, space: Space) -> Tensor:
         """Compute the features of latent points, those alone that are new.
 
         Args:
             digest: that of the weights of G.
             z: float32 [N, z_dim].
-            space: see `latent.features`.
+            space: see `latent.nearness.features`.
 
         Returns:
             float32 [N, D], as `compute_features` gives them.

@@ -13,7 +13,8 @@ from studio.actions.action import Action, spell_command, words_of
 from studio.screens.parts import markup
 from studio.screens.parts.number_field import NumberField
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.record import Declared, InvalidValueError
+from studio.workspace.records.declarations import Declared
+from studio.workspace.records.record import InvalidValueError
 
 FREE_DEVICE = "one that is free"
 WIDTH = 110  # The least width of a field in pixels, so that two of them fit beside each other.
@@ -172,6 +173,10 @@ def lay_out_field(
         return gr.Radio(offered, value=value, **look)
     if known or choices is not None:
         return gr.Dropdown(offered, value=value, interactive=True, **look)
+    if declared.many == "repeated":
+        return gr.Textbox("", placeholder=f"{declared.metavar}, one a line", lines=2, **look)
+    if declared.many == "words":
+        return gr.Textbox(" ".join(map(str, value or ())), placeholder=example, **look)
     if declared.kind in ("whole", "number"):
         precision = 0 if declared.kind == "whole" else None
         return NumberField(
@@ -182,6 +187,4 @@ def lay_out_field(
             placeholder=example,
             **look,
         )
-    if declared.many == "repeated":
-        return gr.Textbox("", placeholder=f"{declared.metavar}, one a line", lines=2, **look)
     return gr.Textbox("" if value is None else str(value), placeholder=example, **look)

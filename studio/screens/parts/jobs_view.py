@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gradio as gr
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from studio.actions.submission import retry
+from studio.actions.job_actions import JobsCancel, JobsRetry
+from studio.runs.status import AT_WORK, RunSummary, read_config
 from studio.screens.parts import markup
-from studio.workspace.jobs import ACTIVE, JobRow, cancel_job, find_job
+from studio.screens.parts.app_context import AppContext
+from studio.workspace.errors import StudioError
+from studio.workspace.jobs import ACTIVE, JobRow, training_job
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_duration
+from studio.workspace.queue.turns import find_obstacle
+from studio.workspace.records.quantities import format_duration
 
 LOG_BYTES = 8_000  # Bytes at the end of a log that are shown.
 
@@ -30,24 +34,38 @@ def show_jobs(
     return markup.join(_show_job(workspace, job, job.id == open_log, foldable) for job in jobs)
 
 
-def press_job(workspace: Workspace, event: gr.EventData, open_log: int | None) -> int | None:
+def press_job(app: AppContext, event: gr.EventData, open_log: int | None) -> int | None:
     """Do what was pressed in a list of jobs.
 
     Returns:
         The number of the job whose log is open then, if there is one.
 
     Raises:
-        StudioError: the job has ended already, or still works.
+        StudioError: the job has ended already, still works, or may not be asked for from a page.
     """
     if event.action == "log":
         number = int(event.job)
         return None if number == open_log else number
-    job = find_job(workspace, int(event.job))
     if event.action == "cancel":
-        cancel_job(workspace, job)
+        app.perform(JobsCancel.read({"job": event.job}))
     elif event.action == "retry":
-        retry(workspace, job)
+        app.perform(JobsRetry.read({"job": event.job}))
     return open_log
+
+
+def announce_submitted(workspace: Workspace, job: JobRow, begun: str) -> None:
+    """Say on the page what has become of a job that was asked for; see `tell_submitted`."""
+    gr.Info(escape(tell_submitted(workspace, job, begun)))
+
+
+def tell_submitted(workspace: Workspace, job: JobRow, begun: str) -> str:
+    """What a person is told who has just asked for a job.
+
+    Args:
+        begun: the sentence where it begins at once.
+    """
+    waits = find_obstacle(workspace, job)
+    return begun if waits is None else f"Job {job.id} is queued. {waits} See the tab Jobs."
 
 
 def progress_text(job: JobRow) -> str:
@@ -56,6 +74,22 @@ def progress_text(job: JobRow) -> str:
         return ""
     left = f", {format_duration(job.left_s)} left" if job.left_s is not None else ""
     return f"{job.done:,} of {job.total:,}{left}"
+
+
+def run_progress(workspace: Workspace, run: RunSummary) -> tuple[JobRow | None, int, int]:
+    """The job that trains a run or trained it last, the batch that it has reached, and its last.
+
+    A run that was not trained here, or whose settings are damaged, is where it was to be.
+    """
+    job, done = training_job(workspace, run.name), run.last_batch or 0
+    if job is not None and run.status in AT_WORK and job.total:
+        return job, done, job.total
+    if run.status == "imported":
+        return job, done, done
+    try:
+        return job, done, read_config(workspace, run.name).batches
+    except StudioError:  # Its run.toml is damaged, and its status says so.
+        return job, done, done
 
 
 def read_log(workspace: Workspace, job_id: int) -> str:

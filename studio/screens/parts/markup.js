@@ -1,3 +1,7 @@
+const show = () => studio.morph(element, props.value);
+show();
+watch('value', show);
+
 // One listener for all that can be pressed in a piece of markup: an element with data-action says
 // what is meant, fields with data-field say with which values, a picture where it was pressed.
 element.addEventListener('click', (event) => {

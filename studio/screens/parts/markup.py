@@ -50,6 +50,7 @@ def pressable(value: str = NOTHING, elem_id: str | None = None, styles: str = ""
     """
     return gr.HTML(
         value,
+        html_template="",  # The script puts the value in its place, and leaves what stays.
         js_on_load=read_asset(__package__, "markup.js"),
         css_template=styles,
         elem_id=elem_id,
@@ -113,6 +114,11 @@ def progress_bar(done: int, total: int) -> Markup:
     ).format(percent=percent)
 
 
+def working_bar() -> Markup:
+    """A bar of something of which nobody can say how far it is."""
+    return Markup('<div class="bar working" aria-hidden="true"><div></div></div>')
+
+
 def credit(attribution: str) -> Markup:
     """The words that are owed beside pictures; nothing where none are."""
     return Markup('<div class="credit">{}</div>').format(attribution) if attribution else NOTHING
@@ -136,9 +142,16 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Markup:
     return Markup('<div class="facts">{}</div>').format(cells)
 
 
-def button(text: str, action: str, quiet: bool = False, **values: object) -> Markup:
-    """A button; pressing it is an event with `action` and the values as attributes."""
-    return _button(text, action, "plain quiet-button" if quiet else "plain", NOTHING, values)
+def button(
+    text: str, action: str, quiet: bool = False, enabled: bool = True, **values: object
+) -> Markup:
+    """A button; pressing it is an event with `action` and the values as attributes.
+
+    Args:
+        enabled: whether it can be pressed; one that cannot keeps its place for when it can.
+    """
+    kind = "plain quiet-button" if quiet else "plain"
+    return _button(text, action, kind, NOTHING if enabled else Markup(" disabled"), values)
 
 
 def choice(text: str, action: str, chosen: bool, **values: object) -> Markup:
@@ -150,6 +163,14 @@ def picture_grid(pictures: Sequence[Thumbnail], columns: int) -> Markup:
     """Pictures side by side; pressing one is the action `choose`, with its label."""
     figures = join(_figure(picture) for picture in pictures)
     return Markup('<div class="pictures" style="--columns:{}">{}</div>').format(columns, figures)
+
+
+def captioned(source: str, text: str) -> Markup:
+    """A picture with its caption, which cannot be pressed."""
+    return Markup(
+        '<figure class="picture"><img src="{source}" alt="{text}">'
+        "<figcaption>{text}</figcaption></figure>"
+    ).format(source=source, text=text)
 
 
 def moment(timestamp: float) -> str:
@@ -176,8 +197,9 @@ def _pressed(pressed: bool) -> Markup:
 
 def _figure(picture: Thumbnail) -> Markup:
     return Markup(
-        '<figure class="picture{chosen}"><button type="button" class="thumbnail" '
-        'data-action="choose" data-label="{label}" aria-label="Look at city {label}">'
+        '<figure class="picture{chosen}" data-key="{label}">'
+        '<button type="button" class="thumbnail" data-action="choose" data-label="{label}" '
+        'aria-label="Look at city {label}">'
         '<img src="{source}" alt="City {label}"></button>{star}'
         "<figcaption>{caption}</figcaption></figure>"
     ).format(

@@ -1,4 +1,4 @@
-"""A number that may be left empty."""
+"""Numbers on a page: one that may be left empty, and a slider whose bounds may change."""
 
 from __future__ import annotations
 
@@ -28,3 +28,16 @@ class NumberField(gr.Number):
     def postprocess(self, value: Any) -> Any:
         """What the page is sent for a number or None."""
         return "" if value in (None, "") else super().postprocess(value)
+
+
+class BatchSlider(gr.Slider):
+    """A slider over the batches of a run, which a page may still ask with after the run changed.
+
+    Gradio refuses a position outside the bounds, although those of the moment may be newer.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: float) -> float:
+        """The position that the page sent, or the end of the slider that is nearest to it."""
+        return super().preprocess(min(max(payload, self.minimum), self.maximum))

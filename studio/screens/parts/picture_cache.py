@@ -6,8 +6,9 @@ import base64
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +27,18 @@ MAX_PICTURES = 1500
 THUMBNAIL_PX, LARGE_PX = 192, 1024
 
 
+class EncodedPicture(NamedTuple):
+    """A picture as a browser takes it; `kind` is png or jpeg."""
+
+    kind: str
+    content: bytes
+
+    @property
+    def data_uri(self) -> str:
+        """The picture as an address that holds all of it."""
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode()}"
+
+
 @dataclass
 class _OpenRun:
     """A run and its one resident module, with the weights of the checkpoint seen last.
@@ -33,12 +46,14 @@ class _OpenRun:
     Args:
         identity: stays the same while no other run takes the name.
         digest: that of the weights in G; empty while they are being exchanged.
+        renderer: knows how many pictures of G fit in a pass.
     """
 
     identity: int
     checkpoints: CheckpointRun
     G: nn.Module | None = None
     digest: str = ""
+    renderer: FrameRenderer = field(default_factory=FrameRenderer)
 
 
 class PictureCache:
@@ -47,7 +62,7 @@ class PictureCache:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._runs: OrderedDict[str, _OpenRun] = OrderedDict()
-        self._kept: OrderedDict[tuple[str, bytes, int], str] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bytes, int], EncodedPicture] = OrderedDict()
         self._turn = threading.RLock()
 
     def batches(self, run: str) -> list[int]:
@@ -68,6 +83,15 @@ class PictureCache:
         with self._turn:
             return self._open(run).checkpoints.spec.z_dim
 
+    def identity(self, run: str) -> int:
+        """A number that stays the same while no other run takes the name.
+
+        Raises:
+            CheckpointError: see `batches`.
+        """
+        with self._turn:
+            return self._open(run).identity
+
     def digest(self, run: str, batch: int) -> str:
         """A digest of the weights at a batch.
 
@@ -77,16 +101,28 @@ class PictureCache:
         with self._turn:
             return self._open(run).checkpoints.digest([batch])
 
+    def digests(self, run: str, batches: Sequence[int]) -> list[str]:
+        """A digest of the weights at each of some batches.
+
+        Raises:
+            CheckpointError: unknown run or batch.
+        """
+        with self._turn:
+            return self._open(run).checkpoints.digests(batches)
+
     def show(
         self, run: str, batch: int, points: Sequence[LatentPoint], limit_px: int = THUMBNAIL_PX
     ) -> list[str]:
+        """As `draw`, with the pictures as data URIs."""
+        return [picture.data_uri for picture in self.draw(run, batch, points, limit_px)]
+
+    def draw(
+        self, run: str, batch: int, points: Sequence[LatentPoint], limit_px: int = THUMBNAIL_PX
+    ) -> list[EncodedPicture]:
         """Render points at a checkpoint.
 
         Args:
             limit_px: larger pictures are made smaller until neither side is longer.
-
-        Returns:
-            A data URI for each point.
 
         Raises:
             CheckpointError: unknown run or batch, or a damaged checkpoint.
@@ -99,7 +135,7 @@ class PictureCache:
             if new:
                 frames = self._render(opened, batch, digest, [points[i].z for i in new])
                 for i, frame in zip(new, frames, strict=True):
-                    self._kept[keys[i]] = _to_data_uri(frame, limit_px)
+                    self._kept[keys[i]] = _encode(frame, limit_px)
             shown = [self._kept[key] for key in keys]
             for key in keys:
                 self._kept.move_to_end(key)
@@ -107,15 +143,48 @@ class PictureCache:
                 self._kept.popitem(last=False)
             return shown
 
+    def render(
+        self,
+        run: str,
+        batch: int,
+        points: Sequence[LatentPoint],
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> np.ndarray | None:
+        """Render points at a checkpoint, as they are and for once.
+
+        Args:
+            is_wanted: is asked before each part of the work.
+
+        Returns:
+            uint8 [points, height, width, 3]; None as soon as they are not wanted any more.
+
+        Raises:
+            CheckpointError: see `show`.
+        """
+        with self._turn:
+            if not is_wanted():
+                return None
+            opened = self._open(run)
+            digest = opened.checkpoints.digest([batch])
+            G = self._load(opened, batch, digest)
+            if not is_wanted():
+                return None
+            return opened.renderer.render(G, torch.stack([point.z for point in points]))
+
     def _render(
         self, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]
     ) -> list[np.ndarray]:
+        G = self._load(opened, batch, digest)
+        return list(opened.renderer.render(G, torch.stack(z)))
+
+    def _load(self, opened: _OpenRun, batch: int, digest: str) -> nn.Module:
+        """The module of a run with the weights at a batch, which are exchanged where need be."""
         G = self._module(opened)
         if opened.digest != digest:
             opened.digest = ""
-            G.load_state_dict(opened.checkpoints.weights(batch))
+            opened.checkpoints.load(batch, G)
             opened.digest = digest
-        return list(FrameRenderer().render(G, torch.stack(z)))
+        return G
 
     def _module(self, opened: _OpenRun) -> nn.Module:
         if opened.G is None:
@@ -139,11 +208,11 @@ def _identity(checkpoints: CheckpointRun) -> int:
     return description.stat().st_ino if description.exists() else -1
 
 
-def _to_data_uri(frame: np.ndarray, limit_px: int) -> str:
+def _encode(frame: np.ndarray, limit_px: int) -> EncodedPicture:
     """A small picture as lossless PNG, so that its pixels stay crisp; a large one as JPEG."""
     image = Image.fromarray(frame)
     image.thumbnail((limit_px, limit_px), Image.Resampling.LANCZOS)
     kind, options = ("PNG", {}) if image.width <= THUMBNAIL_PX else ("JPEG", {"quality": 90})
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return EncodedPicture(kind.lower(), buffer.getvalue())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.workspace.quantities import format_duration
+from studio.workspace.records.quantities import format_duration
 
 # Size of a chart and margins around its plot, in units of the drawing.
 WIDTH, HEIGHT = 430, 220

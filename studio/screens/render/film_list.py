@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,18 +15,30 @@ from renderers.files import read_json
 from renderers.jobs.verification import find_render, verify_video
 from renderers.plan.outputs import GRID
 from renderers.video.formats import FORMATS
+from studio.films.film_posters import find_poster, make_poster
+from studio.films.film_records import (
+    FilmRecord,
+    film_content,
+    list_film_records,
+    list_newest_films,
+)
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
+from studio.upkeep.film_names import given_name
+from studio.upkeep.removal import FILM, MARK
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_bytes
+from studio.workspace.records.quantities import format_bytes
 
 # Suffixes of what a browser can play, show as a picture, and of what editing programs read.
 PLAYED = (".mp4", ".webm", ".mov")
 STILL = (".webp", ".gif", ".png", ".jpg", ".jpeg")
 FOR_EDITING = (".mov", ".mkv")
-SHEET = "Sheet"
+MAX_LABELS = 12  # So many points are named under a film.
+SHEET = ".png"  # No film is one picture.
+MAX_TITLED = 3  # Films of so many points are called by their labels.
+NEW_POSTERS = 8  # So many small pictures are made at once; the next look makes the next ones.
 SUFFIXES = {known.suffix for known in FORMATS}
 
 
@@ -36,39 +49,119 @@ class FinishedFilm:
     Args:
         key: what names the film in a page.
         path: for numbered pictures it ends in a place for the number, such as `%06d.png`.
-        made_at: seconds since 1970; films of one render share theirs.
+        points: those that were asked for, as they were written; empty where nothing is known.
+        made_at: seconds since 1970, as the job that made it has it on record; of one that is on
+            no record, when its file was written.
     """
 
     key: str
     path: Path
     title: str
     made_at: float
+    points: tuple[str, ...] = ()
 
     @property
     def is_sheet(self) -> bool:
         """Whether it is a sheet, which has nothing to play."""
-        return self.title == SHEET
+        return self.path.suffix == SHEET and not self.is_numbered
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it is a folder of numbered pictures."""
+        return "%" in self.path.name
 
     @cached_property
     def pictures(self) -> list[Path]:
         """The numbered pictures in their order; none where the film is one file."""
-        if "%" not in self.path.name:
+        if not self.is_numbered:
             return []
         return sorted(self.path.parent.glob(f"*{self.path.suffix}"))
 
 
 def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
     """The finished films and sheets of a run, newest first; within one render the grid first."""
-    named = re.compile(
-        rf"({re.escape(run)}-(?:timelapse|interpolation(?:-\d+)?|path|sheet))-[0-9a-f]{{6}}"
-    )
+    named = re.compile(rf"({re.escape(run)}-{FILM}){MARK}")
+    records = list_film_records(workspace, run)
     found = [
-        FinishedFilm(str(path.relative_to(workspace.renders)), path, film_title(run, name), made_at)
+        FinishedFilm(
+            str(path.relative_to(workspace.renders)),
+            path,
+            ": ".join(filter(None, (given_name(folder), _title(workspace, run, name, path)))),
+            records[path].made_at if path in records else written_at,
+            records[path].points if path in records else (),
+        )
         for folder in workspace.renders.iterdir()
         if (match := named.fullmatch(folder.name))
-        for path, name, made_at in _films_in(folder, match[1])
+        for path, name, written_at in _films_in(folder, match[1])
+    ]
+    listed = {film.path for film in found}
+    # Films that somebody had written elsewhere, or under a name of their own, are on record alone.
+    found += [
+        _recorded_film(workspace, record)
+        for path, record in records.items()
+        if path not in listed and path.suffix in SUFFIXES
     ]
     return sorted(found, key=lambda film: (-film.made_at, len(film.key), film.key))
+
+
+def newest_films(workspace: Workspace, count: int) -> list[tuple[str, FinishedFilm]]:
+    """The newest films of all runs with the names of their runs, newest first.
+
+    Only what jobs have on record is looked at, however many films there are.
+    """
+    records = list_newest_films(workspace, count)
+    return [
+        (
+            record.run,
+            replace(_recorded_film(workspace, record), title=_own_title(workspace, record)),
+        )
+        for record in records
+    ]
+
+
+def _own_title(workspace: Workspace, record: FilmRecord) -> str:
+    """The title of a film: by its points, where it has the name that the studio gave it."""
+    folder, name = record.path.parent, record.path.stem
+    if folder.parent != workspace.renders or not name.startswith(f"{record.run}-"):
+        return _recorded_title(workspace, record)
+    title = _title(workspace, record.run, name, record.path)
+    return ": ".join(filter(None, (given_name(folder), title)))
+
+
+def _recorded_film(workspace: Workspace, record: FilmRecord) -> FinishedFilm:
+    """A film that a job has on record, wherever it lies."""
+    title = _recorded_title(workspace, record)
+    key = _key(workspace, record)
+    return FinishedFilm(key, record.path, title, record.made_at, record.points)
+
+
+def _key(workspace: Workspace, record: FilmRecord) -> str:
+    """What names a film: its place among the renders, else a mark for its path."""
+    if record.path.is_relative_to(workspace.renders):
+        return str(record.path.relative_to(workspace.renders))
+    mark = hashlib.blake2b(str(record.path).encode(), digest_size=8).hexdigest()
+    return f"elsewhere-{mark}/film{record.path.suffix}"
+
+
+def _recorded_title(workspace: Workspace, record: FilmRecord) -> str:
+    """The title of a film whose name says nothing: what it is, and the name of its file."""
+    batch = record.fields.get("batch")
+    kind = {"render timelapse": "Time-lapse", "render interpolation": "Walk"}.get(
+        record.action, record.action.removeprefix("render ").capitalize()
+    )
+    at = f" at batch {batch:,}" if isinstance(batch, int) else ""
+    folder = record.path.parent
+    given = given_name(folder) if folder.parent == workspace.renders else ""
+    return ": ".join(filter(None, (given, f"{kind}{at}", record.path.name)))
+
+
+def _title(workspace: Workspace, run: str, name: str, path: Path) -> str:
+    """The title of a film; one of several points says which, as far as their names are few."""
+    if name == f"{run}-timelapse" and (content := film_content(workspace, path)) is not None:
+        count = len(content.labels)
+        shown = ", ".join(content.labels) if count <= MAX_TITLED else f"{count:,} points"
+        return f"Time-lapse of {shown}"
+    return film_title(run, name)
 
 
 def film_title(run: str, name: str) -> str:
@@ -79,16 +172,16 @@ def film_title(run: str, name: str) -> str:
 
     Example:
         >>> film_title("city", "city-timelapse"), film_title("city", "city-timelapse-0.3")
-        ('Time-lapse of all points', 'Time-lapse of 0.3')
+        ('Time-lapse of several points', 'Time-lapse of 0.3')
         >>> film_title("city", "city-interpolation-400"), film_title("city", "city-path")
         ('Walk at batch 400', 'Path')
     """
     kind, _, rest = name.removeprefix(f"{run}-").partition("-")
     if kind == "timelapse":
-        return f"Time-lapse of {rest or 'all points'}"
+        return f"Time-lapse of {rest or 'several points'}"
     if kind == "interpolation":
         return f"Walk at batch {int(rest):,}" if rest else "Walk along training"
-    return kind.capitalize()
+    return f"{kind.capitalize()} of {rest}" if rest else kind.capitalize()
 
 
 def check_film(workspace: Workspace, film: FinishedFilm) -> str:
@@ -108,7 +201,11 @@ def verify_words(film: FinishedFilm) -> list[str]:
 
 
 def show_film(
-    film: FinishedFilm, films: Sequence[FinishedFilm], verdict: str, attribution: str
+    workspace: Workspace,
+    film: FinishedFilm,
+    films: Sequence[FinishedFilm],
+    verdict: str,
+    attribution: str,
 ) -> Markup:
     """A card with one film, what can be done with it, and the others to choose from.
 
@@ -117,8 +214,11 @@ def show_film(
         verdict: what a check said of the film; empty where none was asked for.
         attribution: the words that are owed beside it, or empty.
     """
-    choices = markup.join(_choice(other, other == film) for other in films)
-    body = _stage(film) + markup.credit(attribution) + _facts(film) + _show_verdict(film, verdict)
+    posters = _find_posters(workspace, films)
+    choices = markup.join(_choice(other, other == film, posters.get(other)) for other in films)
+    facts = _facts(workspace, film) + markup.note(_content(workspace, film))
+    stage = _stage(workspace, film)
+    body = stage + markup.credit(attribution) + facts + _show_verdict(film, verdict)
     return markup.card(film.title, body + Markup('<div class="films">{}</div>').format(choices))
 
 
@@ -127,8 +227,37 @@ def film_styles() -> str:
     return read_asset(__package__, "film_list.css")
 
 
-def _stage(film: FinishedFilm) -> Markup:
+def _find_posters(workspace: Workspace, films: Sequence[FinishedFilm]) -> dict[FinishedFilm, Path]:
+    """The small pictures of films; those that are missing are made, a few at each look."""
+    moving = [film for film in films if not film.is_sheet and not film.is_numbered]
+    found = {film: find_poster(workspace, film.path) for film in moving}
+    missing = [film for film, poster in found.items() if poster is None][:NEW_POSTERS]
+    made = {film: make_poster(workspace, film.path) for film in missing}
+    sheets = {film: film.path for film in films if film.is_sheet}
+    return {film: path for film, path in {**found, **made, **sheets}.items() if path is not None}
+
+
+def _content(workspace: Workspace, film: FinishedFilm) -> str:
+    """When a film was made, of which batches and points."""
+    said = [f"Made {markup.moment(film.made_at)}"]
+    content = None if film.is_sheet else film_content(workspace, film.path)
+    if content is not None:
+        batches = f"batches {content.first:,} to {content.last:,}"
+        said.append(batches if content.first < content.last else f"batch {content.first:,}")
+        said.append(f"{content.frames:,} frames")
+        labels = film.points or content.labels
+        named, more = ", ".join(labels[:MAX_LABELS]), len(labels) - MAX_LABELS
+        said.append(f"{named} and {more:,} more" if more > 0 else named)
+    return " · ".join(said)
+
+
+def _stage(workspace: Workspace, film: FinishedFilm) -> Markup:
     """The film as the browser can show it."""
+    if not film.path.is_relative_to(workspace.root):
+        return Markup(
+            '<div class="stage"><p>It lies outside the workspace, where the studio shows nothing: '
+            '<span class="where">{}</span></p></div>'
+        ).format(film.path)
     suffix, pictures = film.path.suffix, film.pictures
     url = markup.file_url(pictures[-1] if pictures else film.path)
     if film.is_sheet or suffix in STILL:
@@ -144,14 +273,16 @@ def _stage(film: FinishedFilm) -> Markup:
     ).format(suffix)
 
 
-def _facts(film: FinishedFilm) -> Markup:
+def _facts(workspace: Workspace, film: FinishedFilm) -> Markup:
     """Where the film is, how large, and the button that checks it."""
     pictures = film.pictures
     if pictures:
         where = Markup('<span class="where">{}</span>').format(film.path.parent)
         facts = f"{len(pictures):,} pictures"
     else:
-        where, facts = markup.download(film.path), format_bytes(film.path.stat().st_size)
+        is_ours = film.path.is_relative_to(workspace.root)
+        where = markup.download(film.path) if is_ours else Markup("{}").format(film.path.name)
+        facts = format_bytes(film.path.stat().st_size)
     if film.path.suffix in FOR_EDITING:
         facts += ", made for editing: not every browser plays it"
     check = "" if film.is_sheet else markup.button("Check", "check", film=film.key)
@@ -168,10 +299,16 @@ def _show_verdict(film: FinishedFilm, verdict: str) -> Markup:
     return Markup('<div class="verdict">{}{}</div>').format(said, command)
 
 
-def _choice(film: FinishedFilm, chosen: bool) -> Markup:
+def _choice(film: FinishedFilm, chosen: bool, poster: Path | None) -> Markup:
     suffix = film.path.suffix.removeprefix(".")
     kind = "" if film.is_sheet or suffix == "mp4" else f" · {suffix}"
-    text = f"{film.title} · {markup.moment(film.made_at)}{kind}"
+    picture = Markup('<img src="{}" alt="" loading="lazy">')
+    text = Markup('{}<span>{}<br><span class="quiet">{}{}</span></span>').format(
+        picture.format(markup.file_url(poster)) if poster else Markup("<i></i>"),
+        film.title,
+        markup.moment(film.made_at),
+        kind,
+    )
     return markup.choice(text, "film", chosen, film=film.key)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
+from markupsafe import Markup
 
+from studio.actions.declared.removal_actions import Delete, DeleteFilm, RenameFilm
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
 from studio.screens.parts.form import Form
-from studio.screens.parts.jobs_view import press_job, show_jobs
+from studio.screens.parts.jobs_view import announce_submitted, press_job, show_jobs
 from studio.screens.parts.number_field import NumberField
+from studio.screens.parts.removal_panel import RemovalPanel
 from studio.screens.render.film_list import check_film, film_styles, list_films, show_film
 from studio.screens.render.render_fields import (
     lay_out_path,
@@ -40,56 +44,75 @@ class RenderScreen:
         self._starts: dict[str, gr.Button] = {}
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
-                self._timelapse = self._lay_out("Time-lapse", lay_out_timelapse)
-                self._walk = self._lay_out("Walk", lay_out_walk)
-                self._path = self._lay_out("Path", lay_out_path)
-                self._sheet = self._lay_out("Sheet", lay_out_sheet)
+                self._timelapse = self._lay_out(tab, "Time-lapse", lay_out_timelapse)
+                self._walk = self._lay_out(tab, "Walk", lay_out_walk)
+                self._path = self._lay_out(tab, "Path", lay_out_path)
+                self._sheet = self._lay_out(tab, "Sheet", lay_out_sheet)
             with gr.Column(scale=7, min_width=480):
                 self._player = markup.pressable(elem_id="player", styles=film_styles())
+                film = gr.State("")
+                RemovalPanel(
+                    app,
+                    "this film",
+                    [app.run, film],
+                    lambda *shown: DeleteFilm.read({"name": self._folder_of(*shown)}),
+                    lambda run, shown, new: RenameFilm.read(
+                        {"name": self._folder_of(run, shown), "new": new}
+                    ),
+                    [film],
+                    lambda action: ["" if isinstance(action, Delete) else gr.skip()],
+                )
                 self._jobs = markup.pressable(elem_id="jobs")
-            self._connect(tab)
+            self._connect(tab, film)
 
-    def _lay_out(self, title: str, lay_out: Callable[[], Form[Any]]) -> Form[Any]:
+    def _lay_out(self, tab: gr.Tab, title: str, lay_out: Callable[[], Form[Any]]) -> Form[Any]:
         """A tab with a form, the button that submits it, and its command."""
         with gr.Tab(title):
             form = lay_out()
             self._starts[title] = gr.Button(f"Render the {title.lower()}", variant="primary")
             command = markup.pressable()
+
+        def show_command(run: str | None, *written: Any) -> Markup:
+            return form.preview(*written, run=run)
+
+        self._app.keep_current(tab, show_command, form.inputs, [command])
         gr.on(
-            [self._app.run.change, *[field.change for field in form.inputs]],
-            lambda run, *written: form.preview(*written, run=run),
+            [field.change for field in form.inputs],
+            show_command,
             [self._app.run, *form.inputs],
             command,
             **EVENT_DEFAULTS,
         )
         return form
 
-    def _connect(self, tab: gr.Tab) -> None:
+    def _connect(self, tab: gr.Tab, film: gr.State) -> None:
         app, run = self._app, self._app.run
         self._filled, open_log = gr.State(), gr.State()
-        film, verdict = gr.State(""), gr.State("")
+        verdict = gr.State("")
         seen, shown = [film, verdict], [self._player, self._jobs]
         app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
         filled = self._fields_named(("points", "keys", "batches", "batch"))
         app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
+        # The fields are about the points of a run: another one takes them away.
+        written = [field for form in self._forms for field in form.inputs]
+        app.keep_form("render", [run, *written], {run: self._filled})
         for form, start in zip(self._forms, self._starts.values(), strict=True):
             self._connect_start(form, start, [film, self._jobs])
-        press = self._player.click(
-            show_errors(self._press_film), [run, *seen], [*seen, self._player], **EVENT_DEFAULTS
-        )
-        press.then(
-            show_errors(self._check), [run, *seen], [verdict, self._player], **EVENT_DEFAULTS
-        )
-        self._jobs.click(
-            show_errors(self._press_job), open_log, [open_log, self._jobs], **EVENT_DEFAULTS
-        )
+        app.address.hold(self.TITLE, "film", film, "")
+        press = app.on_press(self._player, self._press_film, [run, *seen], [*seen, self._player])
+        # The check may take a minute, in which no other answer waits for it.
+        checked = press.then(show_errors(self._check), [run, *seen], verdict, **EVENT_DEFAULTS)
+        checked.then(show_errors(self._show_player), [run, *seen], self._player, **EVENT_DEFAULTS)
+        app.on_press(self._jobs, self._press_job, open_log, [open_log, self._jobs])
 
     def _connect_start(self, form: Form[Any], start: gr.Button, outputs: list[Any]) -> None:
         def submit_form(run: str | None, *written: Any) -> tuple[str, str]:
             """The newest film shows from now on, so that this one will once it is there."""
             if run is None or not self._app.batches(run):
                 raise StudioError("There is no checkpoint to render. Train a run first.")
-            self._app.submit(form.read(*written, run=run))
+            job = self._app.submit(form.read(*written, run=run))
+            begun = f"Rendering as job {job.id}: how far it is shows under Renders."
+            announce_submitted(self._app.workspace, job, begun)
             return "", self._show_jobs(None)
 
         start.click(
@@ -121,7 +144,7 @@ class RenderScreen:
         updates: dict[Any, Any] = {}
         for form in (self._timelapse, self._sheet):
             updates[form.laid["points"]] = gr.Dropdown(choices=labels, **anew([]))
-        stops = to_begin_with(self._app.fixed_labels(run)[:STOPS])
+        stops = to_begin_with([point.label for point in self._app.shown_points(run)[:STOPS]])
         updates[self._walk.laid["points"]] = gr.Dropdown(choices=labels, **stops)
         example = f"such as {example_keys(kept, labels)}"
         updates[self._path.laid["keys"]] = gr.Textbox(placeholder=example, **anew(""))
@@ -144,7 +167,15 @@ class RenderScreen:
             return _NO_FILMS
         chosen = next((other for other in films if other.key == film), films[0])
         said = verdict if chosen.key == film else ""  # The verdict on another film is not shown.
-        return show_film(chosen, films, said, self._app.attribution(run))
+        return show_film(self._app.workspace, chosen, films, said, self._app.attribution(run))
+
+    def _folder_of(self, run: str | None, film: str) -> str:
+        """The folder of the film that shows, in which lies what was rendered with it, too."""
+        films = list_films(self._app.workspace, run) if run else []
+        shown = next((other for other in films if other.key == film), films[0] if films else None)
+        if shown is None:
+            raise StudioError("There is no film here. Render one on the left.")
+        return Path(shown.key).parts[0]
 
     def _show_jobs(self, open_log: int | None) -> str:
         jobs = [job for job in list_jobs(self._app.workspace) if job.action.startswith("render ")]
@@ -162,11 +193,10 @@ class RenderScreen:
         chosen = next((other for other in films if other.key == film), None)
         if verdict != CHECKING or chosen is None:
             return gr.skip()
-        said = check_film(self._app.workspace, chosen)
-        return said, self._show_player(run, film, said)
+        return check_film(self._app.workspace, chosen)
 
     def _press_job(self, open_log: int | None, event: gr.EventData) -> tuple[int | None, str]:
-        opened = press_job(self._app.workspace, event, open_log)
+        opened = press_job(self._app, event, open_log)
         return opened, self._show_jobs(opened)
 
 

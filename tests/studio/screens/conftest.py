@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,18 +16,15 @@ from studio.workspace.paths import Workspace
 
 REPOSITORY = Path(__file__).parents[3]
 START_SECONDS = 120
+ALLOWED_HOST = "Studio.Example"  # A name that the studio of the tests is also known by.
+PAGES = pytest.StashKey[list]()  # The pages that a test has opened.
 
 
-@pytest.fixture(scope="session")
-def served(trained_root, tmp_path_factory):
-    """(workspace, URL) of a studio that is served by a process of its own.
-
-    All tests share it: whoever changes more than the run `city` can bear works on a copy of it;
-    see `copy_run`.
-    """
-    workspace = Workspace.open(shutil.copytree(trained_root, tmp_path_factory.mktemp("s") / "w"))
+@contextmanager
+def serving(workspace, *options):
+    """The URL of a studio that a process of its own serves meanwhile."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "studio", "--workspace", workspace.root, "app"],
+        [*(sys.executable, "-m", "studio", "--workspace", workspace.root), "app", *options],
         cwd=REPOSITORY,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,26 +39,38 @@ def served(trained_root, tmp_path_factory):
     deadline.cancel()
     drain = threading.Thread(target=process.stderr.read, daemon=True)
     drain.start()
-    yield workspace, found[0]
+    yield found[0]
     process.terminate()
     assert process.wait(30) == 0
     drain.join()
 
 
 @pytest.fixture(scope="session")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    flags = (
-        *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-        *("--disable-background-networking", "--disable-component-update"),
-    )
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=list(flags))
-        yield opened
-        opened.close()
+def served(trained_root, tmp_path_factory):
+    """(workspace, URL) of a studio that is served by a process of its own.
+
+    All tests share it: whoever changes more than the run `city` can bear works on a copy of it;
+    see `copy_run`.
+    """
+    workspace = Workspace.open(shutil.copytree(trained_root, tmp_path_factory.mktemp("s") / "w"))
+    with serving(workspace, "--allow-host", ALLOWED_HOST) as url:
+        yield workspace, url
+
+
+@pytest.fixture(scope="session")
+def browser(launch_chromium):
+    opened = launch_chromium("--disable-gpu", "--disable-quic", "--disable-sync")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def context(browser):
+    """What pages share: a cache, so that only the first of them reads the scripts of the page."""
+    opened = browser.new_context(viewport={"width": 1366, "height": 768})
+    opened.set_default_timeout(30_000)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -78,22 +89,57 @@ def copy_run(served):
             shutil.rmtree(folder)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Say with a test that failed what its pages showed, where nobody can look at them."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for number, opened in enumerate(item.stash.get(PAGES, [])):
+            seen = f"{opened.url}\n{opened.locator('body').inner_text()}"
+            report.sections.append((f"What page {number + 1} showed", seen))
+    return report
+
+
 @pytest.fixture
-def page(browser, served, copy_run):
-    """A fresh page with the studio open; what the browser complains about fails the test."""
+def open_page(request, context, served, copy_run):
+    """open_page(address): a page of one browser; what it complains about fails the test."""
     complaints = []
-    opened = browser.new_page(viewport={"width": 1366, "height": 768})
-    opened.set_default_timeout(30_000)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type == "error" else None,
-    )
-    opened.on("request", lambda request: _refuse_other_machines(request.url, served[1], complaints))
-    opened.goto(served[1])
-    yield opened
-    opened.close()
+    pages = request.node.stash[PAGES] = []
+
+    def open_one(address=""):
+        opened = context.new_page()
+        pages.append(opened)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
+        opened.on(
+            "request", lambda request: _refuse_other_machines(request.url, served[1], complaints)
+        )
+        opened.goto(served[1] + address)
+        return opened
+
+    yield open_one
+    for opened in pages:
+        if not opened.is_closed():  # The next test begins with a browser that remembers nothing.
+            opened.evaluate("() => localStorage.clear()")
+            opened.close()
+    context.clear_cookies()
     assert complaints == []
+
+
+@pytest.fixture
+def page(open_page):
+    """A fresh page with the studio open, at the tab Train."""
+    return open_page("/?tab=Train")
+
+
+def _free_port() -> int:
+    """A port of its own, since several processes that test look for one at the same time."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def _refuse_other_machines(url: str, home: str, complaints: list) -> None:

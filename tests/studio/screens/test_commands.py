@@ -8,8 +8,7 @@ from studio.actions.action import words_of
 from studio.actions.declared.archive_actions import Archive
 from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
-from studio.screens.checkpoints.checkpoint_panels import _export, _pin, _verify
-from studio.screens.checkpoints.checkpoints_tab import spread
+from studio.screens.checkpoints.checkpoint_panels import _export, _verify, pin_action
 from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_thin
 from studio.screens.explore.atlas_view import read_atlas_form
 from studio.screens.parts.form import Form
@@ -168,12 +167,12 @@ def test_the_archive_form_says_its_command(workspace):
 
 def test_the_housekeeping_forms_do_what_they_say(studio, workspace):
     assert perform(workspace, _verify("city", True, "20%")).checked == 3  # of 12
-    perform(workspace, _pin("city", 5, pinned=False))
+    perform(workspace, pin_action("city", 5, pinned=False))
     assert studio("checkpoints", "city", "--json").json["pinned"] == [5]
     assert perform(workspace, _export("city", 5)).batch == 5
     thinned = perform(workspace, read_thin("city", EVERY, 4, "2", " 9 ", ""))
     assert thinned.dropped == 3  # 3, 6 and 7
-    perform(workspace, _pin("city", 5, pinned=True))
+    perform(workspace, pin_action("city", 5, pinned=True))
     perform(workspace, read_thin("city", PINNED, None, "", "", ""))
     assert studio("checkpoints", "city", "--json").json["checkpoints"] == 2
 
@@ -209,8 +208,3 @@ def test_the_other_forms_do_what_they_say(studio, workspace):
 def test_the_atlas_form_draws_one(workspace):
     atlas = perform(workspace, read_atlas_form("city", 3, 12, "z"))
     assert (atlas.batch, atlas.count, atlas.space) == (3, 12, "z")
-
-
-def test_a_strip_goes_from_the_first_batch_to_the_last():
-    assert spread(list(range(1, 101)), 10) == [1, 12, 23, 34, 45, 56, 67, 78, 89, 100]
-    assert spread([3, 5], 10) == [3, 5]

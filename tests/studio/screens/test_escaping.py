@@ -120,7 +120,7 @@ def test_names_of_files_are_escaped(workspace):
     film.parent.mkdir()
     film.touch()
     films = list_films(workspace, "city")
-    assert_escaped_once(show_film(films[0], films, HOSTILE, HOSTILE))
+    assert_escaped_once(show_film(workspace, films[0], films, HOSTILE, HOSTILE))
     assert_escaped_once(markup.downloads([film]))
 
 

@@ -4,12 +4,17 @@ import concurrent.futures
 import http.client
 import http.server
 import json
-import shutil
 import threading
 import time
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import torch
+
+from studio.screens.safety.own_pages import OwnPages
+from studio.specimens.passports import Passport, save_specimen
+from tests.studio.screens.conftest import ALLOWED_HOST
 
 EVIL = "evil.example"
 
@@ -48,6 +53,31 @@ def test_a_rebound_name_is_told_nothing(ask, host):
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "LOCALHOST"])
 def test_the_names_of_the_loopback_are_answered(ask, name):
     assert ask("GET", "/config", Host=f"{name}:{ask.port}")[0] == 200
+
+
+def test_a_name_that_was_allowed_is_answered_and_its_own_pages_may_ask(ask):
+    for name in (ALLOWED_HOST, ALLOWED_HOST.lower(), f"{ALLOWED_HOST}:{ask.port}"):
+        assert ask("GET", "/config", Host=name)[0] == 200
+        assert ask("GET", "/config", Host=name, Origin=f"https://{name}")[0] == 200
+        assert ask("GET", "/config", Host=name, Origin=f"http://{ask.netloc}")[0] == 403
+    for name in (f"{ALLOWED_HOST}.evil.example", f"x{ALLOWED_HOST}", ALLOWED_HOST.split(".")[1]):
+        assert ask("GET", "/config", Host=name)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "asked"),
+    [
+        ("City.lan", (), "city.lan:7860"),
+        ("192.0.2.7", (), "192.0.2.7:7860"),
+        ("fd00::7", (), "[fd00::7]:7860"),
+        ("0.0.0.0", ("One.lan", "[fd00::8]"), "one.lan"),
+        ("0.0.0.0", ("One.lan", "[fd00::8]"), "[fd00::8]:80"),
+    ],
+)
+def test_the_address_that_is_listened_on_and_the_allowed_names_are_its_own(host, names, asked):
+    assert OwnPages.known_as(host, names).refusal("http", {"host": asked}) is None
+    refusal = OwnPages.known_as("127.0.0.1", ()).refusal("http", {"host": asked})
+    assert "--allow-host" in refusal
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1", "null", "https"])
@@ -103,13 +133,51 @@ def test_values_of_a_wrong_type_end_in_a_sentence(ask):
     started = [n for n, count in inputs.items() if count > 2][:6]
     for number in started:
         for data in ([{"a": []}] * inputs[number], []):
-            session = f"wrong-{number}-{len(data)}"
-            body = {"fn_index": number, "data": data, "session_hash": session, "trigger_id": 1}
-            assert ask("POST", "/gradio_api/queue/join", body)[0] == 200
-            _, _, said = ask("GET", f"/gradio_api/queue/data?session_hash={session}")
-            done = next(line for line in said.splitlines() if "process_completed" in line)
-            told = json.loads(done.removeprefix("data: "))
-            assert told["success"] or len(told["output"]["error"]) > 20
+            done, told = succeeds(ask, number, data, f"wrong-{number}-{len(data)}")
+            assert done or len(told["error"]) > 20
+
+
+def succeeds(ask, event, data, session, pressed=None):
+    """Whether an event of a page ends well, and what is said; `pressed` is what a press tells."""
+    body = {"fn_index": event, "data": data, "session_hash": session, "trigger_id": 1}
+    body |= {"event_data": pressed} if pressed else {}
+    assert ask("POST", "/gradio_api/queue/join", body)[0] == 200
+    _, _, said = ask("GET", f"/gradio_api/queue/data?session_hash={session}")
+    done = next(line for line in said.splitlines() if "process_completed" in line)
+    told = json.loads(done.removeprefix("data: "))
+    return told["success"], told["output"]
+
+
+def upload(ask, path):
+    """The path at which a file that a page sends is kept."""
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\n\r\n'
+    body = head.encode() + path.read_bytes() + b"\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    return json.loads(ask("POST", "/gradio_api/upload", body, Content_Type=kind)[2])[0]
+
+
+def test_only_a_file_that_was_uploaded_is_read(ask, tmp_path):
+    points, picture = tmp_path / "private.npy", tmp_path / "private.jpg"
+    np.save(points, np.ones((1, 16), np.float32))
+    passport = Passport("city", "0.1", 12, torch.ones(16), "abc")
+    save_specimen(np.zeros((32, 32, 3), np.uint8), picture, passport, "")
+    config = json.loads(ask("GET", "/config")[2])
+    fields = {c["id"]: c["props"] for c in config["components"] if c["type"] == "file"}
+    events = [d for d in config["dependencies"] if fields.keys() & set(d["inputs"])]
+    assert len(events) == 3
+    for event in events:
+        (field,) = fields.keys() & set(event["inputs"])
+        many = fields[field]["file_count"] == "multiple"
+        path = points if many else picture
+        kept, meta = upload(ask, path), {"meta": {"_type": "gradio.FileData"}}
+        forged = [{"path": path, **meta}, {"path": path}, {"url": f"file://{path}"}, path]
+        for number, said in enumerate([{"path": kept, **meta}, *forged]):
+            said = json.loads(json.dumps(said, default=str))
+            given = [said] if many else said
+            data = [given if name == field else "city" for name in event["inputs"]]
+            session, pressed = f"file-{event['id']}-{number}", {"action": "keep"}
+            done, told = succeeds(ask, event["id"], data, session, pressed)
+            assert done is (number == 0), (said, told)
 
 
 def test_no_upload_and_no_request_is_without_bounds(ask):
@@ -142,22 +210,16 @@ def test_a_page_that_nobody_reads_holds_no_place_in_the_queue(ask):
 
 
 @pytest.mark.browser
-def test_in_chromium_neither_a_foreign_page_nor_a_rebound_name_reads_anything(ask):
-    chromium = shutil.which("chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
+def test_in_chromium_neither_a_foreign_page_nor_a_rebound_name_reads_anything(ask, launch_chromium):
     files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     threading.Thread(target=files.serve_forever, daemon=True).start()
-    flags = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
     read = "url => fetch(url).then(answer => answer.status, error => 'blocked')"
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=flags)
-        page = opened.new_page()
-        page.goto(f"http://{EVIL}:{files.server_port}/")
-        assert page.evaluate(read, f"http://{ask.netloc}/config") == "blocked"
-        assert page.goto(f"http://{EVIL}:{ask.port}/").status == 403
-        assert page.evaluate(read, f"http://{EVIL}:{ask.port}/config") == 403
-        opened.close()
+    opened = launch_chromium(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1")
+    page = opened.new_page()
+    page.goto(f"http://{EVIL}:{files.server_port}/")
+    assert page.evaluate(read, f"http://{ask.netloc}/config") == "blocked"
+    assert page.goto(f"http://{EVIL}:{ask.port}/").status == 403
+    assert page.evaluate(read, f"http://{EVIL}:{ask.port}/config") == 403
+    opened.close()
     files.shutdown()
     files.server_close()

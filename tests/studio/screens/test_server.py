@@ -1,14 +1,20 @@
+import shutil
 import socket
 import urllib.error
 import urllib.request
+from collections import Counter
 
+import gradio as gr
 import pytest
+from gradio import networking
 
 from app import name_command
 from studio.actions.permissions import Permissions
+from studio.runs.events import record_event
 from studio.screens import server
 from studio.screens.parts.run_cache import RunCache
-from studio.screens.safety.gate import Limits
+from studio.screens.safety.gate import GuardedApp, Limits
+from studio.screens.safety.own_pages import OwnPages
 from studio.screens.server import (
     build_app,
     choose_port,
@@ -18,7 +24,8 @@ from studio.screens.server import (
 )
 from studio.screens.train.run_view import show_runs
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.jobs import insert_job, working_as_job
+from studio.workspace.jobs import insert_job
+from studio.workspace.queue.work import working_as_job
 from tests.studio.conftest import TINY
 
 HERE = "127.0.0.1"
@@ -44,13 +51,58 @@ def fetch(url):
 def test_the_app_has_a_tab_for_each_thing_a_person_does(empty_workspace):
     config = build_app(Permissions(empty_workspace), Limits().pages).get_config_file()
     tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
-    outer = [name for name in tabs if name in "Train Checkpoints Explore Render Specimens"]
-    assert outer == ["Train", "Checkpoints", "Explore", "Render", "Specimens"]
+    outer = [name for name in tabs if name in "Home Train Checkpoints Explore Render Specimens"]
+    assert outer == ["Home", "Train", "Checkpoints", "Explore", "Render", "Specimens"]
+
+
+def test_nothing_but_tabs_lies_in_a_row_of_tabs(empty_workspace):
+    """Gradio counts what lies there, and shows other tabs where something else is among them."""
+    page = build_app(Permissions(empty_workspace), Limits().pages)
+    rows = [block for block in page.blocks.values() if isinstance(block, gr.Tabs)]
+    assert len(rows) > 3
+    kinds = {(row.elem_id, type(child)) for row in rows for child in row.children}
+    assert {kind for _, kind in kinds} == {gr.Tab}, kinds
+
+
+def test_at_most_one_listener_of_an_event_is_asked_the_last_time_only(empty_workspace):
+    """Gradio asks two such listeners by turns without an end, once both are at work."""
+    config = build_app(Permissions(empty_workspace), Limits().pages).get_config_file()
+    kinds = {component["id"]: component["type"] for component in config["components"]}
+    listeners = Counter(
+        (component, event)
+        for dependency in config["dependencies"]
+        if dependency["trigger_mode"] == "always_last" and dependency["backend_fn"]
+        for component, event in dependency["targets"]
+        if kinds.get(component) != "state"  # Its listeners are asked one by one.
+    )
+    assert [event for event, count in listeners.items() if count > 1] == []
 
 
 def test_a_wanted_port_that_is_taken_is_an_error(taken_port):
     with pytest.raises(EXPECTED_ERRORS, match=str(taken_port)):
         choose_port(HERE, taken_port)
+
+
+def test_a_port_that_is_taken_while_the_pages_are_built_is_an_error(empty_workspace, taken_port):
+    limits = Limits()
+    page = build_app(Permissions(empty_workspace), limits.pages)
+    app = GuardedApp(OwnPages(frozenset([HERE])), limits)
+    with pytest.raises(StudioError, match=f"Port {taken_port} .* was taken"):
+        server._launch(page, empty_workspace, HERE, taken_port, None, app)
+
+
+def test_an_app_whose_first_page_is_slow_is_served_all_the_same(empty_workspace, monkeypatch):
+    """Gradio gives a page three seconds, which a busy machine may not keep."""
+    monkeypatch.setattr(networking, "url_ok", lambda url: False)
+    limits, port = Limits(), choose_port(HERE, None)
+    with gr.Blocks() as page:
+        gr.Textbox()
+    app = GuardedApp(OwnPages(frozenset([HERE])), limits)
+    server._launch(page, empty_workspace, HERE, port, None, app)
+    try:
+        assert fetch(f"http://{HERE}:{port}/config")[0] == 200
+    finally:
+        page.close(verbose=False)
 
 
 def test_without_a_wish_the_next_free_port_is_taken(taken_port, monkeypatch):
@@ -101,14 +153,24 @@ def test_the_run_shown_first_is_the_longest(workspace, studio):
     assert first_choice(workspace) == "city"
 
 
+def test_a_paused_run_is_shown_before_a_longer_one(workspace, studio):
+    studio("train", "streets", "--run", "a-short-one", "--batches", "2", *TINY)
+    job = insert_job(workspace, "train", {}, ["train"], "a-short-one")
+    with working_as_job(workspace, job):
+        record_event(workspace, "a-short-one", 2, "paused", "paused")
+        assert first_choice(workspace) == "a-short-one"
+
+
 def test_a_damaged_run_is_shown_as_such_and_hides_no_other(workspace):
     description = workspace.run("broken") / "checkpoints" / "generator.json"
     description.parent.mkdir(parents=True)
     description.write_text("{")
+    shutil.copytree(workspace.run("city"), workspace.run("lost"))
+    (workspace.run("lost") / "checkpoints" / "generator.json").unlink()
     assert first_choice(workspace) == "city"
     table = show_runs(RunCache(workspace), "city")
-    assert 'class="badge damaged"' in table
-    assert "generator.json" in table
+    assert table.count('class="badge damaged"') == 2
+    assert 'data-label="lost"' in table
     assert 'data-label="city"' in table
 
 

@@ -31,4 +31,4 @@ def test_one_slider_moves_the_films_of_two_runs_to_the_same_batch(page, copy_run
     page.locator("#overlaid").get_by_role("button", name="Diversity").click()
     page.locator("#overlaid [aria-pressed=true]", has_text="Diversity").wait_for()
     tabs = [tab.inner_text() for tab in page.get_by_role("tab").all()]
-    assert len(set(tabs)) == len(tabs)
+    assert len(set(tabs)) == len(tabs), tabs

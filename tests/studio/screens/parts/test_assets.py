@@ -18,7 +18,7 @@ SHEETS, SCRIPTS = sorted(SCREENS.rglob("*.css")), sorted(SCREENS.rglob("*.js"))
 def test_the_wheel_takes_style_sheets_and_scripts_along():
     project = tomllib.loads(PROJECT.read_text())
     patterns = project["tool"]["setuptools"]["package-data"]["*"]
-    assert {"*.css", "*.js"} <= set(patterns)
+    assert {"*.css", "*.js", "*.html"} <= set(patterns)
     assert all((path.parent / "__init__.py").exists() for path in SHEETS + SCRIPTS)
 
 
@@ -34,7 +34,8 @@ def test_every_style_sheet_is_used_once():
 def test_every_class_of_a_style_sheet_is_named_in_the_code(path):
     sheet = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
     selectors = " ".join(re.findall(r"([^{}]*)\{", sheet))
-    code = "".join(p.read_text() for p in [*SCREENS.rglob("*.py"), *SCRIPTS])
+    written = [*SCREENS.rglob("*.py"), *SCREENS.rglob("*.html"), *SCREENS.rglob("*.svg"), *SCRIPTS]
+    code = "".join(p.read_text() for p in written)
     gradios = {
         "gradio-container",
         "prose",
@@ -43,8 +44,17 @@ def test_every_class_of_a_style_sheet_is_named_in_the_code(path):
         "contain",
         "form",
         "container",
+        "fillable",
     }
-    gradios |= {"tab-container", "selected", "tabitem", "icon-wrap", "dark"}
+    gradios |= {
+        "tab-wrapper",
+        "tab-container",
+        "selected",
+        "tabitem",
+        "icon-wrap",
+        "label-wrap",
+        "dark",
+    }
     named = set(re.findall(r"\.([a-z][\w-]*)", selectors)) - gradios
     statuses = {"queued", "running", "training", "finished", "done", "failed", "damaged"}
     statuses |= {"interrupted", "paused", "alarm", "changed", "rolled_back"}

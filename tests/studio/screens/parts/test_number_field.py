@@ -3,7 +3,7 @@
 import gradio as gr
 import pytest
 
-from studio.screens.parts.number_field import NumberField
+from studio.screens.parts.number_field import BatchSlider, NumberField
 
 
 def test_a_field_without_a_value_is_empty_and_not_nought():
@@ -21,3 +21,8 @@ def test_a_value_is_what_a_number_makes_of_it():
     assert field.preprocess(3.0) == 3
     with pytest.raises(gr.Error, match="less than minimum"):
         field.preprocess(0)
+
+
+def test_a_slider_that_is_asked_with_bounds_of_before_gives_its_nearest_end():
+    slider = BatchSlider(1, 300, 1, step=1)
+    assert [slider.preprocess(at) for at in (0, 20, 1000)] == [1, 20, 300]

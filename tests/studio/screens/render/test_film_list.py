@@ -1,6 +1,9 @@
 """What was rendered is found, named, shown and checked."""
 
+import os
+
 import pytest
+from PIL import Image
 
 from studio.screens.render.film_list import check_film, list_films, show_film, verify_words
 
@@ -25,7 +28,7 @@ def titles(workspace, run="city"):
 
 def card(workspace):
     films = list_films(workspace, "city")
-    return show_film(films[0], films, "", "")
+    return show_film(workspace, films[0], films, "", "")
 
 
 def test_films_of_every_kind_are_found_newest_first_and_named(render, workspace):
@@ -40,7 +43,7 @@ def test_films_of_every_kind_are_found_newest_first_and_named(render, workspace)
         "Path",
         "Walk along training",
         "Walk at batch 3",
-        "Time-lapse of all points",
+        "Time-lapse of 0.0, 0.1",
         "Time-lapse of 0.0",
         "Time-lapse of 0.1",
     ]
@@ -107,3 +110,38 @@ def test_a_file_whose_name_is_markup_stays_text(workspace):
     (folder / "city-timelapse-<b>.mp4").touch()
     assert "<b>" not in card(workspace)
     assert "&lt;b&gt;" in card(workspace)
+
+
+def test_films_that_lie_where_somebody_wanted_them_are_found_by_the_record(
+    render, workspace, tmp_path
+):
+    own = workspace.renders / "city-walk-3" / "walk.mp4"
+    short = ("--seconds", "0.2", "--fps", "10")
+    render("interpolation", *POINTS, "--batch", "3", *short, "--out", own)
+    render("timelapse", "--grid", "--batches", "2:5", "--out", tmp_path / "grown.mp4")
+    assert titles(workspace) == ["Time-lapse: grown.mp4", "Walk at batch 3: walk.mp4"]
+    assert "lies outside the workspace" in card(workspace)
+    assert "batches 2 to 4 · 3 frames · 0.0, 0.1, 0.2" in card(workspace)
+    (tmp_path / "grown.mp4").unlink()
+    assert titles(workspace) == ["Walk at batch 3: walk.mp4"]
+
+
+def test_a_film_keeps_its_date_when_its_file_is_touched(render, workspace):
+    render("timelapse", *POINTS, "--grid")
+    (film,) = list_films(workspace, "city")
+    os.utime(film.path, (0, 0))
+    os.utime(film.path.parent / "videos.json", (0, 0))
+    assert list_films(workspace, "city")[0].made_at == film.made_at > 1e9
+
+
+def test_a_film_of_many_points_says_how_many(render, workspace):
+    render("timelapse", "--points", "seed:1-5", "--grid")
+    assert titles(workspace) == ["Time-lapse of 5 points"]
+
+
+def test_films_to_choose_from_have_pictures_of_their_end(render, workspace):
+    render("timelapse", *POINTS, "--grid")
+    assert card(workspace).count('<img src="gradio_api/file=') == 1
+    (poster,) = workspace.posters.glob("*.jpg")
+    with Image.open(poster) as picture:
+        assert picture.width == 128

@@ -102,7 +102,7 @@ def test_a_sheet_has_points_down_and_batches_across(workspace, given, size):
 @pytest.mark.parametrize(
     ("kind", "given", "words"),
     [
-        ("timelapse", {"points": ["9.9"]}, "no specimen 9.9"),
+        ("timelapse", {"points": ["99.9"]}, "no specimen 99.9"),
         ("timelapse", {"batches": "50:"}, "it has 1 to 12"),
         ("timelapse", {"fps": 500}, "'Frames a second' 500 is out of range: use 240 or less"),
         ("timelapse", {"duration": 0}, "'Seconds' 0 is out of range: use more than 0"),
@@ -119,7 +119,7 @@ def test_a_sheet_has_points_down_and_batches_across(workspace, given, size):
         ("walk", {"points": POINTS, "seconds": 0.01}, "too few to visit 2 points"),
         ("path", {}, "'Keys' is missing. Such as"),
         ("path", {"keys": "2@0.0"}, "is one key"),
-        ("path", {"keys": "2@0.0 -> 9@9.9"}, "no specimen 9.9"),
+        ("path", {"keys": "2@0.0 -> 9@99.9"}, "no specimen 99.9"),
         ("sheet", {"batch": 99}, "no checkpoint 99"),
         ("sheet", {"batches": "50:"}, "it has 1 to 12"),
         ("sheet", {"count": 0}, "'How many' 0 is out of range: use 1 or more"),

@@ -46,4 +46,19 @@ def test_what_lies_folded_away_opens_and_shows_the_layers(page):
     page.get_by_role("button", name="Weights and activations").click()
     page.locator("#layers table, #layers .empty").first.wait_for()
     tabs = [tab.inner_text() for tab in page.get_by_role("tab").all()]
-    assert len(set(tabs)) == len(tabs)
+    assert len(set(tabs)) == len(tabs), tabs
+
+
+def test_a_training_is_tried_before_it_begins_and_no_run_is_made(page, served):
+    workspace, _ = served
+    page.locator("#forecast", has_text="batches take").wait_for()
+    page.get_by_role("button", name="Try it first").click()
+    card = page.locator("#dry-run .card")
+    card.get_by_text("Trying it").wait_for()
+    card.get_by_text("no run was made").wait_for(timeout=120_000)
+    card.get_by_text("a batch of").wait_for()
+    sheet = card.locator("img")
+    assert sheet.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    assert [folder.name for folder in workspace.runs.iterdir()] == ["city"]
+    card.get_by_role("button", name="Close").click()
+    card.wait_for(state="detached")

@@ -1,0 +1,1 @@
+"""What the page and the browser tell each other: its address, news, and what was written."""

@@ -1,0 +1,43 @@
+"""A stamp changes when something has changed that a page shows, and only then."""
+
+import subprocess
+import sys
+
+from studio.screens.parts.browser.news import WorkspaceNews
+from studio.workspace.jobs import insert_job, set_process
+
+
+def test_a_stamp_stays_the_same_while_nothing_changes(workspace):
+    news = WorkspaceNews(workspace)
+    assert news.stamp("city") == news.stamp("city") == WorkspaceNews(workspace).stamp("city")
+    assert news.stamp("city") != news.stamp(None)
+
+
+def test_whatever_a_page_shows_changes_the_stamp(workspace):
+    news, seen = WorkspaceNews(workspace), set()
+    seen.add(news.stamp("city"))
+    for number, change in enumerate(
+        (
+            lambda: workspace.metrics("city").write_text("{}\n"),
+            lambda: workspace.preview("city").write_bytes(b"other"),
+            lambda: insert_job(workspace, "train", {}, ["train"], "city"),
+            lambda: (workspace.renders / "city-sheet-0a").mkdir(),
+            lambda: (workspace.renders / "city-sheet-0a" / "city-sheet.png").touch(),
+            lambda: (workspace.runs / "other").mkdir(),
+        ),
+        2,
+    ):
+        change()
+        seen.add(news.stamp("city"))
+        assert len(seen) == number
+
+
+def test_a_job_whose_process_is_gone_is_news(workspace):
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    set_process(workspace, insert_job(workspace, "train", {}, ["train"], "city"), process.pid)
+    news = WorkspaceNews(workspace)
+    before = news.stamp("city")
+    assert news.stamp("city") == before
+    process.kill()
+    process.wait()
+    assert news.stamp("city") != before
