@@ -7,7 +7,7 @@ from pathlib import Path
 from studio.actions.action import Action, Done
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import option
+from studio.workspace.records.record import option
 
 SECTION = "Begin here"
 
@@ -33,12 +33,16 @@ class App(Action):
     allow_commands: bool = option(
         False, "Let browsers name commands, addresses and classes, whose code then runs here."
     )
+    api: bool = option(False, "Let other programs ask for actions by name, with gradio_client.")
+    mcp: bool = option(False, "Offer the actions as tools by the Model Context Protocol, at /mcp.")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Serve the app until Ctrl-C or SIGTERM, which end this process."""
         from studio.actions.permissions import Permissions
+        from studio.screens.programs.faces import Faces
         from studio.screens.server import serve_app
 
         permissions = Permissions(workspace, self.open, self.allow_commands)
-        serve_app(permissions, self.host, self.port, self.auth, self.allow_host)
+        faces = Faces(self.api, self.mcp)
+        serve_app(permissions, self.host, self.port, self.auth, self.allow_host, faces)
         return Done()

@@ -11,25 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Result, Table
-from studio.actions.declared.dataset_actions import DatasetsAddCities
-from studio.actions.declared.film_actions import RenderInterpolation, RenderTimelapse
-from studio.actions.declared.specimen_actions import Atlas, SpecimensExport, SpecimensStar
-from studio.actions.declared.training_actions import Resume, Train
+from studio.actions.declared.atlas_actions import Atlas
+from studio.actions.declared.specimen_actions import SpecimensExport, SpecimensStar
+from studio.actions.declared.training_actions import Resume
+from studio.actions.demo_steps import (
+    ATLAS_CITIES,
+    CITY,
+    FILM,
+    HELSINKI,
+    RUN,
+    train_city,
+    walk_city,
+)
 from studio.actions.submission import perform
 from studio.app import SECTION, App
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, option
+from studio.workspace.records.record import DeclaredRecord, option
 
 if TYPE_CHECKING:
-    from studio.specimens.atlases import DrawnAtlas
+    from studio.atlases.atlas_files import DrawnAtlas
 
-CITY = RUN = "helsinki"
-PRESET = "small-and-quick"
-FPS = 60
-WALK_SECONDS = 12.0
-ATLAS_CITIES = 600
 SPECIMENS = 6
 
 
@@ -104,23 +107,13 @@ def _train(workspace: Workspace, batches: int | None, reporter: Reporter) -> int
     from checkpoints_index.storage.catalogue import list_runs, open_catalogue
     from studio.datasets.listing import list_datasets
     from studio.runs.status import read_config
-    from studio.training.setup.presets import (
-        DEMO,
-        DEMO_METRES_PER_PIXEL,
-        DEMO_PICTURES,
-    )
+    from studio.training.setup.presets import DEMO
 
     target = batches or DEMO.batches
     if CITY not in list_datasets(workspace):
-        city = DatasetsAddCities(
-            name=CITY,
-            image_size=DEMO.image_size,
-            metres_per_pixel=DEMO_METRES_PER_PIXEL,
-            count=DEMO_PICTURES,
-        )
-        perform(workspace, city)
+        perform(workspace, HELSINKI)
     if RUN not in list_runs(workspace.runs):
-        training: Action = Train(dataset=CITY, run=RUN, preset=PRESET, batches=target)
+        training: Action = train_city(target)
     else:
         kept = open_catalogue(workspace.runs, RUN).batches
         if kept and kept[-1] >= target:
@@ -135,7 +128,7 @@ def _train(workspace: Workspace, batches: int | None, reporter: Reporter) -> int
 
 
 def _film(workspace: Workspace) -> list[tuple[str, Path]]:
-    made = perform(workspace, RenderTimelapse(run=RUN, films="both", overlay=True, fps=FPS))
+    made = perform(workspace, FILM)
     videos = made.document()["videos"]
     return [
         (f"training film {video['label']}, {video['frames']:,} frames", Path(video["path"]))
@@ -151,19 +144,17 @@ def _walk(workspace: Workspace, batch: int) -> tuple[str, Path]:
     out = workspace.render(f"{RUN}-walk-{batch}") / "walk.mp4"
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        walk = RenderInterpolation(
-            run=RUN, points=stops, batch=batch, seconds=WALK_SECONDS, fps=FPS, out=out
-        )
-        perform(workspace, walk)
+        perform(workspace, walk_city(batch, stops, out))
     return f"walk {' to '.join(stops)}", out
 
 
 def _map(workspace: Workspace, batch: int) -> DrawnAtlas:
-    from studio.specimens.atlases import list_atlases
+    from studio.atlases.atlas_files import list_atlases
 
     def find() -> DrawnAtlas | None:
         atlases = list_atlases(workspace, RUN)
-        return next((atlas for atlas in atlases if atlas.batch == batch), None)
+        whole = (atlas for atlas in atlases if atlas.around is None)
+        return next((atlas for atlas in whole if atlas.batch == batch), None)
 
     if (found := find()) is not None:
         return found

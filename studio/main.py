@@ -70,7 +70,7 @@ class PrintableFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The message alone."""
-        return printable(super().formatMessage(record))
+        return printable(super().formatMessage(record), one_line=True)
 
 
 def _refuse(error: click.UsageError) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
 from studio.runs.settings import write_setting
 from studio.workspace.claims import Claim
+from studio.workspace.jobs import Needs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import (
-    AskedRecord,
+from studio.workspace.records.declarations import (
+    NAMES_FILES,
     Declared,
-    DeclaredRecord,
     declared_fields,
     join_commas,
 )
+from studio.workspace.records.record import AskedRecord, DeclaredRecord
+from studio.workspace.trust import Named
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Result(DeclaredRecord):
         """What the command ends with: 0 done, 1 failed."""
         return 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all that was asked for; False where the work was stopped before."""
+        return True
+
     def document(self) -> Any:
         """The JSON document of the result."""
         return self.model_dump(mode="json")
@@ -52,6 +60,22 @@ class Result(DeclaredRecord):
         """What a person should know beside the result; it goes to standard error."""
         yield from ()
 
+    def named_files(self) -> Iterator[Path]:
+        """The files that it names, in the order in which they are declared."""
+        for name in type(self).model_fields:
+            yield from _paths_in(getattr(self, name))
+
+
+def _paths_in(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, DeclaredRecord):
+        for name in type(value).model_fields:
+            yield from _paths_in(getattr(value, name))
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _paths_in(each)
+
 
 class Action(AskedRecord):
     """Something a person can have done. Its docstring is its help, the first line a summary.
@@ -63,6 +87,7 @@ class Action(AskedRecord):
         makes_run: whether it makes the run that it names.
         makes_workspace: whether it may begin a workspace; others only look into one.
         is_remote: whether it may be asked for by another program: the HTTP API and MCP.
+        waits: whether it does nothing but wait, so that it keeps nobody from working.
         kept: a sentence on what stays when it is stopped before its end.
     """
 
@@ -72,6 +97,7 @@ class Action(AskedRecord):
     makes_run: ClassVar[bool] = False
     makes_workspace: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
+    waits: ClassVar[bool] = False
     kept: ClassVar[str] = ""
 
     def claims(self) -> Sequence[Claim]:
@@ -79,12 +105,37 @@ class Action(AskedRecord):
         about = self.about_run if self.is_job else None
         return [] if about is None else [Claim("run", about)]
 
+    def needs(self) -> Needs | None:
+        """The devices that it waits for as a job; None where it shares those of others."""
+        return None
+
+    def writes_elsewhere(self) -> bool:
+        """Whether nothing of it is kept in the workspace, which then need not be writable."""
+        return not self.is_job or getattr(self, "out", None) is not None
+
     def check(self, workspace: Workspace) -> None:
         """Refuse what cannot be done, before anything begins.
 
         Raises:
             StudioError: or an error of the libraries; its text says what to do instead.
         """
+
+    def brings(self, workspace: Workspace) -> Iterator[Named]:
+        """What it brings into force that may run code here, or call an address.
+
+        Its own fields; an action that takes settings from elsewhere adds those, each with where it
+        comes from.
+
+        Raises:
+            StudioError: or an error of the libraries, as `check`.
+        """
+        for field in self.fields():
+            if field.risk not in ("", *NAMES_FILES) and (value := getattr(self, field.name)):
+                yield Named(field.flag, field.risk, str(value))
+
+    def begins(self, workspace: Workspace) -> Action | None:
+        """Another action that it begins with values which were asked for here, if it does."""
+        return None
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Result:
         """Do it. Killed at any moment, the same action goes on where it was.
@@ -110,8 +161,16 @@ class Action(AskedRecord):
         """What the command goes on with once the result was told."""
         return None
 
+    def pictured(self, workspace: Workspace) -> Action:
+        """The same for one who looks at the result; it may draw a picture that nobody named."""
+        return self
+
     def resumed(self) -> Action:
         """The action that goes on where this one was when it ended too early."""
+        return self
+
+    def duplicated(self, workspace: Workspace) -> Action:
+        """The action that does the same another time, beside this one."""
         return self
 
     def leads(self) -> bool:
@@ -130,9 +189,14 @@ class Action(AskedRecord):
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
     @classmethod
+    def endpoint_name(cls) -> str:
+        """The endpoint and the tool by which other programs ask for it: `render_timelapse`."""
+        return cls.command.replace(" ", "_").replace("-", "_")
+
+    @classmethod
     def python_name(cls) -> str:
         """The method of `studio.open(...)` that performs it: `train`, `import_`."""
-        name = cls.command.replace(" ", "_").replace("-", "_")
+        name = cls.endpoint_name()
         return f"{name}_" if iskeyword(name) else name
 
     @classmethod

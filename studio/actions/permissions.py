@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from studio.actions.action import Action
-from studio.actions.declared.run_actions import Set
-from studio.actions.declared.training_actions import Train
-from studio.actions.submission import submit
-from studio.runs.config import TrainingConfig
+from latent.mixing.expression import parse_expression
+from studio.actions.action import Action, Result
+from studio.actions.submission import perform, submit
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import JobRow
+from studio.workspace.jobs import NO_TERMS, JobRow, Terms
 from studio.workspace.paths import Workspace
-from studio.workspace.record import is_risky
+from studio.workspace.trust import Named, is_trusted, require_trusted
 
 FLAG = "studio app --allow-commands"
 Asked = TypeVar("Asked", bound=Action)
@@ -35,41 +34,52 @@ class Permissions:
     opened: tuple[Path, ...] = ()
     commands: bool = False
 
-    def submit(self, action: Action) -> JobRow:
+    def submit(self, action: Action, terms: Terms = NO_TERMS) -> JobRow:
         """Start an action as a job, if it may be asked for.
+
+        Args:
+            terms: when it may begin.
 
         Raises:
             StudioError: it may not, or as `studio.actions.submission.submit`.
         """
-        return submit(self.workspace, self.check(action))
+        return submit(self.workspace, self.check(action), terms)
+
+    def perform(self, action: Action) -> Result:
+        """Carry an action out in this process, if it may be asked for.
+
+        Raises:
+            StudioError: it may not, or as `studio.actions.submission.perform`.
+        """
+        return perform(self.workspace, self.check(action))
 
     def check(self, action: Asked) -> Asked:
         """The action with its paths resolved.
 
         Raises:
-            StudioError: it names what runs code here, or a path elsewhere.
+            StudioError: it brings into force what runs code here and nobody has named, or it names
+                a path elsewhere.
+            CheckpointError: as `StudioError`, for a class.
+            LatentError: an expression of latent points cannot be read.
         """
-        paths = {}
+        paths: dict[str, Any] = {}
         for field in action.fields():
             value = getattr(action, field.name)
-            self._check_risk(field.flag, field.risk, value)
-            if field.kind == "path" and value is not None:
+            if field.kind == "path" and field.many:
+                paths[field.name] = tuple(map(self.inside, value or ()))
+            elif field.kind == "path" and value is not None:
                 paths[field.name] = self.inside(value)
-            if field.risk == "path":
-                self._check_words(value)
+            elif field.risk == "path":
+                self._check_words(_words(value))
+            elif field.risk == "expression":
+                self._check_words(term.point for term in parse_expression(value))
         checked = action.model_copy(update=paths)
-        self._check_settings_of(checked)
+        for named in checked.brings(self.workspace):
+            self._check_named(named)
+        begun = checked.begins(self.workspace)
+        if begun is not None and self.check(begun) != begun:
+            raise StudioError("A path is written in full where it is changed for another job.")
         return checked
-
-    def check_settings(self, values: Mapping[str, Any]) -> None:
-        """Refuse settings that run code here.
-
-        Raises:
-            StudioError: one does; the text names it.
-        """
-        for name, risk in TrainingConfig.risks().items():
-            if name in values:
-                self._check_risk(name, risk, values[name])
 
     def inside(self, path: Path) -> Path:
         """The path without links, which lies in the workspace or in an opened folder.
@@ -79,33 +89,32 @@ class Permissions:
         """
         return self.workspace.inside(path, self.opened)
 
-    def _check_risk(self, name: str, risk: str, value: Any) -> None:
-        if not self.commands and is_risky(risk, value):
+    def _check_named(self, named: Named) -> None:
+        """Refuse what the owner has not named; with `commands`, a page may name it."""
+        if named.source:
+            require_trusted(self.workspace, named)
+            return
+        allowed = self.commands or not named.is_risky
+        if not allowed and not is_trusted(self.workspace, named.risk, named.value):
             raise StudioError(
-                f"{name} names a {risk}, which may run code here, so it cannot be set from the "
-                f"browser. Allow it: {FLAG}"
+                f"{named.name} names a {named.risk}, which may run code here, so it cannot be set "
+                f"from the browser or by another program. Allow it: {FLAG}"
             )
 
-    def _check_words(self, value: Any) -> None:
-        """Refuse pictures elsewhere among the texts of latent points."""
-        for word in _words(value):
-            if re.search(r"[/\\]|\.jpe?g$", word, re.IGNORECASE):
+    def _check_words(self, words: Iterable[str]) -> None:
+        """Refuse files elsewhere among the texts of latent points, whatever they are called.
+
+        A name without a folder stands for a file where the app was started.
+        """
+        for word in words:
+            if re.search(r"[/\\]|\.jpe?g$", word, re.IGNORECASE) or os.path.lexists(word):
                 self.inside(Path(word).absolute())
-
-    def _check_settings_of(self, action: Action) -> None:
-        """Refuse settings that run code, wherever they come from: a file or another run as well."""
-        if isinstance(action, Set):
-            self.check_settings(dict(action.settings))
-        if isinstance(action, Train) and not self.commands:
-            from studio.training.setup.run_request import choose_settings
-
-            self.check_settings(action.overrides)
-            config = choose_settings(self.workspace, action.request)
-            self.check_settings({name: getattr(config, name) for name in TrainingConfig.risks()})
 
 
 def _words(value: Any) -> Iterator[str]:
     """The texts of a value that may be one or several; keys of a path are parted at @ and ->."""
     texts = [value] if isinstance(value, str) else value or ()
     for text in texts:
+        if os.path.lexists(text):
+            yield text
         yield from (word.strip() for word in re.split(r"@|->|,", text) if word.strip())

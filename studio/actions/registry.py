@@ -9,14 +9,28 @@ from importlib.metadata import EntryPoint, entry_points
 from studio.actions.action import Action
 from studio.actions.declared import (
     archive_actions,
+    atlas_actions,
     checkpoint_actions,
     dataset_actions,
+    direction_actions,
     film_actions,
     import_actions,
+    inversion_actions,
+    nearness_actions,
     removal_actions,
     run_actions,
     specimen_actions,
     training_actions,
+    way_actions,
+)
+from studio.actions.declared.dry_runs import trial_actions
+from studio.actions.declared.latent import (
+    growth_actions,
+    layer_actions,
+    look_actions,
+    mixing_actions,
+    route_actions,
+    steering_actions,
 )
 from studio.workspace.errors import StudioError
 
@@ -25,12 +39,24 @@ log = logging.getLogger(__name__)
 OWN: tuple[type[Action], ...] = (
     *dataset_actions.ACTIONS,
     *training_actions.ACTIONS,
+    *trial_actions.ACTIONS,
     *run_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
     *import_actions.ACTIONS,
+    *look_actions.ACTIONS,
     *film_actions.ACTIONS,
     *specimen_actions.ACTIONS,
+    *direction_actions.ACTIONS,
+    *inversion_actions.ACTIONS,
+    *mixing_actions.ACTIONS,
+    *steering_actions.ACTIONS,
+    *layer_actions.ACTIONS,
+    *nearness_actions.ACTIONS,
+    *route_actions.ACTIONS,
+    *way_actions.ACTIONS,
+    *atlas_actions.ACTIONS,
+    *growth_actions.ACTIONS,
     *removal_actions.ACTIONS,
 )
 

@@ -1,7 +1,7 @@
 """One of several processes that train a run together; the first of them reports for all.
 
-python -m studio.actions.session_process WORKSPACE RUN SECONDS JOB, of which the last two may be
-None: for as long as it takes, and for no job.
+python -m studio.actions.session_process WORKSPACE RUN SECONDS JOB PATIENCE, of which the last three
+may be None: for as long as it takes, for no job, and whether it improves or not.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ def main() -> None:
     """Train; exit status: 0 done or stopped, 1 failed."""
     spare_cores()
     exit_on_sigterm()
-    root, run, duration, job = sys.argv[1:]
+    root, run, duration, job, patience = sys.argv[1:]
     workspace = Workspace.open(root)
     reporter = Reporter(workspace, None if job == "None" else int(job))
     session = SessionOptions(
         duration=None if duration == "None" else float(duration),
         processes=int(read_group()["WORLD_SIZE"]),
+        patience=None if patience == "None" else int(patience),
     )
     try:
         train_session(workspace, run, session, reporter)

@@ -10,12 +10,16 @@ from typing import Any
 
 from studio.actions.action import Action, Result
 from studio.actions.catalogue import known_actions
+from studio.actions.job_options import JobOptions
 from studio.actions.registry import find_action
 from studio.actions.submission import perform, submit
 from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, JobRow, cancel_job, find_job
+from studio.workspace.jobs import NO_TERMS, UNENDED, JobRow, Terms, find_job
 from studio.workspace.paths import Workspace
+from studio.workspace.queue.requests import cancel_job
+from studio.workspace.records.declarations import declared_fields
 
+OPTIONS = {option.name: option for option in declared_fields(JobOptions)}
 LOOK_S = 0.2  # Seconds between two looks at a job.
 
 
@@ -47,7 +51,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """queued, running, done, failed, cancelled or interrupted."""
+        """queued, running, paused, done, failed, cancelled or interrupted."""
         return self.row.status
 
     @property
@@ -69,7 +73,7 @@ class Job:
             TimeoutError: it has not ended in time; it works on.
         """
         deadline = time.monotonic() + timeout_s
-        while self.status in ACTIVE:
+        while self.status in UNENDED:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Job {self.id} still works after {timeout_s:g} s.")
             time.sleep(LOOK_S)
@@ -130,13 +134,16 @@ class Studio:
         """
         return perform(self.workspace, action)
 
-    def submit(self, action: Action) -> Job:
+    def submit(self, action: Action, terms: Terms = NO_TERMS) -> Job:
         """Start an action as a job.
+
+        Args:
+            terms: when it may begin.
 
         Raises:
             StudioError: or an error of the libraries, where it cannot be done.
         """
-        return Job(self.workspace, submit(self.workspace, action).id)
+        return Job(self.workspace, submit(self.workspace, action, terms).id)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         for action in known_actions().values():
@@ -152,9 +159,14 @@ class Studio:
 
     def _method(self, action: type[Action]) -> Callable[..., Any]:
         def call(**fields: Any) -> Any:
-            detach = fields.pop("detach", False) if action.is_job else False
+            detach, options = False, JobOptions()
+            if action.is_job:
+                detach = fields.pop("detach", False)
+                options = JobOptions.read({n: fields.pop(n) for n in OPTIONS if n in fields})
             asked = action.read(fields)
-            return self.submit(asked) if detach else self.perform(asked)
+            if detach or options != JobOptions():
+                return self.submit(asked, options.terms())
+            return self.perform(asked)
 
         call.__name__ = call.__qualname__ = action.python_name()
         call.__doc__ = _document(action)
@@ -176,6 +188,14 @@ def _signature(action: type[Action]) -> inspect.Signature:
     ]
     if action.is_job:
         parameters.append(inspect.Parameter("detach", keyword, default=False, annotation=bool))
+        parameters += [
+            inspect.Parameter(
+                *(option.name, keyword),
+                default=option.default,
+                annotation=JobOptions.model_fields[option.name].annotation,
+            )
+            for option in OPTIONS.values()
+        ]
     parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
     return inspect.Signature(parameters, return_annotation=action.result_type())
 
@@ -185,4 +205,5 @@ def _document(action: type[Action]) -> str:
     lines += [f"    {field.name}: {field.help}" for field in action.fields()]
     if action.is_job:
         lines.append("    detach: work in a process of its own, and return a Job at once.")
+        lines += [f"    {name}: {option.help}" for name, option in OPTIONS.items()]
     return "\n".join(lines)

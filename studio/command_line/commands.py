@@ -11,13 +11,15 @@ import click
 
 from studio.actions.action import Action, words_of
 from studio.actions.job_actions import JobStarted
+from studio.actions.job_options import JobOptions
 from studio.actions.output import print_result
 from studio.actions.submission import perform, submit
 from studio.command_line.help import ActionCommand, SectionedGroup
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
-from studio.workspace.record import Declared, InvalidValueError
+from studio.workspace.records.declarations import Declared, declared_fields
+from studio.workspace.records.record import InvalidValueError
 
 JSON = click.Option(
     ["--json", "as_json"],
@@ -27,11 +29,12 @@ JSON = click.Option(
 DETACH = click.Option(
     ["--detach"], is_flag=True, help="Work in the background, and return at once."
 )
+WHEN = declared_fields(JobOptions)
 GROUPS = {
     "delete": "Deleting for good, once --yes says so.",
     "rename": "Other names for runs and datasets.",
     "datasets": "Prepared pictures to train on.",
-    "jobs": "What works in the background.",
+    "jobs": "What works in the background, and what waits for its turn.",
     "render": "Films of training, walks and sheets.",
     "specimens": "Cities worth keeping, and their pictures.",
 }
@@ -55,14 +58,16 @@ def make_command(action: type[Action]) -> click.Command:
     parameters: list[click.Parameter] = []
     for field in action.fields():
         parameters += _parameters(field)
-    own: list[click.Parameter] = [JSON, *([DETACH] if action.is_job else [])]
+    own: list[click.Parameter] = [JSON]
+    if action.is_job:
+        own += [DETACH, *(each for field in WHEN for each in _parameters(field))]
     return ActionCommand(
         action.command.split()[-1],
         callback=_callback(action),
         params=[*parameters, *own],
         help=action.__doc__,
         short_help=action.summary(),
-        sections={field.flag: field.section for field in action.fields() if field.section},
+        sections={f.flag: f.section for f in (*action.fields(), *WHEN) if f.section},
         section=action.section,
     )
 
@@ -70,7 +75,7 @@ def make_command(action: type[Action]) -> click.Command:
 def workspace_of(context: click.Context, action: type[Action]) -> Workspace:
     """The workspace that the whole command line was given; made only by what begins one."""
     folder = context.find_root().params.get("workspace")
-    return Workspace.open(folder, make=action.makes_run or action.makes_workspace)
+    return Workspace.open(folder, make=action.makes_workspace)
 
 
 def read_action(action: type[Action], given: Mapping[str, Any]) -> Action:
@@ -95,10 +100,11 @@ def _callback(action: type[Action]) -> Callable[..., None]:
     def call(**given: Any) -> None:
         context = click.get_current_context()
         as_json, detach = given.pop("as_json"), given.pop("detach", False)
+        options = _read_options(given) if action.is_job else JobOptions()
         asked, workspace = read_action(action, given), workspace_of(context, action)
         try:
-            if detach:
-                job = submit(workspace, asked)
+            if detach or options != JobOptions():
+                job = submit(workspace, asked, options.terms())
                 print_result(JobStarted(id=job.id, text=job.text), as_json)
                 return
             result = perform(workspace, _confirm(workspace, asked))
@@ -114,6 +120,24 @@ def _callback(action: type[Action]) -> Callable[..., None]:
         context.exit(result.exit_status)
 
     return call
+
+
+def _read_options(given: dict[str, Any]) -> JobOptions:
+    """When a job may begin, taken out of what stood on the command line.
+
+    Raises:
+        UsageError: a value does not fit.
+    """
+    values = {field.name: given.pop(field.name, None) for field in WHEN}
+    try:
+        options = JobOptions.read({n: value for n, value in values.items() if value is not None})
+        options.terms()
+    except InvalidValueError as error:
+        names = {field.name: field.flag for field in WHEN}
+        raise click.UsageError(error.spelled(names), click.get_current_context()) from error
+    except EXPECTED_ERRORS as error:
+        raise click.UsageError(explain(error), click.get_current_context()) from error
+    return options
 
 
 def _confirm(workspace: Workspace, asked: Action) -> Action:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_rate
+from studio.datasets.fits import Fit
+from studio.exploration.direction_options import DirectionOptions
+from studio.exploration.inversion_options import gallery_size, picture_fit
 from studio.workspace.errors import StudioError
-from studio.workspace.record import (
-    Commas,
+from studio.workspace.records.declarations import Commas, Written
+from studio.workspace.records.record import (
     DeclaredRecord,
     InvalidValueError,
-    Written,
     device_option,
     option,
     run_name,
@@ -200,7 +203,29 @@ class FilmOptions(DeclaredRecord):
         return repr((values, self.file_format()))
 
 
-class Timelapse(FilmOptions):
+class FilmsOfPoints(FilmOptions):
+    """What films of several points have, which may be one film a point, or one of all."""
+
+    films: Literal["each", "grid", "both"] = option(
+        "each",
+        "One film a point, one of all points, or both in one pass.",
+        switches={
+            "grid": ("--grid", "One film of all points instead of one a point."),
+            "both": ("--both", "One film a point and one of all, in one pass."),
+        },
+    )
+    columns: int | None = option(None, "Columns in the grid.", ge=1)
+
+    def views(self) -> dict[str, Any]:
+        """A video a point, one of all points, or both."""
+        return {
+            "points": self.films != "grid",
+            "grid": self.films != "each",
+            "columns": self.columns,
+        }
+
+
+class Timelapse(FilmsOfPoints):
     """One frame a checkpoint, at points that stay."""
 
     CONTENT = ("points", "batches", "last", "missing", "pace", "duration", "skip_damaged")
@@ -220,15 +245,6 @@ class Timelapse(FilmOptions):
         le=MAX_SECONDS,
         example="all it takes",
     )
-    films: Literal["each", "grid", "both"] = option(
-        "each",
-        "One film a point, one of all points, or both in one pass.",
-        switches={
-            "grid": ("--grid", "One film of all points instead of one a point."),
-            "both": ("--both", "One film a point and one of all, in one pass."),
-        },
-    )
-    columns: int | None = option(None, "Columns in the grid.", ge=1)
     missing: Literal["refuse", "skip", "hold"] = option(
         "refuse",
         "Batches without a checkpoint are refused, skipped, or show the one before.",
@@ -240,13 +256,51 @@ class Timelapse(FilmOptions):
     skip_damaged: bool = option(False, "Leave out checkpoints that cannot be read.")
     follow: bool = option(False, "Film the run while it trains, until it ends.")
 
-    def views(self) -> dict[str, Any]:
-        """A video a point, one of all points, or both."""
-        return {
-            "points": self.films != "grid",
-            "grid": self.films != "each",
-            "columns": self.columns,
-        }
+
+class LayerFilm(FilmsOfPoints):
+    """Maps of a layer at points that stay, a frame a checkpoint."""
+
+    CONTENT = (
+        *("points", "batches", "layer", "channels", "colours", "brightness", "sampled"),
+        "skip_missing",
+    )
+
+    run: str = run_name()
+    layer: str = option(
+        help="Name of a layer; they are listed by studio layers RUN.", metavar="NAME"
+    )
+    channels: Commas = option(
+        (), "Numbers of its maps, the first being 0; the first 16 by default.", example="0,3,7"
+    )
+    points: Commas = film_points()
+    batches: str = film_batches()
+    colours: Literal["grey", "viridis"] = option("grey", "From the least number to the greatest.")
+    brightness: Literal["channel", "shared"] = option(
+        "channel", "Each channel from its own least number to its greatest, or one range for all."
+    )
+    sampled: int = option(
+        64,
+        "At how many of the batches, evenly chosen, the least and the greatest number are looked "
+        "for; numbers beyond are shown as these.",
+        ge=2,
+        le=100_000,
+    )
+    skip_missing: bool = option(False, "Leave out batches without a checkpoint.")
+
+    def require_plain(self) -> None:
+        """Raise InvalidValueError where a layer is to be compiled, which PyTorch may not do."""
+        if self.compile:
+            raise InvalidValueError("{compile} is for pictures: leave it out for a layer.")
+
+
+class DirectionFilm(FilmsOfPoints, DirectionOptions):
+    """Points that go along a direction, to one side, to the other, and back."""
+
+    CONTENT = ("points", "batch", "method", "having", "lacking", "strength", "number", "seconds")
+
+    points: Commas = film_points()
+    number: int = option(0, "Which of the directions, the first being 0.", ge=0, le=63)
+    seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
 
 
 class Interpolation(FilmOptions):
@@ -294,6 +348,56 @@ class Interpolation(FilmOptions):
             raise InvalidValueError(
                 "Give {seconds} of the whole film or {seconds_per_segment} between stops, not both."
             )
+
+
+class WalkNear(FilmOptions):
+    """A latent point that strolls around where it was, and comes back."""
+
+    CONTENT = ("point", "batch", "radius", "seconds", "seed")
+
+    run: str = run_name()
+    point: str = option(
+        help="Label, seed:N, or an exported JPEG.", argument=True, metavar="POINT", risk="path"
+    )
+    batch: int | None = option(
+        None, "The checkpoint; the last one by default.", ge=0, example="the last"
+    )
+    radius: float = option(
+        0.5,
+        "How far it goes, in standard deviations of z; other cities are at 1.41.",
+        gt=0,
+        le=1.41,
+    )
+    seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
+    seed: int = option(0, "Another seed goes another way.", ge=0)
+
+
+class FilmBetween(FilmOptions):
+    """From one picture to another through latent space."""
+
+    run: str = run_name()
+    pictures: tuple[Path, ...] = option(
+        help="Pictures of any kind, two or more.", argument=True, metavar="PICTURE", risk="path"
+    )
+    batch: int | None = option(
+        None, "The checkpoint; the last one by default.", ge=0, example="the last"
+    )
+    fit: Fit = picture_fit()
+    gallery: int = gallery_size()
+    seconds: float = option(DEFAULT_SECONDS, "Length of the film.", unit="s", gt=0, le=MAX_SECONDS)
+    kind: Literal["slerp", "linear", "spline"] = option("slerp", "The way from city to city.")
+    easing: Literal["linear", "smooth", "ends"] = film_easing()
+    loop: bool = option(False, "Come back to the first picture.")
+
+    def as_interpolation(self, points: Sequence[str], batch: int) -> Interpolation:
+        """The film of these points, which looks as this one does.
+
+        Args:
+            points: labels of the latent points that were found for the pictures.
+        """
+        shared = set(type(self).model_fields) & set(Interpolation.model_fields)
+        values = {name: getattr(self, name) for name in shared}
+        return Interpolation(**{**values, "points": tuple(points), "batch": batch})
 
 
 class KeyFramedPath(FilmOptions):

@@ -8,18 +8,20 @@ from pathlib import Path
 
 from checkpoints_index.storage.catalogue import open_catalogue
 from renderers.destinations import require_free
-from renderers.files import locked, read_json, remove_leftovers, write_json
+from renderers.files import checksum_file, locked, read_json, remove_leftovers, write_json
 from renderers.jobs.chunks import Chunk, list_chunks
+from renderers.jobs.verification import JOINED
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import GRID, Video, default_file, output_paths
 from renderers.video.formats import Format
 from renderers.video.joining import join_parts, require_film_place
+from renderers.video.rates import Rate
+from studio.films.places import film_folder
 from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
 MP4 = Format()
-RECORD = "joined.json"  # what was joined of which chunks
 
 
 def join_live_film(
@@ -28,16 +30,18 @@ def join_live_film(
     out: Path | None = None,
     labels: Sequence[str] | None = None,
     overwrite: bool = False,
+    fps: Rate | None = None,
 ) -> list[Video]:
     """Join what there is so far, without encoding anything anew; also while the run trains.
 
-    Videos are joined again only when a chunk has come or gone.
+    Videos are joined again only when a chunk has come or gone, or for another rate.
 
     Args:
         out: FILE.mp4; several videos become `FILE-LABEL.mp4`, and the grid of all points FILE
             itself, as does a video that is alone. A place in the workspace by default.
         labels: of points, or `grid`; all that there are by default.
         overwrite: replace whatever has these names; earlier films of the run are in any case.
+        fps: frames per second; those that the film grew with if None.
 
     Returns:
         The points in the order of their labels, then the grid.
@@ -51,18 +55,17 @@ def join_live_film(
             f"'{out.name}'. Render that one: studio render timelapse {run} --out {out.name}"
         )
     chunks = _chunks(workspace, run)
-    folder = workspace.render(f"{run}-live")
+    folder = film_folder(workspace, f"{run}-live", out)
     with locked(folder):
         remove_leftovers(folder)
         try:
-            return _join_all(run, chunks, folder, out, labels, overwrite)
+            return _join_all(run, chunks, folder, out, labels, overwrite, fps)
         except EXPECTED_ERRORS:
             now = _chunks(workspace, run)
             if now == chunks:
                 raise
-            return _join_all(
-                run, now, folder, out, labels, overwrite
-            )  # the run went back meanwhile
+            # The run went back meanwhile.
+            return _join_all(run, now, folder, out, labels, overwrite, fps)
 
 
 def live_frames(workspace: Workspace, run: str) -> list[int]:
@@ -110,16 +113,17 @@ def _join_all(
     out: Path | None,
     labels: Sequence[str] | None,
     overwrite: bool,
+    fps: Rate | None,
 ) -> list[Video]:
     wanted = _labels(run, chunks, labels)
     file = out.absolute() if out is not None else default_file(folder, f"{run}-live", MP4)
     points = [label for label in wanted if label != GRID]
     paths = output_paths(file, points, RenderOptions(points=bool(points), grid=GRID in wanted))
-    own = read_json(folder / RECORD) or {}
+    own = read_json(folder / JOINED) or {}
     for path in paths:
         require_film_place(path)
         require_free(path, overwrite or path.parent == folder or str(path) in own)
-    return [_join(folder, chunks, *pair) for pair in zip(wanted, paths, strict=True)]
+    return [_join(folder, chunks, *pair, fps) for pair in zip(wanted, paths, strict=True)]
 
 
 def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> list[str]:
@@ -139,21 +143,25 @@ def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> 
     return sorted(known if labels is None else labels, key=lambda label: label == GRID)
 
 
-def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path) -> Video:
+def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path, fps: Rate | None) -> Video:
     own = [chunk for chunk in chunks if label in chunk.files]
-    frames, digest = len(_batches(own)), _digest(own, label)
-    record = read_json(folder / RECORD) or {}
-    if record.get(str(path)) == [digest, _size(path)]:
+    frames, digest = len(_batches(own)), _digest(own, label, fps)
+    record = read_json(folder / JOINED) or {}
+    if path.exists() and record.get(str(path), [])[:2] == [digest, path.stat().st_size]:
         return Video(path, label, frames)
-    join_parts([chunk.path(label) for chunk in own], path, frames, own[-1].fps)
-    write_json({**record, str(path): [digest, _size(path)]}, folder / RECORD)
+    for chunk in own:
+        if (reason := chunk.find_changed(label)) is not None:
+            raise StudioError(
+                f"{chunk.path(label)} is damaged: {reason}. Delete {chunk.index.name} beside it to "
+                "have the film without its frames."
+            )
+    rate = own[-1].fps if fps is None else fps
+    join_parts([chunk.path(label) for chunk in own], path, frames, rate)
+    joined = [digest, path.stat().st_size, checksum_file(path)]
+    write_json({**record, str(path): joined}, folder / JOINED)
     return Video(path, label, frames)
 
 
-def _digest(chunks: Iterable[Chunk], label: str) -> str:
-    names = " ".join(chunk.files[label] for chunk in chunks)
-    return hashlib.sha256(names.encode()).hexdigest()
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.exists() else None
+def _digest(chunks: Iterable[Chunk], label: str, fps: Rate | None) -> str:
+    words = [chunk.files[label] for chunk in chunks] + ([] if fps is None else [f"at {fps}"])
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()

@@ -24,6 +24,7 @@ from renderers.video.formats import USUAL_RATE
 from renderers.video.joining import require_film_place
 from renderers.video.rates import Rate
 from studio.films.film_options import MAX_SECONDS, FilmOptions
+from studio.films.places import film_folder
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.selection import describe_cut
@@ -50,6 +51,7 @@ class OpenFilm(Generic[Film]):
         options: how frames look, and which videos are made of them.
         file: the finished film.
         folder: where its parts are kept until it is whole.
+        shown_px: height and width of what is shown of a point; a generator's picture if None.
     """
 
     workspace: Workspace
@@ -59,6 +61,7 @@ class OpenFilm(Generic[Film]):
     options: RenderOptions
     file: Path
     folder: Path
+    shown_px: tuple[int, int] | None = None
 
     @property
     def run(self) -> str:
@@ -86,7 +89,8 @@ class OpenFilm(Generic[Film]):
             RenderError: the crop does not lie in the pictures, or the film would be too large.
         """
         side = self.checkpoints.spec.image_size
-        cut = self.options.display.apply_crop(np.empty((side, side, 3), np.uint8))
+        shown = np.empty((*(self.shown_px or (side, side)), 3), np.uint8)
+        cut = self.options.display.apply_crop(shown)
         height, width, _ = cut.shape
         return self.options.display.lay_out(width, height, self.options.encoder_for(1).even).remark
 
@@ -138,11 +142,13 @@ def open_film(workspace: Workspace, film: Film, run: str, kind: str) -> OpenFilm
     Raises:
         CheckpointError: there is no such run.
         RenderError: an option cannot be read.
+        ReadOnlyWorkspaceError: the workspace cannot be written to, and the film has no place.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
     options, name, out = film.render_options(), f"{run}-{kind}", film.out
     asked = film.identity() if out is None else str(out.absolute())
-    folder = workspace.render(f"{name}-{hashlib.sha256(asked.encode()).hexdigest()[:6]}")
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:6]
+    folder = film_folder(workspace, f"{name}-{digest}", out)
     file = default_file(folder, name, options.format) if out is None else out.absolute()
     return OpenFilm(workspace, film, checkpoints, checkpoints.batches, options, file, folder)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
-from renderers.destinations import require_free, require_place
-from renderers.pictures.montage import Montage, render_montage
+from renderers.destinations import require_destination
+from renderers.pictures.montage import SUFFIXES, Montage, render_montage
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
+from studio.exploration.sheets import sheet_place
 from studio.films.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches, describe_cut
@@ -34,8 +33,7 @@ def check_sheet(workspace: Workspace, sheet: SheetOptions) -> None:
     """
     _prepare(workspace, sheet)
     if sheet.out is not None:
-        require_place(sheet.out)
-        require_free(sheet.out, sheet.overwrite)
+        require_destination(sheet.out, SUFFIXES, sheet.overwrite)
 
 
 def draw_sheet(
@@ -57,7 +55,7 @@ def draw_sheet(
         checkpoints,
         points,
         batches,
-        sheet.out or _place(workspace, sheet),
+        sheet.out or sheet_place(workspace, sheet.run, "sheet", sheet),
         columns=sheet.columns,
         scale=sheet.scale,
         title=_title(sheet.run, points, batches),
@@ -116,12 +114,3 @@ def _title(run: str, points: Sequence[LatentPoint], batches: Sequence[int]) -> s
     first, last = f"{batches[0]:,}", f"{batches[-1]:,}"
     when = f"batch {last}" if len(batches) == 1 else f"batches {first} to {last}"
     return " · ".join([run, *[point.label for point in points if len(points) == 1], when])
-
-
-def _place(workspace: Workspace, sheet: SheetOptions) -> Path:
-    """What is asked for again has the same place."""
-    run = sheet.run
-    mark = hashlib.sha256(
-        sheet.model_dump_json(exclude={"device", "out", "overwrite"}).encode()
-    ).hexdigest()[:6]
-    return workspace.render(f"{run}-sheet-{mark}") / f"{run}-sheet.png"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.runs.config import NETWORKS, TrainingConfig, describe_unknown
+from studio.runs.config import NETWORKS, TrainingConfig, describe_unknown, named_in
 from studio.runs.notices import check_notices
 from studio.runs.settings import ALIASES, apply_settings
 from studio.runs.status import read_config
@@ -21,6 +21,7 @@ from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, training_job
 from studio.workspace.paths import Workspace
+from studio.workspace.trust import Named
 
 PAUSE, CONTINUE, SAVE = REQUESTS = ("pause", "continue", "save")
 
@@ -67,8 +68,7 @@ def change_settings(workspace: Workspace, run: str, values: Mapping[str, Any]) -
             that does not fit.
     """
     named = _resolve_names(values)
-    config = read_config(workspace, run)
-    current = settings_at(config, list_changes(workspace, run), None)
+    current = settings_in_force(workspace, run)
     changed = dataclasses.replace(current, **named)
     check_notices(changed.alarm_webhook, changed.alarm_command)
     for name in named:
@@ -100,7 +100,11 @@ def ask(workspace: Workspace, run: str, request: str) -> None:
 def list_changes(workspace: Workspace, run: str) -> list[Change]:
     """All changes and requests of a run, oldest first."""
     with open_database(workspace.database) as db:
-        rows = db.execute("SELECT * FROM changes WHERE run = ? ORDER BY id", (run,)).fetchall()
+        rows = db.execute(
+            "SELECT id, run, name, value, before, batch, asked_at FROM changes WHERE run = ? "
+            "ORDER BY id",
+            (run,),
+        ).fetchall()
     return [_from_row(dict(row)) for row in rows]
 
 
@@ -121,6 +125,25 @@ def settings_at(
         and (batch is None or (change.batch is not None and change.batch <= batch))
     }
     return dataclasses.replace(config, **values)
+
+
+def settings_in_force(workspace: Workspace, run: str) -> TrainingConfig:
+    """A run's settings with every change, whether the run has taken it up or will.
+
+    Raises:
+        StudioError: the run was not trained here.
+        CheckpointError: there is no such run.
+    """
+    return settings_at(read_config(workspace, run), list_changes(workspace, run), None)
+
+
+def named_by(workspace: Workspace, run: str) -> Iterator[Named]:
+    """What the settings of a run name that runs code here or calls an address.
+
+    Raises:
+        StudioError: as `settings_in_force`.
+    """
+    yield from named_in(asdict(settings_in_force(workspace, run)), f"the settings of run '{run}'")
 
 
 def record_change(

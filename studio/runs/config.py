@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from checkpoints_index.generators.spec import GeneratorSpec
+from checkpoints_index.storage.files import create_whole
+from checkpoints_index.storage.seals import Seal, check_lines, seal_lines
 from studio.runs.setting_fields import (
     SettingDescription,
     check_range,
@@ -20,12 +22,14 @@ from studio.runs.setting_fields import (
     risk_of,
     setting,
 )
-from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.record import Risk
+from studio.workspace.errors import EXPECTED_ERRORS, EditedFileError, StudioError
+from studio.workspace.records.declarations import Risk
+from studio.workspace.trust import Named
 
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
 MAX_BATCH = 10**9
+SEAL_NOTE = "# To change this file by hand, delete the line below."
 # Settings that decide on the networks, which no training state and no other setting can change.
 NETWORKS = (
     *("recipe", "generator", "generator_options", "z_dim", "image_size"),
@@ -287,16 +291,32 @@ class TrainingConfig:
 
     @classmethod
     def read(cls, path: Path) -> TrainingConfig:
-        """A config from a TOML file.
+        """The config that `write` wrote; one without a seal is believed.
 
         Raises:
             StudioError: no such file, no TOML, an unknown key, or a value that does not fit.
+            EditedFileError: all of that is right, but it is not what was written.
         """
         values = read_settings(path)
         try:
-            return cls.from_dict(values)
+            config = cls.from_dict(values)
         except EXPECTED_ERRORS as error:
             raise StudioError(f"{path}: {error}") from error
+        if check_lines(path.read_bytes()) is Seal.BROKEN:
+            raise EditedFileError(path, "its last line")
+        return config
+
+    def write(self, path: Path) -> None:
+        """Write the config as TOML with a seal, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        create_whole(path, self.sealed_toml())
+
+    def sealed_toml(self) -> bytes:
+        """What `write` writes."""
+        return seal_lines(f"{self.to_toml()}\n{SEAL_NOTE}\n")
 
     def to_toml(self) -> str:
         """The config as TOML text, from which `read` makes an equal config."""
@@ -309,18 +329,46 @@ class TrainingConfig:
         return "\n".join(lines) + "\n"
 
 
+def named_in(settings: Mapping[str, Any], source: str = "") -> Iterator[Named]:
+    """What settings name that may run code here, or call an address.
+
+    Args:
+        settings: values by the names of settings, not all of them.
+        source: the file that says so; empty for a person's own words.
+    """
+    for name, risk in TrainingConfig.risks().items():
+        if settings.get(name):
+            yield Named(name, risk, str(settings[name]), source)
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """The names and values in a TOML file.
 
     Raises:
-        StudioError: no such file, or no TOML.
+        StudioError: no such file, one that cannot be read, or no TOML.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise StudioError(f"{path} is no file. Name a file of training settings.")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StudioError(f"There is no training config at {path}.") from error
+    except OSError as error:
+        raise StudioError(f"{path!s:.200} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StudioError(f"{path} is not TOML: {error}.") from error
+
+
+def seal_settings(path: Path) -> None:
+    """Seal a run.toml that has no seal: an older version's, or one that a person has edited.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = path.read_bytes()
+    if check_lines(content) is Seal.ABSENT:
+        text = content.decode().replace(f"{SEAL_NOTE}\n", "").rstrip("\n")
+        create_whole(path, seal_lines(f"{text}\n\n{SEAL_NOTE}\n"))
 
 
 def describe_settings() -> list[SettingDescription]:

@@ -41,6 +41,12 @@ def record_event(workspace: Workspace, run: str, batch: int | None, kind: str, t
         )
 
 
+def forget_events(workspace: Workspace, run: str) -> None:
+    """Delete the events of a run that is gone, so that a new run of its name has none."""
+    with open_database(workspace.database) as db:
+        db.execute("DELETE FROM events WHERE run = ?", (run,))
+
+
 def list_events(workspace: Workspace, run: str, newest: int = 100) -> list[Event]:
     """The newest events of a run, at most `newest` of them, newest first."""
     with open_database(workspace.database) as db:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import RECORD_HEAD_BYTES, SKIP_DELTA
-from studio.workspace.quantities import format_bytes, format_duration
+from studio.workspace.records.quantities import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from studio.runs.config import TrainingConfig
@@ -54,9 +54,14 @@ class Forecast:
     batches_per_s: float | None = None
 
     @property
+    def to_come(self) -> int:
+        """The number of batches that are to come."""
+        return max(0, self.wanted - self.reached)
+
+    @property
     def needed_bytes(self) -> float:
         """Bytes of the checkpoints that are to come."""
-        return max(0, self.wanted - self.reached) * self.bytes_per_batch
+        return self.to_come * self.bytes_per_batch
 
     @property
     def fits(self) -> bool:
@@ -108,33 +113,38 @@ def estimate_bytes(shapes: Sequence[Sequence[int]], config: TrainingConfig, stor
     return float(large * bits / 8 + small * EXACT_BYTES)
 
 
-def forecast_launch(config: TrainingConfig, storage: str, folder: Path) -> Forecast:
+def forecast_launch(
+    config: TrainingConfig, storage: str, folder: Path, first_batch: int = 0
+) -> Forecast:
     """The forecast of a run that has not begun.
 
     Args:
         storage: exact or visual.
         folder: any folder on the disk of the run; it need not be there yet.
+        first_batch: the batch that it goes on from, where it is a branch of another run.
 
     Raises:
         StudioError: there is no such generator.
     """
     each = estimate_bytes(_shapes(config), config, storage)
-    return Forecast(each, 0, config.batches, free_bytes(folder))
+    return Forecast(each, first_batch, config.batches, free_bytes(folder))
 
 
-def describe_launch(config: TrainingConfig, storage: str, folder: Path) -> tuple[str, str]:
+def describe_launch(
+    config: TrainingConfig, storage: str, folder: Path, first_batch: int = 0
+) -> tuple[str, str]:
     """The forecast of a run that has not begun, in words, and a warning where it will not fit.
 
     The warning is empty where it fits; see `forecast_launch`.
     """
-    forecast = forecast_launch(config, storage, folder)
+    forecast = forecast_launch(config, storage, folder, first_batch)
     text = (
-        f"By estimate {format_bytes(forecast.bytes_per_batch)} a batch: {forecast.wanted:,} "
+        f"By estimate {format_bytes(forecast.bytes_per_batch)} a batch: {forecast.to_come:,} "
         f"batches take {format_bytes(forecast.needed_bytes)} of the "
         f"{format_bytes(forecast.free_bytes)} that are free."
     )
     if storage == "exact":
-        visual = forecast_launch(config, "visual", folder)
+        visual = forecast_launch(config, "visual", folder, first_batch)
         text += (
             f" Visual storage would take {format_bytes(visual.bytes_per_batch)} a batch, "
             f"{format_bytes(visual.needed_bytes)} in all."

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 from checkpoints_index.storage.seals import Seal, read_sealed_json, seal_json, unseal_json
+from studio.workspace.errors import StudioError
 
 FLUSH_SECONDS = 1.0
 SEAL_ENDS, SEAL_DIGITS = b'"xxh3": ""}', 16  # A line ends so, with the digits inside.
-
-log = logging.getLogger(__name__)
 
 
 class MetricsLog:
     """Appends entries; a killed process leaves whole lines, and perhaps a torn last one.
 
-    While the disk has no room, entries wait in memory.
+    While the disk has no room, entries wait in memory; `require_written` tells of it.
 
     Args:
         path: the file; made if new.
@@ -30,6 +29,7 @@ class MetricsLog:
         self._file = path.open("ab", buffering=0)
         self._size = self._file.seek(0, os.SEEK_END)
         self._waiting = bytearray()
+        self._refusal = ""  # Why the file did not take what waits.
         self._written_at = time.monotonic()
 
     def append(self, batch: int, metrics: dict[str, Any]) -> None:
@@ -44,18 +44,38 @@ class MetricsLog:
         try:
             written = self._file.write(self._waiting)
         except OSError as error:
-            log.info("%s waits for room on the disk: %s", self._file.name, error.strerror)
+            self._refusal = str(error.strerror or error)
             return
         if written == len(self._waiting):
             self._size += written
             self._waiting.clear()
+            self._refusal = ""
         else:
             self._file.truncate(self._size)
+            self._refusal = os.strerror(errno.ENOSPC)
+
+    def require_written(self) -> None:
+        """See that no entry waits because the file does not take it.
+
+        Raises:
+            StudioError: so many wait.
+        """
+        if self._refusal:
+            count = self._waiting.count(b"\n")
+            raise StudioError(
+                f"the numbers of {count:,} batches wait to be written to {self._file.name}: "
+                f"{self._refusal}. Free some space."
+            )
 
     def close(self) -> None:
-        """Write the entries that wait, and close the file."""
+        """Write the entries that wait, and close the file.
+
+        Raises:
+            StudioError: they cannot be written, and are lost.
+        """
         self.flush()
         self._file.close()
+        self.require_written()
 
 
 class MetricsHistory:

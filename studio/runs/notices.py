@@ -10,10 +10,13 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
+from studio.workspace.trust import Named, command_folder, require_trusted
 
 MAX_WAITING = 100  # While so many notices wait, further ones are dropped.
 WEBHOOK_SECONDS = 10.0
@@ -26,11 +29,15 @@ log = logging.getLogger(__name__)
 class Notices:
     """Sends notices one after the other in a thread, so that training never waits for them.
 
+    A command is run in the folder in which the owner of the workspace named it, and neither a
+    command nor an address is used that was never named.
+
     A receiver that fails is a line in the log and one of `take_failures`, once until it has
     answered again; nothing else comes of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._waiting: queue.Queue[tuple[str, str, bytes] | None] = queue.Queue(MAX_WAITING)
         self._failures: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._failing: set[str] = set()
@@ -71,8 +78,16 @@ class Notices:
     def _send_all(self) -> None:
         while (waiting := self._waiting.get()) is not None:
             webhook, command, content = waiting
-            self._attempt(f"alarm_webhook '{webhook}' failed", post, webhook, content)
-            self._attempt(f"alarm_command '{command}' failed", run_command, command, content)
+            self._attempt(f"alarm_webhook '{webhook}' failed", self._post, webhook, content)
+            self._attempt(f"alarm_command '{command}' failed", self._run, command, content)
+
+    def _post(self, webhook: str, content: bytes) -> None:
+        require_trusted(self._workspace, Named("alarm_webhook", "address", webhook))
+        post(webhook, content)
+
+    def _run(self, command: str, content: bytes) -> None:
+        require_trusted(self._workspace, Named("alarm_command", "command", command))
+        run_command(command, content, command_folder(self._workspace, command))
 
     def _attempt(
         self, failed: str, send: Callable[[str, bytes], None], receiver: str, content: bytes
@@ -136,8 +151,11 @@ def post(webhook: str, content: bytes) -> None:
         answer.read(1)
 
 
-def run_command(command: str, content: bytes) -> None:
+def run_command(command: str, content: bytes, folder: Path | None = None) -> None:
     """Run a command with JSON on its standard input; its output is dropped.
+
+    Args:
+        folder: where it is run; the current folder by default.
 
     Raises:
         OSError: there is no such program.
@@ -146,6 +164,7 @@ def run_command(command: str, content: bytes) -> None:
     subprocess.run(
         shlex.split(command),
         input=content,
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         timeout=COMMAND_SECONDS,

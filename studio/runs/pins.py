@@ -10,6 +10,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from studio.runs.selection import choose_batches
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
+from studio.workspace.marks import save_marks
 from studio.workspace.paths import Workspace
 
 MAX_DIGITS = 18  # Longer numbers are no batches, and have no place in the database.
@@ -66,11 +67,12 @@ def pin_batches(workspace: Workspace, run: str, batches: Iterable[int]) -> None:
     """
     wanted = list(batches)
     refuse_missing(open_catalogue(workspace.runs, run).records, wanted, run)
-    with open_database(workspace.database) as db:
+    with open_database(workspace.database, writing=True) as db:
         db.executemany(
             "INSERT OR IGNORE INTO pins (run, batch, created_at) VALUES (?, ?, ?)",
             [(run, batch, time.time()) for batch in wanted],
         )
+        save_marks(db, workspace, run)
 
 
 def unpin_batches(workspace: Workspace, run: str, batches: Iterable[int]) -> None:
@@ -86,10 +88,11 @@ def unpin_batches(workspace: Workspace, run: str, batches: Iterable[int]) -> Non
         named = name_some(list(map(str, others)), MAX_NAMED)
         pinned = name_some(list(map(str, pins)), MAX_NAMED) or "none"
         raise StudioError(f"Batch {named} of run '{run}' is not pinned. Pinned: {pinned}.")
-    with open_database(workspace.database) as db:
+    with open_database(workspace.database, writing=True) as db:
         db.executemany(
             "DELETE FROM pins WHERE run = ? AND batch = ?", [(run, batch) for batch in wanted]
         )
+        save_marks(db, workspace, run)
 
 
 def list_pins(workspace: Workspace, run: str) -> list[int]:

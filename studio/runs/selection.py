@@ -25,6 +25,17 @@ class Choice(NamedTuple):
     batches: list[int]
 
 
+class NoCheckpointsError(StudioError):
+    """A run has no checkpoint yet."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(f"Run '{run}' has no checkpoints yet. Train it first.")
+
+    def __reduce__(self) -> tuple[type[NoCheckpointsError], tuple[str]]:
+        return type(self), (self.run,)
+
+
 def choose_batches(
     kept: Sequence[int], text: str, run: str, skip_missing: bool = False
 ) -> list[int]:
@@ -101,7 +112,7 @@ def last_batch(kept: Sequence[int], run: str) -> int:
         StudioError: there is none.
     """
     if not kept:
-        raise StudioError(f"Run '{run}' has no checkpoints yet. Train it first.")
+        raise NoCheckpointsError(run)
     return kept[-1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import Risk
+from studio.workspace.records.declarations import Risk
 
 DECLARED = "setting"  # The key under which a field's metadata holds its Declaration.
 
@@ -70,7 +70,8 @@ def setting(
         minimum, maximum: the range of a number, both ends included.
         unit: the unit of a number, such as "px"; empty for none.
         live: whether the setting may change while the run trains.
-        risk: what a value may name that runs code here; see `studio.workspace.record.Risk`.
+        risk: what a value may name that runs code here; see `Risk` of
+            `studio.workspace.records.declarations`.
     """
     metadata = {DECLARED: Declaration(help, unit, minimum, maximum, live, risk)}
     if isinstance(default, type):

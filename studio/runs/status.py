@@ -1,4 +1,4 @@
-"""The status of runs: training, paused, finished, stopped, failed, interrupted, imported."""
+"""The status of runs, from training to finished, imported and damaged; see `RunSummary`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from checkpoints_index.storage.catalogue import Catalogue, list_runs, open_catalogue
 from studio.runs.config import TrainingConfig
-from studio.runs.events import is_paused
-from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, JobRow, cancel_job, training_job
+from studio.runs.events import is_paused, list_events
+from studio.workspace.advice import explain
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.jobs import ACTIVE, JobRow, training_job
 from studio.workspace.paths import Workspace
+from studio.workspace.queue.requests import stop_job
+
+AT_WORK = ("training", "paused")  # Statuses of runs whose process is there.
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,11 @@ class RunSummary:
 
     Attributes:
         status: training, paused, finished, stopped, failed, interrupted (its process ended without
-            saying so) or imported.
+            saying so), imported, or damaged: its run.toml is not what was written, or it cannot be
+            opened at all.
         first_batch, last_batch: of its checkpoints; None where there are none.
-        storage: exact or visual.
+        storage: exact or visual; empty where the run cannot be opened.
+        reason: why it cannot be, and what to do; else empty.
     """
 
     name: str
@@ -30,11 +36,22 @@ class RunSummary:
     last_batch: int | None
     size_bytes: int
     storage: str
+    reason: str = ""
 
 
 def summarise_runs(workspace: Workspace) -> list[RunSummary]:
-    """All runs, sorted by name. Neither weights are read nor torch is imported."""
-    return [summarise_run(workspace, name) for name in list_runs(workspace.runs)]
+    """All runs, sorted by name; one that cannot be opened hides no other.
+
+    Neither weights are read nor torch is imported.
+    """
+    return [_summarise_as_far_as_can_be(workspace, name) for name in list_runs(workspace.runs)]
+
+
+def _summarise_as_far_as_can_be(workspace: Workspace, name: str) -> RunSummary:
+    try:
+        return summarise_run(workspace, name)
+    except EXPECTED_ERRORS as error:
+        return RunSummary(name, "damaged", 0, None, None, 0, "", explain(error))
 
 
 def summarise_run(workspace: Workspace, name: str) -> RunSummary:
@@ -60,6 +77,18 @@ def summarise(workspace: Workspace, catalogue: Catalogue) -> RunSummary:
     )
 
 
+def has_begun(workspace: Workspace, name: str) -> bool:
+    """Whether a run has a checkpoint, or a session of it got as far as to fail.
+
+    Raises:
+        CheckpointError: there is no such run.
+    """
+    events = list_events(workspace, name)
+    return bool(open_catalogue(workspace.runs, name).batches) or any(
+        event.kind == "failed" for event in events
+    )
+
+
 def stop_run(workspace: Workspace, name: str) -> JobRow:
     """Ask a run that trains to stop; it saves its state first.
 
@@ -74,7 +103,7 @@ def stop_run(workspace: Workspace, name: str) -> JobRow:
     job = training_job(workspace, name)
     if job is None or job.status not in ACTIVE:
         raise StudioError(f"Run '{name}' is not training, so there is nothing to stop.")
-    cancel_job(workspace, job)
+    stop_job(workspace, job, "done")
     return job
 
 
@@ -108,5 +137,8 @@ def resting_status(workspace: Workspace, catalogue: Catalogue) -> str:
     config_path = workspace.run_config(catalogue.run)
     if not config_path.exists():
         return "imported"
-    wanted = TrainingConfig.read(config_path).batches
+    try:
+        wanted = TrainingConfig.read(config_path).batches
+    except StudioError:  # Whatever begins to work with it says what is wrong with it.
+        return "damaged"
     return "finished" if catalogue.batches and catalogue.batches[-1] >= wanted else "stopped"

@@ -37,15 +37,25 @@ from latent.points import LatentPoint, parse_label
 from renderers.progress import OnProgress
 from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
-from studio.runs.events import record_event
-from studio.runs.pins import forget_pins, list_pins, pin_batches
-from studio.specimens.own_points import save_own_points
-from studio.specimens.points import FIXED, IMPORTED, SAMPLED, forget_points, keep_points, points_of
-from studio.specimens.specimens import list_specimens, star_specimen
+from studio.runs.events import forget_events, record_event
+from studio.runs.pins import forget_pins
+from studio.specimens.own_points import write_own_points
+from studio.specimens.points import (
+    FIXED,
+    IMPORTED,
+    SAMPLED,
+    forget_points,
+    insert_points,
+    points_of,
+)
+from studio.workspace.claims import WRITE, Claim, claiming
+from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.marks import Marks, apply_marks, query_marks, save_marks
 from studio.workspace.paths import Workspace
 
 VERSION = 1
+SUFFIXES = (".zip",)
 ORIGINS = (FIXED, SAMPLED, IMPORTED)
 FACTS, CONFIG, CHECKPOINTS = "archive.json", "run.toml", "checkpoints"
 MEMBERS = re.compile(rf"{CHECKPOINTS}/({re.escape(DESCRIPTION)}|\d{{1,20}}\.segment)")
@@ -62,23 +72,22 @@ class ArchiveFacts:
         run: the run that it was made of.
         batches: its checkpoints, ascending.
         points: the latent points of the run with their origins, one of ORIGINS.
-        starred: the labels of points that somebody marked.
-        pins: which of the batches are pinned.
+        marks: which of the batches are pinned, and what was said of specimens.
     """
 
     run: str
     batches: list[int]
     points: list[tuple[LatentPoint, str]]
-    starred: list[str]
-    pins: list[int]
+    marks: Marks
 
     @classmethod
     def of_run(cls, workspace: Workspace, run: str, batches: Sequence[int]) -> ArchiveFacts:
         """What there is to tell of some batches of a run."""
         points = [(p, kind) for kind in ORIGINS for p in points_of(workspace, run, kind)]
-        starred = [s.label for s in list_specimens(workspace, run) if s.starred]
-        pins = [batch for batch in list_pins(workspace, run) if batch in batches]
-        return cls(run, list(batches), points, starred, pins)
+        with open_database(workspace.database) as db:
+            marks = query_marks(db, run)
+        pins = [batch for batch in marks.pins if batch in batches]
+        return cls(run, list(batches), points, dataclasses.replace(marks, former=[], pins=pins))
 
     def to_json(self) -> bytes:
         """Its facts as a JSON document; each point is little-endian float32 in base64."""
@@ -86,10 +95,10 @@ class ArchiveFacts:
             {"label": p.label, "origin": kind, "z": base64.b64encode(_bytes_of(p)).decode()}
             for p, kind in self.points
         ]
-        facts = {"run": self.run, "batches": self.batches, "starred": self.starred}
-        return json.dumps(
-            {"version": VERSION, **facts, "pins": self.pins, "points": points}
-        ).encode()
+        marks = dataclasses.asdict(self.marks)
+        starred = marks.pop("stars")
+        facts = {"run": self.run, "batches": self.batches, "starred": starred}
+        return json.dumps({"version": VERSION, **marks, **facts, "points": points}).encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> ArchiveFacts:
@@ -110,10 +119,9 @@ class ArchiveFacts:
             kind = each["origin"] if each["origin"] in ORIGINS else SAMPLED
             points.append((LatentPoint(each["label"], torch.from_numpy(z)), kind))
         batches = [int(batch) for batch in facts["batches"]]
-        labels = [point.label for point, _ in points]
-        starred = [label for label in labels if label in facts["starred"]]
-        pins = [batch for batch in batches if batch in facts["pins"]]
-        return cls(str(facts["run"]), batches, points, starred, pins)
+        given = Marks.read({**facts, "former": [], "stars": facts["starred"]})
+        pins = [batch for batch in batches if batch in given.pins]
+        return cls(str(facts["run"]), batches, points, dataclasses.replace(given, pins=pins))
 
 
 def archive_as_run(
@@ -130,8 +138,7 @@ def archive_as_run(
         CheckpointError: unknown run, or a checkpoint that is missing or damaged.
     """
     source = CheckpointIndex(workspace.runs)[run]
-    path = workspace.run_config(run)
-    config = path.read_bytes() if path.exists() else None
+    config = _config_of(workspace, run)
     archive = ArchiveFacts.of_run(workspace, run, batches)
     _make_run(workspace, name, source, archive, config, on_progress)
 
@@ -150,6 +157,7 @@ def archive_as_file(
         CheckpointError: unknown run, or a checkpoint that is missing or damaged.
     """
     source = CheckpointIndex(workspace.runs)[run]
+    config = _config_of(workspace, run)
     with _explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent, path.name)
@@ -158,12 +166,24 @@ def archive_as_file(
             with open_whole(path) as file, zipfile.ZipFile(file, "w") as made:
                 facts = ArchiveFacts.of_run(workspace, run, batches).to_json()
                 made.writestr(zipfile.ZipInfo(FACTS), facts)
-                config = workspace.run_config(run)
-                if config.exists():
-                    made.writestr(zipfile.ZipInfo(CONFIG), config.read_bytes())
+                if config is not None:
+                    made.writestr(zipfile.ZipInfo(CONFIG), config)
                 for part in sorted(folder.iterdir()):
                     if MEMBERS.fullmatch(f"{CHECKPOINTS}/{part.name}"):
                         made.write(part, f"{CHECKPOINTS}/{part.name}")
+
+
+def _config_of(workspace: Workspace, run: str) -> bytes | None:
+    """The settings of a run as they stand in its file; None for one that was imported.
+
+    Raises:
+        StudioError: they are edited or damaged, so that no archive of them could be restored.
+    """
+    path = workspace.run_config(run)
+    if not path.exists():
+        return None
+    TrainingConfig.read(path)
+    return path.read_bytes()
 
 
 def restore_archive(
@@ -206,6 +226,25 @@ def restore_archive(
     return run
 
 
+def find_archive_damage(path: Path) -> str | None:
+    """Why an archive could not be restored, as half a sentence; None where nothing is wrong.
+
+    Of a ZIP that is no archive, such as one of pictures, the checksums alone are compared.
+    """
+    try:
+        if zipfile.is_zipfile(path) and not is_archive(path):
+            with zipfile.ZipFile(path) as pictures:
+                changed = pictures.testzip()
+            return f"the checksum of its {changed} differs" if changed else None
+        with _open(path) as archived:
+            changed = archived.testzip()
+            if changed is None:
+                ArchiveFacts.from_json(archived.read(FACTS))
+            return f"the checksum of its {changed} differs" if changed else None
+    except Exception as error:  # As in `restore_archive`.
+        return f"it cannot be read: {error}"
+
+
 def is_archive(path: Path) -> bool:
     """Whether a file is an archive of a run, by its content."""
     try:
@@ -236,25 +275,34 @@ def _make_run(
 ) -> None:
     """A run in the workspace, of checkpoints that another one gives."""
     check_name(workspace, name)
-    remove_leftovers(workspace.runs, name)
-    with _explaining(workspace.run(name)), build_folder(workspace.run(name)) as made:
+    claim = Claim("run", name, WRITE)
+    with (
+        claiming(workspace, [claim], "making a run of an archive"),
+        _explaining(workspace.run(name)),
+        build_folder(workspace.run(name)) as made,
+    ):
+        remove_leftovers(workspace.runs, name)
         beside = made / "beside"
         folder = _copy_checkpoints(source, archive.batches, beside, name, on_progress)
         if config is not None:
             create_whole(made / CONFIG, config)
         folder.rename(made / CHECKPOINTS)
         shutil.rmtree(beside)
-        check_name(workspace, name)  # The points of a run that came meanwhile are not ours.
-        for forget in (forget_points, forget_pins, forget_changes):
-            forget(workspace, name)
-        for kind in ORIGINS:
-            keep_points(workspace, name, [p for p, own in archive.points if own == kind], kind)
-    save_own_points(workspace, name)
-    for label in archive.starred:
-        star_specimen(workspace, name, label)
-    pin_batches(workspace, name, archive.pins)
+        _record(workspace, name, archive, made)
+
+
+def _record(workspace: Workspace, name: str, archive: ArchiveFacts, made: Path) -> None:
+    """Keep what an archive tells of a run, before there is the run."""
+    for forget in (forget_points, forget_pins, forget_changes, forget_events):
+        forget(workspace, name)
     count = f"{len(archive.batches):,} checkpoints"
     record_event(workspace, name, None, "started", f"archived from {archive.run}: {count}")
+    with open_database(workspace.database, writing=True) as db:
+        for kind in ORIGINS:
+            insert_points(db, name, [p for p, own in archive.points if own == kind], kind)
+        apply_marks(db, name, archive.marks)
+        write_own_points(db, workspace, name, made)
+        save_marks(db, workspace, name, made)
 
 
 @contextmanager
@@ -348,7 +396,7 @@ def _harmless_config(content: bytes, path: Path) -> bytes:
             raise StudioError(f"{path} is damaged: {said}") from error
     if not config.alarm_command and not config.alarm_webhook:
         return content
-    return dataclasses.replace(config, alarm_command="", alarm_webhook="").to_toml().encode()
+    return dataclasses.replace(config, alarm_command="", alarm_webhook="").sealed_toml()
 
 
 def _bytes_of(point: LatentPoint) -> bytes:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.upkeep.reindexing import Reindexed, reindex
-from latent.points import LatentPoint, parse_label, sample_points
+from latent.points import LatentPoint, parse_label, sample_point, sample_points
 from renderers.progress import OnProgress
 from studio.runs.config import TrainingConfig
+from studio.specimens.drawing_rules import shape_of
 from studio.specimens.own_points import restore_own_points
 from studio.specimens.passports import Passport, read_passport
+from studio.specimens.picture_metadata import list_pictures
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.workspace.advice import explain
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.marks import apply_marks, read_marks, save_marks
 from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
 
@@ -59,14 +63,17 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
     """
     config = workspace.run_config(run)
     count = TrainingConfig.read(config).fixed_points if config.exists() else None
-    fixed = sample_points(0, range(count or TrainingConfig.fixed_points), z_dim)
+    numbers = range(count or TrainingConfig.fixed_points)
+    fixed = sample_points(0, numbers, z_dim, shape=shape_of(workspace, run))
     keep_points(workspace, run, fixed, FIXED)
-    names, notes = {run, *former_names(workspace, run)}, list[str]()
-    try:
-        restore_own_points(workspace, run)
-    except StudioError as error:
-        notes.append(str(error))
-    for path in sorted(workspace.specimens(run).glob("*.jpg")):
+    notes = []
+    for restore in (restore_own_points, restore_marks):
+        try:
+            restore(workspace, run)
+        except StudioError as error:
+            notes.append(str(error))
+    names = {run, *former_names(workspace, run)}
+    for path in list_pictures(workspace.specimens(run)):
         try:
             passport = read_passport(path)
             if passport.run in names:
@@ -74,6 +81,24 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
         except EXPECTED_ERRORS as error:
             notes.append(f"{shorten(path.name)} was passed over: {error}")
     return notes
+
+
+def restore_marks(workspace: Workspace, run: str) -> None:
+    """Give a run its former names, its pins and the marks of its specimens back; known ones stay.
+
+    Raises:
+        StudioError: the file of them has changed since it was written.
+        CheckpointError: unknown run.
+    """
+    marks, catalogue = read_marks(workspace, run), open_catalogue(workspace.runs, run)
+    z_dim, shape = catalogue.spec.z_dim, catalogue.spec.shape_z
+    places = [place for label in sorted(marks.labels) if (place := parse_label(label)) is not None]
+    drawn = [sample_point(*place, z_dim, shape=shape) for place in places]
+    keep_points(workspace, run, drawn, SAMPLED)  # Those that are kept already stay as they are.
+    pins = [batch for batch in marks.pins if batch in catalogue.records]
+    with open_database(workspace.database, writing=True) as db:
+        apply_marks(db, run, replace(marks, pins=pins))
+        save_marks(db, workspace, run)
 
 
 def _restore(workspace: Workspace, run: str, passport: Passport, z_dim: int) -> None:
@@ -97,7 +122,7 @@ def former_names(workspace: Workspace, run: str) -> list[str]:
 def exported_passports(workspace: Workspace, run: str) -> Iterator[Passport]:
     """Yield the passports of a run's exported pictures; pictures without one are passed over."""
     names = {run, *former_names(workspace, run)}
-    for path in workspace.specimens(run).glob("*.jpg"):
+    for path in list_pictures(workspace.specimens(run)):
         try:
             passport = read_passport(path)
         except EXPECTED_ERRORS:

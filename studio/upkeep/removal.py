@@ -1,35 +1,45 @@
-"""Deleting and renaming runs and datasets, deleting films and specimens.
+"""Deleting runs, datasets, films and specimens.
 
 Whatever goes is first moved into the trash, in one step, and then removed. What a killed process
-left half done is finished by `finish_removals` at the next start.
+left half done is finished at the next start; see `studio.upkeep.unfinished`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
-from checkpoints_index.storage.catalogue import list_runs, open_catalogue
-from checkpoints_index.storage.files import create_whole, sync_folder
+from checkpoints_index.errors import UnknownRunError
+from checkpoints_index.storage.catalogue import (
+    checkpoints_folder,
+    list_runs,
+    open_catalogue,
+)
+from checkpoints_index.storage.files import sync_folder
 from checkpoints_index.storage.locks import lock_run
-from checkpoints_index.storage.seals import read_sealed_json, seal_json
-from studio.datasets.listing import list_datasets
-from studio.specimens.own_points import save_own_points
-from studio.workspace.claims import EXCLUSIVE, Claim, InUseError, claiming
+from latent.points import parse_label
+from studio.datasets.listing import list_datasets, open_dataset
+from studio.runs.status import read_config
+from studio.specimens.own_points import write_own_points
+from studio.specimens.picture_metadata import list_pictures
+from studio.specimens.points import FIXED, find_label
+from studio.specimens.specimens import list_specimens
+from studio.upkeep.film_names import find_film
+from studio.workspace.advice import explain
 from studio.workspace.database import open_database
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.marks import save_marks
 from studio.workspace.paths import Workspace
 
 TABLES = ("specimens", "pins", "changes", "events")  # Each has a column `run`.
-RENAME = "rename"
-KINDS = r"(?:timelapse|interpolation(?:-\d+)?|path|sheet)-[0-9a-f]{6}|live|atlas-\d+-\w+"
+# The folder of a film or a sheet is called by its run, its kind (and batch), and a mark.
+FILM, MARK = r"[a-z]+(?:-\d+)?", r"-[0-9a-f]{6}"
+BESIDE = rf"{FILM}{MARK}|live|atlas-\d+-\w+|growth-[a-z]+"
+RUN, FOLDER = "run", "folder"  # What lies in the trash has a name that begins so.
 
 
 def size_of(paths: Sequence[Path]) -> int:
@@ -41,11 +51,61 @@ def size_of(paths: Sequence[Path]) -> int:
 def parts_of_run(workspace: Workspace, run: str) -> list[Path]:
     """The folders that belong to a run: its own first, its exports, its films and atlases.
 
+    A run that is damaged, of whatever kind its damage is, has them as well.
+
     Raises:
         CheckpointError: there is no such run.
     """
-    open_catalogue(workspace.runs, run)
+    checkpoints_folder(workspace.runs, run)  # It refuses what is no name of a run.
+    if not workspace.run(run).is_dir():
+        raise UnknownRunError(run, list_runs(workspace.runs))
     return [workspace.run(run), *list_beside(workspace, run)]
+
+
+def describe_run(workspace: Workspace, run: str) -> str:
+    """What belongs to a run, in words, such as `12 checkpoints, 2 films and atlases, 9 specimens`.
+
+    Of a damaged one, the words say what is wrong and what may mend it.
+    """
+    try:
+        checkpoints, harm = len(open_catalogue(workspace.runs, run).batches), []
+    except EXPECTED_ERRORS as error:
+        said = explain(error).rstrip(".")
+        checkpoints, harm = 0, [f"checkpoints that cannot be read ({said})"]
+    beside = list_beside(workspace, run)
+    specimens = list_specimens(workspace, run)
+    starred = sum(specimen.starred for specimen in specimens)
+    exported = workspace.specimens(run)
+    counts = {
+        "checkpoints": checkpoints,
+        "training states": len(list(workspace.training_states(run).rglob("*.safetensors"))),
+        "films and atlases": len([folder for folder in beside if folder != exported]),
+        f"specimens ({starred:,} starred)": len(specimens),
+        "exported files": len(list(exported.iterdir())) if exported.exists() else 0,
+    }
+    counted = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return ", ".join([*harm, *counted]) or "nothing"
+
+
+def describe_dataset(workspace: Workspace, name: str) -> str:
+    """What a dataset has, in words; one that is damaged can be deleted as well."""
+    try:
+        return f"{open_dataset(workspace, name).manifest.pictures:,} pictures"
+    except EXPECTED_ERRORS as error:
+        return f"pictures that cannot be read ({error})"
+
+
+def runs_of_dataset(workspace: Workspace, name: str) -> list[str]:
+    """The runs that are trained on a dataset, or with it as negatives.
+
+    A run whose settings cannot be read cannot be gone on with in any case, and is left out.
+    """
+    found = []
+    for run in list_runs(workspace.runs):
+        with suppress(*EXPECTED_ERRORS):
+            config = read_config(workspace, run)
+            found += [run] if name in (config.dataset, config.negatives) else []
+    return found
 
 
 def part_of_dataset(workspace: Workspace, name: str) -> Path:
@@ -63,34 +123,54 @@ def part_of_dataset(workspace: Workspace, name: str) -> Path:
 def part_of_film(workspace: Workspace, name: str) -> Path:
     """The folder of a film, a sheet or an atlas.
 
+    Args:
+        name: that of the folder, or the one that somebody gave it.
+
     Raises:
         StudioError: there is no such folder.
     """
-    known = sorted(path.name for path in workspace.renders.iterdir() if path.is_dir())
-    if name not in known:
-        raise StudioError(f"There is no film '{name}'. Known: {', '.join(known) or 'none yet'}.")
-    return workspace.render(name)
+    return find_film(workspace, name)
 
 
 def delete_run(workspace: Workspace, run: str) -> None:
     """Delete a run with all that belongs to it; whoever calls holds it alone."""
     parts_of_run(workspace, run)
-    with lock_run(
-        run, workspace.run(run) / "checkpoints"
-    ):  # Programs outside the studio write too.
-        _move_to_trash(workspace, workspace.run(run), f"run-{run}")
-        finish_run(workspace, run)
-    empty_trash(workspace)
+    # Programs outside the studio write to runs as well, and hold this lock.
+    checkpoints = checkpoints_folder(workspace.runs, run)
+    with lock_run(run, checkpoints) if checkpoints.is_dir() else nullcontext():
+        moved = _move_to_trash(workspace, workspace.run(run), f"{RUN}-{run}")
+        beside = finish_run(workspace, run)
+    # While the first one is there, a killed process is known not to have finished.
+    for path in [*beside, moved]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def finish_run(workspace: Workspace, run: str) -> list[Path]:
+    """Forget a run whose folder is gone already; doing it again changes nothing.
+
+    Returns:
+        What it moved into the trash.
+    """
+    beside = list_beside(workspace, run)
+    moved = [_move_to_trash(workspace, path, f"{FOLDER}-{path.name}") for path in beside]
+    with open_database(workspace.database) as db:
+        for table in (*TABLES, "former_names"):
+            db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+        db.execute("UPDATE jobs SET run = NULL WHERE run = ?", (run,))
+    return moved
 
 
 def delete_folder(workspace: Workspace, folder: Path) -> None:
     """Delete a dataset or a film; whoever calls holds it alone."""
-    _move_to_trash(workspace, folder, f"folder-{folder.name}")
-    empty_trash(workspace)
+    moved = _move_to_trash(workspace, folder, f"{FOLDER}-{folder.name}")
+    shutil.rmtree(moved, ignore_errors=True)
 
 
-def delete_specimens(workspace: Workspace, run: str, labels: Sequence[str]) -> int:
+def delete_specimens(workspace: Workspace, run: str, texts: Sequence[str]) -> int:
     """Delete specimens and their pictures, so that nothing holds their batches any more.
+
+    Args:
+        texts: labels, or names that somebody gave them.
 
     Returns:
         How many there were.
@@ -98,165 +178,45 @@ def delete_specimens(workspace: Workspace, run: str, labels: Sequence[str]) -> i
     Raises:
         StudioError: one of them is none of the run's; nothing was deleted.
     """
-    from latent.points import parse_label
-
-    places = [(label, parse_label(label)) for label in labels]
-    with open_database(workspace.database) as db:
-        for label, place in places:
-            gone = place and db.execute(
-                "DELETE FROM specimens WHERE run = ? AND batch = ? AND number = ? "
-                "AND origin != 'fixed'",
-                (run, *place),
+    labels = [find_label(workspace, run, text) or text for text in texts]
+    # The rows are gone last, so that a killed process leaves what can be deleted again.
+    with open_database(workspace.database, writing=True) as db:
+        for text, label in zip(texts, labels, strict=True):
+            gone = (place := parse_label(label)) and db.execute(
+                "DELETE FROM specimens WHERE run = ? AND batch = ? AND number = ? AND origin != ?",
+                (run, *place, FIXED),
             )
             if not gone or not gone.rowcount:
                 raise StudioError(
-                    f"Run '{run}' has no specimen {label} that can be deleted; fixed points stay. "
+                    f"Run '{run}' has no specimen {text} that can be deleted; fixed points stay. "
                     f"List them: studio specimens list {run}"
                 )
-    save_own_points(workspace, run)
-    for label, _ in places:
-        folder = workspace.specimens(run)
-        for path in (folder / f"{run}-{label}.jpg", *folder.glob(f"{run}-{label}-at-*.jpg")):
+        for path in pictures_of(workspace, run, labels):
             path.unlink(missing_ok=True)
-    return len(places)
+        write_own_points(db, workspace, run)
+        save_marks(db, workspace, run)
+    return len(labels)
 
 
-def rename_run(workspace: Workspace, old: str, new: str) -> None:
-    """Give a run another name; whoever calls holds both names alone.
-
-    Raises:
-        StudioError: there is no such run, or the name is taken or cannot be one.
-    """
-    open_catalogue(workspace.runs, old)
-    if workspace.run(new).exists():
-        raise StudioError(f"There is a run '{new}' already. Choose another name.")
-    workspace.trash.mkdir(exist_ok=True)
-    intent = workspace.trash / f"{RENAME}-{secrets.token_hex(4)}.json"
-    with lock_run(old, workspace.run(old) / "checkpoints"):
-        create_whole(intent, json.dumps({"old": old, "new": new}).encode())
-        finish_rename(workspace, intent)
-
-
-def rename_dataset(workspace: Workspace, old: str, new: str) -> None:
-    """Give a dataset another name, also in the settings of the runs that are trained on it.
-
-    Raises:
-        StudioError: there is no such dataset, or the name is taken.
-    """
-    from studio.runs.config import TrainingConfig
-    from studio.workspace.names import require_dataset_name
-
-    folder = part_of_dataset(workspace, old)
-    require_dataset_name(new)
-    if workspace.dataset(new).exists():
-        raise StudioError(f"There is a dataset '{new}' already. Choose another name.")
-    folder.rename(workspace.dataset(new))
-    manifest = workspace.dataset(new) / "manifest.json"
-    described = read_sealed_json(manifest.read_bytes())
-    create_whole(manifest, seal_json({**described, "name": new}, indent=2))
-    for run in list_runs(workspace.runs):
-        path = workspace.run_config(run)
-        if path.exists():
-            config = TrainingConfig.read(path)
-            named: dict[str, Any] = {
-                f: new for f in ("dataset", "negatives") if getattr(config, f) == old
-            }
-            if named:
-                create_whole(path, dataclasses.replace(config, **named).to_toml().encode())
-
-
-def finish_removals(workspace: Workspace) -> None:
-    """Finish what a killed process began to delete or to rename; what is in use is left to it."""
-    for path in sorted(workspace.trash.iterdir()):
-        kind, _, rest = path.name.partition("-")
-        names: list[str] = []
-        if kind == RENAME:
-            names = list(json.loads(path.read_bytes()).values())
-        elif kind == "run":
-            names = [rest.rpartition("-")[0]]
-        try:
-            claims = [Claim("run", name, EXCLUSIVE) for name in names]
-            with claiming(workspace, claims, "studio delete"):
-                if kind == RENAME:
-                    finish_rename(workspace, path)
-                elif kind == "run" and not workspace.run(names[0]).exists():
-                    finish_run(workspace, names[0])
-        except InUseError:
-            continue
-        if path.exists():
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def finish_run(workspace: Workspace, run: str) -> None:
-    """Forget a run whose folder is gone already; doing it again changes nothing."""
-    for path in list_beside(workspace, run):
-        _move_to_trash(workspace, path, f"folder-{path.name}")
-    with open_database(workspace.database) as db:
-        for table in TABLES:
-            db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
-        db.execute("DELETE FROM former_names WHERE run = ?", (run,))
-        db.execute("UPDATE jobs SET run = NULL WHERE run = ?", (run,))
-
-
-def finish_rename(workspace: Workspace, intent: Path) -> None:
-    """Do what is left of renaming a run; doing it again changes nothing."""
-    if not intent.exists():
-        return
-    names = json.loads(intent.read_bytes())
-    old, new = names["old"], names["new"]
-    beside = list_beside(workspace, old)
-    if workspace.run(old).exists() and not workspace.run(new).exists():
-        workspace.run(old).rename(workspace.run(new))
-    for folder in beside:
-        folder.rename(folder.with_name(new + folder.name.removeprefix(old)))
-    for folder in list_beside(workspace, new):
-        _rename_files(folder, old, new)
-    with open_database(workspace.database) as db:
-        for table in (*TABLES, "jobs", "former_names"):
-            db.execute(f"UPDATE OR IGNORE {table} SET run = ? WHERE run = ?", (new, old))
-        db.execute(
-            "UPDATE jobs SET fields = json_set(fields, '$.run', ?) "
-            "WHERE fields IS NOT NULL AND json_extract(fields, '$.run') = ?",
-            (new, old),
-        )
-        db.execute("INSERT OR IGNORE INTO former_names (run, former) VALUES (?, ?)", (new, old))
-        db.execute(
-            "INSERT INTO events (run, kind, text, created_at) VALUES (?, 'changed', ?, ?)",
-            (new, f"name: {old} -> {new}", time.time()),
-        )
-    sync_folder(workspace.runs)
-    intent.unlink()
-
-
-def empty_trash(workspace: Workspace) -> None:
-    """Remove what lies in the trash, but for renames that are under way."""
-    for path in workspace.trash.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+def pictures_of(workspace: Workspace, run: str, labels: Sequence[str]) -> list[Path]:
+    """The exported pictures of specimens: at any batch, of any size, and further ones of a name."""
+    which = "|".join(map(re.escape, labels))
+    # A mark of eight digits behind the label would make it the name of another point.
+    name = re.compile(rf"{re.escape(run)}-(?:{which})(?:-at-\d+)?(?:-\d{{1,7}})?")
+    pictures = list_pictures(workspace.specimens(run))
+    return [path for path in pictures if name.fullmatch(path.stem)]
 
 
 def list_beside(workspace: Workspace, run: str) -> list[Path]:
     """The exports of a run, and the folders of its films and atlases."""
-    named = re.compile(rf"{re.escape(run)}-(?:{KINDS})")
+    named = re.compile(rf"{re.escape(run)}-(?:{BESIDE})")
     renders = (path for path in sorted(workspace.renders.iterdir()) if named.fullmatch(path.name))
     return [path for path in (workspace.specimens(run), *renders) if path.exists()]
 
 
-def _rename_files(folder: Path, old: str, new: str) -> None:
-    """Let the files of a folder, and what is recorded of them there, begin with the new name."""
-    for path in folder.iterdir():
-        if path.name.startswith(f"{old}-"):
-            path.rename(path.with_name(new + path.name.removeprefix(old)))
-    for name in ("videos.json", "atlas.json", "joined.json"):
-        record = folder / name
-        if record.exists():
-            text = record.read_text("utf-8")
-            text = re.sub(rf'(?<=[/"]){re.escape(old)}(?=[-"])', new, text)
-            create_whole(record, text.encode())
-
-
-def _move_to_trash(workspace: Workspace, path: Path, name: str) -> None:
+def _move_to_trash(workspace: Workspace, path: Path, name: str) -> Path:
     workspace.trash.mkdir(exist_ok=True)
-    path.rename(workspace.trash / f"{name}-{secrets.token_hex(4)}")
+    moved = path.rename(workspace.trash / f"{name}-{secrets.token_hex(4)}")
     sync_folder(workspace.trash)
     sync_folder(path.parent)
+    return moved

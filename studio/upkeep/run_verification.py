@@ -6,26 +6,46 @@ older versions that have no checksum are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from latent.points import LatentPoint, parse_label, sample_point
+from checkpoints_index.storage.catalogue import list_runs
+from checkpoints_index.storage.trusted_classes import list_trusted
+from checkpoints_index.upkeep.export import find_export_damage
+from latent.points import LatentPoint, Shape, parse_label, sample_point
 from renderers.errors import RenderError
+from renderers.files import has_changed
 from renderers.jobs.chunks import find_changed_chunks
 from renderers.jobs.parts import PartFolder
 from renderers.jobs.verification import find_changed_videos, read_plan
+from studio.atlases.atlas_files import find_changed_atlas
+from studio.atlases.growth_files import find_changed_growth
+from studio.datasets.map_places import read_places
 from studio.datasets.prepared import MANIFEST, PIXELS, PreparedDataset
-from studio.runs.config import read_settings
+from studio.runs.config import STORED_NAMES, TrainingConfig, read_settings
 from studio.runs.metrics import find_changed_lines
+from studio.specimens.drawing_rules import shape_of
+from studio.specimens.own_points import read_own_points
 from studio.specimens.passports import read_passport
-from studio.specimens.points import FIXED, SAMPLED, points_of
+from studio.specimens.picture_metadata import list_pictures
+from studio.specimens.points import FIXED, IMPORTED, SAMPLED, points_of
 from studio.training.loop.state import FOR_GOOD, DamagedStateError, read_state
+from studio.upkeep.archives import find_archive_damage
 from studio.upkeep.removal import list_beside
-from studio.workspace.errors import StudioError
+from studio.workspace.database import find_changes
+from studio.workspace.errors import EXPECTED_ERRORS, EditedFileError, StudioError
+from studio.workspace.marks import read_marks
 from studio.workspace.paths import Workspace
+from studio.workspace.trust import read_listed
+
+# What looks at files that a run exported, and their names.
+EXPORTED: dict[Callable[[Path], str | None], tuple[str, ...]] = {
+    find_export_damage: ("*.safetensors", "*.pt"),
+    find_archive_damage: ("*.zip",),
+}
 
 
 class RunFinding(NamedTuple):
@@ -54,11 +74,48 @@ def verify_belongings(workspace: Workspace, run: str) -> Iterator[RunFinding]:
     """
     yield from _examine_states(workspace, run)
     yield from _examine_metrics(workspace, run)
-    yield from _examine_dataset(workspace, run)
+    yield from _examine_settings(workspace, run)
+    yield from _examine_datasets(workspace, run)
     yield from _examine_points(workspace, run)
+    yield from _examine_marks(workspace, run)
     yield from _examine_film(workspace, run)
     yield from _examine_renders(workspace, run)
     yield from _examine_exports(workspace, run)
+
+
+def verify_shared(workspace: Workspace) -> Iterator[RunFinding]:
+    """Look at what all runs share: the database, its rows, and the lists of what is trusted.
+
+    Yields:
+        A finding for each thing that has changed.
+    """
+    try:
+        changes = find_changes(workspace.database) if workspace.database.exists() else []
+    except StudioError as error:
+        changes = [str(error)]
+    for reason in changes:
+        yield _found(workspace, workspace.database, reason)
+    lists: dict[Path, Callable[[], object]] = {
+        workspace.trusted: lambda: read_listed(workspace),
+        workspace.trusted_classes: lambda: list_trusted(workspace.runs),
+    }
+    for path, list_known in lists.items():
+        try:
+            list_known()
+        except EXPECTED_ERRORS as error:
+            yield _found(workspace, path, str(error))
+
+
+def find_lost_runs(workspace: Workspace) -> list[str]:
+    """A sentence for each run that was begun here and whose checkpoints are all gone."""
+    known = {*list_runs(workspace.runs)}
+    begun = sorted(path.parent.name for path in workspace.runs.glob("*/run.toml"))
+    return [
+        f"Run '{name}' has its settings and no checkpoints any more. Put the folder "
+        f"'checkpoints' of it back, or let it go: studio delete run {name}"
+        for name in begun
+        if name not in known
+    ]
 
 
 def _examine_states(workspace: Workspace, run: str) -> Iterator[RunFinding]:
@@ -81,20 +138,44 @@ def _examine_metrics(workspace: Workspace, run: str) -> Iterator[RunFinding]:
         yield _found(workspace, path, f"line {number:,} has changed")
 
 
-def _examine_dataset(workspace: Workspace, run: str) -> Iterator[RunFinding]:
+def _examine_settings(workspace: Workspace, run: str) -> Iterator[RunFinding]:
+    path = workspace.run_config(run)
+    if not path.exists():
+        return  # It was imported.
+    try:
+        TrainingConfig.read(path)
+    except EditedFileError as error:
+        yield _found(workspace, path, error.reason)
+    except StudioError as error:
+        yield _found(workspace, path, f"it cannot be read: {error}")
+
+
+def _examine_datasets(workspace: Workspace, run: str) -> Iterator[RunFinding]:
+    """Look at the pictures of a run, and at its negatives."""
     config = workspace.run_config(run)
     if not config.exists():
         return  # It was imported.
     try:
-        name = str(read_settings(config).get("dataset", ""))
+        values = read_settings(config)
+    except StudioError:
+        return  # It was named already.
+    for name in ("dataset", *STORED_NAMES, "negatives"):
+        yield from _examine_dataset(workspace, str(values.get(name, "")))
+
+
+def _examine_dataset(workspace: Workspace, name: str) -> Iterator[RunFinding]:
+    try:
         folder = workspace.dataset(name)
-    except (StudioError, ValueError) as error:
-        yield _found(workspace, config, f"it cannot be read: {error}")
-        return
+    except StudioError:
+        return  # There is none, or its name is damaged, which breaks the seal of run.toml.
     if not (folder / MANIFEST).exists() and not (folder / PIXELS).exists():
         return  # It was deleted, or the run came without it.
     try:
         dataset = PreparedDataset.open(folder)
+    except EditedFileError as error:
+        yield _found(workspace, folder / MANIFEST, error.reason)
+        return
+        read_places(folder)
     except StudioError as error:
         yield _found(workspace, folder / MANIFEST, str(error))
         return
@@ -103,16 +184,34 @@ def _examine_dataset(workspace: Workspace, run: str) -> Iterator[RunFinding]:
 
 
 def _examine_points(workspace: Workspace, run: str) -> Iterator[RunFinding]:
+    shape = shape_of(workspace, run)
     for point in [*points_of(workspace, run, FIXED), *points_of(workspace, run, SAMPLED)]:
-        if not _is_as_drawn(point):
+        if not _is_as_drawn(point, shape):
             reason = f"point {point.label} has other numbers than are drawn for its label"
+            yield _found(workspace, workspace.database, reason)
+    try:
+        own = read_own_points(workspace, run)
+    except StudioError as error:
+        yield _found(workspace, workspace.own_points(run), str(error))
+        return
+    kept = {point.label: point for point in points_of(workspace, run, IMPORTED)}
+    for point in own:
+        if point.label in kept and not torch.equal(kept[point.label].z, point.z):
+            reason = f"point {point.label} has other numbers than {workspace.own_points(run).name}"
             yield _found(workspace, workspace.database, reason)
 
 
-def _is_as_drawn(point: LatentPoint) -> bool:
+def _examine_marks(workspace: Workspace, run: str) -> Iterator[RunFinding]:
+    try:
+        read_marks(workspace, run)
+    except StudioError as error:
+        yield _found(workspace, workspace.marks(run), str(error))
+
+
+def _is_as_drawn(point: LatentPoint, shape: Shape) -> bool:
     place = parse_label(point.label)
     assert place is not None, "points are kept by a label such as 16500.28"
-    return torch.equal(sample_point(*place, len(point.z)).z, point.z)
+    return torch.equal(sample_point(*place, len(point.z), shape=shape).z, point.z)
 
 
 def _examine_film(workspace: Workspace, run: str) -> Iterator[RunFinding]:
@@ -128,6 +227,12 @@ def _examine_renders(workspace: Workspace, run: str) -> Iterator[RunFinding]:
             yield _found(workspace, folder / "parts", "one of its parts has changed", batch)
         for video, reason in find_changed_videos(folder):
             yield _found(workspace, video, reason)
+        for record in sorted(folder.glob("*.json")):
+            if has_changed(record):
+                yield _found(workspace, record, "it is not what was written")
+        for finds in (find_changed_atlas, find_changed_growth):
+            if (changed := finds(folder)) is not None:
+                yield _found(workspace, changed, "its checksum differs")
 
 
 def _find_changed_parts(folder: Path) -> list[int]:
@@ -136,17 +241,21 @@ def _find_changed_parts(folder: Path) -> list[int]:
         return []
     try:
         parts = PartFolder(folder / "parts", read_plan(folder))
-    except (RenderError, ValueError, KeyError, TypeError):
+    except RenderError:
         return []  # Its plan is made anew, and parts that are not of the plan go.
     return [part.batches[0] for part in parts.find_changed()]
 
 
 def _examine_exports(workspace: Workspace, run: str) -> Iterator[RunFinding]:
-    for path in sorted(workspace.specimens(run).glob("*.jpg")):
+    for path in list_pictures(workspace.specimens(run)):
         try:
             read_passport(path)
         except StudioError as error:
             yield _found(workspace, path, str(error))
+    for finds, patterns in EXPORTED.items():
+        for path in (path for each in patterns for path in workspace.specimens(run).glob(each)):
+            if (reason := finds(path)) is not None:
+                yield _found(workspace, path, reason)
 
 
 def _found(workspace: Workspace, path: Path, reason: str, batch: int | None = None) -> RunFinding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from checkpoints_index.errors import (
@@ -22,6 +22,7 @@ from checkpoints_index.importing.refusals import (
     AssumedActivations,
     ImportedRunError,
     ImportedStorageError,
+    LateFileError,
     MissingStridesError,
     NotFiniteError,
     NothingToImportError,
@@ -36,6 +37,23 @@ from renderers.errors import (
     UnknownVideoError,
     UnplannedVideoError,
 )
+
+
+def _say_strides(examples: Mapping[int, Sequence[int]]) -> str:
+    """Options with the size of the picture that each makes, so that the right one can be chosen.
+
+    Example:
+        >>> _say_strides({32: [2, 2, 1]})
+        '--option strides=[2,2,1] makes 32 px'
+    """
+    each = [
+        f"--option strides=[{','.join(map(str, strides))}] makes {size} px"
+        for size, strides in list(examples.items())[:MAX_EXAMPLES]
+    ]
+    return ", ".join(each)
+
+
+MAX_EXAMPLES = 3
 
 # The advice for a class of errors, and for classes that derive from it and have none of their own;
 # an empty one adds nothing.
@@ -61,11 +79,20 @@ ADVICE: dict[type, Callable[[Any], str]] = {
         else "It is given as: --pattern REGEX"
     ),
     UnknownHintError: lambda error: "Those of a class of yours go with --generator.",
-    ImportedRunError: lambda error: "Import under another name: --run NAME",
-    ImportedStorageError: lambda error: (
-        "Leave --storage out to go on, or import under another name: --run NAME"
+    ImportedRunError: lambda error: (
+        "Import under another name: --run NAME"
+        + (", or let it take the place of the one that is there: --replace" * error.is_imported)
     ),
-    MissingStridesError: lambda error: f"(--option strides=[{','.join(map(str, error.example))}])",
+    LateFileError: lambda error: "(--replace)",
+    ImportedStorageError: lambda error: (
+        "Leave --storage out to go on, import under another name (--run NAME), or import all "
+        "again: --replace"
+    ),
+    MissingStridesError: lambda error: (
+        f"({_say_strides(error.examples)})"
+        if error.examples
+        else "(no strides make a picture of a usual size: name its class by --generator)"
+    ),
     NotFiniteError: lambda error: "(--storage exact)",
     AssumedActivations: lambda remark: (
         "For example: --option activation=leaky_relu --option output=sigmoid"

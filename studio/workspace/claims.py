@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from checkpoints_index.storage.locks import FileLock, read_holder
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import ReadOnlyWorkspaceError, StudioError
 from studio.workspace.jobs import working_jobs
 from studio.workspace.paths import Workspace
 
@@ -67,6 +67,31 @@ def claiming(workspace: Workspace, claims: Sequence[Claim], purpose: str) -> Ite
         yield
 
 
+@contextmanager
+def changing(workspace: Workspace, file: str) -> Iterator[None]:
+    """Wait until nobody else changes a file of the workspace, and keep others from it meanwhile.
+
+    What is read within and written anew then has what all others wrote.
+
+    Args:
+        file: its name, or what it is about.
+
+    Raises:
+        ReadOnlyWorkspaceError: nothing can be written in the workspace.
+        StudioError: nothing can be locked in it.
+    """
+    path = workspace.locks / file
+    try:
+        path.parent.mkdir(exist_ok=True)
+        lock = FileLock(path, wait=True)
+    except OSError as error:
+        if error.errno in READ_ONLY:
+            raise ReadOnlyWorkspaceError(workspace.root) from error
+        raise StudioError(f"{path} cannot be locked: {error.strerror}.") from error
+    with lock:
+        yield
+
+
 def _take(
     stack: ExitStack, workspace: Workspace, claim: Claim, lock: str, shared: bool, purpose: str
 ) -> None:
@@ -85,8 +110,10 @@ def _take(
         ) from None
     except OSError as error:
         # Where nothing can be written, nobody can take away what is read here.
-        if claim.mode != READ or error.errno not in READ_ONLY:
+        if error.errno not in READ_ONLY:
             raise StudioError(f"{path} cannot be locked: {error.strerror}.") from error
+        if claim.mode != READ:
+            raise ReadOnlyWorkspaceError(workspace.root) from error
 
 
 def _describe_holder(workspace: Workspace, claim: Claim, note: str) -> str:

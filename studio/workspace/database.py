@@ -7,12 +7,21 @@ rollback journal is used, with a busy timeout and few, grouped writes.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from studio.workspace.errors import StudioError
+from studio.workspace.errors import ReadOnlyWorkspaceError, StudioError
+from studio.workspace.row_seals import (
+    SealingConnection,
+    add_sealed_columns,
+    add_seals,
+    describe_schema,
+    find_changed_rows,
+    find_damage,
+)
 
 BUSY_TIMEOUT_S = 30.0
 GROUPS = ("datasets", "jobs", "render", "specimens")  # These begin an action's name of two words.
@@ -97,6 +106,41 @@ def add_former_names(db: sqlite3.Connection) -> None:
     )
 
 
+def add_specimen_names(db: sqlite3.Connection) -> None:
+    """Names that people gave to specimens, beside the labels; empty where there is none."""
+    db.execute("ALTER TABLE specimens ADD COLUMN name TEXT NOT NULL DEFAULT ''")
+
+
+def add_specimen_notes(db: sqlite3.Connection) -> None:
+    """What people say of specimens: a note, a rating of 1 to 5, and tags between commas."""
+    said = "note TEXT NOT NULL DEFAULT ''", "rating INTEGER NOT NULL DEFAULT 0"
+    add_sealed_columns(db, "specimens", [*said, "tags TEXT NOT NULL DEFAULT ''"])
+
+
+def add_first_progress(db: sqlite3.Connection) -> None:
+    """When a job first told its progress; what it did before, such as waiting, is no pace."""
+    add_sealed_columns(db, "jobs", ["first_done_at REAL"])
+
+
+def add_queue(db: sqlite3.Connection) -> None:
+    """What a job waits for and in which order, and what was asked of it: to pause, or to end."""
+    when = ["place REAL", "follows INTEGER", "follows_any INTEGER NOT NULL DEFAULT 0"]
+    turn = ["not_before REAL", "needs TEXT", "waits_for TEXT NOT NULL DEFAULT ''"]
+    asked = ["asked TEXT NOT NULL DEFAULT ''", "at_once INTEGER NOT NULL DEFAULT 0"]
+    add_sealed_columns(db, "jobs", [*when, *turn, *asked, "queued_at REAL"])
+    db.execute("CREATE INDEX jobs_of_status ON jobs (status)")
+
+
+def add_specimen_orders(db: sqlite3.Connection) -> None:
+    """Indices in the orders of galleries, which hold all that a list of labels reads."""
+    for name, columns in (
+        ("age", "created_at DESC, batch, number"),
+        ("rating", "rating DESC, batch, number"),
+        ("star", "starred DESC, batch, number"),
+    ):
+        db.execute(f"CREATE INDEX specimens_by_{name} ON specimens (run, {columns})")
+
+
 PRIMARY_CODE = 0xFF  # The other bits of an error of SQLite say which variant of it happened.
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
@@ -107,6 +151,12 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     add_first_done,
     add_actions,
     add_former_names,
+    add_specimen_names,
+    add_seals,
+    add_specimen_notes,
+    add_first_progress,
+    add_queue,
+    add_specimen_orders,
 ]
 
 
@@ -114,43 +164,87 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
 def open_database(path: Path, writing: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection whose changes are committed together at the end, or not at all.
 
+    Where the folder cannot be written to, what is there can be read all the same, from whatever
+    version of the studio it is; where there is no database, there is nothing in it.
+
     Args:
         writing: nobody else writes meanwhile; for what writes something that it has read before.
 
     Raises:
+        ReadOnlyWorkspaceError: something is to be written where nothing can be.
         StudioError: the file is no database, was made by a newer studio, or stays locked.
     """
+    with _explaining(path), closing(_open(path)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+            yield db
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Raise a StudioError for what goes wrong with the database."""
     try:
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    except sqlite3.Error as error:
-        raise StudioError(f"The database {path} cannot be opened: {error}.") from error
-    try:
-        db.row_factory = sqlite3.Row
-        _migrate(db, path)
-        db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-        yield db
-        db.execute("COMMIT")
+        yield
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
-            raise _read_only(path) from error
+            raise ReadOnlyWorkspaceError(path.parent) from error
         raise StudioError(f"The database {path} cannot be used: {error}. Try again.") from error
     except sqlite3.DatabaseError as error:
         raise StudioError(
-            f"{path} is damaged ({error}). Move it away: runs are listed from their checkpoints, "
-            "only specimens, pins, jobs and events are kept in it alone."
+            f"{path} is damaged ({error}). Move it away, and make runs, points and marks known "
+            "again: studio reindex. Only jobs, events and points without a picture are lost."
         ) from error
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """A connection to the database as the newest version has it; to a copy where it is frozen."""
+    writable = all(os.access(place, os.W_OK) for place in (path, path.parent) if place.exists())
+    db = _connect(path, "rwc") if writable else _connect_to_copy(path)
+    try:
+        db.row_factory = sqlite3.Row
+        _migrate(db, path)
+        db.seals = writable
+        db.execute(f"PRAGMA query_only = {not writable:d}")
+    except BaseException:
         db.close()
+        raise
+    return db
 
 
-def _read_only(path: Path) -> StudioError:
-    return StudioError(
-        f"The workspace {path.parent} cannot be written to, and jobs are recorded and films keep "
-        f"their parts in it. To work elsewhere, make a folder with a copy of {path.name} and links "
-        "to `runs` and `datasets`, and name it: --workspace FOLDER"
+def _connect(path: Path, mode: str) -> SealingConnection:
+    """A connection that may do what a mode of SQLite says: `ro` or `rwc`."""
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, factory=SealingConnection
     )
+
+
+def _connect_to_copy(path: Path) -> SealingConnection:
+    """A copy in memory, which can be brought up to date where the file cannot."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, factory=SealingConnection)
+    if path.exists():
+        with closing(_connect(path, "ro")) as file:
+            file.backup(copy)
+    return copy
+
+
+def find_changes(path: Path) -> list[str]:
+    """What of a database is not what was written, as sentences without an end.
+
+    Raises:
+        StudioError: it is so damaged that it cannot be read.
+    """
+    with sqlite3.connect(":memory:") as fresh:
+        for migration in MIGRATIONS:
+            migration(fresh)
+        wanted = describe_schema(fresh)
+    with open_database(path) as db:
+        other = [] if describe_schema(db) == wanted else ["its tables are not as they were made"]
+        return [*find_damage(db), *other, *find_changed_rows(db)]
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

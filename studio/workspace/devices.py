@@ -1,8 +1,9 @@
 """The devices to compute on: which there are, which to take, and who works on which.
 
 Who works on a GPU holds its lease: a lock on a file in the workspace, which the system frees when
-its holder is gone, however it ended. Training waits for its turn. Work of seconds or minutes takes
-a GPU that nobody holds where there is one, and shares one otherwise. The CPU is everybody's.
+its holder is gone, however it ended. Training waits for its turn, and so do films that are jobs,
+which wait for each other alone. Work of seconds or minutes takes a GPU that nobody holds where
+there is one, and shares one otherwise. The CPU is everybody's; only jobs take turns on it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from checkpoints_index.storage.locks import FileLock, read_holder
 from renderers.frames.devices import require_devices
 from studio.workspace.errors import StudioError
+from studio.workspace.jobs import TRAINING
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
 
@@ -113,7 +115,7 @@ def await_devices(
 
 
 def take_leases(
-    folder: Path, candidates: Sequence[str], count: int, work: str
+    folder: Path, candidates: Sequence[str], count: int, work: str, kind: str = ""
 ) -> dict[str, FileLock]:
     """Leases of so many devices, the first ones that nobody holds; none where there are too few.
 
@@ -122,15 +124,16 @@ def take_leases(
             written to, nobody's work is known, and devices are taken as they come.
         candidates: names of devices.
         work: noted in each lease.
+        kind: of work that takes turns. The CPU, which is everybody's, has leases for such alone.
     """
     held: dict[str, FileLock] = {}
     note = f"{work} (process {os.getpid()})"
     for device in candidates:
-        if device == "cpu":
+        if device == "cpu" and not kind:
             continue
         try:
             folder.mkdir(exist_ok=True)
-            held[device] = FileLock(lease_path(folder, device), note=note)
+            held[device] = FileLock(lease_path(folder, device, kind), note=note)
         except BlockingIOError:
             continue
         except OSError:
@@ -142,20 +145,25 @@ def take_leases(
     return {}
 
 
-def describe_wait(folder: Path, candidates: Sequence[str], count: int) -> str:
-    """The sentence about devices that others hold."""
-    holders = [f"{device}: {read_holder(lease_path(folder, device))}" for device in candidates]
+def describe_wait(folder: Path, candidates: Sequence[str], count: int, kind: str = "") -> str:
+    """The sentence about devices that others hold; the arguments are those of `take_leases`."""
+    paths = {device: lease_path(folder, device, kind) for device in candidates}
+    holders = [f"{device}: {read_holder(path)}" for device, path in paths.items()]
     wanted = "a device" if count == 1 else f"{count} devices"
     return f"Waiting for {wanted}. At work: {'; '.join(holders)}."
 
 
-def lease_path(folder: Path, device: str) -> Path:
-    """The file of a device's lease, by machine and card: others may count the cards otherwise."""
-    kind, _, index = device.partition(":")
+def lease_path(folder: Path, device: str, kind: str = "") -> Path:
+    """The file of a device's lease, by machine and card: others may count the cards otherwise.
+
+    Training has a card's own lease, whether it takes turns or not; other kinds have others.
+    """
+    processor, _, index = device.partition(":")
     card = str(index)
-    if kind == "cuda" and torch.cuda.is_available():
+    if processor == "cuda" and torch.cuda.is_available():
         card = str(getattr(torch.cuda.get_device_properties(int(index)), "uuid", index))
-    return folder / f"{socket.gethostname()}-{kind}-{card or 0}.lock"
+    apart = "" if kind in ("", TRAINING) else f"-{kind}"
+    return folder / f"{socket.gethostname()}{apart}-{processor}-{card or 0}.lock"
 
 
 def visible_devices(devices: Sequence[str]) -> dict[str, str]:

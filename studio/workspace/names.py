@@ -18,14 +18,27 @@ from studio.workspace.errors import StudioError
 MAX_TEXT = 50_000  # Characters of all texts of one field.
 MAX_PATH_BYTES, MAX_PART_BYTES = 4095, 255  # Those of Linux.
 MAX_BATCH = 10**15 - 1
+MAX_NOTE = 2000  # Characters.
+MAX_RATING = 5
+MAX_SHOWN = 100_000  # So many points of a batch have a label without being kept.
 MAX_WHOLE = 2**63 - 1  # The largest that the database keeps.
 SHOWN = 60  # So many characters of a text that is refused are shown.
 # Joiners are parts of words in some scripts; a line's end and a tab do what they look like.
 _HARMLESS = "\n\t\u200c\u200d"
 _DATASET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-# Points have labels such as 16500.28 or seed:7; a mark of eight hexadecimal digits follows where
-# the numbers are not those that the label stands for.
-_POINT = re.compile(r"(?:seed:[0-9]{1,19}|[0-9]{1,15}\.[0-9]{1,9})(?:-[0-9a-f]{8})?")
+# Points have labels such as 16500.28 or seed:7, and those of a neighbourhood one such as
+# around:seed:7:0.6:500:0:17; a mark of eight hexadecimal digits follows where the numbers are not
+# those that the label stands for.
+_PLAIN = r"(?:seed:[0-9]{1,19}|[0-9]{1,15}\.[0-9]{1,9})"
+_POINT = re.compile(
+    rf"(?:{_PLAIN}|around:{_PLAIN}:[0-9.]{{1,8}}:[0-9]{{1,6}}:[0-9]{{1,10}}:[0-9]{{1,6}})"
+    r"(?:-[0-9a-f]{8})?"
+)
+
+
+# What people call a specimen or a film. No dot, so that it is neither a label nor a file; no comma
+# and no colon, which stand between points and in seeds.
+_TITLE = re.compile(r"[^\W\d_](?:[\w '-]{0,58}\w)?")
 
 
 class UnfitTextError(StudioError, ValueError):
@@ -135,6 +148,59 @@ def require_point_label(label: str) -> str:
             f"{shorten(label)} is no label of a latent point, such as 16500.28 or seed:7."
         )
     return label
+
+
+def require_given_name(name: str) -> str:
+    """The name, which somebody may give to a specimen or a film beside its own.
+
+    Raises:
+        UnfitTextError: it cannot be one.
+
+    Example:
+        >>> require_given_name("Old harbour 2")
+        'Old harbour 2'
+    """
+    if not _TITLE.fullmatch(name):
+        raise UnfitTextError(
+            f"{shorten(name)} cannot be a name here. Use up to 60 letters, digits, spaces, dashes "
+            "and underscores, beginning with a letter."
+        )
+    return name
+
+
+def require_tag(tag: str) -> str:
+    """The tag, which a specimen can have, in small letters: River and river are one.
+
+    Raises:
+        UnfitTextError: it cannot be one.
+
+    Example:
+        >>> require_tag("River")
+        'river'
+    """
+    return require_given_name(tag.strip().casefold())
+
+
+def require_note(note: str) -> str:
+    """The note, which somebody may write beside a specimen, without spaces around it.
+
+    Raises:
+        UnfitTextError: it is too long.
+    """
+    if len(note) > MAX_NOTE:
+        raise UnfitTextError(f"A note of {len(note):,} characters is too long: use {MAX_NOTE:,}.")
+    return note.strip()
+
+
+def require_rating(rating: Any) -> int:
+    """The rating, a whole number from 0 for none to MAX_RATING.
+
+    Raises:
+        UnfitTextError: it is none.
+    """
+    if type(rating) is not int or not 0 <= rating <= MAX_RATING:
+        raise UnfitTextError(f"{shorten(str(rating))} is no rating: use 0 to {MAX_RATING}.")
+    return rating
 
 
 def require_batch(batch: Any) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoints_index.storage.catalogue import checkpoints_folder
+from checkpoints_index.storage.trusted_classes import FILE as TRUSTED_CLASSES
 from studio.workspace.errors import StudioError
 from studio.workspace.names import require_part, require_path
 
@@ -42,7 +43,7 @@ class Workspace:
         except RuntimeError:
             raise StudioError(f"There is no home folder for {chosen}. Write it in full.") from None
         workspace = cls(root)
-        if not make:
+        if not make or (workspace._is_there() and not workspace.is_writable):
             workspace._require()
             return workspace
         try:
@@ -57,9 +58,18 @@ class Workspace:
             ) from error
         return workspace
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether jobs can be recorded and films be kept in it; a frozen archive is not."""
+        needed = (self.root, self.renders, self.database)
+        return all(os.access(path, os.W_OK) for path in needed if path.exists())
+
+    def _is_there(self) -> bool:
+        return any(part.exists() for part in (self.runs, self.datasets, self.database))
+
     def _require(self) -> None:
         """Raise StudioError where this is no workspace."""
-        if not any(part.exists() for part in (self.runs, self.datasets, self.database)):
+        if not self._is_there():
             raise StudioError(
                 f"There is no workspace in {self.root}. Check --workspace and {VARIABLE}, or begin "
                 "one: studio datasets add FOLDER --name NAME"
@@ -86,6 +96,29 @@ class Workspace:
         return self.root / "renders"
 
     @property
+    def posters(self) -> Path:
+        """The folder of small pictures of films."""
+        return self.renders / ".posters"
+
+    def dry_run_sheet(self, dataset: str) -> Path:
+        """The picture of what networks see that try a dataset.
+
+        Raises:
+            StudioError: the name cannot be that of a folder.
+        """
+        return self.renders / ".dry-runs" / f"{require_part(dataset)}.png"
+
+    @property
+    def thumbnails(self) -> Path:
+        """The folder of small pictures of specimens, each of which can be drawn again."""
+        return self.root / "thumbnails"
+
+    @property
+    def timelines(self) -> Path:
+        """The folder of the small pictures that stand along the timelines of runs."""
+        return self.renders / ".timelines"
+
+    @property
     def exports(self) -> Path:
         """The folder of exported pictures and checkpoints."""
         return self.root / "exports"
@@ -109,6 +142,16 @@ class Workspace:
     def trash(self) -> Path:
         """The folder of what is about to be removed."""
         return self.root / "trash"
+
+    @property
+    def trusted(self) -> Path:
+        """The list of commands and addresses that the owner has named; it lies in no run."""
+        return self.root / "trusted.json"
+
+    @property
+    def trusted_classes(self) -> Path:
+        """The list of classes that the owner has named."""
+        return self.runs / TRUSTED_CLASSES
 
     def dataset(self, name: str) -> Path:
         """The folder of a dataset.
@@ -153,6 +196,10 @@ class Workspace:
     def own_points(self, name: str) -> Path:
         """The file of the latent points that were brought into a run from elsewhere."""
         return self.run(name) / "imported_points.json"
+
+    def marks(self, name: str) -> Path:
+        """The file of a run's former names, pins, and what was said of its specimens."""
+        return self.run(name) / "marks.json"
 
     def preview(self, name: str) -> Path:
         """The newest picture of the fixed points that training drew."""
@@ -208,6 +255,7 @@ class Workspace:
                 f"'{path}' lies outside the workspace. Choose a place within it, or open its "
                 "folder: studio app --open FOLDER"
             )
-        if resolved == self.database.resolve():
-            raise StudioError(f"'{path}' is the database of the workspace. Choose another place.")
+        own = (self.database, self.trusted, self.trusted_classes)
+        if resolved in [file.resolve() for file in own]:
+            raise StudioError(f"'{path}' is a record of the workspace. Choose another place.")
         return resolved

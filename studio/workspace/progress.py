@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -19,14 +19,13 @@ from rich.progress import (
 
 from renderers.progress import OnProgress, ignore_progress
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.jobs import report_progress
+from studio.workspace.jobs import estimate_left, report_progress
 from studio.workspace.names import printable
 from studio.workspace.paths import Workspace
-from studio.workspace.quantities import format_duration
+from studio.workspace.records.quantities import format_duration
 
 FIRST_LINE_SECONDS, LINE_SECONDS = 1.0, 5.0
 ROW_SECONDS = 0.5
-ESTIMATE_SECONDS, ESTIMATE_SHARE = 5.0, 0.02  # The time left is told after either of them.
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +38,16 @@ def ignore_line(line: str) -> None:
 
 
 class Reporter:
-    """Tells a person on standard error, and the job's row if there is one."""
+    """Tells a person on standard error, and the job's row if there is one.
 
-    def __init__(self, workspace: Workspace, job_id: int | None = None) -> None:
-        self._workspace, self.job_id = workspace, job_id
+    Attributes:
+        devices: those that the job holds already, where its turn on them had to come.
+    """
+
+    def __init__(
+        self, workspace: Workspace, job_id: int | None = None, devices: Sequence[str] = ()
+    ) -> None:
+        self._workspace, self.job_id, self.devices = workspace, job_id, tuple(devices)
         self._console = Console(stderr=True, markup=False, emoji=False)
         self._row_due = 0.0
 
@@ -51,25 +56,26 @@ class Reporter:
         """Report on one thing that takes a while."""
         show = self._show_bar if self._console.is_terminal else self._show_lines
         first_done: int | None = None  # a resumed run, say, does not begin at 0
+        first_done_at = 0.0
         with show(what) as display:
 
             def on_progress(done: int, total: int, note: str = "") -> None:
-                nonlocal first_done
+                nonlocal first_done, first_done_at
                 if first_done is None:
-                    first_done = done
+                    first_done, first_done_at = done, time.time()
                 display(done, total, note)
-                self._write_row(what, done, total, note, first_done)
+                self._write_row(what, done, total, note, first_done, first_done_at)
 
             yield on_progress
 
     def say(self, text: str) -> None:
         """One line of news."""
-        self._console.print(printable(text), highlight=False, soft_wrap=True)
+        self._console.print(printable(text, one_line=True), highlight=False, soft_wrap=True)
 
     def announce(self, text: str) -> None:
         """One line of news that the job's row shows as well, such as what it waits for."""
         self.say(text)
-        self._write_row(text, 0, 0, "", 0)
+        self._write_row(text, 0, 0, "", 0, None)
 
     @contextmanager
     def _show_bar(self, what: str) -> Iterator[OnProgress]:
@@ -82,10 +88,10 @@ class Reporter:
             TextColumn("{task.fields[note]}", style="dim", markup=False),
         )
         with Progress(*columns, console=self._console, expand=True) as bars:
-            bar = bars.add_task(printable(what), total=None, note="")
+            bar = bars.add_task(printable(what, one_line=True), total=None, note="")
 
             def display(done: int, total: int, note: str = "") -> None:
-                bars.update(bar, completed=done, total=total, note=printable(note))
+                bars.update(bar, completed=done, total=total, note=printable(note, one_line=True))
 
             yield display
 
@@ -101,22 +107,30 @@ class Reporter:
             if now < due and done < total:
                 return
             due = now + LINE_SECONDS if done < total else float("inf")
-            fresh = done - first[1]
-            worth = now - first[0] >= ESTIMATE_SECONDS or fresh >= ESTIMATE_SHARE * total
-            left_s = (now - first[0]) / fresh * (total - done) if fresh > 0 and worth else None
+            left_s = estimate_left(now - first[0], done - first[1], total - done)
             left = f", {format_duration(left_s, 'clock')} left" if left_s is not None else ""
             self.say(f"{what}: {done:,} of {total:,}{left}{', ' + note if note else ''}")
 
         yield display
 
-    def _write_row(self, what: str, done: int, total: int, note: str, first_done: int) -> None:
+    def _write_row(
+        self,
+        what: str,
+        done: int,
+        total: int,
+        note: str,
+        first_done: int,
+        first_done_at: float | None,
+    ) -> None:
         now = time.monotonic()
         if self.job_id is None or (now < self._row_due and done < total):
             return
         self._row_due = now + ROW_SECONDS
         said = f"{what}: {note}" if note else what
         try:
-            report_progress(self._workspace, self.job_id, done, total, said, first_done)
+            report_progress(
+                *(self._workspace, self.job_id, done, total, said), first_done, first_done_at
+            )
         except EXPECTED_ERRORS as error:  # Even a full disk is no reason to give the work up.
             log.info("%s", error)
 

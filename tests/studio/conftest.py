@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from checkpoints_index import CheckpointIndex, GeneratorSpec
 from studio.main import main
-from studio.workspace.jobs import insert_job, working_as_job
+from studio.workspace.jobs import insert_job
 from studio.workspace.paths import Workspace
+from studio.workspace.queue.work import working_as_job
 
 BATCHES = 12
 TINY = ("--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125")
@@ -87,6 +90,17 @@ def workspace(trained_root, tmp_path):
     root = tmp_path / "workspace"
     shutil.copytree(trained_root, root)
     return Workspace.open(root)
+
+
+@pytest.fixture
+def shaped(workspace, request):
+    """A run of another distribution than the normal one, of one checkpoint."""
+    options = {"z_dim": 16, "image_size": 32, "width": 0.125}
+    spec = GeneratorSpec("dcgan", options, z_distribution=request.param)
+    torch.manual_seed(0)
+    with CheckpointIndex(workspace.runs).create("shaped", spec, storage="exact") as run:
+        run.append(5, spec.build().state_dict())
+    return spec
 
 
 @pytest.fixture

@@ -33,6 +33,22 @@ def test_runs_are_listed(studio):
     assert "city" in studio("runs").out
 
 
+@pytest.mark.parametrize("left", [None, b"{"])
+def test_a_run_that_cannot_be_opened_hides_no_other(studio, workspace, left):
+    broken = shutil.copytree(workspace.run("city"), workspace.run("broken")) / "checkpoints"
+    (broken / "generator.json").unlink()
+    if left is not None:
+        (broken / "generator.json").write_bytes(left)
+    listed = studio("runs", "--json")
+    assert [(run["name"], run["status"]) for run in listed.json] == [
+        ("broken", "damaged"),
+        ("city", "finished"),
+    ]
+    assert "Run 'broken' cannot be opened: generator.json" in listed.err
+    assert "studio reindex" in listed.err
+    assert "broken" in studio("runs").out
+
+
 def test_checkpoints_are_described(studio):
     found = studio("checkpoints", "city", "--json").json
     assert found["run"] == "city"
@@ -169,7 +185,9 @@ def test_an_interpolation_lasts_as_long_as_asked_for(studio, tmp_path):
 def test_an_atlas_is_drawn_and_says_how_faithful_it_is(studio, workspace):
     drawn = studio("atlas", "city", "--batch", 5, "--count", 40, "--json").json
     assert (drawn["run"], drawn["batch"], drawn["count"]) == ("city", 5, 40)
-    assert 0 < drawn["neighbours_kept"] <= 1
+    assert (drawn["space"], drawn["structure_p"] >= 0.01) == ("pictures", True)
+    assert drawn["structure"] is (drawn["structure_p"] <= 0.01)
+    assert all(0 <= drawn[number] <= 1 for number in ("faithful", "repeatable"))
     with Image.open(drawn["path"]) as picture:
         assert picture.width == picture.height >= 32 * 6
     assert studio("near", "city", "5.39", "-k", 1).status == 0
@@ -185,12 +203,12 @@ def test_an_atlas_is_drawn_and_says_how_faithful_it_is(studio, workspace):
         (["train", "streets", "--run", "city"], "exists already"),
         (["train", "streets", "--run", "x", "--recipe", "vae"], "No training recipe"),
         (["train", "streets", "--run", "x", "--preset", "huge"], "no preset 'huge'"),
-        (["specimens", "export", "city", "5.99"], "no specimen 5.99"),
+        (["specimens", "export", "city", "99.5"], "no specimen 99.5"),
         (["specimens", "export", "city", "elsewhere.jpg"], "no latent point"),
         (["specimens", "sample", "city", "--batch", "99"], "no checkpoint 99"),
         (["render", "timelapse", "city", "--batches", "50:60"], "No checkpoint of run 'city'"),
         (["render", "timelapse", "city", "--batches", "a:b"], "no choice of batches"),
-        (["render", "timelapse", "city", "--points", "9.9"], "no specimen 9.9"),
+        (["render", "timelapse", "city", "--points", "99.9"], "no specimen 99.9"),
         (["render", "timelapse", "city", "--devices", "cuda:7"], "cuda:7"),
         (["render", "interpolation", "city", "--points", "0.0"], "at least two latent points"),
         (["atlas", "city", "--count", "3"], "out of range"),
@@ -212,7 +230,7 @@ def test_bad_input_gets_a_sentence_and_status_1(studio, words, sentence):
         (["fly"], "No such command 'fly'"),
         (["train"], "--run is missing. Name of the new run."),
         (["render", "timelapse"], "RUN is missing"),
-        (["near", "city"], "POINT is missing. A label, seed:N or an exported JPEG."),
+        (["near", "city"], "POINT is missing. A label, seed:N, a picture of any kind,"),
         (["near", "city", "seed:1", "-k", "0"], "-k 0 is out of range: use 1 or more"),
         (["near", "city", "seed:1", "--space", "clip"], "--space 'clip' is not known. Use 'pict"),
         (["verify", "city", "--subset", "120%"], "'120%' is no share. Write it as 5% or 0.05."),
@@ -329,9 +347,9 @@ def test_a_killed_run_is_found_interrupted_and_goes_on(workspace, studio):
     os.kill(training.pid, signal.SIGKILL)
     training.communicate(timeout=60)
     assert studio("runs", "--json").json[1]["status"] == "interrupted"
-    ended = studio("resume", "long", "--batches", 5, "--json")
-    assert ended.json == {"run": "long", "status": "finished", "batch": 5}
-    assert CheckpointIndex(workspace.runs)["long"].batches == [1, 2, 3, 4, 5]
+    ended = studio("resume", "long", "--batches", 300, "--json")
+    assert ended.json == {"run": "long", "status": "finished", "batch": 300}
+    assert CheckpointIndex(workspace.runs)["long"].batches == [*range(1, 301)]
 
 
 def test_training_goes_on_in_the_background(workspace, studio):

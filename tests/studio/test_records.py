@@ -140,9 +140,10 @@ def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
     assert Workspace.open().root == tmp_path / "ws"
 
 
-def test_a_command_that_only_reads_makes_no_workspace(tmp_path, capsys, monkeypatch):
+def test_a_command_that_needs_what_is_there_makes_no_workspace(tmp_path, capsys, monkeypatch):
     typo = tmp_path / "typo"
-    for words in (["runs"], ["jobs", "list"], ["datasets", "list"], ["render", "verify", "a.mp4"]):
+    reading = (["runs"], ["jobs", "list"], ["datasets", "list"], ["render", "verify", "a.mp4"])
+    for words in (*reading, ["train", "streets", "--run", "new"], ["resume", "city"]):
         outcome = run_studio(typo, words, capsys, monkeypatch)
         assert outcome.status == 1
         assert f"There is no workspace in {typo}" in outcome.err

@@ -10,8 +10,9 @@ from studio.actions.declared.checkpoint_actions import SECTION
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.quantities import format_bytes
-from studio.workspace.record import Commas, InvalidValueError, option, run_name
+from studio.workspace.records.declarations import Commas
+from studio.workspace.records.quantities import format_bytes
+from studio.workspace.records.record import InvalidValueError, option, run_name
 
 
 class ArchiveResult(Result):
@@ -52,16 +53,16 @@ class Archive(Action):
 
     def check(self, workspace: Workspace) -> None:
         """Refuse a file and a run at once, a name or a file that is taken, and no batches."""
-        from studio.upkeep.archives import check_name
+        from renderers.destinations import require_destination
+        from studio.upkeep.archives import SUFFIXES, check_name
 
         if self.out is not None and self.as_run is not None:
             raise InvalidValueError("Give one of {out} and {as_run}.")
         if self.as_run is not None:
             check_name(workspace, self.as_run)
         batches = self.choose(workspace)
-        path = self.path(workspace, batches)
-        if self.as_run is None and path.exists() and not self.overwrite:
-            raise StudioError(f"{path} exists already. Choose another name, or --overwrite it.")
+        if self.as_run is None:
+            require_destination(self.path(workspace, batches), SUFFIXES, self.overwrite)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ArchiveResult:
         """Read the checkpoints, and write them."""
@@ -114,6 +115,7 @@ class Restore(Action):
     command = "restore"
     section = SECTION
     makes_run = True
+    makes_workspace = True
 
     file: Path = option(help="The archive, FILE.zip.", argument=True, metavar="FILE")
     run: str | None = option(

@@ -13,11 +13,13 @@ from studio.workspace.claims import EXCLUSIVE, READ, Claim
 from studio.workspace.names import require_run_name
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.quantities import format_bytes
-from studio.workspace.record import InvalidValueError, Share, SizeBytes, option, run_name
+from studio.workspace.records.declarations import Share, SizeBytes
+from studio.workspace.records.quantities import format_bytes
+from studio.workspace.records.record import InvalidValueError, option, run_name
 
 if TYPE_CHECKING:
     from checkpoints_index.upkeep.verification import Finding
+    from studio.upkeep.run_verification import RunFinding
     from studio.upkeep.thinning import ThinRequest
 
 SECTION = "Checkpoints"
@@ -127,16 +129,27 @@ class VerifyResult(Result):
     failed: tuple[str, ...] = ()
 
     @classmethod
-    def of_all(cls, runs: Sequence[VerifyResult], failed: Sequence[str]) -> VerifyResult:
-        """The results of several runs as one."""
+    def of_all(
+        cls,
+        runs: Sequence[VerifyResult],
+        failed: Sequence[str],
+        beside: Sequence[Damage],
+    ) -> VerifyResult:
+        """The results of several runs as one, with what is damaged that belongs to none of them."""
+        damaged = [damage for each in runs for damage in each.damaged]
         return cls(
             run="",
-            ok=not failed and all(each.ok for each in runs),
+            ok=not failed and not beside and all(each.ok for each in runs),
             checked=sum(each.checked for each in runs),
-            damaged=tuple(damage for each in runs for damage in each.damaged),
+            damaged=(*damaged, *beside),
             runs=tuple(runs),
             failed=tuple(failed),
         )
+
+    def with_damaged(self, more: Sequence[Damage]) -> VerifyResult:
+        """The same result with more that is damaged."""
+        damaged = (*self.damaged, *more)
+        return self.model_copy(update={"ok": not damaged, "damaged": damaged})
 
     @property
     def exit_status(self) -> int:
@@ -160,13 +173,16 @@ class VerifyResult(Result):
             yield f"Error bound: {each.error_bound}."
             for damage in each.damaged:
                 yield _tell_damage(damage)
+        if not self.run:
+            yield from (_tell_damage(damage) for damage in self.damaged if not damage.run)
         yield from self.failed
 
 
 class Verify(Action):
     """Read checkpoints back and name the damaged.
 
-    Its training states, numbers, dataset, points, film, renders and exports are looked at as well.
+    Its training states, numbers, dataset, points, film, renders and exports are looked at as well,
+    the rows of the database, and the lists of what is trusted.
 
     Exit status: 0 all are whole; 1 some cannot be read back; 3 something is damaged, but every
     checkpoint can still be read another way.
@@ -182,6 +198,10 @@ class Verify(Action):
     deep: bool = option(False, "Decode every checkpoint, rather than only read it.")
     subset: Share | None = option(None, "Look at a share of the checkpoints, such as 5%.")
 
+    def writes_elsewhere(self) -> bool:
+        """It only looks."""
+        return True
+
     def check(self, workspace: Workspace) -> None:
         """Refuse a run beside --all, and neither."""
         if bool(self.run) == self.every_run:
@@ -190,18 +210,20 @@ class Verify(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> VerifyResult:
         """Read them."""
         from checkpoints_index.storage.catalogue import list_runs
+        from studio.upkeep.run_verification import find_lost_runs, verify_shared
         from studio.workspace.advice import explain
         from studio.workspace.errors import EXPECTED_ERRORS
 
+        shared = [_belonging(found, self.run) for found in verify_shared(workspace)]
         if not self.every_run:
-            return self._verify(workspace, self.run, reporter)
-        found, failed = list[VerifyResult](), list[str]()
+            return self._verify(workspace, self.run, reporter).with_damaged(shared)
+        found, failed = list[VerifyResult](), find_lost_runs(workspace)
         for run in list_runs(workspace.runs):
             try:
                 found.append(self._verify(workspace, run, reporter))
             except EXPECTED_ERRORS as error:
                 failed.append(explain(error))
-        return VerifyResult.of_all(found, failed)
+        return VerifyResult.of_all(found, failed, shared)
 
     def _verify(self, workspace: Workspace, run: str, reporter: Reporter) -> VerifyResult:
         from checkpoints_index import CheckpointIndex
@@ -216,10 +238,7 @@ class Verify(Action):
             for seen, found in enumerate(opened.verify(self.deep, share), 1):
                 damaged += _damage(found, run)
                 on_progress(min(seen, total), total)
-        damaged += [
-            Damage(**found._asdict(), readable=True, kind="belonging", run=run)
-            for found in verify_belongings(workspace, run)
-        ]
+        damaged += [_belonging(found, run) for found in verify_belongings(workspace, run)]
         return VerifyResult(
             run=run,
             ok=not damaged,
@@ -273,6 +292,10 @@ class Thin(Action):
         from studio.upkeep.thinning import ThinRequest
 
         return ThinRequest(self.budget, self.every, self.start, self.end, self.keep_pinned)
+
+    def writes_elsewhere(self) -> bool:
+        """A dry run only looks."""
+        return self.dry_run
 
     def claims(self) -> Sequence[Claim]:
         """Nobody may be reading what goes."""
@@ -364,21 +387,35 @@ class ExportCheckpoint(Action):
     overwrite: bool = option(False, "Replace the file if it is there.")
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse a file that cannot be written."""
-        from renderers.destinations import require_place
+        """Refuse a batch that has no checkpoint, and a file that cannot be written.
 
-        if self.out is not None:
-            require_place(self.out)
+        Raises:
+            UnknownBatchError: there is no checkpoint of the batch.
+            RenderError: the file cannot be written, or is there already.
+        """
+        from checkpoints_index.errors import UnknownBatchError
+        from checkpoints_index.storage.catalogue import open_catalogue
+        from checkpoints_index.upkeep.export import ENCODINGS
+        from renderers.destinations import require_destination
+
+        kept = open_catalogue(workspace.runs, self.run).batches
+        if self.batch not in kept:
+            raise UnknownBatchError(self.run, self.batch, kept)
+        require_destination(self.path(workspace), tuple(ENCODINGS), self.overwrite)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ExportedCheckpoint:
         """Write it."""
         from checkpoints_index import CheckpointIndex
 
-        path = self.out or workspace.exported_checkpoint(self.run, self.batch)
+        path = self.path(workspace)
         CheckpointIndex(workspace.runs)[self.run].export(self.batch, path, self.overwrite)
         return ExportedCheckpoint(
             run=self.run, batch=self.batch, path=path, size_bytes=path.stat().st_size
         )
+
+    def path(self, workspace: Workspace) -> Path:
+        """Where the file is written."""
+        return self.out or workspace.exported_checkpoint(self.run, self.batch)
 
 
 class ReindexResult(Result):
@@ -443,6 +480,11 @@ def _damage(found: Finding, run: str) -> list[Damage]:
             run=run,
         )
     ]
+
+
+def _belonging(found: RunFinding, run: str) -> Damage:
+    """What is wrong with a file that is no segment."""
+    return Damage(**found._asdict(), readable=True, kind="belonging", run=run)
 
 
 def _bytes_or_none(size_bytes: float | None) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Result, Table
+from studio.datasets.fits import Fit
 from studio.workspace.claims import EXCLUSIVE, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import new_dataset_name, option
+from studio.workspace.records.record import new_dataset_name, option
 
 if TYPE_CHECKING:
     from studio.datasets.prepared import PreparedDataset
@@ -92,7 +93,7 @@ class DatasetsAdd(Action):
     folder: Path = option(help="Folder of pictures, searched to any depth.", argument=True)
     name: str = new_dataset_name()
     image_size: int = option(64, "Width and height of the pictures: 32, 64, ... 1024.", unit="px")
-    fit: Literal["crop", "pad", "stretch"] = option(
+    fit: Fit = option(
         "crop", "Pictures that are not square: cut the middle square, add white, or stretch."
     )
     replace: bool = option(False, "Replace a dataset of that name.")

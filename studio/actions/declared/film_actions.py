@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints_index.errors import name_some
+from renderers.video.rates import MAX_RATE, MIN_RATE
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.specimen_actions import say_differences
-from studio.films.film_options import Interpolation, KeyFramedPath, SheetOptions, Timelapse
+from studio.films.film_options import (
+    FrameRate,
+    Interpolation,
+    KeyFramedPath,
+    SheetOptions,
+    Timelapse,
+)
+from studio.workspace.claims import Claim
+from studio.workspace.jobs import FILMS, Needs
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, InvalidValueError, option, run_name
+from studio.workspace.records.record import DeclaredRecord, InvalidValueError, option, run_name
 
 if TYPE_CHECKING:
     from renderers.plan.outputs import Video
@@ -48,7 +57,20 @@ class RenderResult(Result):
         yield Table(["video", "frames"], [(video.path, video.frames) for video in self.videos])
 
 
-class RenderTimelapse(Action, Timelapse):
+class FilmAction(Action):
+    """An action that renders a film; films that are jobs take turns on their devices."""
+
+    def needs(self) -> Needs | None:
+        """The devices that the film is rendered on; on a cluster, Ray says who waits."""
+        from studio.workspace.devices import choose_devices
+
+        if getattr(self, "engine", "local") != "local":
+            return None
+        devices = tuple(dict.fromkeys(getattr(self, "devices", ()) or choose_devices()))
+        return Needs(FILMS, devices, len(devices))
+
+
+class RenderTimelapse(FilmAction, Timelapse):
     """Film a run: one frame a checkpoint.
 
     The latent points stay, and all of them are rendered in one pass.
@@ -75,7 +97,7 @@ class RenderTimelapse(Action, Timelapse):
         return RenderResult.of(videos, began)
 
 
-class RenderInterpolation(Action, Interpolation):
+class RenderInterpolation(FilmAction, Interpolation):
     """Walk from city to city.
 
     The latent point moves at one checkpoint, or along training.
@@ -102,7 +124,7 @@ class RenderInterpolation(Action, Interpolation):
         return RenderResult.of([video], began)
 
 
-class RenderPath(Action, KeyFramedPath):
+class RenderPath(FilmAction, KeyFramedPath):
     """Move along training and latent space together.
 
     Batch and latent point are given by keys, and move together from key to key.
@@ -228,8 +250,19 @@ class Film(Action):
     run: str = run_name()
     point: str | None = option(None, "Label of one fixed point, such as 0.3; all by default.")
     grid: bool = option(False, "Only the grid of all points.")
+    fps: FrameRate | None = option(
+        None,
+        "Frames per second, such as 24, 23.976 or 24000/1001; 60 by default. Nothing is encoded "
+        "anew.",
+        ge=MIN_RATE,
+        le=MAX_RATE,
+    )
     out: Path | None = option(None, "FILE.mp4; a place in the workspace by default.")
     overwrite: bool = option(False, "Replace what has the name in --out already.")
+
+    def claims(self) -> Sequence[Claim]:
+        """The run keeps its name, and its film, meanwhile."""
+        return [Claim("run", self.run)]
 
     def check(self, workspace: Workspace) -> None:
         """Refuse a point and the grid at once."""
@@ -243,7 +276,7 @@ class Film(Action):
 
         began = time.monotonic()
         labels = [GRID] if self.grid else None if self.point is None else [self.point]
-        videos = join_live_film(workspace, self.run, self.out, labels, self.overwrite)
+        videos = join_live_film(workspace, self.run, self.out, labels, self.overwrite, self.fps)
         made = RenderResult.of(videos, began)
         if gaps := live_gaps(workspace, self.run):
             named = name_some([f"{batch:,}" for batch in gaps], MAX_NAMED)

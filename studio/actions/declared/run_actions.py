@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
+from studio.runs.config import named_in
 from studio.runs.settings import parse_settings
 from studio.runs.status import RunSummary, summarise_run, summarise_runs
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.quantities import format_bytes
-from studio.workspace.record import Commas, device_option, option, run_name
+from studio.workspace.records.declarations import Commas
+from studio.workspace.records.quantities import format_bytes
+from studio.workspace.records.record import device_option, option, run_name
+from studio.workspace.trust import Named
 
 if TYPE_CHECKING:
     from studio.runs.comparison import Comparison
@@ -48,7 +51,9 @@ class RunList(Result):
         yield Table(
             ["run", "status", "checkpoints", "first", "last", "size", "storage"],
             [
-                (
+                (s.name, s.status, *([None] * 5))
+                if s.reason
+                else (
                     *(s.name, s.status, s.checkpoints, s.first_batch, s.last_batch),
                     format_bytes(s.size_bytes),
                     s.storage,
@@ -57,6 +62,10 @@ class RunList(Result):
             ],
             "No runs yet. Begin one: studio train DATASET --run NAME",
         )
+
+    def remarks(self) -> Iterator[str]:
+        """Why runs cannot be opened."""
+        yield from (run.reason for run in self.runs if run.reason)
 
 
 class Runs(Action):
@@ -91,6 +100,10 @@ class Set(Action):
     def claims(self) -> Sequence[Claim]:
         """The run keeps its name meanwhile."""
         return [Claim("run", self.run)]
+
+    def brings(self, workspace: Workspace) -> Iterator[Named]:
+        """The settings."""
+        yield from named_in(self.settings)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SettingsChanged:
         """Ask for the values."""
@@ -316,6 +329,10 @@ class Score(Action):
         "of equal counts alone.",
     )
     device: str | None = device_option()
+
+    def writes_elsewhere(self) -> bool:
+        """It only looks."""
+        return True
 
     def check(self, workspace: Workspace) -> None:
         """Refuse an unknown metric, and a device that is not there."""

@@ -5,29 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
-from studio.actions.declared.run_actions import batch_or_last
 from studio.workspace.claims import Claim
+from studio.workspace.names import MAX_RATING, require_note, require_tag
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.record import DeclaredRecord, device_option, option, run_name
+from studio.workspace.records.declarations import Commas
+from studio.workspace.records.record import (
+    DeclaredRecord,
+    InvalidValueError,
+    device_option,
+    option,
+    run_name,
+)
 
 if TYPE_CHECKING:
+    from studio.specimens.exports import ExportOptions
     from studio.specimens.specimens import Specimen
 
 SECTION = "Cities"
 SHOWN = 12  # So many labels are written out.
-Space = Literal["pictures", "activations", "z"]
+# Texts and numbers are alike: 500, or 100,500.
+BatchChoice = Annotated[
+    str, BeforeValidator(lambda value: str(value) if type(value) is int else value)
+]
+Space = Literal["pictures", "activations", "z", "w"]
 
 
 def point_labels() -> Any:
     """The field of some specimens, as words of a command."""
     return option(
-        help="Labels such as 16500.28, seed:123, or exported JPEGs.",
+        help="Labels such as 16500.28, names of specimens, tag:river, seed:123, or exported "
+        "pictures.",
         argument=True,
         metavar="LABEL",
+        risk="path",
     )
 
 
@@ -56,6 +72,12 @@ class SpecimenRow(DeclaredRecord):
     origin: str
     starred: bool
     path: Path | None
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    rating: int = 0
+    created_at: float = 0.0
+    at_batch: int | None = None
 
 
 class SpecimenList(Result):
@@ -75,9 +97,20 @@ class SpecimenList(Result):
     def tell(self) -> Iterator[str | Table]:
         """A table of them."""
         yield Table(
-            ["", "label", "origin", "picture"],
-            [("★" if s.starred else "", s.label, s.origin, s.path) for s in self.specimens],
-            "No specimens yet. Draw some: studio specimens sample RUN --batch BATCH --count 64",
+            ["", "label", "name", "rating", "tags", "note", "origin", "picture"],
+            [
+                (
+                    *(
+                        "★" if s.starred else "",
+                        s.label,
+                        s.name,
+                        f"{s.rating} of 5" * (s.rating > 0),
+                    ),
+                    *(", ".join(s.tags), s.note, s.origin, s.path),
+                )
+                for s in self.specimens
+            ],
+            "No such specimens. Draw some: studio specimens sample RUN --batch BATCH --count 64",
         )
 
 
@@ -102,13 +135,17 @@ class SpecimensSample(Action):
     out: Path | None = option(None, "Folder for the JPEGs; the workspace's by default.")
     device: str | None = device_option()
 
+    def writes_elsewhere(self) -> bool:
+        """The points themselves are kept in the workspace."""
+        return False
+
     def check(self, workspace: Workspace) -> None:
         """Refuse a device that is not there, and a folder that cannot be written to."""
         _check_export(self.out, self.device)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Draw them."""
-        from studio.specimens.specimens import sample_specimens
+        from studio.specimens.exports import sample_specimens
 
         with reporter.task("Drawing specimens") as on_progress:
             asked = (self.run, self.batch, self.count)
@@ -118,9 +155,10 @@ class SpecimensSample(Action):
 
 
 class SpecimensExport(Action):
-    """Write specimens as JPEGs.
+    """Write specimens as pictures, a sheet or a ZIP.
 
-    Each knows which run, batch and latent point it shows, so that it finds its own way back.
+    Each picture knows which run, batch and latent point it shows, so that it finds its own way
+    back. With --sheet or --zip and without --out, there are no single files.
     """
 
     command = "specimens export"
@@ -129,44 +167,154 @@ class SpecimensExport(Action):
 
     run: str = run_name()
     labels: tuple[str, ...] = point_labels()
-    out: Path | None = option(None, "Folder for the JPEGs; the workspace's by default.")
-    at_batch: int | None = option(
-        None, "See them at this checkpoint; else at that of the label.", ge=0
+    out: Path | None = option(None, "Folder for the pictures; the workspace's by default.")
+    at_batch: BatchChoice = option(
+        "",
+        "See them at these checkpoints: 500, 100,500,1000 or FROM:TO:STEP; else at that of the "
+        "label.",
+        metavar="BATCHES",
     )
+    format: Literal["jpg", "png", "webp"] = option("jpg", "Kind of the pictures.")
+    size: str | None = option(
+        None, "Such as 1024 or 1920x1080, into which they fit; their own by default."
+    )
+    scaling: Literal["nearest", "lanczos"] = option(
+        "nearest", "How they come to another size: in squares, or smooth."
+    )
+    quality: int = option(95, "Of JPEG and WebP; WebP of 100 is lossless.", ge=1, le=100)
+    sheet: Path | None = option(None, "All on one sheet with labels: FILE.png.", metavar="FILE")
+    zip_path: Path | None = option(None, "All in one ZIP: FILE.zip.", flag="--zip", metavar="FILE")
+    overwrite: bool = option(False, "Replace the files of --sheet and --zip if they are there.")
     device: str | None = device_option()
 
     def claims(self) -> Sequence[Claim]:
         """The checkpoints have to stay until the pictures are written."""
         return [Claim("run", self.run)]
 
+    def writes_elsewhere(self) -> bool:
+        """Exports of the run lie in the workspace."""
+        return any((self.out, self.sheet, self.zip_path))
+
     def check(self, workspace: Workspace) -> None:
-        """Refuse a device that is not there, and a folder that cannot be written to."""
+        """Refuse a device that is not there, a size that is none, and what cannot be written."""
+        from renderers.destinations import require_destination
+        from renderers.pictures.montage import SUFFIXES
+
         _check_export(self.out, self.device)
+        self._options()
+        for path, suffixes in ((self.sheet, SUFFIXES), (self.zip_path, (".zip",))):
+            if path is not None:
+                require_destination(path, suffixes, self.overwrite)
+
+    def _options(self) -> ExportOptions:
+        from renderers.pictures.display_options import DisplayOptions, parse_size
+        from studio.specimens.exports import ExportOptions
+
+        size = None if self.size is None else parse_size(self.size)
+        return ExportOptions(
+            suffix=f".{self.format}",
+            display=DisplayOptions(size=size, scaling=self.scaling),
+            quality=self.quality,
+            at_batch=self.at_batch,
+            sheet=self.sheet,
+            zip_path=self.zip_path,
+            out=self.out,
+        )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Write them."""
-        from studio.specimens.specimens import export_specimens
+        from studio.specimens.exports import export_specimens
 
         say_differences(workspace, self.run, self.labels, reporter)
-        return SpecimenList.of(
-            export_specimens(workspace, self.run, self.labels, self.out, self.at_batch, self.device)
-        )
+        with reporter.task("Exporting") as on_progress:
+            asked = (self.run, self.labels, self._options(), self.device)
+            return SpecimenList.of(export_specimens(workspace, *asked, on_progress))
 
 
 class SpecimensList(Action):
-    """List the specimens of a run, starred ones first."""
+    """List specimens: all, or those marked somehow.
+
+    Starred ones come first unless --sort says otherwise.
+    """
 
     command = "specimens list"
     section = SECTION
     is_job = False
 
     run: str = run_name()
+    tag: Commas = option((), "Those that have all of these tags.")
+    search: str = option(
+        "",
+        "Those with this text in label, name, note or tags; with commas between, all of several "
+        "texts, tag:river and 'not tag:dry'.",
+        metavar="TEXT",
+    )
+    batches: str = option(
+        "", "Those first seen at these batches: FROM:TO, or one of them.", metavar="BATCHES"
+    )
+    starred: bool = option(False, "Those with a star.")
+    rating: int = option(0, "Those rated so or better.", ge=0, le=MAX_RATING)
+    origin: Literal["any", "fixed", "sampled", "imported"] = option(
+        "any", "Drawn when the run was made, drawn later, or brought in from files."
+    )
+    sort: Literal["starred", "batch", "latest", "rating", "name", "created"] = option(
+        "starred",
+        "What comes first: stars, low or high batches, high ratings, A, or what was kept last.",
+    )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
         """Read them."""
-        from studio.specimens.specimens import list_specimens
+        from studio.specimens.specimen_search import SpecimenSearch, find_specimens
 
-        return SpecimenList.of(list_specimens(workspace, self.run))
+        wanted = SpecimenSearch(
+            self.tag,
+            self.search,
+            self.starred,
+            None if self.origin == "any" else self.origin,
+            self.rating,
+            self.sort,
+            self.batches,
+        )
+        return SpecimenList.of(find_specimens(workspace, self.run, wanted))
+
+
+class SpecimensMark(Action):
+    """Tag, rate or annotate specimens.
+
+    Wherever a point is asked for, tag:river then names all specimens with that tag.
+    """
+
+    command = "specimens mark"
+    section = SECTION
+    is_job = False
+
+    run: str = run_name()
+    labels: tuple[str, ...] = point_labels()
+    tag: Commas = option((), "Tags that they get.", example="river,coast")
+    untag: Commas = option((), "Tags that they lose.")
+    note: str | None = option(None, 'Their note from now on; "" takes it away.', metavar="TEXT")
+    rating: int | None = option(None, "1 to 5; 0 takes it away.", ge=0, le=MAX_RATING)
+
+    def claims(self) -> Sequence[Claim]:
+        """The run keeps its name meanwhile."""
+        return [Claim("run", self.run)]
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse to mark with nothing, and with what is no tag or note."""
+        for tag in (*self.tag, *self.untag):
+            require_tag(tag)
+        require_note(self.note or "")
+        if not self.tag and not self.untag and self.note is None and self.rating is None:
+            raise InvalidValueError("Say what is marked: {tag}, {untag}, {note} or {rating}.")
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
+        """Mark them."""
+        from studio.specimens.marking import mark_specimens
+        from studio.specimens.specimen_pages import read_specimens
+
+        marks = (self.tag, self.untag, self.note, self.rating)
+        labels = mark_specimens(workspace, self.run, self.labels, *marks)
+        return SpecimenList.of(s for s, _ in read_specimens(workspace, self.run, labels))
 
 
 class ImportedPoints(Result):
@@ -174,6 +322,7 @@ class ImportedPoints(Result):
 
     run: str
     labels: tuple[str, ...]
+    remarks_on_files: tuple[str, ...] = ()
 
     def tell(self) -> Iterator[str | Table]:
         """Their labels, and how to see them."""
@@ -219,7 +368,8 @@ class SpecimensImport(Action):
         points, remarks = import_points(workspace, self.run, self.files, self.label, self.batch)
         for remark in remarks:
             reporter.say(remark)
-        return ImportedPoints(run=self.run, labels=tuple(point.label for point in points))
+        labels = tuple(point.label for point in points)
+        return ImportedPoints(run=self.run, labels=labels, remarks_on_files=tuple(remarks))
 
 
 class SpecimensStar(Action):
@@ -239,144 +389,13 @@ class SpecimensStar(Action):
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Done:
         """Mark them."""
-        from studio.specimens.specimens import star_specimen
+        from studio.specimens.marking import star_specimens
 
-        for label in self.labels:
-            star_specimen(workspace, self.run, label, starred=not self.undo)
+        star_specimens(workspace, self.run, self.labels, starred=not self.undo)
         return Done()
 
 
-class Neighbour(DeclaredRecord):
-    """A specimen and how far it is."""
-
-    label: str
-    distance: float
-
-
-class NearResult(Result):
-    """The specimens nearest to a point, nearest first, and how nearness was measured."""
-
-    point: str
-    batch: int
-    space: str
-    metric: str
-    neighbours: tuple[Neighbour, ...]
-
-    def tell(self) -> Iterator[str | Table]:
-        """A table of them."""
-        yield f"Nearest to {self.point} at batch {self.batch}, {self.metric} in {self.space}:"
-        rows = [(near.label, f"{near.distance:.4f}") for near in self.neighbours]
-        yield Table(["specimen", "distance"], rows)
-
-
-class Near(Action):
-    """Find the specimens nearest to a point."""
-
-    command = "near"
-    section = SECTION
-    is_job = False
-
-    run: str = run_name()
-    point: str = option(
-        help="A label, seed:N or an exported JPEG.",
-        argument=True,
-        metavar="POINT",
-        risk="path",
-    )
-    k: int = option(10, "How many neighbours.", short="-k", flag="--count", ge=1)
-    space: Space = space_option()
-    metric: Literal["euclidean", "cosine"] = option("euclidean", "How distance is measured.")
-    at_batch: int | None = option(
-        None, "Compare at this checkpoint; else at that of the label.", ge=0
-    )
-    device: str | None = device_option()
-
-    def claims(self) -> Sequence[Claim]:
-        """The checkpoints have to stay meanwhile."""
-        return [Claim("run", self.run)]
-
-    def perform(self, workspace: Workspace, reporter: Reporter) -> NearResult:
-        """Compare it with every other specimen of the run."""
-        from studio.specimens.nearness import find_near_specimens
-
-        say_differences(workspace, self.run, [self.point], reporter)
-        found = find_near_specimens(
-            workspace,
-            self.run,
-            self.point,
-            self.k,
-            self.space,
-            self.metric,
-            self.at_batch,
-            device=self.device,
-        )
-        near = tuple(Neighbour(label=label, distance=far) for label, far in found.neighbours)
-        return NearResult(**{**asdict(found), "neighbours": near})
-
-
-class AtlasResult(Result):
-    """A drawn atlas, and how many of each city's neighbours are near it on the map."""
-
-    run: str
-    batch: int
-    space: str
-    count: int
-    neighbours_kept: float
-    neighbours_by_chance: float
-    cell_px: int
-    path: Path
-
-    def tell(self) -> Iterator[str | Table]:
-        """Where it lies, and how far it may be believed."""
-        place = f"at batch {self.batch}: {self.path}"
-        yield f"Atlas of {self.count:,} cities of run '{self.run}' {place}"
-        yield (
-            f"{self.neighbours_kept:.0%} of each city's nearest neighbours are near it on the map "
-            f"(by chance: {self.neighbours_by_chance:.1%})."
-        )
-
-
-class Atlas(Action):
-    """Draw a map on which like cities lie near."""
-
-    command = "atlas"
-    section = SECTION
-
-    run: str = run_name()
-    batch: int | None = batch_or_last()
-    count: int = option(1000, "How many cities.")
-    space: Space = space_option()
-    seed: int = option(0, "The same seed draws the same map.")
-    device: str | None = device_option()
-
-    def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run, a count out of range, and a device that is not there."""
-        from checkpoints_index.storage.catalogue import open_catalogue
-        from studio.specimens.atlases import check_count
-        from studio.workspace.devices import require_device
-
-        open_catalogue(workspace.runs, self.run)
-        check_count(self.count)
-        require_device(self.device)
-
-    def perform(self, workspace: Workspace, reporter: Reporter) -> AtlasResult:
-        """Draw it."""
-        from studio.specimens.atlases import make_atlas
-
-        atlas = make_atlas(
-            workspace,
-            self.run,
-            self.batch,
-            self.count,
-            reporter,
-            self.space,
-            self.seed,
-            self.device,
-        )
-        return AtlasResult(**{name: getattr(atlas, name) for name in AtlasResult.model_fields})
-
-
 ACTIONS = (
-    *(SpecimensSample, SpecimensExport, SpecimensImport, SpecimensList, SpecimensStar),
-    *(Near, Atlas),
+    *(SpecimensSample, SpecimensExport, SpecimensImport),
+    *(SpecimensList, SpecimensStar, SpecimensMark),
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,28 +16,33 @@ from pydantic import BeforeValidator
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.run_actions import SECTION, Settings
+from studio.runs.config import named_in
 from studio.runs.status import (
     RunSummary,
+    has_begun,
+    read_config,
     resting_status,
     stop_run,
     summarise,
     summarise_run,
 )
 from studio.workspace.claims import WRITE, Claim
-from studio.workspace.errors import StudioError
-from studio.workspace.jobs import ACTIVE, find_job
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.jobs import ACTIVE, TRAINING, Needs, find_job
+from studio.workspace.own_process import module_command, module_environment
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
-from studio.workspace.quantities import format_bytes
-from studio.workspace.record import (
+from studio.workspace.records.declarations import DurationS
+from studio.workspace.records.quantities import format_bytes
+from studio.workspace.records.record import (
     DeclaredRecord,
-    DurationS,
     InvalidValueError,
     device_option,
     new_run_name,
     option,
     run_name,
 )
+from studio.workspace.trust import Named
 
 if TYPE_CHECKING:
     from studio.training.setup.run_request import RunRequest
@@ -71,9 +76,15 @@ class TrainingReport(Result):
     batch: int
     checkpoints: int
     size_bytes: int
+    asked_to_stop: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its last batch, its time or its patience was at an end."""
+        return self.status == "finished" or not self.asked_to_stop
 
     @classmethod
-    def of(cls, summary: RunSummary) -> TrainingReport:
+    def of(cls, summary: RunSummary, asked_to_stop: bool = False) -> TrainingReport:
         """The report of a run that stands as a summary says."""
         return cls(
             run=summary.name,
@@ -81,6 +92,7 @@ class TrainingReport(Result):
             batch=summary.last_batch or 0,
             checkpoints=summary.checkpoints,
             size_bytes=summary.size_bytes,
+            asked_to_stop=asked_to_stop,
         )
 
     def document(self) -> Any:
@@ -103,6 +115,13 @@ class SessionOptions(DeclaredRecord):
         1, "Number of processes, each with a GPU.", ge=1, le=MAX_PROCESSES, section="Session"
     )
     device: str | None = device_option(section="Session")
+    patience: int | None = option(
+        None,
+        "Stop cleanly once the distance to the data (SWD) has not fallen for so many batches.",
+        ge=1,
+        unit="batches",
+        section="Session",
+    )
 
 
 class TrainingAction(Action, SessionOptions):
@@ -117,6 +136,29 @@ class TrainingAction(Action, SessionOptions):
     def leads(self) -> bool:
         """Whether this process is the first of those that train together, or the only one."""
         return read_group().get("RANK", "0") == "0"
+
+    def needs(self) -> Needs | None:
+        """The device that it trains on; what a launcher began has its devices from there."""
+        from studio.workspace.devices import choose_devices
+
+        if read_group():
+            return None
+        devices = (self.device,) if self.device else tuple(choose_devices())
+        return Needs(TRAINING, devices, self.processes)
+
+    def check_patience(self, score_every: int) -> None:
+        """Refuse a patience that no distance would come up to.
+
+        Raises:
+            InvalidValueError: distances are measured too rarely, or never.
+        """
+        if self.patience is None or 0 < score_every <= self.patience:
+            return
+        measured = f"every {score_every:,} batches" if score_every else "never"
+        raise InvalidValueError(
+            f"{{patience}} {self.patience:,} needs the distance to the data, which is measured "
+            f"{measured}. Measure it more often: --set score_every={max(1, self.patience // 5)}"
+        )
 
     def check_device(self) -> None:
         """Refuse a device that is not there, and one GPU for several processes.
@@ -176,6 +218,11 @@ class Train(TrainingAction):
         None, "Visual storage: rms by which pictures may differ, of 255 levels; else 0.1."
     )
 
+    def claims(self) -> Sequence[Claim]:
+        """One makes a run; the dataset keeps its name until the run can say it."""
+        named = [Claim("dataset", self.dataset)] if self.dataset else []
+        return [*super().claims(), *named]
+
     @property
     def overrides(self) -> dict[str, Any]:
         """The settings that are named, by options of their own or by --set."""
@@ -213,21 +260,49 @@ class Train(TrainingAction):
         self.check_device()
         if self.leads():
             config = choose_settings(workspace, self.request)
+            self.check_patience(config.score_every)
             check_new_run(workspace, self.run, config, self.storage)
+
+    def brings(self, workspace: Workspace) -> Iterator[Named]:
+        """The settings that are named, and those of the file or the run that it begins from."""
+        from studio.training.setup.run_request import choose_settings
+
+        yield from named_in(self.overrides)
+        config = asdict(choose_settings(workspace, self.request))
+        elsewhere = {name: value for name, value in config.items() if name not in self.overrides}
+        source = self.config or self.branch or self.init_from or "its preset"
+        yield from named_in(elsewhere, f"the settings of {source}")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> TrainingReport:
         """Make the run and train it."""
+        from checkpoints_index.storage.trusted_classes import import_trusted
         from studio.runs.forecast import describe_launch
         from studio.training.setup.creation import create_run
         from studio.training.setup.run_request import explain_choice, resolve_request
+        from studio.upkeep.removal import delete_run
 
         if self.leads():
             chosen, first = resolve_request(workspace, self.request)
+            import_trusted(workspace.runs, chosen.generator)
             create_run(workspace, self.run, chosen, self.storage, first)
-            news = describe_launch(chosen, self.storage, workspace.runs)
+            begun = first.batch if first is not None else 0
+            news = describe_launch(chosen, self.storage, workspace.runs, begun)
             for line in filter(None, (explain_choice(workspace, self.request, chosen), *news)):
                 reporter.say(line)
-        return train_session(workspace, self.run, self, reporter)
+        try:
+            return train_session(workspace, self.run, self, reporter)
+        except EXPECTED_ERRORS:
+            if self.leads() and not has_begun(workspace, self.run):
+                delete_run(workspace, self.run)  # A run that was refused does not keep its name.
+            raise
+
+    def duplicated(self, workspace: Workspace) -> Train:
+        """Training of another run, with the first free number behind the name."""
+        stem, _, number = self.run.rpartition("-")
+        stem, first = (stem, int(number) + 1) if stem and number.isdecimal() else (self.run, 2)
+        taken = {*list_runs(workspace.runs)}
+        names = (f"{stem}-{number}" for number in itertools.count(first))
+        return self.model_copy(update={"run": next(name for name in names if name not in taken)})
 
     def resumed(self) -> Resume:
         """Training that had begun is gone on with."""
@@ -244,17 +319,42 @@ class Resume(TrainingAction):
     batches: int | None = option(None, "The batch to train to.", ge=1)
 
     def check(self, workspace: Workspace) -> None:
-        """Refuse an unknown run, and a device that is not there."""
+        """Refuse an unknown or a damaged run, one that is where it is to go, a missing device."""
         self.check_device()
-        summarise_run(workspace, self.run)
+        config = read_config(workspace, self.run)
+        if self.patience is not None:
+            from studio.runs.changes import settings_in_force
+
+            self.check_patience(settings_in_force(workspace, self.run).score_every)
+        wanted = config.batches if self.batches is None else self.batches
+        kept = open_catalogue(workspace.runs, self.run).batches
+        if kept and kept[-1] >= wanted:
+            raise StudioError(
+                f"Run '{self.run}' is at batch {kept[-1]:,} already, and was to train to batch "
+                f"{wanted:,}. Say how far it is to go: studio resume {self.run} --batches "
+                f"{2 * kept[-1]}"
+            )
+
+    def brings(self, workspace: Workspace) -> Iterator[Named]:
+        """What the settings of the run name: its folder may come from somebody else."""
+        from studio.runs.changes import named_by
+
+        yield from named_by(workspace, self.run)
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> TrainingReport:
         """Train on."""
-        if self.leads() and self.batches is not None:
-            from studio.training.setup.creation import extend_run
+        from studio.runs.status import read_config
+        from studio.training.loop.session import claiming_datasets
+        from studio.training.setup.creation import check_datasets, extend_run
 
-            extend_run(workspace, self.run, self.batches)
-        return train_session(workspace, self.run, self, reporter)
+        with ExitStack() as stack:
+            if self.leads():
+                config = read_config(workspace, self.run)
+                stack.enter_context(claiming_datasets(workspace, self.run, config))
+                check_datasets(workspace, config)  # Before anything is changed.
+                if self.batches is not None:
+                    extend_run(workspace, self.run, self.batches)
+            return train_session(workspace, self.run, self, reporter)
 
 
 class Stop(Action):
@@ -306,20 +406,24 @@ def train_session(
             return should_stop() or time.monotonic() > deadline
 
         device = session.device
-        if not group:  # What a launcher started has its devices from there.
+        if reporter.devices:
+            device = reporter.devices[0]
+        elif not group:  # What a launcher started has its devices from there.
             asked = (device, 1, f"training {run}", reporter.announce, give_up)
             (device,) = stack.enter_context(await_devices(workspace, *asked))
         on_progress = stack.enter_context(reporter.task(f"Training {run}"))
         left_s = deadline - time.monotonic()
-        train_run(workspace, run, on_progress, should_stop, left_s, reporter.say, device)
-    return report_session(workspace, run)
+        ends = (should_stop, left_s, session.patience)
+        train_run(workspace, run, on_progress, *ends, reporter.say, device)
+        return report_session(workspace, run, should_stop())
 
 
-def report_session(workspace: Workspace, run: str) -> TrainingReport:
+def report_session(workspace: Workspace, run: str, asked_to_stop: bool = False) -> TrainingReport:
     """The report of a session that has ended well, though the job that it is may still be open."""
     catalogue = open_catalogue(workspace.runs, run)
     summary = summarise(workspace, catalogue)
-    return TrainingReport.of(replace(summary, status=resting_status(workspace, catalogue)))
+    resting = replace(summary, status=resting_status(workspace, catalogue))
+    return TrainingReport.of(resting, asked_to_stop)
 
 
 def launch_session(
@@ -337,13 +441,20 @@ def launch_session(
     if session.device != "cpu":
         check_devices(count)
     asked = (session.device, count, f"training {run}", reporter.announce)
-    with await_devices(workspace, *asked, lambda: time.monotonic() > deadline) as devices:
+    with ExitStack() as stack:
+        devices = list(reporter.devices)
+        if devices[:1] == ["cpu"]:
+            devices *= count
+        if not devices:
+            waiting = await_devices(workspace, *asked, lambda: time.monotonic() > deadline)
+            devices = stack.enter_context(waiting)
         left_s = None if session.duration is None else max(0.0, deadline - time.monotonic())
         command = [
-            *(sys.executable, "-m", "studio.actions.session_process"),
-            *(str(workspace.root), run, str(left_s), str(reporter.job_id)),
+            *module_command("studio.actions.session_process"),
+            *(str(workspace.root), run, str(left_s), str(reporter.job_id), str(session.patience)),
         ]
-        status = launch(command, count, visible_devices(devices))
+        variables = {**module_environment(), **visible_devices(devices)}
+        status = launch(command, count, variables)
     if status:
         raise StudioError(
             f"The {session.processes} processes that train '{run}' ended with status {status}. "

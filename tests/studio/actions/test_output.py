@@ -1,6 +1,7 @@
 """What is printed is shown as it is: no markup, no escape codes, no text of another's making."""
 
 import json
+import logging
 import sys
 
 import pytest
@@ -11,9 +12,11 @@ from studio.actions.action import Table, spell_command, words_of
 from studio.actions.declared.dataset_actions import DatasetsAdd
 from studio.actions.output import print_table
 from studio.actions.submission import submit
+from studio.main import PrintableFormatter
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import insert_job, list_jobs
 from studio.workspace.progress import Reporter
+from tests.studio.conftest import write_pictures
 
 ODD = ["pp[/red]", "x [old]", ":smile:", "[red]x", "\x1b[2Jgone", "half\udcff", "\u202eback"]
 
@@ -65,6 +68,32 @@ def test_an_error_with_an_escape_code_in_it_is_shown_escaped(empty_studio):
     said = empty_studio("datasets", "add", "x", "--\x1b[31mred")
     assert said.status == 2
     assert "\x1b" not in said.err
+
+
+FORGED = "a\nDataset 'pics': 9 pictures"
+
+
+def test_a_line_end_in_a_name_of_a_file_begins_no_line_of_its_own(empty_studio, tmp_path):
+    folder = write_pictures(tmp_path / "photos", count=1)
+    for suffix in (".png", ".pt"):
+        (folder / f"{FORGED}{suffix}").touch()
+    told = empty_studio("datasets", "add", folder, "--name", "mine", "--image-size", 32)
+    assert f"Skipped {FORGED}.png".replace("\n", r"\x0a") in told.out
+    for said in (
+        empty_studio("import", folder, "--run", "mine"),
+        empty_studio("datasets", "add", folder / FORGED, "--name", "other"),
+    ):
+        assert (said.status, r"a\x0aDataset" in said.err) == (1, True)
+        assert "\nDataset" not in said.out + said.err
+
+
+def test_remarks_and_news_are_a_line_each(empty_workspace, capsys, caplog):
+    Reporter(empty_workspace).say(FORGED)
+    Reporter(empty_workspace).announce(FORGED)
+    shown = FORGED.replace("\n", r"\x0a")
+    assert capsys.readouterr().err == f"{shown}\n" * 2
+    record = logging.makeLogRecord({"msg": FORGED})
+    assert PrintableFormatter().format(record) == shown
 
 
 def test_a_job_whose_process_does_not_start_has_failed_with_the_reason(

@@ -3,7 +3,11 @@ import pytest
 from studio.actions.declared.dataset_actions import DatasetsAdd
 from studio.actions.declared.film_actions import RenderTimelapse
 from studio.actions.declared.import_actions import Import
+from studio.actions.declared.inversion_actions import Invert
+from studio.actions.declared.latent.mixing_actions import Mix
+from studio.actions.declared.nearness_actions import Near
 from studio.actions.declared.run_actions import Set
+from studio.actions.declared.specimen_actions import SpecimensImport, SpecimensMark
 from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.permissions import Permissions
 from studio.workspace.errors import StudioError
@@ -43,6 +47,19 @@ def test_paths_of_a_browser_lie_in_the_workspace(empty_workspace, tmp_path, plac
         ask(empty_workspace, DatasetsAdd, {"folder": place, "name": "n"})
 
 
+def test_several_paths_of_a_browser_lie_in_the_workspace_each(empty_workspace, tmp_path):
+    points = empty_workspace.root / "z.npy"
+    link = empty_workspace.root / "link.npy"
+    link.symlink_to(points)
+    fields = {"run": "r", "files": [str(points), str(link)]}
+    assert ask(empty_workspace, SpecimensImport, fields).files == (points.resolve(),) * 2
+    for elsewhere in (tmp_path / "z.npy", "z.npy/../../z.npy"):
+        with pytest.raises(StudioError, match="--open FOLDER"):
+            ask(
+                empty_workspace, SpecimensImport, {**fields, "files": [str(points), str(elsewhere)]}
+            )
+
+
 def test_an_opened_folder_and_the_workspace_may_be_named(empty_workspace, tmp_path):
     opened = tmp_path / "opened"
     opened.mkdir()
@@ -58,6 +75,49 @@ def test_a_picture_elsewhere_is_no_latent_point(empty_workspace):
     with pytest.raises(StudioError, match="--open FOLDER"):
         ask(empty_workspace, RenderTimelapse, fields)
     assert ask(empty_workspace, RenderTimelapse, {"run": "r", "points": "seed:1,12.0"}).out is None
+
+
+@pytest.mark.parametrize("name", ["holiday.png", "holiday.webp", "holiday", "a@b.png", "seed:1"])
+def test_a_file_where_the_app_was_started_is_read_under_no_name(
+    empty_workspace, tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"private")
+    for action, fields in (
+        (RenderTimelapse, {"points": f"{name},12.0"}),
+        (Mix, {"expression": f'seed:1 + "{name}"'}),
+        (Near, {"point": name}),
+        (SpecimensMark, {"labels": [name], "rating": 1}),
+    ):
+        with pytest.raises(StudioError, match="--open FOLDER"):
+            ask(empty_workspace, action, {"run": "r", **fields})
+    # Paths that are given as such lie in the workspace.
+    inverted = ask(empty_workspace, Invert, {"run": "r", "picture": name})
+    assert inverted.picture == empty_workspace.root / name
+    (tmp_path / name).unlink()
+    assert ask(empty_workspace, RenderTimelapse, {"run": "r", "points": "seed:1,12.0"}).out is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "seed:1 + /elsewhere/x.jpg",
+        "{inside}/x.jpg + /elsewhere/x.jpg",
+        "0.5*/elsewhere/x.jpg",
+        '{inside}/x.jpg - 2*"/elsewhere/x - y.jpg"',
+        "-../../x.jpg",
+    ],
+)
+def test_a_picture_elsewhere_is_no_part_of_a_sum(empty_workspace, expression):
+    words = {"run": "r", "expression": expression.format(inside=empty_workspace.root)}
+    with pytest.raises(StudioError, match="--open FOLDER"):
+        ask(empty_workspace, Mix, words)
+
+
+def test_a_picture_in_the_workspace_is_a_part_of_a_sum(empty_workspace):
+    expression = f"0.5*{empty_workspace.root}/x.jpg - seed:1"
+    asked = ask(empty_workspace, Mix, {"run": "r", "expression": expression})
+    assert asked.expression == expression
 
 
 def test_a_million_processes_are_refused():

@@ -77,7 +77,7 @@ def test_a_sheet_is_recorded_as_a_job(studio):
         (("--batches", "often"), "'often' is no choice of batches"),
         (("--columns", 2), "A number of columns needs a sheet of one point"),
         (("--device", "cuda:97"), "no device 'cuda:97'"),
-        (("--out", "sheet.gif"), "Cannot write a sheet as 'sheet.gif'"),
+        (("--out", "sheet.gif"), "Cannot write 'sheet.gif': its name must end in .png"),
         (("--scale", 64), "pixels; the most are 40 million"),
     ],
 )

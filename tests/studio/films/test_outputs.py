@@ -6,11 +6,14 @@ import os
 import shutil
 import signal
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from renderers.video.video_reader import read_frames
+from studio.workspace.jobs import list_jobs
 from tests.studio.conftest import run_studio
 
 FILM = ("render", "timelapse", "city", "--points", "seed:1", "--scale", "1")
@@ -105,9 +108,24 @@ def test_a_sheet_says_how_many_batches_it_leaves_out_and_where_a_range_is_cut(st
     assert "ends at batch 12" in studio(*walk, "--batches", "0:1200:4").err
 
 
-def test_a_render_that_is_stopped_says_what_is_kept_and_how_it_goes_on(studio, tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """What Ctrl-C does; a shell that starts something in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_render_that_is_stopped_says_what_is_kept_and_how_it_goes_on(
+    studio, workspace, tmp_path, ctrl_c
+):
+    def press_once_it_renders():
+        while not list(workspace.renders.glob("*/parts/*")):
+            time.sleep(0.05)
+        ctrl_c()
+
     long = ("--points", "seed:1,seed:2", "--seconds", 600, "--out", tmp_path / "a.mp4")
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Thread(target=press_once_it_renders, daemon=True).start()
     stopped = studio("render", "interpolation", "city", *long)
     assert stopped.status == 1
     said = "Stopped. Its finished parts are kept and are not rendered again. Go on with: studio"
@@ -153,3 +171,30 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work_with_the_reas
     said = " ".join(refused.err.split())
     assert "is no folder. Choose another folder" in said
     assert "Free some space" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("archive", "city", "--batches", "12"), ("a.tar", "there.zip")),
+        (("export-checkpoint", "city", 12), ("a.bin", "there.pt")),
+        (("render", "sheet", "city"), ("a.bmp", "there.png")),
+        (("render", "timelapse", "city", "--points", "seed:1"), ("a.avi", "there.mp4")),
+        (("film", "city", "--grid"), ("a.gif", "there.mp4")),
+    ],
+)
+def test_a_place_where_nothing_can_go_is_told_before_the_work(
+    studio, workspace, tmp_path, words, names
+):
+    wrong, there = (tmp_path / name for name in names)
+    there.write_text("of somebody else")
+    (tmp_path / "file").touch()
+    behind_a_file = tmp_path / "file" / there.name
+    nowhere = Path("/proc") / there.name
+    jobs = list_jobs(workspace)
+    for place in (wrong, there, behind_a_file, nowhere):
+        refused = studio(*words, "--out", place)
+        assert refused.status == 1
+        assert place.name in refused.err or str(place.parent) in refused.err
+    assert list_jobs(workspace) == jobs
+    assert there.read_text() == "of somebody else"

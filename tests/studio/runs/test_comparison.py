@@ -1,11 +1,13 @@
 """Runs side by side, as a table, as JSON and on the screen."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from studio.runs.changes import record_change
 from studio.runs.comparison import compare_runs
+from studio.runs.config import TrainingConfig
 from studio.screens.compare.compare_tab import (
     first_pair,
     known_metrics,
@@ -22,7 +24,7 @@ def pair(workspace):
     shutil.copytree(workspace.runs / "city", workspace.runs / "suburb")
     restore_points(workspace, "suburb", z_dim=16)
     config = workspace.run_config("suburb")
-    config.write_text(config.read_text().replace('loss = "non_saturating"', 'loss = "hinge"'))
+    replace(TrainingConfig.read(config), loss="hinge").write(config)
     record_change(workspace, "suburb", "ema", 0.5, 0.999, 5)
     return workspace
 

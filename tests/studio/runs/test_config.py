@@ -5,9 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from studio.runs.config import AUGMENTATION_NAMES, TrainingConfig, describe_settings
+from studio.runs.config import (
+    AUGMENTATION_NAMES,
+    TrainingConfig,
+    describe_settings,
+    read_settings,
+)
 from studio.training.recipes.augmentation import AUGMENTATIONS
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 
 
 def test_what_is_written_as_toml_is_read_back_equal(tmp_path):
@@ -22,6 +27,12 @@ def test_what_is_written_as_toml_is_read_back_equal(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert TrainingConfig.read(path) == config
+
+
+@pytest.mark.parametrize("name", ["", "..", "/dev/zero", "x" * 300, "a/" * 3000])
+def test_settings_are_read_from_a_regular_file_alone(tmp_path, name):
+    with pytest.raises(StudioError, match=r"no file|no training config|cannot be read"):
+        read_settings(tmp_path / name)
 
 
 def test_what_a_file_does_not_name_keeps_its_default(tmp_path):

@@ -115,3 +115,11 @@ def test_the_live_forecast_goes_by_what_checkpoints_took(workspace):
 def test_before_the_first_batch_there_is_no_live_forecast(workspace):
     catalogue = open_catalogue(workspace.runs, "city")
     assert forecast_growth(catalogue, [], 100) is None
+
+
+def test_a_branch_is_forecast_from_the_batch_that_it_goes_on_from(tmp_path):
+    whole = forecast_launch(TrainingConfig(batches=100), "visual", tmp_path)
+    branch = forecast_launch(TrainingConfig(batches=100), "visual", tmp_path, 90)
+    assert branch.needed_bytes == pytest.approx(whole.needed_bytes / 10)
+    text, _ = describe_launch(TrainingConfig(batches=100), "visual", tmp_path, 90)
+    assert "10 batches take" in text

@@ -3,6 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.runs.metrics import MetricsHistory, MetricsLog, read_metrics
+from studio.workspace.errors import StudioError
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,20 @@ def test_a_history_follows_a_log_that_grows_and_one_that_is_replaced(folder):
     path.write_text('{"batch": 7}\n')
     history.refresh()
     assert history.entries == [{"batch": 7}]
+
+
+def test_entries_that_wait_for_room_are_told_until_they_are_written(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.symlink_to("/dev/full")
+    log = MetricsLog(path)
+    log.append(1, {"g": 0.5})
+    log.append(2, {"g": 0.5})
+    log.require_written()
+    log.flush()
+    with pytest.raises(StudioError, match=r"numbers of 2 batches wait.*No space left on device"):
+        log.require_written()
+    with pytest.raises(StudioError, match="2 batches"):
+        log.close()
 
 
 def test_a_flipped_bit_of_a_line_is_passed_over_or_harmless(tmp_path):

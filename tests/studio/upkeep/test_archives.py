@@ -12,8 +12,9 @@ from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from studio.runs.events import list_events
 from studio.runs.pins import list_pins, pin_batches
 from studio.runs.status import read_config
+from studio.specimens.marking import star_specimens
 from studio.specimens.points import points_of
-from studio.specimens.specimens import list_specimens, star_specimen
+from studio.specimens.specimens import list_specimens
 from studio.upkeep.archives import archive_as_run
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
@@ -33,7 +34,7 @@ def same(one, other):
 def archive(studio, workspace, tmp_path):
     """An archive of three checkpoints as a file."""
     path = tmp_path / "few.zip"
-    star_specimen(workspace, "city", "0.1")
+    star_specimens(workspace, "city", ["0.1"])
     pin_batches(workspace, "city", [6, 7])
     said = studio("archive", "city", "--batches", "3:12:3", "--out", path, "--json")
     assert said.json["checkpoints"] == 3
@@ -75,7 +76,7 @@ def test_what_is_pinned_is_archived_by_default(studio, workspace):
     studio("pin", "city", "2", "5")
     made = studio("archive", "city", "--json").json
     assert made["path"] == str(workspace.exports / "city" / "city-archive-2-5-2.zip")
-    assert "exists already" in studio("archive", "city").err
+    assert "is there already" in studio("archive", "city").err
     assert studio("archive", "city", "--overwrite").status == 0
 
 
@@ -181,7 +182,8 @@ def test_settings_of_a_foreign_archive_run_no_command_and_call_nobody(
     empty_studio, empty_workspace, archive
 ):
     def arm(members):
-        armed = members["run.toml"].replace(b'alarm_command = ""', b'alarm_command = "evil"')
+        unsealed = members["run.toml"].rpartition(b"#")[0]
+        armed = unsealed.replace(b'alarm_command = ""', b'alarm_command = "evil"')
         return {**members, "run.toml": armed.replace(b'hook = ""', b'hook = "http://evil.example"')}
 
     rewrite(archive, arm)

@@ -168,7 +168,7 @@ def test_a_checkpoint_is_exported_as_plain_tensors(studio, city, workspace, tmp_
     assert all(torch.equal(exported[name], tensor) for name, tensor in weights.items())
     again = studio("export-checkpoint", "city", 5, "--out", out)
     assert again.status == 1
-    assert "exists already" in again.err
+    assert "is there already" in again.err
     assert studio("export-checkpoint", "city", 5, "--out", out, "--overwrite").status == 0
     studio("export-checkpoint", "city", 6)
     assert workspace.exported_checkpoint("city", 6).is_file()
@@ -179,7 +179,10 @@ def test_a_lost_description_and_a_lost_database_are_made_anew(studio, workspace)
     before = {p.label: p.z for p in points_of(workspace, "city")}
     (workspace.run("city") / "checkpoints" / "generator.json").unlink()
     workspace.database.unlink()
-    assert studio("runs", "--json").json == []
+    (lost,) = studio("runs", "--json").json
+    assert (lost["name"], lost["status"], lost["checkpoints"]) == ("city", "damaged", 0)
+    verified = studio("verify", "--all")
+    assert (verified.status, "studio reindex" in verified.out + verified.err) == (1, True)
     (found,) = studio("reindex", "--json").json
     assert (found["run"], found["checkpoints"], found["damaged"]) == ("city", BATCHES, 0)
     assert studio("checkpoints", "city", "--json").json["checkpoints"] == BATCHES

@@ -2,18 +2,20 @@
 
 import io
 import json
+import shutil
 
 import pytest
 
 from checkpoints_index import CheckpointIndex
 from studio.actions.declared.specimen_actions import SpecimensExport, SpecimensSample
 from studio.actions.submission import perform
+from studio.atlases.atlas_files import list_atlases
 from studio.runs.events import list_events
 from studio.runs.pins import specimen_batches
 from studio.runs.status import summarise_runs
 from studio.specimens.points import points_of
 from studio.training.loop.session import train_run
-from studio.upkeep.removal import finish_removals
+from studio.upkeep.run_verification import verify_belongings
 from studio.upkeep.thinning import protected_batches
 from studio.workspace.database import open_database
 from studio.workspace.jobs import training_job
@@ -37,6 +39,65 @@ def test_a_deleted_run_leaves_no_file_and_no_row(workspace, studio):
     assert rows_about(workspace, "city") == 0
     assert not [path for path in workspace.root.rglob("*") if path.name.startswith("city")]
     assert not list(workspace.trash.iterdir())
+
+
+def lose_description(run):
+    (run / "checkpoints" / "generator.json").unlink()
+
+
+def spoil_description(run):
+    (run / "checkpoints" / "generator.json").write_text("{")
+
+
+def spoil_segments(run):
+    for path in (run / "checkpoints").glob("*.seg*"):
+        path.write_bytes(b"nothing")
+
+
+def lose_checkpoints(run):
+    shutil.rmtree(run / "checkpoints")
+
+
+def spoil_settings(run):
+    (run / "run.toml").write_bytes(b"\xff[[")
+
+
+def lose_all(run):
+    shutil.rmtree(run)
+    run.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lose_description, "studio reindex"),
+        (spoil_description, "studio reindex"),
+        (spoil_segments, "Run 'city' has "),
+        (lose_checkpoints, "checkpoints that cannot be read"),
+        (spoil_settings, "12 checkpoints"),
+        (lose_all, "checkpoints that cannot be read"),
+    ],
+)
+def test_a_damaged_run_is_deleted_as_a_whole_one_is(harm, told, workspace, studio):
+    perform(workspace, SpecimensSample(run="city", batch=1, count=2))
+    harm(workspace.run("city"))
+    asked = studio("delete", "run", "city")
+    assert (asked.status, "--yes" in asked.err) == (1, True)
+    assert told in asked.err
+    assert "specimens" in asked.err
+    assert workspace.run("city").exists()
+    assert "would go" in studio("delete", "run", "city", "--dry-run").out
+    assert studio("delete", "run", "city", "--yes").status == 0
+    assert rows_about(workspace, "city") == 0
+    assert not [path for path in workspace.root.rglob("*") if path.name.startswith("city")]
+    assert not list(workspace.trash.iterdir())
+    assert "not in the index" in studio("delete", "run", "city", "--yes").err
+
+
+@pytest.mark.parametrize("name", ["..", "../runs", "nowhere", ".", "a/b"])
+def test_what_is_no_run_is_not_deleted(name, workspace, studio):
+    assert studio("delete", "run", name, "--yes").status in (1, 2)
+    assert "city" in CheckpointIndex(workspace.runs)
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 130), ("", 130)])
@@ -74,17 +135,33 @@ def test_a_renamed_run_keeps_its_points_events_pictures_and_trains_on(workspace,
     assert train_run(workspace, "town", lambda *_: None, lambda: False)[0] == "finished"
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_renaming_that_was_cut_off_is_finished(workspace, moved):
-    workspace.trash.mkdir()
-    intent = workspace.trash / "rename-0123abcd.json"
-    intent.write_text(json.dumps({"old": "city", "new": "town"}))
-    if moved:
-        workspace.run("city").rename(workspace.run("town"))
-    finish_removals(workspace)
-    assert [run.name for run in summarise_runs(workspace)] == ["town"]
-    assert rows_about(workspace, "city") == 0
-    assert not intent.exists()
+def test_what_is_recorded_of_films_and_atlases_has_the_new_name(workspace, studio, tmp_path):
+    mine = tmp_path / "city-mine.mp4"
+    studio("render", "timelapse", "city", "--points", "0.0,0.1")
+    studio("render", "timelapse", "city", "--points", "0.2", "--out", str(mine))
+    studio("film", "city")
+    studio("atlas", "city", "--batch", "1", "--count", "20")
+    assert studio("rename", "run", "city", "city-b").status == 0
+    assert list(verify_belongings(workspace, "city-b")) == []
+    recorded = {
+        entry["path"]
+        for record in workspace.renders.glob("*/videos.json")
+        for entry in json.loads(record.read_text())["videos"]
+    }
+    films = set(map(str, workspace.renders.glob("city-b-timelapse-*/city-b-*.mp4")))
+    assert recorded == films | {str(mine)}
+    (live,) = workspace.renders.glob("city-b-live")
+    joined = json.loads((live / "joined.json").read_text())
+    assert set(joined) - {"checksum"} == set(map(str, live.glob("city-b-*.mp4")))
+    (atlas,) = list_atlases(workspace, "city-b")
+    assert (atlas.run, atlas.path.exists()) == ("city-b", True)
+
+
+def test_a_dataset_is_not_renamed_where_the_settings_of_a_run_were_edited(workspace, studio):
+    config = workspace.run_config("city")
+    config.write_text(config.read_text().replace("seed = 0", "seed = 1"))
+    assert "was edited or damaged" in studio("rename", "dataset", "streets", "roads").err
+    assert workspace.dataset("streets").exists()
 
 
 def test_a_deleted_specimen_frees_its_batch(workspace, studio):

@@ -62,7 +62,7 @@ def test_a_person_reads_what_happened_and_what_to_do_next(error, sentence):
 
 
 def test_reasons_within_an_error_are_explained_as_well():
-    skipped = [SkippedFile(Path("f", "G.pt"), MissingStridesError(["conv1", "conv2"]))]
+    skipped = [SkippedFile(Path("f", "G.pt"), MissingStridesError(["conv1", "conv2"], {8: [2, 1]}))]
     said = explain(NothingToImportError(Path("f"), Path("f"), skipped))
     assert "'G.pt': nothing in it shows where it enlarges" in said
     assert "--option strides=[2,1]" in said

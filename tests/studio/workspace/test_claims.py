@@ -12,8 +12,9 @@ from studio.actions.declared.checkpoint_actions import Pin, Reindex, Thin
 from studio.actions.declared.dataset_actions import DatasetsAdd
 from studio.actions.declared.film_actions import RenderTimelapse
 from studio.actions.declared.import_actions import Import
+from studio.actions.declared.nearness_actions import Near
 from studio.actions.declared.run_actions import Pause, Set
-from studio.actions.declared.specimen_actions import Near, SpecimensStar
+from studio.actions.declared.specimen_actions import SpecimensStar
 from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.submission import perform
 from studio.runs.events import list_events

@@ -4,25 +4,27 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import (
-    cancel_job,
     find_job,
     insert_job,
     list_jobs,
     newest_job,
     report_progress,
-    working_as_job,
 )
 from studio.workspace.paths import Workspace
+from studio.workspace.queue.requests import cancel_job
+from studio.workspace.queue.work import working_as_job
 
 SLEEPER = """
 import sys, time
-from studio.workspace.jobs import insert_job, working_as_job
+from studio.workspace.jobs import insert_job
+from studio.workspace.queue.work import working_as_job
 from studio.workspace.stopping import exit_on_sigterm
 from studio.workspace.paths import Workspace
 exit_on_sigterm()
@@ -59,6 +61,17 @@ def test_a_row_holds_the_action_and_the_words_that_one_would_type(empty_workspac
     assert newest_job(empty_workspace, "near", run="city") == job
     assert newest_job(empty_workspace, "near", run="town") is None
     assert newest_job(empty_workspace, "train") is None
+
+
+def test_the_time_left_counts_from_the_first_progress_and_waits_for_a_pace(empty_workspace, queued):
+    with working_as_job(empty_workspace, queued):
+        begun = time.time() - 100.0  # It waited for a device until ten seconds ago.
+        with open_database(empty_workspace.database) as db:
+            db.execute("UPDATE jobs SET started_at = ? WHERE id = ?", (begun, queued))
+        report_progress(empty_workspace, queued, 200, 1000, "frames", 0, time.time() - 10.0)
+        assert find_job(empty_workspace, queued).left_s == pytest.approx(40.0, abs=3.0)
+        report_progress(empty_workspace, queued, 1, 1000, "frames", 0, time.time() - 0.5)
+        assert find_job(empty_workspace, queued).left_s is None
 
 
 def test_a_damaged_row_does_not_hide_the_other_jobs(empty_workspace, queued):

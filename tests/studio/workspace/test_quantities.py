@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.workspace.errors import EXPECTED_ERRORS
-from studio.workspace.quantities import (
+from studio.workspace.records.quantities import (
     format_bytes,
     format_duration,
     parse_bytes,

@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.workspace.errors import StudioError
-from studio.workspace.record import (
+from studio.workspace.names import MAX_WHOLE
+from studio.workspace.records.declarations import (
     Commas,
-    DeclaredRecord,
     DurationS,
-    InvalidValueError,
     Share,
     SizeBytes,
     declared_fields,
+)
+from studio.workspace.records.record import (
+    AskedRecord,
+    DeclaredRecord,
+    InvalidValueError,
     option,
 )
 
@@ -33,6 +37,27 @@ class Meal(DeclaredRecord):
     part: Share | None = option(None, "A share.")
     recipe: Path | None = option(None, "A file.")
     cook: str = option(help="Who cooks.")
+
+
+def len_of(number):
+    return f"{len(str(number))} digits"
+
+
+class Order(AskedRecord):
+    """What is asked for from outside."""
+
+    count: int = option(1, "How many.")
+    seats: tuple[int, ...] = option((), "Which.")
+
+
+@pytest.mark.parametrize("number", [MAX_WHOLE + 1, -MAX_WHOLE - 1, 10**400], ids=len_of)
+@pytest.mark.parametrize("write", [int, str], ids=["a number", "a text"])
+def test_a_whole_number_that_no_database_keeps_is_refused_however_it_is_written(write, number):
+    if len(str(number)) < 100:
+        assert Order.read({"count": write(MAX_WHOLE), "seats": [write(-MAX_WHOLE)]})
+    for values in ({"count": write(number)}, {"seats": [write(1), write(number)]}):
+        with pytest.raises(InvalidValueError, match=r"too large|will not do: it is"):
+            Order.read(values)
 
 
 def test_every_field_is_described_as_its_faces_need_it():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -15,10 +17,13 @@ SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 MAX_BYTES = 10**24
 MAX_DURATION_S = 1e12  # about 30,000 years
+MAX_WAIT_S = 366 * DAY_S
 
 _NUMBER = r"(\d+(?:\.\d+)?)\s*"
 _SIZE = re.compile(_NUMBER + r"([kmgt]?b?)", re.IGNORECASE | re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d)", re.ASCII)
+_HOUR = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 _DURATION = re.compile(
     rf"(?:{_NUMBER}d)?\s*(?:{_NUMBER}h)?\s*(?:{_NUMBER}m(?:in)?)?\s*(?:{_NUMBER}s)?",
     re.IGNORECASE | re.ASCII,
@@ -121,6 +126,49 @@ def parse_duration(text: str) -> float:
     if not 0 < duration_s < MAX_DURATION_S:
         raise StudioError(f"'{text}' is no duration. Write it as 85m, 1h30m or 90s.")
     return duration_s
+
+
+def parse_moment(text: str, now: float | None = None) -> float:
+    """The moment that a person means by 23:30, 2026-12-24 08:00 or +2h, in this machine's time.
+
+    An hour that is past today is tomorrow's.
+
+    Args:
+        now: seconds since 1970; the present by default.
+
+    Returns:
+        Seconds since 1970.
+
+    Raises:
+        StudioError: it is no moment, it is past, or it is more than a year away.
+    """
+    text, now = text.strip(), time.time() if now is None else now
+    try:
+        moment = _read_moment(text, now)
+    except (ValueError, OverflowError):
+        raise StudioError(
+            f"'{text:.60}' is no moment. Write it as 23:30, 2026-12-24 08:00 or +2h."
+        ) from None
+    if not now - MINUTE_S <= moment <= now + MAX_WAIT_S:
+        raise StudioError(f"'{text:.60}' is past, or more than a year away. Choose another moment.")
+    return moment
+
+
+def _read_moment(text: str, now: float) -> float:
+    if text.startswith("+"):
+        return now + parse_duration(text[1:])
+    if found := _HOUR.fullmatch(text):
+        today = datetime.fromtimestamp(now)
+        at = today.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
+        return (at if at > today else at + timedelta(days=1)).timestamp()
+    if not _DAY.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text).timestamp()
+
+
+def write_moment(moment: float) -> str:
+    """Write a moment, in seconds since 1970, as `parse_moment` reads it."""
+    return datetime.fromtimestamp(round(moment)).isoformat(" ")
 
 
 def _add_up(parts: tuple[str | None, ...]) -> float:

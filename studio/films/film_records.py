@@ -1,0 +1,133 @@
+"""What is on record of finished films: which job made each, when, of which points and batches."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from renderers.errors import RenderError
+from renderers.jobs.verification import find_render, read_plan
+from studio.workspace.database import open_database
+from studio.workspace.paths import Workspace
+
+COLUMNS = "run, action, fields, result, finished_at, created_at"
+
+
+@dataclass(frozen=True)
+class FilmRecord:
+    """What a job says of a film that it made.
+
+    Attributes:
+        run: the run that it is of.
+        path: the film, wherever it lies.
+        action: such as `render timelapse`.
+        fields: those of the action, as JSON.
+        made_at: when it was finished, in seconds since 1970.
+    """
+
+    run: str
+    path: Path
+    action: str
+    fields: dict[str, Any]
+    made_at: float
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """The points that were asked for, as they were written; none for the fixed ones."""
+        points = self.fields.get("points")
+        return tuple(map(str, points)) if isinstance(points, list) else ()
+
+
+@dataclass(frozen=True)
+class FilmContent:
+    """What a film shows, by the plan of its render.
+
+    Attributes:
+        labels: of the points, or of what moves.
+        first, last: its batches.
+        frames: how many frames were planned.
+    """
+
+    labels: tuple[str, ...]
+    first: int
+    last: int
+    frames: int
+
+
+def list_film_records(workspace: Workspace, run: str) -> dict[Path, FilmRecord]:
+    """The films of a run that jobs have made and that are still there, by their paths."""
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            f"SELECT {COLUMNS} FROM jobs WHERE run = ? "
+            "AND status = 'done' AND action LIKE 'render %' AND result IS NOT NULL ORDER BY id",
+            (run,),
+        ).fetchall()
+    found = {record.path: record for row in rows for record in _records_of(row)}
+    return {path: record for path, record in found.items() if path.is_file()}
+
+
+def list_newest_films(workspace: Workspace, count: int) -> list[FilmRecord]:
+    """The newest films of all runs that are still there, newest first; one of each render.
+
+    Of the films of one render it is the one of all points. Of jobs that made films, so many are
+    looked at as there are films wanted, twice over: what is gone is not searched for long.
+    """
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            f"SELECT {COLUMNS} FROM jobs WHERE status = 'done' AND run IS NOT NULL "
+            "AND action LIKE 'render %' AND result IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (2 * count,),
+        ).fetchall()
+    found: dict[Path, FilmRecord] = {}
+    for row in rows:
+        there = [record for record in _records_of(row) if record.path.is_file()]
+        if there:
+            film = min(there, key=lambda record: (len(str(record.path)), str(record.path)))
+            found.setdefault(film.path, film)  # Rendered again, it is the newer one.
+    return list(found.values())[:count]
+
+
+def _records_of(row: sqlite3.Row) -> Iterator[FilmRecord]:
+    """The films that a job made, whether they are there or not."""
+    made_at, fields = row["finished_at"] or row["created_at"], _read(row["fields"]) or {}
+    for path in _paths_of(row["result"]):
+        yield FilmRecord(row["run"], path, row["action"], fields, made_at)
+
+
+def film_content(workspace: Workspace, path: Path) -> FilmContent | None:
+    """What a film shows; None where its plan is gone."""
+    try:
+        folder = find_render(workspace.renders, path)
+        return _read_content(folder, (folder / "plan.json").stat().st_mtime_ns)
+    except (RenderError, OSError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def _read_content(folder: Path, written_ns: int) -> FilmContent:
+    """A plan of 20,000 frames is read once; `written_ns` tells it from a later one."""
+    plan = read_plan(folder)
+    return FilmContent(plan.labels, min(plan.batches), max(plan.batches), len(plan.batches))
+
+
+def _paths_of(result: str) -> Sequence[Path]:
+    """The films that a job gave back; none where its result is damaged or another one."""
+    document = _read(result)
+    videos = document.get("videos") if document else None
+    if not isinstance(videos, list):
+        return []
+    paths = [video.get("path") for video in videos if isinstance(video, dict)]
+    return [Path(path) for path in paths if isinstance(path, str) and "\0" not in path]
+
+
+def _read(text: str | None) -> dict[str, Any] | None:
+    try:
+        read = json.loads(text or "")
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
