@@ -30,7 +30,7 @@ from renderers.video.video_reader import count_frames
 from studio.films.live import join_live_film
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
-from studio.training.loop.state import list_states
+from studio.training.loop.state import list_states, read_state
 from studio.workspace.paths import Workspace
 
 TINY = {
@@ -133,12 +133,22 @@ def compare(root: Path, batches: int) -> dict[str, Any]:
         "checkpoints": len(killed.batches),
         "missing": killed.missing,
         "differing": len(differing),
-        "training_states_equal": states[0].read_bytes() == states[1].read_bytes(),
+        "training_states_equal": same_states(*states),
         "numbers": len(read_metrics(workspace.metrics("killed"))),
         "film_frames": [count_frames(video.path) for video in film][:1],
         "sessions": kinds.count("started") + kinds.count("resumed"),
         "wanted": batches,
     }
+
+
+def same_states(one: Path, other: Path) -> bool:
+    """Whether two states say the same to the bit; their files hold it in any order."""
+    (facts, tensors), (other_facts, other_tensors) = map(read_state, (one, other))
+    return (
+        facts == other_facts
+        and tensors.keys() == other_tensors.keys()
+        and same(tensors, other_tensors)
+    )
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

@@ -1,212 +1,88 @@
-"""Two processes at once on one run: nothing is lost, and whoever is refused is told why.
+"""Two processes at once on one workspace: nothing is lost, and whoever is refused is told why.
 
-    python benchmarks/pairs.py [--pairs 200] [--seed 0]
+    python -m benchmarks.pairs [--pairs 200] [--seed 0] [--killed 0.3]
 
 Each pair works on a copy of a small workspace. Afterwards all that two commands leave has to be as
-if one had come after the other: checkpoints bit for bit, points, pins, films, names.
+if one had come after the other: checkpoints bit for bit, points, marks, films, pictures, datasets,
+names and events. In a part of the pairs one of the two is killed at a random moment; then it is
+given again, as a person would.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
 import random
 import shutil
 import sys
 import tempfile
+import time
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from hostile_requests import RUN, playground
+from benchmarks.pair_parts.checker import Checker
+from benchmarks.pair_parts.commands import Command, make_commands
+from benchmarks.pair_parts.processes import Ended, prepare_processes, run_at_once
+from benchmarks.pair_parts.template import Template, make_template
 
-from checkpoints_index import CheckpointIndex
-from latent.points import parse_label, sample_points
-from renderers.jobs.verification import find_render, verify_video
-from studio.main import main as run_studio
-from studio.runs.pins import list_pins
-from studio.screens.render.film_list import list_films
-from studio.specimens.points import points_of
-from studio.specimens.specimens import picture_path
-from studio.upkeep.removal import TABLES
-from studio.workspace.database import open_database
-from studio.workspace.paths import Workspace
-
-BATCHES, GOAL = 6, 8  # The run's, and those that it has once it was resumed.
-PINNED, SAMPLED, COUNT = 3, 5, 2  # Thinning would take these batches, if nobody had asked for them.
-MOVED = "moved"
-MAX_SECONDS = 120
-
-RESUME = f"resume {RUN} --batches {GOAL}"
-FILM = f"render timelapse {RUN} --points seed:2"
-THIN = f"thin {RUN} --every 2"
-PIN = f"pin {RUN} {PINNED}"
-DELETE = f"delete run {RUN} --yes"
-RENAME = f"rename run {RUN} {MOVED}"
-SAMPLE = f"specimens sample {RUN} --batch {SAMPLED} --count {COUNT}"
-COMMANDS = (
-    *(RESUME, FILM, THIN, PIN, DELETE, RENAME, SAMPLE),
-    *(f"verify {RUN}", "reindex", f"set {RUN} learning_rate=1e-5", f"specimens star {RUN} 0.1"),
-    *("delete dataset photos --yes", "rename dataset photos pictures"),
-)
+KILLED_WITHIN_S = 2.0
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended.
+@dataclass
+class Outcome:
+    """How a pair went.
 
     Attributes:
-        status: its exit status; None where it hung and was ended.
-        said: what it wrote on standard error.
+        ended: how each command ended, in their order.
+        faults: what is lost or wrong.
     """
 
-    command: str
-    status: int | None
-    said: str
+    ended: list[Ended]
+    faults: list[str] = field(default_factory=list)
 
-    def faults(self) -> Iterator[str]:
-        """What is wrong with how it ended: whoever is refused is told in one line."""
-        if self.status is None:
-            yield "hang"
-        elif "Traceback" in self.said or self.status not in (0, 1, 2):
-            yield f"traceback: {self.said[-600:]}"
-        elif self.status and len(self.said.strip().splitlines()) != 1:
-            yield f"no single sentence: {self.said!r}"
+    @property
+    def word(self) -> str:
+        """The outcome in a word or two."""
+        refused = sum(end.status not in (0, -9) for end in self.ended)
+        killed = ", one killed" if any(end.was_killed for end in self.ended) else ""
+        return ("both done", "one refused", "both refused", "all refused")[refused] + killed
 
 
-def work(root: Path, command: str, log: Path) -> None:
-    """Be the process of a command; it ends with the exit status."""
-    with log.open("wb") as file:
-        os.dup2(file.fileno(), 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.argv = ["studio", "--workspace", str(root), *command.split()]
-    run_studio()
+def try_pair(
+    made: Template, checker: Checker, pair: Sequence[Command], kill_after: float | None = None
+) -> Outcome:
+    """Run two commands at once on a copy of a workspace, and look at what they leave.
 
-
-def run_at_once(root: Path, commands: Sequence[str]) -> list[Ended]:
-    """Carry out commands at once, each in a process of its own."""
-    context = multiprocessing.get_context("forkserver")
-    logs = [root.with_name(f"{number}.log") for number in range(len(commands))]
-    processes = [
-        context.Process(target=work, args=(root, command, log))
-        for command, log in zip(commands, logs, strict=True)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(MAX_SECONDS)
-    ended = []
-    for process, command, log in zip(processes, commands, logs, strict=True):
-        status = process.exitcode
-        if status is None:
-            process.kill()
-            process.join()
-        ended.append(Ended(command, status, log.read_text(errors="replace")))
-    return ended
-
-
-def find_faults(template: Path, root: Path, ended: Sequence[Ended]) -> Iterator[str]:
-    """What is not as if one command had come after the other."""
-    workspace = Workspace.open(root)
-    done = Counter(end.command for end in ended if end.status == 0)
-    name = MOVED if done[RENAME] else RUN
-    names = [] if done[DELETE] else [name]
-    if (found := list(CheckpointIndex(workspace.runs))) != names:
-        yield f"runs {found} instead of {names}"
-        return
-    yield from _leftovers(workspace, names)
-    if names:
-        yield from _checkpoint_faults(template, workspace, name, done)
-        yield from _point_faults(template, workspace, name, done)
-        yield from _film_faults(workspace, name, done)
-
-
-def _leftovers(workspace: Workspace, names: Sequence[str]) -> Iterator[str]:
-    """Rows and files of names that are gone, and what lies in the trash."""
-    gone = [name for name in (RUN, MOVED) if name not in names]
-    with open_database(workspace.database) as db:
-        for table in TABLES:
-            for name in gone:
-                rows = db.execute(f"SELECT count(*) FROM {table} WHERE run = ?", (name,))
-                if count := rows.fetchone()[0]:
-                    yield f"{count} rows of '{name}' in {table}"
-    for folder in (workspace.runs, workspace.renders, workspace.specimens("x").parent):
-        for path in folder.rglob("*"):
-            if path.name.partition("-")[0] in gone:
-                yield f"{path.relative_to(workspace.root)} is left"
-    if workspace.trash.exists() and list(workspace.trash.iterdir()):
-        yield "something lies in the trash"
-
-
-def _checkpoint_faults(
-    template: Path, workspace: Workspace, name: str, done: Counter[str]
-) -> Iterator[str]:
-    before = CheckpointIndex(template / "runs")[RUN]
-    run = CheckpointIndex(workspace.runs)[name]
-    batches, grown = run.batches, list(range(1, GOAL + 1))
-    whole = grown if done[RESUME] else before.batches
-    if done[THIN]:
-        needed = {b for b in before.batches if b % 2 == 0} | {1, BATCHES}
-        needed |= {PINNED} if done[PIN] else set()
-        needed |= {SAMPLED} if done[SAMPLE] else set()
-        needed |= {GOAL} if done[RESUME] else set()
-    else:
-        needed = set(whole)
-    if not needed <= set(batches) <= set(whole):
-        yield f"batches {batches} instead of {sorted(needed)}"
-    for batch in set(batches) & set(before.batches):
-        if run.digest([batch]) != before.digest([batch]):
-            yield f"batch {batch} has other weights"
-    yield from (f"damaged: {found}" for found in run.verify(True, 1.0) if found.reason)
-    pins = [PINNED] if done[PIN] else []
-    if list_pins(workspace, name) != pins:
-        yield f"pins {list_pins(workspace, name)} instead of {pins}"
-
-
-def _point_faults(
-    template: Path, workspace: Workspace, name: str, done: Counter[str]
-) -> Iterator[str]:
-    points = points_of(workspace, name)
-    places = {place for point in points if (place := parse_label(point.label)) is not None}
-    drawn = sorted(number for batch, number in places if batch == SAMPLED)
-    if drawn != list(range(COUNT * done[SAMPLE])):
-        yield f"specimens {drawn} at batch {SAMPLED}"
-    for point in points:
-        batch, number = parse_label(point.label) or (-1, -1)
-        genuine = sample_points(batch, range(number, number + 1), len(point.z))[0]
-        if not torch.equal(point.z, genuine.z):
-            yield f"point {point.label} has other numbers"
-        if batch in (BATCHES, SAMPLED) and not picture_path(workspace, name, point.label).exists():
-            yield f"the picture of {point.label} is lost"
-    before = points_of(Workspace.open(template), RUN)
-    if len(points) - len(drawn) != len(before):
-        yield f"{len(points) - len(drawn)} points instead of {len(before)}"
-
-
-def _film_faults(workspace: Workspace, name: str, done: Counter[str]) -> Iterator[str]:
-    films = list_films(workspace, name)
-    wanted = 1 + (done[FILM] > 0)
-    if len(films) != wanted:
-        yield f"{len(films)} films instead of {wanted}"
-    for film in films:
-        verdict = verify_video(find_render(workspace.renders, film.path), film.path)
-        if verdict.reason:
-            yield f"film {film.path.name}: {verdict.reason}"
-
-
-def try_pair(template: Path, commands: Sequence[str]) -> tuple[str, list[str]]:
-    """Run two commands at once on a copy of a workspace: in a word how it went, and the faults."""
+    Args:
+        kill_after: seconds after which the first one is killed; it is given again afterwards.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "workspace"
-        shutil.copytree(template, root)
-        ended = run_at_once(root, commands)
-        faults = [fault for end in ended for fault in end.faults()]
-        faults += find_faults(template, root, ended)
-        refused = sum(end.status != 0 for end in ended)
-        return ("both done", "one refused", "both refused")[refused], faults
+        copied = Template(Path(folder) / "copy")
+        shutil.copytree(made.folder, copied.folder)
+        root = copied.workspace.root
+        words = [command.words.replace("{folder}", str(copied.folder)) for command in pair]
+        outcome = Outcome(run_at_once(root, words, kill_after))
+        carried = list(pair)
+        if outcome.ended[0].was_killed:
+            carried.append(pair[0])
+            outcome.ended.append(_give_again(root, pair[0], words[0]))
+        outcome.faults += [fault for end in outcome.ended for fault in end.faults()]
+        try:
+            outcome.faults += checker.find_faults(root, carried, outcome.ended)
+        except Exception:  # What cannot even be looked at is as wrong as what is lost.
+            outcome.faults.append(traceback.format_exc())
+        return outcome
+
+
+def _give_again(root: Path, command: Command, words: str) -> Ended:
+    """Give a command again that was killed, or what goes on with it."""
+    (end,) = run_at_once(root, [words])
+    if not end.is_done and command.again:
+        (gone_on,) = run_at_once(root, [command.again])
+        return gone_on if gone_on.is_done else end
+    return end
 
 
 def main() -> None:
@@ -214,17 +90,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--killed", type=float, default=0.3, help="part of pairs, 0..1")
     given = parser.parse_args()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__"])
-    chance, counts = random.Random(given.seed), Counter[str]()
-    with playground(BATCHES) as made:
+    prepare_processes()
+    chance, counts, began = random.Random(given.seed), Counter[str](), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_template(Path(folder) / "template")
+        checker, commands = Checker(made), make_commands(made)
         for _ in range(given.pairs):
-            pair = chance.choices(COMMANDS, k=2)
-            outcome, faults = try_pair(made.workspace, pair)
-            counts["faulty" if faults else outcome] += 1
-            print(f"{outcome}: {' | '.join(pair)}", *faults, sep="\n  ", flush=True)
-    print(dict(counts))
+            pair = chance.choices(commands, k=2)
+            moment = chance.uniform(0, KILLED_WITHIN_S)
+            is_killed = chance.random() < given.killed
+            outcome = try_pair(made, checker, pair, moment if is_killed else None)
+            counts["faulty" if outcome.faults else outcome.word] += 1
+            named = " | ".join(command.words for command in pair)
+            print(f"{outcome.word}: {named}", *outcome.faults, sep="\n  ", flush=True)
+    print(dict(counts), f"{time.monotonic() - began:.0f} s")
     sys.exit(bool(counts["faulty"]))
 
 

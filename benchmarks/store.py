@@ -9,12 +9,17 @@ and prints one JSON document:
               `torch.save` of everything, `torch.save` of G, safetensors + zstd, and ZipNN;
 - `reading`:  checkpoints a second in order on one core, random access, and peak memory.
 
+With --parity alone, it prints what the parity behind each payload costs: bytes, and CPU time of
+appending and of reading in order, each with it and without it in turns, as ratios.
+
     python benchmarks/store.py [--warm-up 300] [--window 256] [--low-window 128] [--folder DIR]
+    python benchmarks/store.py --parity [--warm-up 300] [--window 256]
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 import itertools
 import json
@@ -24,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +45,7 @@ from torch import Tensor, nn
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
 from checkpoints_index.codec.calibration import Calibration, PictureDifference
 from checkpoints_index.storage.error_bound import ErrorBound
+from checkpoints_index.storage.segments import PendingRecord
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": 64, "upsampling": "transposed"})
 BATCH_SIZE = 16
@@ -48,6 +55,7 @@ LARGEST_CROP, WIDEST = 128, 512  # px of a crop, channels of the discriminator
 UNSEEN = 512
 UNSEEN_EVERY = 16  # checkpoints between those whose unseen latents are rendered
 STORAGES = ("visual", "exact")
+STREAMED = 5  # times that each run is read when parity is measured
 
 
 class Training:
@@ -277,6 +285,66 @@ OLD_WAYS: dict[str, Callable[[Training], int]] = {
 }
 
 
+def measure_parity(training: Training, index: CheckpointIndex, window: int) -> dict[str, Any]:
+    """What parity costs in bytes and CPU time, as ratios of runs with it to runs without."""
+    names = [f"{storage}-{way}" for storage in STORAGES for way in ("with", "without")]
+    runs = {name: index.create(name, SPEC, name.partition("-")[0]) for name in names}
+    appending: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(-1, window // TURN):  # the first turn compiles, and chooses steps
+        history = []
+        for _ in range(TURN):
+            training.step()
+            history.append((training.batch, copy.deepcopy(training.G.state_dict())))
+        for name in names if turn % 2 else reversed(names):
+            with keeping_parity(name.endswith("-with")):
+                began = time.process_time()
+                for batch, weights in history:
+                    runs[name].append(batch, weights)
+                runs[name].flush()
+            if turn >= 0:
+                appending[name].append(time.process_time() - began)
+        report(f"step {training.batch}: appended to all")
+    for run in runs.values():
+        run.close()
+    streaming: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(STREAMED):
+        for name in names if turn % 2 else reversed(names):
+            began = time.process_time()
+            for _ in runs[name].stream():
+                pass
+            streaming[name].append(time.process_time() - began)
+    return {
+        storage: {
+            "checkpoints": window + TURN,
+            "bytes": round(
+                runs[f"{storage}-with"].size_bytes / runs[f"{storage}-without"].size_bytes, 5
+            ),
+            "appending": against(appending, storage),
+            "reading_in_order": against(streaming, storage),
+        }
+        for storage in STORAGES
+    }
+
+
+def against(seconds: dict[str, list[float]], storage: str) -> dict[str, float]:
+    """The median of the ratios of neighbouring turns, and the quarters around it."""
+    pairs = zip(seconds[f"{storage}-with"], seconds[f"{storage}-without"], strict=True)
+    low, middle, high = np.percentile([a / b for a, b in pairs], [25, 50, 75])
+    return {"median": round(middle, 4), "quarter": round(low, 4), "three_quarters": round(high, 4)}
+
+
+@contextmanager
+def keeping_parity(wanted: bool) -> Iterator[None]:
+    """Write records with their parity, or as they were before there was any."""
+    genuine = PendingRecord.with_parity
+    if not wanted:
+        PendingRecord.with_parity = lambda record: record  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        PendingRecord.with_parity = genuine  # type: ignore[method-assign]
+
+
 def measure_reading(folder: Path, name: str) -> dict[str, Any]:
     """Read a run in a process of its own, on one core."""
     command = [sys.executable, __file__, "--read", str(folder), name]
@@ -331,6 +399,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=256, help="checkpoints at 2e-4")
     parser.add_argument("--low-window", type=int, default=128, help="checkpoints at 2.5e-5")
     parser.add_argument("--folder", type=Path, help="keep the runs here")
+    parser.add_argument("--parity", action="store_true", help="only measure what parity costs")
     parser.add_argument("--read", nargs=2, metavar=("DIR", "RUN"), help="only read a run")
     wanted = parser.parse_args()
     if wanted.read:
@@ -339,6 +408,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = wanted.folder or Path(scratch)
         index, training = CheckpointIndex(folder), Training(2e-4)
+        if wanted.parity:
+            for _ in range(wanted.warm_up):
+                training.step()
+            print(json.dumps(measure_parity(training, index, wanted.window), indent=1))
+            return
         result: dict[str, Any] = {"parameters": sum(p.numel() for p in training.G.parameters())}
         result["step"] = measure_step(training, index, wanted.warm_up)
         result["phases"] = {"2e-4": measure_phase(training, index, "high", wanted.window)}

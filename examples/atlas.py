@@ -6,7 +6,7 @@ python examples/atlas.py [WORKSPACE]
 import numpy as np
 from _workspace import RUN, open_workspace
 
-from latent.atlas import draw_map
+from latent.maps.atlas import draw_map
 
 here = open_workspace()
 atlas = here.atlas(run=RUN, count=60)

@@ -6,7 +6,7 @@ python examples/nearest_cities.py [WORKSPACE]
 import torch
 from _workspace import BATCHES, RUN, open_workspace
 
-from latent.neighbours import find_neighbours
+from latent.nearness.neighbours import find_neighbours
 
 here = open_workspace()
 sampled = here.specimens_sample(run=RUN, batch=BATCHES, count=12)

@@ -9,7 +9,7 @@ from typing import Any
 from studio.actions.action import Action
 from studio.actions.catalogue import known_actions
 from studio.runs.config import describe_settings
-from studio.workspace.record import Declared
+from studio.workspace.records.declarations import Declared
 
 
 def make_actions_page() -> str:

@@ -136,7 +136,7 @@ def make_studio_page() -> str:
         "",
         "::: studio.actions.action.Action",
         "::: studio.actions.action.Result",
-        "::: studio.workspace.record.option",
+        "::: studio.workspace.records.record.option",
         "::: studio.training.recipes.Recipe",
         "::: studio.workspace.errors.StudioError",
     ]

@@ -13,7 +13,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-TABS = ("Train", "Checkpoints", "Explore", "Render", "Specimens", "Compare")
+TABS = ("Home", "Train", "Checkpoints", "Explore", "Render", "Specimens", "Compare")
 
 
 def main() -> None:

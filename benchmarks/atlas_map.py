@@ -1,0 +1,129 @@
+"""How fast the map of an atlas is in a browser: until it can be used, and while it is dragged.
+
+Makes a run and an atlas of so many made-up cities, opens the app in a headless Chromium, and prints
+one JSON document:
+
+- `usable_s`: from opening the page's tab to the first pictures on the map;
+- `frames_per_s`, `draw_ms`: while the map is dragged in circles for some seconds, at each zoom;
+- `found_s`: from asking for a city by its number until the map has flown to it.
+
+    python -m benchmarks.atlas_map [--points 100000] [--seconds 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.made_up_atlas import make_up_atlas
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from studio.workspace.paths import Workspace
+
+FIELD = "document.querySelector('.atlas-field').dataset"
+
+
+@contextmanager
+def serve(workspace: Workspace) -> Iterator[str]:
+    """The address of the app of a workspace."""
+    words = [sys.executable, "-m", "studio", "--workspace", str(workspace.root), "app"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = ""
+    while (found := re.search(r"http://\S+", said)) is None:
+        line = process.stderr.readline()
+        assert line, f"The studio ended before it listened: {said}"
+        said += line
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    try:
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def drag(page: Page, seconds: float) -> dict[str, float]:
+    """Drag the map in circles, as fast as the browser takes it."""
+    box = page.locator(".atlas-field").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    frames, began, drawn = page.evaluate(f"+{FIELD}.frames"), time.perf_counter(), []
+    while (passed := time.perf_counter() - began) < seconds:
+        page.mouse.move(x + 60 * math.cos(6 * passed), y + 60 * math.sin(6 * passed))
+        drawn.append(page.evaluate(f"+{FIELD}.drawMs"))
+    passed = time.perf_counter() - began
+    frames = page.evaluate(f"+{FIELD}.frames") - frames
+    page.mouse.up()
+    return {
+        "frames_per_s": round(frames / passed, 1),
+        "draw_ms": sorted(drawn)[len(drawn) // 2],
+    }
+
+
+def measure(url: str, seconds: float) -> dict[str, Any]:
+    """Open the map, drag it, find a city."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.goto(url)
+        page.get_by_role("tab", name="Explore", exact=True).click()
+        page.locator("#gallery .thumbnail").first.wait_for()
+        began = time.perf_counter()
+        page.get_by_role("tab", name="Atlas", exact=True).click()
+        page.wait_for_function(f"+{FIELD}?.pictures > 5")
+        found: dict[str, Any] = {"usable_s": round(time.perf_counter() - began, 2)}
+        page.locator(".atlas-field").scroll_into_view_if_needed()
+        found["whole"] = drag(page, seconds)
+        for _ in range(6):
+            page.locator(".atlas-field").press("+")
+        found["enlarged 7.5 times"] = drag(page, seconds)
+        began = time.perf_counter()
+        page.get_by_label("Find a city by its label or number").fill("4321")
+        page.get_by_label("Find a city by its label or number").press("Enter")
+        frames = page.evaluate(f"+{FIELD}.frames")
+        page.wait_for_function(f"+{FIELD}.frames > {frames + 3}")
+        found["found_s"] = round(time.perf_counter() - began, 2)
+        browser.close()
+    return found
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--points", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace.open(Path(folder))
+        options = {"z_dim": 100, "image_size": 64, "width": 0.1}
+        run = CheckpointIndex(workspace.runs).create("city", GeneratorSpec("dcgan", options))
+        run.append(0, run.spec.build().state_dict())
+        run.flush()
+        run.close()
+        make_up_atlas(workspace, "city", 0, asked.points)
+        with serve(workspace) as url:
+            measured = measure(url, asked.seconds)
+    load = os.getloadavg()[0]
+    print(json.dumps({"points": asked.points, "load": round(load, 1), **measured}))
+
+
+if __name__ == "__main__":
+    main()
