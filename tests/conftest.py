@@ -1,7 +1,9 @@
 """Settings of all tests: property tests do not measure time, and draw the same examples in CI."""
 
 import os
+import shutil
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -11,3 +13,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def launch_chromium():
+    """launch_chromium(flags...): a Chromium. A process can have one driver of them at a time."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update")
+    with playwright.sync_playwright() as driver:
+        yield lambda *flags: driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", *quiet, *flags]
+        )

@@ -36,7 +36,17 @@ ORDER = {
         ["jobs"],
     ],
     "studio": [
-        *(["workspace"], ["datasets"], ["runs"], ["specimens"], ["training"], ["upkeep"]),
+        *(
+            ["workspace"],
+            ["datasets"],
+            ["runs"],
+            ["specimens"],
+            ["atlases"],
+            ["exploration"],
+            ["nearness"],
+            ["training"],
+            ["upkeep"],
+        ),
         *(["films"], ["actions"], ["command_line", "screens"], ["app"], ["demo"], ["main"]),
         ["__main__"],
     ],
@@ -44,9 +54,9 @@ ORDER = {
         *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
     ],
     "studio.screens": [
-        *(["safety"], ["parts"]),
-        ["train", "checkpoints", "explore", "render", "specimens", "compare"],
-        ["server"],
+        *(["safety"], ["parts", "programs"]),
+        ["train", "checkpoints", "explore", "render", "specimens", "compare", "jobs"],
+        *(["home"], ["server"]),
     ],
 }
 NOT_OF_EACH_OTHER = [("checkpoints_index", "latent"), ("renderers", "checkpoints_index")]

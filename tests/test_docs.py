@@ -2,17 +2,24 @@
 
 import importlib.util
 import json
+import os
 import re
+import shlex
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import click
+import numpy as np
 import pytest
+import torch
 import xxhash
+from PIL import Image
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.storage.parity import payload_length
+from studio.main import build
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -218,3 +225,71 @@ def test_the_site_builds_without_a_warning_and_asks_nobody_for_anything(tmp_path
     assert {"index.html", "house.html", "glossary.html"} <= {page.name for page in pages}
     fetched = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//[^ >]+")
     assert [found for page in pages for found in fetched.findall(page.read_text())] == []
+
+
+# The commands.
+
+EXPLORING = ("explore", "specimens", "mixing", "atlas")  # The later ones name what these make.
+BATCHES = (1, 100, 250, 429, 500, 749, 857, 999, 1000)
+
+commands_of = load_script("run_commands").commands_of
+COMMANDED = [page for page in sorted(DOCS.glob("*.md")) if commands_of(page)]
+
+
+def understand(command):
+    """Parse a command as the command line does, without doing anything; the command found."""
+    context = build().make_context("studio", shlex.split(command, comments=True)[1:])
+    while isinstance(context.command, click.Group):
+        words = [*context._protected_args, *context.args]
+        name, found, rest = context.command.resolve_command(context, words)
+        context = found.make_context(name, rest, parent=context)
+    return context.command
+
+
+@pytest.mark.parametrize("page", COMMANDED, ids=lambda page: page.stem)
+def test_every_command_of_a_page_is_understood(page):
+    for command in commands_of(page):
+        assert understand(command).name, command
+
+
+def test_a_command_that_is_not_there_or_an_unknown_option_is_not_understood():
+    for command in ("studio dance helsinki", "studio near helsinki seed:1 --loud"):
+        with pytest.raises(click.UsageError):
+            understand(command)
+
+
+@pytest.fixture(scope="module")
+def helsinki(tmp_path_factory):
+    """A folder with a workspace, in which a run has the name and the batches of the demo's."""
+    folder = tmp_path_factory.mktemp("docs")
+    for words in (
+        *("datasets add-cities --name helsinki --count 24 --image-size 64 --metres-per-pixel 2",),
+        *("train helsinki --run helsinki --batches 1 --preset small-and-quick",),
+    ):
+        run(folder, shlex.split(words))
+    with CheckpointIndex(folder / "workspace" / "runs")["helsinki"] as checkpoints:
+        for batch in BATCHES[1:]:
+            torch.manual_seed(batch)
+            checkpoints.append(batch, checkpoints.spec.build().state_dict())
+    for name in ("crop", "other"):
+        noise = np.random.default_rng(len(name)).integers(0, 255, (64, 64, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{name}.png")
+    return folder
+
+
+def run(folder, words):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-m", "studio", "--workspace", "workspace", *words],
+        **{"cwd": folder, "capture_output": True, "text": True, "env": environment},
+    )
+    assert done.returncode == 0, (words, done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif("STUDIO_TEST_DOCS" not in os.environ, reason="STUDIO_TEST_DOCS is not set")
+def test_the_commands_on_exploring_run_as_they_are_written(helsinki):
+    for page in EXPLORING:
+        for command in commands_of(DOCS / f"{page}.md"):
+            run(helsinki, shlex.split(command)[1:])

@@ -15,6 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # The names under which libraries are installed, where they are imported under others.
 INSTALLED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
 BROUGHT_BY = {"llvmlite": "numba", "starlette": "gradio", "fastapi": "gradio", "uvicorn": "gradio"}
+BROUGHT_BY |= {"mcp-types": "mcp", "anyio": "gradio"}
 
 
 def name_of(requirement: str) -> str:
@@ -42,7 +43,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     extras = PROJECT["optional-dependencies"]
     optional = {
         name_of(requirement)
-        for extra in ("cluster", "demo", "keras", "scores", "tensorboard")
+        for extra in ("cluster", "demo", "keras", "mcp", "scores", "tensorboard")
         for requirement in extras[extra]
     }
     imported = imported_libraries()
