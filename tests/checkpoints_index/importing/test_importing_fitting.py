@@ -29,6 +29,29 @@ def transposed(wrap, kernel=4, norm=True):
     return nn.Sequential(*layers, nn.ConvTranspose2d(6, 1, 4, 2, 1), nn.Tanh())
 
 
+class WrappedSpectralNorm(nn.Module):
+    """Spectral norm as a wrapper, which calls the factors `module.weight_bar`, `_u` and `_v`."""
+
+    def __init__(self, module):
+        super().__init__()
+        weight = module.weight.detach()
+        del module.weight
+        module.weight_bar = nn.Parameter(weight.clone())
+        self.module = module
+        matrix = weight.flatten(1)
+        for name, length in zip("uv", matrix.shape, strict=True):
+            factor = nn.Parameter(nn.functional.normalize(torch.randn(length), dim=0), False)
+            module.register_parameter(f"weight_{name}", factor)
+
+    def forward(self, x):
+        module = self.module
+        matrix = module.weight_bar.flatten(1)
+        module.weight_v.data = nn.functional.normalize(matrix.T @ module.weight_u, dim=0)
+        module.weight_u.data = nn.functional.normalize(matrix @ module.weight_v, dim=0)
+        module.weight = module.weight_bar / torch.dot(module.weight_u, matrix @ module.weight_v)
+        return module(x)
+
+
 @torch.no_grad()
 def differs(network, folder, passes, **options):
     """How far the imported pictures are off, in levels of 255, and the remarks."""
@@ -129,8 +152,17 @@ def test_an_odd_kernel_may_go_without_output_padding(tmp_path):
 
 @pytest.mark.parametrize(
     "wrap",
-    [spectral_norm, weight_norm, spectral_parametrization, weight_parametrization],
-    ids=["spectral", "weight", "spectral parametrization", "weight parametrization"],
+    [
+        *(spectral_norm, weight_norm, WrappedSpectralNorm),
+        *(spectral_parametrization, weight_parametrization),
+    ],
+    ids=[
+        "spectral",
+        "weight",
+        "spectral wrapper",
+        "spectral parametrization",
+        "weight parametrization",
+    ],
 )
 @pytest.mark.filterwarnings("ignore")
 def test_weights_under_a_norm_are_computed_from_the_file(wrap, tmp_path):

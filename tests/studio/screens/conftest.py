@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from studio.runs.pins import list_pins, unpin_batches
+from studio.specimens.marking import star_specimens
+from studio.specimens.points import FIXED
+from studio.specimens.specimens import list_specimens
 from studio.upkeep.reindexing import restore_points
+from studio.upkeep.removal import delete_specimens
 from studio.workspace.paths import Workspace
 
 REPOSITORY = Path(__file__).parents[3]
@@ -75,8 +80,9 @@ def context(browser):
 
 @pytest.fixture
 def copy_run(served):
-    """copy_run(name): make a copy of the run `city`. All runs but `city` go with the test."""
+    """copy_run(name): make a copy of the run `city`. What a test adds goes when it ends."""
     workspace, _ = served
+    pictures = set(workspace.renders.iterdir())
 
     def copy(name):
         shutil.copytree(workspace.runs / "city", workspace.runs / name)
@@ -87,6 +93,9 @@ def copy_run(served):
     for folder in workspace.runs.iterdir():
         if folder.name != "city":
             shutil.rmtree(folder)
+    for folder in set(workspace.renders.iterdir()) - pictures:
+        shutil.rmtree(folder)
+    _restore_points(workspace, "city")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -133,6 +142,15 @@ def open_page(request, context, served, copy_run):
 def page(open_page):
     """A fresh page with the studio open, at the tab Train."""
     return open_page("/?tab=Train")
+
+
+def _restore_points(workspace: Workspace, run: str) -> None:
+    """Leave of a run's specimens and pins what training gave it: fixed points without a star."""
+    added = [s.label for s in list_specimens(workspace, run) if s.origin != FIXED]
+    delete_specimens(workspace, run, added)
+    starred = [s.label for s in list_specimens(workspace, run) if s.starred]
+    star_specimens(workspace, run, starred, starred=False)
+    unpin_batches(workspace, run, list_pins(workspace, run))
 
 
 def _free_port() -> int:
