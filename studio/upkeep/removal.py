@@ -51,15 +51,26 @@ def size_of(paths: Sequence[Path]) -> int:
 def parts_of_run(workspace: Workspace, run: str) -> list[Path]:
     """The folders that belong to a run: its own first, its exports, its films and atlases.
 
-    A run that is damaged, of whatever kind its damage is, has them as well.
+    A run that is damaged, of whatever kind its damage is, has them as well; one whose folder
+    somebody took away has what is left of it.
 
     Raises:
-        CheckpointError: there is no such run.
+        CheckpointError: there is no such run, and nothing is known of one.
     """
     checkpoints_folder(workspace.runs, run)  # It refuses what is no name of a run.
-    if not workspace.run(run).is_dir():
+    if workspace.run(run).is_dir():
+        return [workspace.run(run), *list_beside(workspace, run)]
+    if run not in runs_with_specimens(workspace):
         raise UnknownRunError(run, list_runs(workspace.runs))
-    return [workspace.run(run), *list_beside(workspace, run)]
+    return list_beside(workspace, run)
+
+
+def runs_with_specimens(workspace: Workspace) -> list[str]:
+    """The runs of which the database has specimens, whether their folders are there or not."""
+    if not workspace.database.exists():
+        return []
+    with open_database(workspace.database) as db:
+        return [row["run"] for row in db.execute("SELECT DISTINCT run FROM specimens ORDER BY run")]
 
 
 def describe_run(workspace: Workspace, run: str) -> str:
@@ -135,13 +146,15 @@ def part_of_film(workspace: Workspace, name: str) -> Path:
 def delete_run(workspace: Workspace, run: str) -> None:
     """Delete a run with all that belongs to it; whoever calls holds it alone."""
     parts_of_run(workspace, run)
+    folder, moved = workspace.run(run), list[Path]()
     # Programs outside the studio write to runs as well, and hold this lock.
     checkpoints = checkpoints_folder(workspace.runs, run)
     with lock_run(run, checkpoints) if checkpoints.is_dir() else nullcontext():
-        moved = _move_to_trash(workspace, workspace.run(run), f"{RUN}-{run}")
+        if folder.is_dir():
+            moved = [_move_to_trash(workspace, folder, f"{RUN}-{run}")]
         beside = finish_run(workspace, run)
     # While the first one is there, a killed process is known not to have finished.
-    for path in [*beside, moved]:
+    for path in [*beside, *moved]:
         shutil.rmtree(path, ignore_errors=True)
 
 

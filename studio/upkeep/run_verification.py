@@ -34,7 +34,7 @@ from studio.specimens.picture_metadata import list_pictures
 from studio.specimens.points import FIXED, IMPORTED, SAMPLED, points_of
 from studio.training.loop.state import FOR_GOOD, DamagedStateError, read_state
 from studio.upkeep.archives import find_archive_damage
-from studio.upkeep.removal import list_beside
+from studio.upkeep.removal import list_beside, runs_with_specimens
 from studio.workspace.database import find_changes
 from studio.workspace.errors import EXPECTED_ERRORS, EditedFileError, StudioError
 from studio.workspace.marks import read_marks
@@ -108,12 +108,13 @@ def verify_shared(workspace: Workspace) -> Iterator[RunFinding]:
 
 def find_lost_runs(workspace: Workspace) -> list[str]:
     """A sentence for each run that was begun here and whose checkpoints are all gone."""
+    left = dict.fromkeys(runs_with_specimens(workspace), "specimens")
+    left |= {path.parent.name: "settings" for path in workspace.runs.glob("*/run.toml")}
     known = {*list_runs(workspace.runs)}
-    begun = sorted(path.parent.name for path in workspace.runs.glob("*/run.toml"))
     return [
-        f"Run '{name}' has its settings and no checkpoints any more. Put the folder "
+        f"Run '{name}' has its {what} and no checkpoints any more. Put the folder "
         f"'checkpoints' of it back, or let it go: studio delete run {name}"
-        for name in begun
+        for name, what in sorted(left.items())
         if name not in known
     ]
 

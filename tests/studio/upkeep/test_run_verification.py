@@ -294,6 +294,18 @@ def test_a_run_that_lost_its_description_or_all_checkpoints_is_missed_by_nobody(
     assert studio("runs", "--json").json[0]["status"] == "finished"
 
 
+def test_a_run_whose_folder_is_gone_is_missed_and_can_be_let_go(studio, workspace):
+    shutil.rmtree(workspace.run("city"))
+    missed = studio("verify", "--all")
+    assert missed.status != 0
+    told = " ".join((missed.out + missed.err).split())
+    assert "Run 'city' has its specimens and no checkpoints any more" in told
+    assert "studio delete run city" in told
+    assert studio("delete", "run", "city", "--yes").status == 0
+    assert "'city'" not in studio("verify", "--all").err
+    assert studio("delete", "run", "city", "--yes").status != 0
+
+
 def test_all_runs_are_verified_at_once(studio, workspace):
     found = studio("verify", "--all", "--json")
     assert (found.status, found.json["ok"], list(found.json["runs"])) == (0, True, ["city"])
