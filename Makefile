@@ -2,7 +2,6 @@
 PYTHON ?= python3
 SERVE ?= 1
 COVERAGE ?=
-LEFT_OUT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -35,8 +34,8 @@ check: $(INSTALLED)  ## format, lint, types, examples in docstrings, and that th
 test: $(INSTALLED) $(CITY_MAPS)  ## what one runs without thinking: all tests that are not slow
 	$(PYTEST) -m "not slow"
 
-test-all: $(INSTALLED) $(CITY_MAPS)  ## the slow tests, which `make test` leaves out (LEFT_OUT=browser: without those in browsers)
-	$(PYTEST) -m 'slow$(if $(LEFT_OUT), and not $(LEFT_OUT))'
+test-all: $(INSTALLED) $(CITY_MAPS)  ## the slow tests, which `make test` leaves out
+	$(PYTEST) -m slow
 
 coverage: $(INSTALLED) $(CITY_MAPS)  ## all tests, and which lines none of them reaches
 	$(BIN)/coverage erase

@@ -257,7 +257,9 @@ def test_a_foreign_generator_may_view_its_tensors_as_they_usually_lie(index):
         assert G(torch.randn(2, 12)).shape == (2, 3, 16, 16)
 
 
-@pytest.mark.parametrize("learning_rate", [0.0, 2e-4, 2e-3])
+@pytest.mark.parametrize(
+    "learning_rate", [0.0, *(pytest.param(rate, marks=pytest.mark.slow) for rate in (2e-4, 2e-3))]
+)
 def test_the_promise_holds_from_the_zeros_that_a_residual_network_begins_with(index, learning_rate):
     spec = GeneratorSpec("residual", {"z_dim": 8, "image_size": 32, "width": 0.125})
     torch.manual_seed(0)

@@ -182,6 +182,7 @@ def test_an_interpolation_lasts_as_long_as_asked_for(studio, tmp_path):
     assert video["frames"] == count_frames(out) == 30
 
 
+@pytest.mark.slow
 def test_an_atlas_is_drawn_and_says_how_faithful_it_is(studio, workspace):
     drawn = studio("atlas", "city", "--batch", 5, "--count", 40, "--json").json
     assert (drawn["run"], drawn["batch"], drawn["count"]) == ("city", 5, 40)

@@ -25,7 +25,7 @@ def test_a_map_of_clusters_has_structure_and_is_repeated_by_its_seed():
     assert not np.array_equal(draw_map(features, seed=1).coordinates, drawn.coordinates)
 
 
-@pytest.mark.parametrize("count", [200, 1500])
+@pytest.mark.parametrize("count", [200, pytest.param(1500, marks=pytest.mark.slow)])
 def test_a_map_of_flat_points_is_faithful_and_one_of_noise_is_not(count):
     stream = np.random.default_rng(count)
     assert draw_map(gaussian(2)(stream, count)).faithful >= (0.6 if count < 500 else 0.65)

@@ -126,6 +126,7 @@ def styled(workspace, tmp_path, monkeypatch):
     return CheckpointIndex(workspace.runs)["styled"].generator(1)
 
 
+@pytest.mark.slow
 def test_w_of_a_generator_of_styles_is_a_space_of_every_command(studio, styled):
     words = ("--space", "w", "--drawn", "40", "--json")
     told = studio("near", "styled", "seed:3", "-k", "4", "--among", "drawn", *words)

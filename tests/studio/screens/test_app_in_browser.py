@@ -71,6 +71,7 @@ def test_checkpoints_are_read_back_beside_the_timeline(page):
     page.locator("#housekeeping-job", has_text=read_back).wait_for(timeout=60_000)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(
     page, served, copy_run, tmp_path
 ):
@@ -225,6 +226,7 @@ def test_runs_that_come_and_go_from_elsewhere_show_without_a_restart(page, serve
     assert page.locator("#runs").get_by_role("button", name="city").count() == 1
 
 
+@pytest.mark.slow
 def test_a_page_is_idle_when_nobody_does_anything(page):
     """Gradio tells components of events; had each form been told of each, none could be pressed."""
     inputs_told = """async () => {

@@ -149,7 +149,9 @@ def test_uploads_are_bounded_in_sum_for_one_client_and_for_all_together(serve):
     assert begin_upload(netloc, "127.0.2.9", 64 * MB) == 413  # All together have used it up.
 
 
-@pytest.mark.parametrize(("pages", "most"), [(1, MAX_OF_PAGE), (400, MAX_OF_CLIENT)])
+@pytest.mark.parametrize(
+    ("pages", "most"), [(1, MAX_OF_PAGE), pytest.param(400, MAX_OF_CLIENT, marks=pytest.mark.slow)]
+)
 def test_one_client_cannot_lock_another_out(serve, pages, most):
     netloc = serve()
     with concurrent.futures.ThreadPoolExecutor(16) as pool:

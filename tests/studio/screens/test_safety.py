@@ -186,6 +186,7 @@ def test_no_upload_and_no_request_is_without_bounds(ask):
     assert ask("POST", "/gradio_api/queue/join", b"", Content_Length=str(2**24))[0] == 413
 
 
+@pytest.mark.slow
 def test_a_page_that_nobody_reads_holds_no_place_in_the_queue(ask):
     config = json.loads(ask("GET", "/config")[2])
     endless = max(d["id"] for d in config["dependencies"] if not d["inputs"] and not d["outputs"])

@@ -5,6 +5,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_one_slider_moves_the_films_of_two_runs_to_the_same_batch(page, copy_run):
     copy_run("suburb")
     page.locator("#runs").get_by_role("button", name="suburb").wait_for()

@@ -49,6 +49,7 @@ def test_what_lies_folded_away_opens_and_shows_the_layers(page):
     assert len(set(tabs)) == len(tabs), tabs
 
 
+@pytest.mark.slow
 def test_a_training_is_tried_before_it_begins_and_no_run_is_made(page, served):
     workspace, _ = served
     page.locator("#forecast", has_text="batches take").wait_for()
