@@ -7,7 +7,7 @@ its share, half each byte.
 
 What nobody believes is left out: logs, locks, previews, histograms, sheets and TensorBoard's files.
 Of what is read piece by piece, `verify` alone knows: the pixels of datasets and pictures, finished
-videos, and the rows of the database.
+videos, the places of atlases, and the rows of the database.
 """
 
 from __future__ import annotations
@@ -76,8 +76,16 @@ LEFT_OUT = (".lock", "logs", "locks", "leases", "tensorboard", "preview.png", "h
 SHEET = re.compile(r"-(sheet|directions|inversion)\.png$")
 EVERY_RUN = 10  # After each tenth flip every run is verified.
 PARTS = "city-timelapse-abc123"  # A film of which one part was rendered.
-VERIFIED_ALONE = ("database", "pixels", "video", "picture")
-SUFFIXES = {".segment": "segment", ".safetensors": "state", ".mp4": "video", ".png": "picture"}
+RECORDS = (
+    *("atlas.json", "growth.json", "claim.json", "videos.json", "joined.json", "change.json"),
+    *("name.json", "levels.json"),
+)
+VERIFIED_ALONE = ("database", "pixels", "video", "picture", "map")
+SUFFIXES = {
+    **{".segment": "segment", ".safetensors": "state", ".mp4": "video"},
+    **dict.fromkeys((".png", ".jpg"), "picture"),
+    **dict.fromkeys((".bin", ".npy", ".npz"), "map"),
+}
 
 
 def attack(count: int, seed: int) -> Counter[str]:
@@ -197,8 +205,8 @@ def kind_of(path: Path) -> str:
         **{"studio.db": "database", "metrics.jsonl": "numbers", "run.toml": "settings"},
         **{"manifest.json": "manifest", "generator.json": "description"},
         **{"segments.json": "list", "imported_points.json": "points"},
-        **{"plan.json": "plan", "atlas.json": "record", "claim.json": "record"},
-        **dict.fromkeys(("videos.json", "joined.json", "change.json", "name.json"), "record"),
+        "plan.json": "plan",
+        **dict.fromkeys(RECORDS, "record"),
         **{"marks.json": "marks", "trusted.json": "trusted", "trusted_classes.json": "trusted"},
     }
     return named.get(path.name) or SUFFIXES[path.suffix]
@@ -301,7 +309,7 @@ READERS: dict[str, Callable[[Workspace, Path], Any]] = {
     **dict.fromkeys(("manifest", "pixels"), read_dataset),
     "plan": lambda _, path: read_plan(path.parent).to_json(),
     "record": read_record,
-    **dict.fromkeys(("video", "picture"), read_bytes),
+    **dict.fromkeys(("video", "picture", "map"), read_bytes),
     "exported jpg": read_picture_passport,
     "exported safetensors": read_export,
     "exported zip": read_archive,
@@ -332,6 +340,7 @@ def make_workspace(folder: Path) -> Workspace:
     here.invert(run="city", picture=folder / "streets" / "0.png", gallery=100)
     here.film(run="city")
     here.atlas(run="city", batch=10, count=20)
+    here.atlas_growth(run="city", batches="4,8,12", count=20)
     here.archive(run="exact", batches=["2,4"])
     here.export_checkpoint(run="exact", batch=4)
     workspace = Workspace.open(folder / "workspace")

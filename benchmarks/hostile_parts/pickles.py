@@ -28,8 +28,6 @@ GLOBALS = (
     *("numpy._core.multiarray _reconstruct", "numpy._core.multiarray scalar", "torch HalfStorage"),
     *("argparse Namespace", "pathlib PosixPath", "collections defaultdict", "_codecs encode"),
 )
-TUPLES = (b"\x85", b"\x86", b"\x87", b"t", b")")
-BUILDERS = (b"R", b"Q", b"b", b"u", b"s", b"\x81")
 NUMBERS = (0, 1, -1, 2, 3, 7, 255, 65535, 2**31 - 1, -(2**31), 2**40, 2**63 - 1, 2**70)
 TEXTS = (
     "0",

@@ -13,7 +13,6 @@ from checkpoints_index.storage.segments import Record
 from hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_json
 
 WHOLE = struct.Struct("<8sIQ")  # A header's magic, the length of its text, and the text's check.
-ROW = struct.Struct("<QBB2xQQQQQ")  # Offset of a record, and the numbers of its head.
 
 
 def forge_segment(path: Path, drawn: random.Random) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from latent.errors import LatentError
@@ -92,12 +90,6 @@ def measure_concentration(
     medians = [np.median(measure_pairs(references, row[None], metric)) for row in query]
     ratios = [near / far if far > 0 else 1.0 for near, far in zip(nearest, medians, strict=True)]
     return float(min(1.0, np.median(ratios)))
-
-
-def blocks_of(size: int, num_features: int) -> Iterator[slice]:
-    """Slices of rows that have BLOCK_NUMBERS numbers each, or a row."""
-    step = max(1, BLOCK_NUMBERS // max(1, num_features))
-    return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
 def _measure(a: np.ndarray, b: np.ndarray, metric: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -216,8 +217,12 @@ def save_map(own: Path, places: np.ndarray, faithful: np.ndarray, near: np.ndarr
     create_whole(own / NEAR, np.asarray(near, "<i4").tobytes())
 
 
-def save_growth(atlas: GrowthAtlas) -> None:
-    """Write the record, which makes the maps in it known, and remove what it does not know."""
+def save_growth(atlas: GrowthAtlas, pictures: Sequence[str] = ()) -> None:
+    """Write the record, which makes the maps in it known, and remove what it does not know.
+
+    Args:
+        pictures: the names of those that were drawn of these maps.
+    """
     fields = asdict(replace(atlas, maps=()))
     del fields["folder"]
     write_json(
@@ -228,7 +233,7 @@ def save_growth(atlas: GrowthAtlas) -> None:
                 {**asdict(drawn), "path": atlas.folder_of(drawn).name} for drawn in atlas.maps
             ],
             "columns": COLUMNS,
-            SHA256: _checksums(atlas),
+            SHA256: _checksums(atlas, pictures),
         },
         atlas.folder / RECORD,
     )
@@ -254,10 +259,11 @@ def find_changed_growth(folder: Path) -> Path | None:
     return None
 
 
-def _checksums(atlas: GrowthAtlas) -> dict[str, str]:
+def _checksums(atlas: GrowthAtlas, pictures: Sequence[str]) -> dict[str, str]:
     """The checksum of each file, by its name below the folder."""
     folders = map(atlas.folder_of, atlas.maps)
     files = [atlas.vectors, *(file for own in folders for file in sorted(own.iterdir()))]
+    files += [atlas.folder / name for name in pictures]
     return {
         file.relative_to(atlas.folder).as_posix(): checksum_file(file)
         for file in files

@@ -12,7 +12,7 @@ from renderers.pictures.picture_file import save_picture
 from renderers.pictures.scatter import scatter
 from renderers.pictures.sheets import INK, Sheet
 from renderers.plan.pacing import spread
-from studio.atlases.growth_files import STABILITY, STRIP, GrowthAtlas
+from studio.atlases.growth_files import STABILITY, STRIP, GrowthAtlas, save_growth
 from studio.atlases.sprites import read_sprites, shrink
 from studio.runs.attribution import attribution_of
 from studio.runs.metrics import read_metrics
@@ -34,8 +34,10 @@ def draw_growth_pictures(workspace: Workspace, atlas: GrowthAtlas) -> None:
         RenderError: a file cannot be written.
     """
     owed = attribution_of(workspace, atlas.run)
+    save_growth(atlas)  # Where the process is killed now, nobody takes new pictures for damaged.
     save_picture(_draw_strip(atlas, owed), atlas.folder / STRIP)
     save_picture(_draw_stability(workspace, atlas, owed), atlas.folder / STABILITY)
+    save_growth(atlas, [STRIP, STABILITY])
 
 
 def picture_size(count: int, size_px: int, image_size: int) -> int:

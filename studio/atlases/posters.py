@@ -20,7 +20,6 @@ from studio.atlases.sprites import shrink
 from studio.workspace.errors import StudioError
 
 SUFFIXES = (".png", ".svg")
-ARRANGEMENTS = ("grid", "map")
 MAX_WIDTH_PX, MIN_WIDTH_PX = 16_000, 400
 INK = (64, 64, 64)  # Dark enough for a white wall, and to be seen on a coloured one.
 MARGIN_SHARE, CAPTION_SHARE = 0.05, 0.014  # Of the width: the margin, and the height of a letter.
@@ -110,7 +109,7 @@ def draw_poster(
     Args:
         path: a .png or .svg.
         width: in pixels.
-        arrangement: one of ARRANGEMENTS.
+        arrangement: as in `lay_out_poster`.
         marked: labels that stand on their pictures.
         caption: lines that stand below.
 

@@ -23,7 +23,7 @@ from renderers.jobs.parts import PartFolder
 from renderers.jobs.verification import find_changed_videos, read_plan
 from studio.atlases.atlas_files import find_changed_atlas
 from studio.atlases.growth_files import find_changed_growth
-from studio.datasets.map_places import read_places
+from studio.datasets.map_places import PLACES, read_places
 from studio.datasets.prepared import MANIFEST, PIXELS, PreparedDataset
 from studio.runs.config import STORED_NAMES, TrainingConfig, read_settings
 from studio.runs.metrics import find_changed_lines
@@ -176,12 +176,15 @@ def _examine_dataset(workspace: Workspace, name: str) -> Iterator[RunFinding]:
     except EditedFileError as error:
         yield _found(workspace, folder / MANIFEST, error.reason)
         return
-        read_places(folder)
     except StudioError as error:
         yield _found(workspace, folder / MANIFEST, str(error))
         return
     if dataset.has_changed():
         yield _found(workspace, folder / PIXELS, "its checksum differs from that of the manifest")
+    try:
+        read_places(folder)
+    except StudioError as error:
+        yield _found(workspace, folder / PLACES, str(error))
 
 
 def _examine_points(workspace: Workspace, run: str) -> Iterator[RunFinding]:

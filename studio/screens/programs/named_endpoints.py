@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import inspect
 import json
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,8 +27,6 @@ ANSWERED: dict[str, Any] = {
         "pictures": {"type": "array", "items": {"type": "string"}},
     },
 }
-
-log = logging.getLogger(__name__)
 
 
 def add_endpoints(endpoints: Sequence[Endpoint]) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from checkpoints_index import CheckpointIndex
 from studio.atlases import growth_drawing
 from studio.atlases.growth_drawing import GrowthRequest, choose_maps, grow_atlas
-from studio.atlases.growth_files import COLUMNS, find_growth
+from studio.atlases.growth_files import COLUMNS, STABILITY, STRIP, find_growth
 from studio.workspace.errors import StudioError
 from studio.workspace.progress import SilentReporter
 
@@ -211,6 +211,19 @@ def test_damage_is_found_and_a_sentence(studio, workspace, grown, name):
     assert refused.status == 1
     assert "is damaged" in refused.err
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize("name", [STRIP, STABILITY])
+def test_a_damaged_picture_is_found_and_drawn_again(studio, workspace, grown, name):
+    path = grown.folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-20] + b"x" + content[-19:])
+    found = studio("verify", "city", "--json").json
+    assert [row["file"] for row in found["damaged"]] == [f"renders/{grown.folder.name}/{name}"]
+    words = ("--space", grown.space, "--batches", ",".join(str(m.batch) for m in grown.maps))
+    assert studio("atlas-growth", "city", *words).status == 0
+    assert studio("verify", "city", "--json").json["damaged"] == []
+    assert path.read_bytes() == content
 
 
 def test_it_is_renamed_and_deleted_with_its_run(studio, workspace, grown):

@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from checkpoints_index.storage.seals import Seal, check_lines
+from studio.datasets.map_places import PLACES, MapPlaces, Window
 from studio.runs.metrics import find_changed_lines
 from studio.screens.render.film_list import list_films
 from studio.training.setup.run_request import RunRequest, choose_settings
@@ -46,6 +47,17 @@ FILES = {
     "a setting": (lambda w: w.run_config("city"), 12),
     "the seal of the settings": (lambda w: w.run_config("city"), -3),
 }
+
+
+def test_damaged_places_of_a_dataset_that_was_cut_from_a_map_are_found(workspace):
+    folder = workspace.dataset("streets")
+    windows = tuple(Window(top, 2, 0, 0) for top in range(3))
+    MapPlaces("helsinki", 4.0, 60.2, 24.9, 1e-5, 2e-5, 32, windows).save(folder)
+    assert list(verify_belongings(workspace, "city")) == []
+    flip(folder / PLACES, 40)
+    (found,) = verify_belongings(workspace, "city")
+    assert found.file.endswith(f"streets/{PLACES}")
+    assert "damaged" in found.reason
 
 
 def test_a_whole_run_has_nothing_to_be_found(workspace):

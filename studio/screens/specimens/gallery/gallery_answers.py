@@ -67,7 +67,6 @@ class GalleryAnswers:
     def __init__(self, app: AppContext, thumbnails: ThumbnailStore) -> None:
         self._app, self._thumbnails = app, thumbnails
         self._comparing = threading.Lock()
-        self._compared: dict[str, Answer] = {}
 
     @property
     def functions(self) -> list[Callable[..., Answer]]:
