@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from store import Training, peak_mb, report
+from benchmarks.store import Training, peak_mb, report
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 

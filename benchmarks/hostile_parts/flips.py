@@ -276,7 +276,9 @@ def read_archive(workspace: Workspace, path: Path) -> Any:
         run = CheckpointIndex(other.runs)[name]
         config = TrainingConfig.read(other.run_config(name))
         weights = {batch: digest(run.weights(batch)) for batch in run.batches}
-        return name, config, weights, ArchiveFacts.of_run(other, name, run.batches)
+        facts = ArchiveFacts.of_run(other, name, run.batches)
+        points = [(point.label, point.z.tolist(), origin) for point, origin in facts.points]
+        return name, config, weights, facts.run, facts.batches, points, facts.marks
 
 
 def read_rows(workspace: Workspace, path: Path) -> Any:
