@@ -19,8 +19,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from benchmarks.store import Training, peak_mb, report
 
+from benchmarks.store import Training, peak_mb, report
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 
 SPEC = GeneratorSpec("dcgan", {"z_dim": 32, "image_size": 32, "width": 0.0625})

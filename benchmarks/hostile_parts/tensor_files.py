@@ -104,11 +104,11 @@ def mutate_config(config: Any, drawn: random.Random) -> bytes:
 
 
 def read_h5(content: bytes) -> list[np.ndarray]:
-    """All datasets of a file."""
+    """All datasets of numbers."""
     found: list[np.ndarray] = []
 
     def take(_: str, held: Any) -> None:
-        if isinstance(held, h5py.Dataset) and held.dtype.kind == "f":
+        if isinstance(held, h5py.Dataset) and held.dtype.kind in "fiu":
             found.append(held[()])
 
     with h5py.File(io.BytesIO(content)) as file:

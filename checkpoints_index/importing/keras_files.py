@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from checkpoints_index.errors import CheckpointError, UnusableFileError
@@ -49,8 +50,12 @@ class KerasFinder:
         z_dim, image_size = _measure(model)
         described = json.loads(json.dumps(keras_model.describe_keras_model(model)))
         options = {"z_dim": z_dim, "image_size": image_size, "model": described}
-        spec = self._known.setdefault(_nameless(described), GeneratorSpec("keras", options))
-        return spec, keras_model.read_keras_weights(model)
+        key, weights = _nameless(described), keras_model.read_keras_weights(model)
+        if key not in self._known:
+            spec = GeneratorSpec("keras", options)
+            _draw_once(spec, weights)
+            self._known[key] = spec
+        return self._known[key], weights
 
 
 def _read_config(path: Path) -> Any:
@@ -98,6 +103,27 @@ def _measure(model: Any) -> tuple[int, int]:
             f"turns {_text(taken)} into {_text(given)}, rather than latent points into pictures"
         )
     return int(taken[1]), int(given[2])
+
+
+@torch.inference_mode()
+def _draw_once(spec: GeneratorSpec, weights: dict[str, Tensor]) -> None:
+    """Draw a picture, since Keras takes numbers that its layers cannot compute with.
+
+    Raises:
+        UnusableFileError: there is none, or it has another size than the model says.
+    """
+    G = spec.build()
+    G.load_state_dict(weights)
+    try:
+        size = tuple(G(torch.zeros(1, spec.z_dim)).shape[1:])
+    except Exception as error:  # Layers raise errors of every kind.
+        raise UnusableFileError(
+            f"describes a model that cannot draw a picture ({type(error).__name__})"
+        ) from error
+    if size != (3, spec.image_size, spec.image_size):
+        raise UnusableFileError(
+            f"makes pictures of {' x '.join(map(str, size[1:]))} pixels, rather than square ones"
+        )
 
 
 def _nameless(described: object) -> str:

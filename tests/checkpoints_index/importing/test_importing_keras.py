@@ -1,5 +1,6 @@
 import json
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -118,6 +119,25 @@ def test_a_layer_of_somebody_elses_is_refused_by_its_class(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_model_that_cannot_draw_is_refused(tmp_path):
+    whole, path = save(generator(), tmp_path / "G_1.keras"), tmp_path / "G_2.keras"
+    with zipfile.ZipFile(whole) as read, zipfile.ZipFile(path, "w") as written:
+        for name in read.namelist():
+            content = read.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                layer = next(
+                    each
+                    for each in config["config"]["layers"]
+                    if each["class_name"] == "Conv2DTranspose"
+                )
+                layer["config"]["dilation_rate"] = True
+                content = json.dumps(config)
+            written.writestr(name, content)
+    with pytest.raises(UnusableFileError, match="cannot draw a picture"):
+        GeneratorFinder().find(path)
+
+
 def test_a_keras_discriminator_is_refused(suffix, tmp_path):
     model = keras.Sequential(
         [keras.Input((16, 16, 3)), layers.Conv2D(4, 4), layers.Flatten(), layers.Dense(1)]
