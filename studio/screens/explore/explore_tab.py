@@ -15,6 +15,7 @@ from studio.screens.explore.atlas_view import AtlasView
 from studio.screens.explore.corners_view import CornersView
 from studio.screens.explore.interpolation_view import InterpolationView
 from studio.screens.explore.near_view import Chosen, NearView
+from studio.screens.explore.picture_view import PictureView
 from studio.screens.explore.steering_view import SteeringView
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -28,7 +29,14 @@ from studio.screens.parts.app_context import (
 from studio.screens.parts.number_field import BatchSlider
 from studio.specimens.points import points_at
 
-PLACES = ("cities", "atlas", "walk", "four", "steer")  # Ways to find cities, by their tabs.
+PLACES = (
+    "cities",
+    "atlas",
+    "walk",
+    "four",
+    "steer",
+    "picture",
+)  # Ways to find cities, by their tabs.
 COUNTS = [12, 24, 48, 96]
 COLUMNS, MANY, MANY_COLUMNS = 6, 12, 8  # More cities than MANY stand in more columns.
 
@@ -55,6 +63,7 @@ class ExploreScreen:
                 walk = InterpolationView(app, self._chosen)
                 CornersView(app, self._chosen, walk.lately)
                 SteeringView(app, self._chosen)
+                PictureView(app, tab, self._chosen)
             with gr.Column(scale=4, min_width=340):
                 NearView(app, self._chosen, atlas.map.near, list(PLAIN_SPACES), list(METRICS))
         self._connect(tab)
