@@ -125,6 +125,9 @@ class MapHands {
       '-': () => camera.zoom(1 / 1.4),
       0: () => camera.fit(),
       Enter: () => view.choose(view.points.nearest(...camera.middle, 2)),
+      ' ': () => view.growth.toggle(),
+      ',': () => view.growth.step(-1),
+      '.': () => view.growth.step(1),
       Escape: () => (view.picked.size ? view.pick([]) : view.mark(null)),
     };
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
