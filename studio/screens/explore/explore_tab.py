@@ -14,6 +14,7 @@ from latent.points import LatentPoint
 from studio.screens.explore.atlas_view import AtlasView
 from studio.screens.explore.corners_view import CornersView
 from studio.screens.explore.interpolation_view import InterpolationView
+from studio.screens.explore.likeness_panel import LikenessPanel
 from studio.screens.explore.near_view import Chosen, NearView
 from studio.screens.explore.picture_view import PictureView
 from studio.screens.explore.steering_view import SteeringView
@@ -66,6 +67,7 @@ class ExploreScreen:
                 PictureView(app, tab, self._chosen)
             with gr.Column(scale=4, min_width=340):
                 NearView(app, self._chosen, atlas.map.near, list(PLAIN_SPACES), list(METRICS))
+                LikenessPanel(app, self._chosen, atlas.choice)
         self._connect(tab)
         self._hold_place(places, *place)
 
