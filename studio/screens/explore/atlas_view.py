@@ -70,7 +70,7 @@ class AtlasView:
                 elem_id="atlas",
             )
             self.map = MapOnPage()
-            SelectionPanel(app, self.map.place)
+            selection = SelectionPanel(app, self.map.place)
             words = markup.pressable(elem_id="atlas-sheet")
             with gr.Row(equal_height=True):
                 batch = NumberField(label="At batch", precision=0, minimum=0, min_width=90)
@@ -116,7 +116,7 @@ class AtlasView:
         gr.on(changes, show_command, [app.run, *form], command, **EVENT_DEFAULTS)
         for button, ask in ((draw, self._draw), (grow, self._grow)):
             button.click(show_errors(ask), [app.run, *form], status, **EVENT_DEFAULTS)
-        for pressed in (words, self.map.place):
+        for pressed in (words, self.map.place, selection.view):
             pressed.click(show_errors(self._choose), [app.run, choice], chosen, **EVENT_DEFAULTS)
 
     def _hold_place(self, title: str, known: gr.State, picked: gr.State, wanted: gr.State) -> None:
@@ -251,7 +251,8 @@ def _choose_grown(atlas: GrowthAtlas, event: gr.EventData) -> object:
     """A city of an atlas over training, at the batch of the map on which it was pressed."""
     if event.action != "choose" or event.label not in atlas.labels:
         return gr.skip()
-    batch = event.batch if event.batch in atlas.batches else atlas.batches[-1]
+    batch = getattr(event, "batch", None)  # A picture outside the map names none.
+    batch = batch if batch in atlas.batches else atlas.batches[-1]
     return Chosen(event.label, batch, 0, atlas.space)
 
 

@@ -32,9 +32,10 @@ from studio.specimens.origins import Origin, find_origin
 from studio.specimens.points import resolve_points
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, newest_job
+from studio.workspace.names import require_point_label
 
 SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"]
-FITS = [("its middle", "crop"), ("all of it", "pad"), ("all, distorted", "stretch")]
+FITS = [("its middle", "crop"), ("all of it", "pad"), ("distorted", "stretch")]
 MAX_GIVEN = 8  # Pictures at once.
 SHOWN = 24  # Cities that are compared with the one that was found, besides the specimens.
 GO = "document.querySelector('#given a[data-goes]')?.click()"
@@ -48,7 +49,7 @@ class PictureView:
         with gr.Tab("From a picture", id="picture"):
             awaited, known = gr.State(), gr.State()
             given = gr.File(
-                label="Drop a picture to find its city, or two for the film between them",
+                label="Drop a picture, or two for the film between",
                 file_count="multiple",
                 file_types=SUFFIXES,
                 height=130,
@@ -58,9 +59,9 @@ class PictureView:
             view = markup.pressable(_NOTHING_GIVEN, elem_id="given")
             with gr.Row(equal_height=True):
                 batch = NumberField(
-                    label="At batch", placeholder="the last", precision=0, minimum=0, min_width=90
+                    label="At batch", placeholder="the last", precision=0, minimum=0, min_width=110
                 )
-                fit = gr.Dropdown(FITS, value="crop", label="If it is not square", min_width=120)
+                fit = gr.Dropdown(FITS, value="crop", label="Not square", min_width=150)
                 find = gr.Button("Find its city", size="md", min_width=110, elem_id="find-city")
                 film = gr.Button(
                     "Film the way between", size="md", min_width=150, elem_id="film-between"
@@ -222,7 +223,8 @@ class PictureView:
         found = LatentPoint(result.label, point.z)
         source = self._app.picture_cache.show(result.run, result.batch, [found], LARGE_PX)[0]
         captions = ("given", f"City {result.label}: {result.psnr_db:.1f} dB")
-        figures = map(markup.captioned, (encode_picture(given).data_uri, source), captions)
+        menus = markup.NOTHING, markup.menu_button(result.label, result.batch)
+        figures = map(markup.captioned, (encode_picture(given).data_uri, source), captions, menus)
         said = (
             f"{result.psnr_db:.1f} dB from the picture after {result.steps} steps: 25 dB is close, "
             f"50 dB the same to the eye. It is kept as city {result.label}."
@@ -239,7 +241,8 @@ class PictureView:
         if run is None or event.action != "choose":
             return gr.skip()
         batch = nearest_batch(self._app.batches(run), float(event.batch))
-        (point,) = resolve_points(self._app.workspace, run, [str(event.label)])
+        label = require_point_label(str(event.label))
+        (point,) = resolve_points(self._app.workspace, run, [label])
         return Chosen(point.label, batch, SHOWN)
 
 

@@ -140,7 +140,7 @@ class SteeringView:
         )
         said = ", ".join(map(str, steps)) or "where it lies"
         figures = markup.captioned(now, f"{said} · batch {batch:,}") + markup.captioned(
-            before, city.label
+            before, city.label, markup.menu_button(city.label, batch)
         )
         body = Markup('<div class="steered">{}</div>{}').format(
             figures, markup.credit(self._app.attribution(run))

@@ -112,10 +112,15 @@ class MapView {
     this.redraw();
   }
 
+  // The batch at which its cities are shown.
+  get batch() {
+    return this.growth.batch ?? this.atlas.batch;
+  }
+
   choose(i) {
     if (i < 0) return;
     this.mark({ label: this.labelOf(i), neighbours: [] });
-    this.tell('choose', { label: this.labelOf(i), batch: this.growth.batch ?? this.atlas.batch });
+    this.tell('choose', { label: this.labelOf(i), batch: this.batch });
   }
 
   // Choose many: the rest turns grey. None lets go of them.
@@ -123,7 +128,7 @@ class MapView {
     this.picked = new Set(indices);
     this.recolour();
     const labels = indices.map((i) => this.labelOf(i)).join(' ');
-    this.tell('select', { labels, batch: this.growth.batch ?? this.atlas.batch });
+    this.tell('select', { labels, batch: this.batch });
   }
 
   indexOf(label) {
