@@ -33,6 +33,7 @@ class CornersView:
                 size = gr.Dropdown(SIZES, value=SIZES[1], label="Cities in a row", min_width=100)
                 drawn = gr.Button("Draw it as a sheet", size="md", elem_id="draw-corners")
             command, sheet = markup.pressable(), gr.HTML()
+        app.keep_form("four", [size])
         asked = [app.run, chosen, lately, size]
         gr.on(
             [lately.change, size.change],

@@ -102,6 +102,7 @@ class ExploreScreen:
             **EVENT_DEFAULTS,
         )
         self._app.on_press(self._gallery, self._choose, [run, *view], self._chosen)
+        self._app.keep_form("cities", [self._count])
         address = self._app.address
         address.hold(self.TITLE, "batch", self._at, target=self._wanted)
         address.hold(self.TITLE, "first", self._first, 0)

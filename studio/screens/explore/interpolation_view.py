@@ -54,6 +54,7 @@ class InterpolationView:
                 )
                 film = gr.Button("Film this way", size="md", elem_id="film-way")
             command = markup.pressable()
+        app.keep_form("walk", [slider, way])
         chosen.change(_extend, [lately, chosen], lately, **EACH_TIME, **EVENT_DEFAULTS)
         app.address.hold_several(
             "Explore",

@@ -64,6 +64,7 @@ class NearView:
             space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
             metric = gr.Dropdown(list(metrics), value=metrics[0], label="Distance", min_width=100)
         command = markup.pressable()
+        app.keep_form("near", [space, metric])
         chosen.change(
             lambda chosen: (chosen and chosen.space) or gr.skip(), chosen, space, **EVENT_DEFAULTS
         )

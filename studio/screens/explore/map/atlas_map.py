@@ -113,6 +113,8 @@ def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any
         StudioError: a map is damaged.
     """
     known = {label: number for number, label in enumerate(atlas.labels)}
+    prefix = f"{atlas.labels[0].partition('.')[0]}."
+    in_order = all(label == f"{prefix}{number}" for label, number in known.items())
     looked_at = atlas.maps[:: -(-len(atlas.maps) // MEASURED)]
     reach = max(float(np.abs(atlas.read_places(each)[:, :2]).max()) for each in looked_at)
     maps = [
@@ -125,9 +127,9 @@ def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any
         for each in atlas.maps
     ]
     return {
-        **_which(atlas.run, atlas.batches[-1], "", 0, len(atlas.labels)),
+        **_which(atlas.run, atlas.batches[-1], prefix, 0, len(atlas.labels)),
         "space": f"{atlas.space} over training",
-        "labels": list(atlas.labels),
+        "labels": None if in_order else list(atlas.labels),
         "columns": list(GROWTH_COLUMNS),
         "neighbours": atlas.neighbours,
         "reach": reach or 1.0,

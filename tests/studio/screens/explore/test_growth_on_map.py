@@ -1,6 +1,7 @@
 """Atlases over training on the map: what it is told, what is pressed on it, and its slider."""
 
 import shutil
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -36,6 +37,9 @@ def test_the_map_is_told_of_every_batch(growth):
     told = describe_growth(growth, [f"{BATCHES}.7", "3.3", "river"])
     assert [each["batch"] for each in told["maps"]] == MAPS
     assert told["starred"] == [7]
+    assert (told["prefix"], told["labels"]) == (f"{BATCHES}.", None)
+    further = replace(growth, labels=(*growth.labels[:-1], "seed:7"))
+    assert describe_growth(further, [])["labels"][-1] == "seed:7"
     assert told["reach"] == pytest.approx(
         max(np.abs(growth.read_places(each)[:, :2]).max() for each in growth.maps)
     )
