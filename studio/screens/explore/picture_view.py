@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import open_catalogue
@@ -181,9 +182,8 @@ class PictureView:
         kept = [keep_given(self._app.workspace, path, size, fit) for path in paths]
         at = None if batch is None else nearest_batch(batches, batch)
         job = self._app.submit(_action(run, kept, at, fit))
-        announce_submitted(
-            self._app.workspace, job, f"Job {job.id} looks for {_counted(len(kept))}."
-        )
+        begun = f"Job {job.id} looks for it. What it finds shows here."
+        announce_submitted(self._app.workspace, job, begun)
         return job.id
 
     def _follow(self, run: str | None, known: str | None, awaited: int | None) -> tuple[Any, ...]:
@@ -218,13 +218,15 @@ class PictureView:
             return _tell_film(self._app, job)
         result = InversionResult(**job.result)
         size = open_catalogue(self._app.workspace.runs, result.run).spec.image_size
-        given = read_given(Path(str((job.fields or {})["picture"])), size)
+        given = _show_given(Path(str((job.fields or {})["picture"])), size)
         (point,) = resolve_points(self._app.workspace, result.run, [result.label])
+        if point.z.tolist() != list(result.z):  # Under its label the run draws another one now.
+            raise StudioError(f"city {result.label} was deleted.")
         found = LatentPoint(result.label, point.z)
         source = self._app.picture_cache.show(result.run, result.batch, [found], LARGE_PX)[0]
         captions = ("given", f"City {result.label}: {result.psnr_db:.1f} dB")
         menus = markup.NOTHING, markup.menu_button(result.label, result.batch)
-        figures = map(markup.captioned, (encode_picture(given).data_uri, source), captions, menus)
+        figures = map(markup.captioned, (given, source), captions, menus)
         said = (
             f"{result.psnr_db:.1f} dB from the picture after {result.steps} steps: 25 dB is close, "
             f"50 dB the same to the eye. It is kept as city {result.label}."
@@ -274,9 +276,20 @@ def _found_city(job: JobRow) -> Chosen | None:
     return Chosen(str(job.result["label"]), int(job.result["batch"]), SHOWN)
 
 
+def _show_given(path: Path, image_size: int) -> str:
+    """What was looked for as a data URI; white where the file is not there any more."""
+    try:
+        pixels = read_given(path, image_size)
+    except StudioError:
+        pixels = np.full((image_size, image_size, 3), 255, np.uint8)
+    return encode_picture(pixels).data_uri
+
+
 def _tell_film(app: AppContext, job: JobRow) -> Markup:
     """Where the film between pictures lies."""
     path = Path(job.result["videos"][0]["path"])
+    if not path.is_relative_to(app.workspace.renders):  # A command may write it anywhere.
+        return markup.card("The film between", markup.note(f"It lies in {path}.", ""))
     key = str(path.relative_to(app.workspace.renders))
     address = Address(job.run, "Render", {"film": key}).write()
     link = Markup('<a class="plain strong" href="{}" data-opens>Watch it under Render</a>')

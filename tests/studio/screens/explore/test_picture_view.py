@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.actions.declared.inversion_actions import Invert
+from studio.actions.declared.inversion_actions import Invert, RenderBetween
+from studio.actions.declared.removal_actions import DeleteSpecimens
 from studio.actions.submission import perform
 from studio.exploration import given_pictures
 from studio.exploration.given_pictures import keep_given, read_given
@@ -97,7 +98,9 @@ def test_what_was_found_stands_beside_what_was_given_and_becomes_the_chosen_city
     assert view._follow("city", None, None)[2] == SKIPPED
     pressed = gr.EventData(None, {"action": "choose", "label": found.label, "batch": BATCHES})
     assert view._choose("city", pressed) == Chosen(found.label, BATCHES, 24)
-    kept.unlink()
+    kept.unlink()  # What was given is white then; what was found stays.
+    assert f"City {found.label}: {found.psnr_db:.1f} dB" in view._follow("city", None, None)[0]
+    perform(workspace, DeleteSpecimens(run="city", labels=(found.label,), yes=True))
     assert "not there any more" in view._follow("city", None, None)[0]
 
 
@@ -111,3 +114,19 @@ def test_a_given_picture_keeps_its_passport_and_the_oldest_go(
     os.utime(kept, (1, 1))
     newer = keep_given(workspace, Path(plain), 32)
     assert list(workspace.given_pictures.iterdir()) == [newer]
+
+
+@pytest.mark.slow
+def test_the_film_between_two_pictures_is_shown_and_has_a_link(view, workspace, exported, plain):
+    pictures = tuple(keep_given(workspace, Path(path), 32) for path in (exported, plain))
+    film = RenderBetween(run="city", pictures=pictures, gallery=100, seconds=0.2)
+    (video,) = perform(workspace, film).videos
+    elsewhere = film.model_copy(update={"out": workspace.root / "between.mp4"})
+    job = list_jobs(workspace)[0]
+    said, _, chosen, _ = view._follow("city", None, job.id)
+    assert chosen == SKIPPED  # It has found two cities.
+    assert "<video" in said
+    key = f"{video.path.parent.name}/{video.path.name}"
+    assert f"run=city&amp;tab=Render&amp;film={key}" in said
+    perform(workspace, elsewhere)
+    assert f"It lies in {elsewhere.out}" in view._follow("city", None, None)[0]
