@@ -296,7 +296,8 @@ def _tell_film(app: AppContext, job: JobRow) -> Markup:
     film = Markup('<video controls muted loop playsinline src="{}"></video>').format(
         markup.file_url(path)
     )
-    return markup.card("The film between", film + Markup("<p>{}</p>").format(link.format(address)))
+    body = film + Markup("<p>{}</p>").format(link.format(address))
+    return markup.card("The film between", body + markup.credit(app.attribution(str(job.run))))
 
 
 def _link(origin: Origin, text: str, also: Markup = markup.NOTHING) -> Markup:
