@@ -5,9 +5,10 @@ one JSON document:
 
 - `usable_s`: from opening the page's tab to the first pictures on the map;
 - `frames_per_s`, `draw_ms`: while the map is dragged in circles for some seconds, at each zoom;
-- `found_s`: from asking for a city by its number until the map has flown to it.
+- `found_s`: from asking for a city by its number until the map has flown to it;
+- `played`: frames a second while an atlas of so many cities over training plays.
 
-    python -m benchmarks.atlas_map [--points 100000] [--seconds 4]
+    python -m benchmarks.atlas_map [--points 100000] [--growing 20000] [--seconds 4]
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.made_up_atlas import make_up_atlas
+from benchmarks.made_up_atlas import make_up_atlas, make_up_growth
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from studio.workspace.paths import Workspace
 
+MAPS = 6  # Of the atlas over training.
 FIELD = "document.querySelector('.atlas-field').dataset"
 
 
@@ -76,8 +78,24 @@ def drag(page: Page, seconds: float) -> dict[str, float]:
     }
 
 
+def play(page: Page, url: str) -> dict[str, float]:
+    """Let an atlas over training play from its first map to its last."""
+    page.goto(f"{url}?run=city&tab=Explore&place=atlas&atlas=city-growth-activations&moment=1")
+    page.locator("[data-growth=said]", has_text="batch 1").wait_for()
+    page.wait_for_function(f"+{FIELD}?.pictures > 5")
+    page.wait_for_timeout(2000)
+    page.locator(".atlas-field").scroll_into_view_if_needed()
+    frames, began = page.evaluate(f"+{FIELD}.frames"), time.perf_counter()
+    page.get_by_role("button", name="Play through training").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Play through training").wait_for()
+    passed = time.perf_counter() - began
+    frames = page.evaluate(f"+{FIELD}.frames") - frames
+    return {"frames_per_s": round(frames / passed, 1), "draw_ms": page.evaluate(f"+{FIELD}.drawMs")}
+
+
 def measure(url: str, seconds: float) -> dict[str, Any]:
-    """Open the map, drag it, find a city."""
+    """Open the map, drag it, find a city, and let it play through training."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -101,6 +119,7 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
         frames = page.evaluate(f"+{FIELD}.frames")
         page.wait_for_function(f"+{FIELD}.frames > {frames + 3}")
         found["found_s"] = round(time.perf_counter() - began, 2)
+        found["played"] = play(page, url)
         browser.close()
     return found
 
@@ -109,6 +128,7 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--points", type=int, default=100_000)
+    parser.add_argument("--growing", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=4.0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -118,6 +138,7 @@ def main() -> None:
         run.append(0, run.spec.build().state_dict())
         run.flush()
         run.close()
+        make_up_growth(workspace, "city", list(range(1, MAPS + 1)), asked.growing, z_dim=100)
         make_up_atlas(workspace, "city", 0, asked.points)
         with serve(workspace) as url:
             measured = measure(url, asked.seconds)

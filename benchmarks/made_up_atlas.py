@@ -1,8 +1,16 @@
-"""An atlas with the files of a drawn one, whose cities stand at places that are made up."""
+"""Atlases with the files of drawn ones, whose cities stand at places that are made up."""
 
 import numpy as np
+import torch
 
 from studio.atlases.atlas_files import DrawnAtlas, atlas_folder, join_columns, save_atlas
+from studio.atlases.growth_files import (
+    BatchMap,
+    GrowthAtlas,
+    growth_folder,
+    save_map,
+    save_points,
+)
 from studio.atlases.sprites import SpriteSheets, order_slots
 
 SPRITE_PX = 32
@@ -36,4 +44,30 @@ def make_up_atlas(workspace, run, batch, count):
         atlas,
         join_columns(places, cells, stream.random(count), stream.random(count), cluster, order),
     )
+    return atlas
+
+
+def make_up_growth(workspace, run, batches, count, z_dim=16, neighbours=4):
+    """Save an atlas over training of `count` cities, which walk about at random."""
+    stream = np.random.default_rng(0)
+    places = stream.normal(0, 0.7, (count, 2))
+    folder = growth_folder(workspace, run, "activations")
+    maps = tuple(
+        BatchMap(batch, count, 1.0, 0.3, 0.4, 0.5, None if batch == batches[0] else 0.5, None)
+        for batch in batches
+    )
+    labels = tuple(f"{batches[-1]}.{number}" for number in range(count))
+    known = (run, "activations", 0, labels, z_dim, neighbours, SPRITE_PX, maps, folder)
+    atlas = GrowthAtlas(*known)
+    for number, drawn in enumerate(maps):
+        own = atlas.folder_of(drawn)
+        own.mkdir(parents=True)
+        near = (np.arange(count)[:, None] + np.arange(1, neighbours + 1)) % count
+        save_map(own, places, stream.random(count), near)
+        sheets, shade = SpriteSheets(own, SPRITE_PX), 60 + 150 * number // len(maps)
+        picture = np.full((SPRITE_PX, SPRITE_PX, 3), shade, np.uint8)
+        sheets.add(np.broadcast_to(picture, (count, *picture.shape)))
+        sheets.close()
+        places = places + stream.normal(0, 0.3, (count, 2))
+    save_points(atlas, torch.from_numpy(stream.normal(size=(count, z_dim)).astype(np.float32)))
     return atlas

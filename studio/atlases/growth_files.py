@@ -178,6 +178,24 @@ def find_growth(workspace: Workspace, run: str, space: str | None = None) -> Gro
     return found
 
 
+def list_growths(workspace: Workspace, run: str) -> list[GrowthAtlas]:
+    """The atlases over training of a run that have two whole maps; damaged ones are passed over."""
+    found = []
+    for path in sorted(workspace.renders.glob(f"{run}-growth-*/{RECORD}")):
+        try:
+            atlas = read_growth(path.parent)
+        except StudioError:
+            continue
+        if atlas is not None and atlas.run == run and len(whole := _whole_maps(atlas)) > 1:
+            found.append(replace(atlas, maps=whole))
+    return found
+
+
+def _whole_maps(atlas: GrowthAtlas) -> tuple[BatchMap, ...]:
+    """The maps that have all points; while an atlas is drawn or grows, some lack a few."""
+    return tuple(drawn for drawn in atlas.maps if drawn.count == len(atlas.labels))
+
+
 def read_growth(folder: Path) -> GrowthAtlas | None:
     """The atlas over training in a folder, with the maps that are there; None where there is none.
 

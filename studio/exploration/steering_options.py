@@ -47,14 +47,23 @@ class SteeringOptions(SheetOfPoints):
         Raises:
             InvalidValueError: a step cannot be read, or one direction is named twice.
         """
-        steps = [_read_step(text) for text in self.along]
+        steps = [read_step(text) for text in self.along]
         named = [(step.method, step.number) for step in steps]
         if not steps or len(set(named)) < len(named):
             raise InvalidValueError("{along} names each direction once, such as pca:0=2,z:17=0.5.")
         return steps
 
 
-def _read_step(text: str) -> Step:
+def read_step(text: str) -> Step:
+    """The step that a text says, such as `pca:0=2`.
+
+    Raises:
+        InvalidValueError: it says none.
+
+    Example:
+        >>> str(read_step("z:17=+0.50"))
+        'z:17=0.5'
+    """
     found = _STEP.fullmatch(text.strip())
     if found is None or abs(float(found[3])) > MAX_STRENGTH:
         raise InvalidValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
+# Has the arguments and the result of `studio.nearness.candidates.describe_dataset`.
+DescribeTrained = Callable[[PreparedDataset, Space], Candidates]
 COPY = 1 / 3  # A picture this much nearer to one than that is to any other is a copy of it.
 COLUMNS = 8
 
@@ -92,6 +94,7 @@ def find_copies(
     dataset: str | None = None,
     on_map: bool = False,
     device: str | None = None,
+    describe_trained: DescribeTrained = describe_dataset,
 ) -> Memorising:
     """Find the training picture that is nearest to each of some pictures.
 
@@ -101,6 +104,7 @@ def find_copies(
         space: one that describes pictures: `latent.nearness.features.OF_PICTURES`.
         dataset: its name; the run's own by default.
         on_map: look for each picture on the whole map, not only at its training picture's place.
+        describe_trained: describes the training pictures; a caller may pass one that caches.
 
     Raises:
         StudioError: an unknown point or dataset, a dataset of fewer than three pictures, or no map.
@@ -137,7 +141,10 @@ def find_copies(
             described = describe_points(G, found, space)
             pictures = described.draw(range(len(found)))
             asked.append(Candidates(described.labels, described.features, lambda _: pictures))
-    likenesses = [each for one in asked for each in _compare(one, trained, space, metric, places)]
+    features = describe_trained(trained, space).features
+    likenesses = [
+        each for one in asked for each in _compare(one, trained, features, metric, places)
+    ]
     if on_map and places is not None:
         city_map = np.asarray(draw_city_map(places.city, places.metres_per_pixel))
         likenesses = [_search_map(each, city_map, places.size) for each in likenesses]
@@ -157,11 +164,15 @@ def _describe_files(files: Sequence[str], image_size: int, space: Space) -> Cand
 def _compare(
     asked: Candidates,
     trained: PreparedDataset,
-    space: Space,
+    features: np.ndarray,
     metric: str,
     places: MapPlaces | None,
 ) -> list[Likeness]:
-    features = describe_dataset(trained, space).features
+    """The likeness of each picture to the training picture that is nearest to it.
+
+    Args:
+        features: of the training pictures, float32 [N, num_features].
+    """
     indices, distances = find_neighbours(features, asked.features, 1, metric)
     numbers = indices[:, 0]
     own, scale = _nearest_others(features, numbers, metric)

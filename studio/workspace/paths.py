@@ -119,6 +119,11 @@ class Workspace:
         return self.renders / ".timelines"
 
     @property
+    def given_pictures(self) -> Path:
+        """The folder of pictures that somebody gave a page to find their latent points."""
+        return self.renders / ".given"
+
+    @property
     def exports(self) -> Path:
         """The folder of exported pictures and checkpoints."""
         return self.root / "exports"

@@ -33,6 +33,7 @@ class CornersView:
                 size = gr.Dropdown(SIZES, value=SIZES[1], label="Cities in a row", min_width=100)
                 drawn = gr.Button("Draw it as a sheet", size="md", elem_id="draw-corners")
             command, sheet = markup.pressable(), gr.HTML()
+        app.keep_form("four", [size])
         asked = [app.run, chosen, lately, size]
         gr.on(
             [lately.change, size.change],
@@ -58,7 +59,7 @@ class CornersView:
         ]
         sources = self._app.picture_cache.show(run, chosen.batch, points)
         figures = markup.join(
-            markup.captioned(source, point.label)
+            markup.captioned(source, point.label, _menu(point.label, chosen.batch))
             for source, point in zip(sources, points, strict=True)
         )
         body = Markup('<div class="corners" style="--columns:{}">{}</div>{}').format(
@@ -86,6 +87,11 @@ def _place(row: int, column: int, size: int, corners: list[str]) -> str:
     """What stands under a picture of the grid: the city at a corner, else nothing."""
     places = ((0, 0), (0, size - 1), (size - 1, 0), (size - 1, size - 1))
     return dict(zip(places, corners, strict=True)).get((row, column), "")
+
+
+def _menu(label: str, batch: int) -> Markup:
+    """The menu of a city at a corner; what lies between is no city of the run yet."""
+    return markup.menu_button(label, batch) if label else markup.NOTHING
 
 
 def _missing(found: int) -> Markup:

@@ -12,9 +12,12 @@ from latent.nearness.distances import METRICS
 from latent.nearness.features import PLAIN_SPACES
 from latent.points import LatentPoint
 from studio.screens.explore.atlas_view import AtlasView
+from studio.screens.explore.city_menu import CityMenu
 from studio.screens.explore.corners_view import CornersView
 from studio.screens.explore.interpolation_view import InterpolationView
+from studio.screens.explore.likeness_panel import LikenessPanel
 from studio.screens.explore.near_view import Chosen, NearView
+from studio.screens.explore.picture_view import PictureView
 from studio.screens.explore.steering_view import SteeringView
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -27,8 +30,16 @@ from studio.screens.parts.app_context import (
 )
 from studio.screens.parts.number_field import BatchSlider
 from studio.specimens.points import points_at
+from studio.workspace.names import require_point_label
 
-PLACES = ("cities", "atlas", "walk", "four", "steer")  # Ways to find cities, by their tabs.
+PLACES = (
+    "cities",
+    "atlas",
+    "walk",
+    "four",
+    "steer",
+    "picture",
+)  # Ways to find cities, by their tabs.
 COUNTS = [12, 24, 48, 96]
 COLUMNS, MANY, MANY_COLUMNS = 6, 12, 8  # More cities than MANY stand in more columns.
 
@@ -47,7 +58,7 @@ class ExploreScreen:
             self._first, self._known, self._chosen = gr.State(0), gr.State(), gr.State()
             # The batch that is shown, and the one that an address asks for.
             self._at, self._wanted = gr.State(), gr.State()
-            place = gr.State(PLACES[0]), gr.State()
+            place, stars = (gr.State(PLACES[0]), gr.State()), gr.State(0)
             with gr.Column(scale=7, min_width=500), gr.Tabs(elem_id="places") as places:
                 with gr.Tab("Random cities", id=PLACES[0]):
                     self._lay_out_gallery()
@@ -55,8 +66,12 @@ class ExploreScreen:
                 walk = InterpolationView(app, self._chosen)
                 CornersView(app, self._chosen, walk.lately)
                 SteeringView(app, self._chosen)
+                PictureView(app, tab, self._chosen)
             with gr.Column(scale=4, min_width=340):
-                NearView(app, self._chosen, atlas.map.near, list(PLAIN_SPACES), list(METRICS))
+                near = (atlas.map.near, stars, list(PLAIN_SPACES), list(METRICS))
+                NearView(app, self._chosen, *near)
+                LikenessPanel(app, self._chosen, atlas.choice)
+                CityMenu(app, self._chosen, walk.lately, places, place[0], stars)
         self._connect(tab)
         self._hold_place(places, *place)
 
@@ -87,6 +102,7 @@ class ExploreScreen:
             **EVENT_DEFAULTS,
         )
         self._app.on_press(self._gallery, self._choose, [run, *view], self._chosen)
+        self._app.keep_form("cities", [self._count])
         address = self._app.address
         address.hold(self.TITLE, "batch", self._at, target=self._wanted)
         address.hold(self.TITLE, "first", self._first, 0)
@@ -150,7 +166,7 @@ class ExploreScreen:
         batch, points = self._points(run, position, count, first)
         sources = self._app.picture_cache.show(run, batch, points)
         thumbnails = [
-            markup.Thumbnail(source, point.label, point.label)
+            markup.Thumbnail(source, point.label, point.label, batch=batch)
             for source, point in zip(sources, points, strict=True)
         ]
         hint = markup.note("Press a city to see which ones are near it.")
@@ -177,7 +193,7 @@ class ExploreScreen:
     ) -> Chosen:
         """Choose a city; its neighbours are looked for among all that were shown there."""
         batch = nearest_batch(self._app.batches(run), position)
-        return Chosen(event.label, batch, first + int(count))
+        return Chosen(require_point_label(str(event.label)), batch, first + int(count))
 
 
 def _split_chosen(chosen: Chosen | None) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class InterpolationView:
                 )
                 film = gr.Button("Film this way", size="md", elem_id="film-way")
             command = markup.pressable()
+        app.keep_form("walk", [slider, way])
         chosen.change(_extend, [lately, chosen], lately, **EACH_TIME, **EVENT_DEFAULTS)
         app.address.hold_several(
             "Explore",
@@ -76,7 +77,7 @@ class InterpolationView:
         self, run: str | None, chosen: Chosen | None, lately: list[str], way: str, step: float
     ) -> tuple[Markup, Markup]:
         if run is None or chosen is None or len(lately) < 2:
-            return _NO_ENDS, markup.NOTHING
+            return _one_end(lately) if chosen and lately else _NO_ENDS, markup.NOTHING
         batch, (a, b) = chosen.batch, lately[-2:]
         stops, said = self._stops(run, batch, (a, b), way)
         points = resolve_points(self._app.workspace, run, stops)
@@ -86,7 +87,8 @@ class InterpolationView:
         middle = self._app.picture_cache.show(run, batch, [between], LARGE_PX)[0]
         captions = (a, f"{fraction:.0%} of the way", b)
         pictures = (ends[0], middle, ends[1])
-        figures = markup.join(map(markup.captioned, pictures, captions))
+        menus = markup.menu_button(a, batch), markup.NOTHING, markup.menu_button(b, batch)
+        figures = markup.join(map(markup.captioned, pictures, captions, menus))
         body = Markup('<div class="interpolation">{}</div>').format(figures)
         body += markup.join(map(markup.note, said)) + markup.credit(self._app.attribution(run))
         title = f"From {a} to {b} at batch {batch:,}"
@@ -151,6 +153,14 @@ def _extend(lately: list[str], chosen: Chosen | None) -> list[str]:
     if chosen is None:
         return []
     return [*[label for label in lately if label != chosen.label], chosen.label][-CORNERS:]
+
+
+def _one_end(lately: list[str]) -> Markup:
+    return markup.empty(
+        f"From {lately[-1]} to ...",
+        "Press another city, among those that are near it, the random ones or on the atlas: the "
+        "walk goes there.",
+    )
 
 
 _NO_ENDS = markup.empty(

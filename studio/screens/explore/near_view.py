@@ -7,23 +7,23 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from studio.actions.action import words_of
-from studio.actions.declared.film_actions import RenderTimelapse
 from studio.actions.declared.nearness_actions import Near
-from studio.actions.declared.specimen_actions import SpecimenList, SpecimensExport, SpecimensStar
+from studio.actions.declared.specimen_actions import SpecimensStar
 from studio.nearness.searches import find_near
+from studio.screens.explore.city_actions import EXPORT, LIFE, do_with_city
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.feature_cache import FeatureCache
-from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.picture_cache import LARGE_PX
 from studio.specimens.points import resolve_points
 from studio.specimens.specimen_pages import is_starred
+from studio.workspace.names import require_point_label
 
 NEIGHBOURS = 8
-MENU = {"life": "Film its life", "export": "Export"}  # What is done with the chosen city.
+BUTTONS = {LIFE: "Film its life", EXPORT: "Export"}  # Entries of its menu that stand open.
 
 
 class Chosen(NamedTuple):
@@ -42,13 +42,19 @@ class Chosen(NamedTuple):
 
 
 class NearView:
-    """Follows the chosen city; pressing a neighbour chooses that one."""
+    """Follows the chosen city; pressing a neighbour chooses that one.
+
+    Args:
+        near: what the map is told of the city and its neighbours.
+        stars: a state that changes when a star was given or taken elsewhere.
+    """
 
     def __init__(
         self,
         app: AppContext,
         chosen: gr.State,
         near: gr.JSON,
+        stars: gr.State,
         spaces: Sequence[str],
         metrics: Sequence[str],
     ) -> None:
@@ -58,12 +64,13 @@ class NearView:
             space = gr.Dropdown(list(spaces), value=spaces[0], label="Compare their", min_width=100)
             metric = gr.Dropdown(list(metrics), value=metrics[0], label="Distance", min_width=100)
         command = markup.pressable()
+        app.keep_form("near", [space, metric])
         chosen.change(
             lambda chosen: (chosen and chosen.space) or gr.skip(), chosen, space, **EVENT_DEFAULTS
         )
         asked = [app.run, chosen, space, metric]
         gr.on(
-            [chosen.change, space.change, metric.change],
+            [chosen.change, space.change, metric.change, stars.change],
             show_errors(self._show),
             asked,
             [view, command, near],
@@ -102,14 +109,14 @@ class NearView:
         points = resolve_points(workspace, run, [label, *labels])
         large = picture_cache.show(run, batch, points[:1], LARGE_PX)[0]
         thumbnails = [
-            markup.Thumbnail(source, near, f"{near} · {distance:.3g}")
+            markup.Thumbnail(source, near, f"{near} · {distance:.3g}", batch=batch)
             for source, (near, distance) in zip(
                 picture_cache.show(run, batch, points[1:]), neighbours, strict=True
             )
         ]
         head = Markup(
             '<div class="two"><img class="picture-large" src="{source}" alt="City {label}"><div>'
-            '<div class="quiet small">batch {batch:,}</div>{star}'
+            '<div class="quiet small">batch {batch:,}</div><div class="line city-line">{star}</div>'
             '<p class="small quiet">Its nearest among the specimens of this run and the cities '
             "that were shown, by {metric} distance in {space}; the number is the distance.</p>"
             "</div></div>"
@@ -120,7 +127,7 @@ class NearView:
             batch=batch,
             metric=metric,
             space=space,
-            star=self._star(run, label) + _MENU,
+            star=self._star(run, label) + _BUTTONS + markup.menu_button(label, batch),
         )
         grid = markup.picture_grid(thumbnails, columns=4)
         credit = markup.credit(self._app.attribution(run))
@@ -130,20 +137,6 @@ class NearView:
         starred = is_starred(self._app.workspace, run, label)
         text = "★ Starred" if starred else "☆ Star it"
         return markup.button(text, "star", label=label, starred=int(starred))
-
-    def _follow(self, run: str, chosen: Chosen, action: str) -> None:
-        """Film the chosen city through training, or write its picture."""
-        label = chosen.label
-        if action == "life":
-            job = self._app.submit(RenderTimelapse.read({"run": run, "points": [label]}))
-            begun = f"City {label} is filmed as job {job.id}; the film comes under Render."
-            announce_submitted(self._app.workspace, job, begun)
-            return
-        asked = {"run": run, "labels": (label,), "at_batch": str(chosen.batch)}
-        exported = self._app.perform(SpecimensExport.read(asked))
-        assert isinstance(exported, SpecimenList)
-        written = ", ".join(str(s.path) for s in exported.specimens if s.path is not None)
-        gr.Info(escape(f"City {label} is written: {written}"))
 
     def _press(
         self,
@@ -157,16 +150,17 @@ class NearView:
         if chosen is None:
             return gr.skip(), gr.skip()
         if event.action == "choose":
-            return chosen._replace(label=event.label, space=None), gr.skip()
-        if event.action in MENU:
-            self._follow(run, chosen, event.action)
+            label = require_point_label(str(event.label))
+            return chosen._replace(label=label, space=None), gr.skip()
+        if event.action in BUTTONS:
+            do_with_city(self._app, run, chosen.label, chosen.batch, event.action)
             return gr.skip(), gr.skip()
         undo = event.starred != "0"
         self._app.perform(SpecimensStar(run=run, labels=(event.label,), undo=undo))
         return gr.skip(), self._draw(run, chosen, space, metric)[1]
 
 
-_MENU = markup.join(markup.button(text, action, quiet=True) for action, text in MENU.items())
+_BUTTONS = markup.join(markup.button(text, what, quiet=True) for what, text in BUTTONS.items())
 _NOTHING_CHOSEN = markup.empty(
     "No city chosen", "Press a city on the left: it shows here, with the ones that are near it."
 )

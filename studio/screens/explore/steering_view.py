@@ -17,7 +17,7 @@ from studio.actions.action import words_of
 from studio.actions.declared.latent.steering_actions import Steer, SteeringResult
 from studio.exploration.direction_options import Method
 from studio.exploration.steering import find_ways, require_steps, steer
-from studio.exploration.steering_options import SteeredMethod, Step
+from studio.exploration.steering_options import SteeredMethod, Step, read_step
 from studio.screens.explore.near_view import Chosen
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import (
@@ -46,6 +46,9 @@ class SteeringView:
         self._known: OrderedDict[tuple[str, str], list[Direction]] = OrderedDict()
         with gr.Tab("Steer", id="steer") as tab:
             opened = gr.State(False)
+            # The steps that the sliders say, those that an address asks for, and the city that
+            # they are of.
+            along, wanted, begun_with = gr.State(()), gr.State(), gr.State()
             view = gr.HTML(_NO_CITY, elem_id="steered")
             with gr.Row(equal_height=True):
                 batch = BatchSlider(0, 1, 0, step=1, label="Through training: batch", scale=3)
@@ -76,14 +79,25 @@ class SteeringView:
             **EVENT_DEFAULTS,
         )
         begun = chosen.change(
-            self._begin, [app.run, chosen], [batch, *moved], **EACH_TIME, **EVENT_DEFAULTS
+            self._begin,
+            [app.run, chosen, wanted, begun_with],
+            [batch, method, number, *moved, wanted, begun_with, along],
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
+        app.address.hold_several(
+            "Explore",
+            along,
+            lambda steps: {"along": steps} if steps else {},
+            lambda parts: parts.get("along") if "city" in parts else None,
+            wanted,
         )
         begun.then(self._name, named, sliders, **EVENT_DEFAULTS)
         gr.on(
             [each.change for each in (opened, chosen, batch, method, number, *moved)],
             show_errors(self._show),
             [opened, *asked],
-            [view, command],
+            [view, command, along],
             trigger_mode="always_last",
             **EVENT_DEFAULTS,
         )
@@ -97,11 +111,26 @@ class SteeringView:
                 sliders += [_slider(f"Direction {first + k + 1}") for k in range(3)]
         return sliders
 
-    def _begin(self, run: str | None, chosen: Chosen | None) -> list[Any]:
-        """Another city begins where it lies, at the batch at which it was seen."""
-        if run is None or chosen is None or not (kept := self._app.batches(run)):
-            return [gr.skip()] * (SLIDERS + 2)
-        return [batch_slider(kept, chosen.batch), *[0] * (SLIDERS + 1)]
+    def _begin(
+        self,
+        run: str | None,
+        chosen: Chosen | None,
+        wanted: Sequence[str] | None,
+        begun_with: Any,
+    ) -> list[Any]:
+        """Another city begins where it lies, at the batch at which it was seen.
+
+        Args:
+            wanted: steps that it begins with instead, since its address says so.
+            begun_with: the run and the city that were begun with. Gradio tells of a change more
+                than once, and the sliders may have been moved since.
+        """
+        known = wanted is None and begun_with == (run, chosen)
+        if run is None or chosen is None or known or not (kept := self._app.batches(run)):
+            return [gr.skip()] * (SLIDERS + 7)
+        slider, steps = batch_slider(kept, chosen.batch), [read_step(text) for text in wanted or ()]
+        told = tuple(map(str, steps))
+        return [slider, *_positions(steps), None, (run, chosen), told]
 
     def _name(
         self, opened: bool, run: str | None, chosen: Chosen | None, method: Method
@@ -127,9 +156,9 @@ class SteeringView:
         method: Method,
         number: int | None,
         *strengths: float,
-    ) -> tuple[Markup, Markup]:
+    ) -> tuple[Any, ...]:
         if not opened or run is None or chosen is None:
-            return _NO_CITY, markup.NOTHING
+            return _NO_CITY, markup.NOTHING, gr.skip() if chosen else ()
         batch = nearest_batch(self._app.batches(run), at)
         steps = _steps(method, number, strengths)
         city = resolve_point(self._app.workspace, run, chosen.label)
@@ -140,14 +169,15 @@ class SteeringView:
         )
         said = ", ".join(map(str, steps)) or "where it lies"
         figures = markup.captioned(now, f"{said} · batch {batch:,}") + markup.captioned(
-            before, city.label
+            before, city.label, markup.menu_button(city.label, batch)
         )
         body = Markup('<div class="steered">{}</div>{}').format(
             figures, markup.credit(self._app.attribution(run))
         )
         words = words_of(self._action(run, chosen, steps)) if steps else None
         shown = markup.command(words) if words else markup.NOTHING
-        return markup.card(f"City {city.label}, steered", body), shown
+        told = tuple(map(str, steps))
+        return markup.card(f"City {city.label}, steered", body), shown, told
 
     def _keep(
         self,
@@ -201,6 +231,19 @@ def _steps(method: str, number: int | None, strengths: Sequence[float]) -> list[
     if single and number is not None:
         steps.append(Step("z", int(number), single))
     return steps
+
+
+def _positions(steps: Sequence[Step]) -> list[Any]:
+    """What the method, the dimension and the sliders show for steps; see `_steps`."""
+    named = next((step.method for step in steps if step.method in METHODS), None)
+    single = next((step for step in steps if step.method == "z"), None)
+    positions = {step.number: step.strength for step in steps if step.method == named}
+    return [
+        gr.skip() if named is None else named,
+        gr.skip() if single is None else single.number,
+        *(positions.get(place, 0) for place in range(SLIDERS)),
+        0 if single is None else single.strength,
+    ]
 
 
 def _slider(label: str, **look: Any) -> gr.Slider:

@@ -32,6 +32,7 @@ class Thumbnail:
         label: what pressing the picture sends: that of a latent point, or a batch.
         caption: what stands below it.
         starred: None where the picture cannot be starred.
+        batch: at which the city is shown; None where it has no menu.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Thumbnail:
     caption: str
     starred: bool | None = None
     chosen: bool = False
+    batch: int | None = None
 
 
 def pressable(value: str = NOTHING, elem_id: str | None = None, styles: str = "") -> gr.HTML:
@@ -165,12 +167,25 @@ def picture_grid(pictures: Sequence[Thumbnail], columns: int) -> Markup:
     return Markup('<div class="pictures" style="--columns:{}">{}</div>').format(columns, figures)
 
 
-def captioned(source: str, text: str) -> Markup:
-    """A picture with its caption, which cannot be pressed."""
+def captioned(source: str, text: str, menu: Markup = NOTHING) -> Markup:
+    """A picture with its caption, which cannot be pressed.
+
+    Args:
+        menu: its `menu_button`, where it shows a city.
+    """
     return Markup(
-        '<figure class="picture"><img src="{source}" alt="{text}">'
+        '<figure class="picture"><img src="{source}" alt="{text}">{menu}'
         "<figcaption>{text}</figcaption></figure>"
-    ).format(source=source, text=text)
+    ).format(source=source, text=text, menu=menu)
+
+
+def menu_button(label: str, batch: int) -> Markup:
+    """The button that opens the menu of a city, at the batch at which it is shown."""
+    return Markup(
+        '<button type="button" class="more" data-key="menu {label}" data-city-menu '
+        'data-label="{label}" data-batch="{batch}" aria-haspopup="menu" '
+        'aria-label="What can be done with city {label}">⋯</button>'
+    ).format(label=label, batch=batch)
 
 
 def moment(timestamp: float) -> str:
@@ -200,13 +215,14 @@ def _figure(picture: Thumbnail) -> Markup:
         '<figure class="picture{chosen}" data-key="{label}">'
         '<button type="button" class="thumbnail" data-action="choose" data-label="{label}" '
         'aria-label="Look at city {label}">'
-        '<img src="{source}" alt="City {label}"></button>{star}'
+        '<img src="{source}" alt="City {label}"></button>{star}{menu}'
         "<figcaption>{caption}</figcaption></figure>"
     ).format(
         chosen=" chosen" if picture.chosen else "",
         label=picture.label,
         source=picture.source,
         star=_star(picture),
+        menu=NOTHING if picture.batch is None else menu_button(picture.label, picture.batch),
         caption=picture.caption,
     )
 

@@ -135,7 +135,7 @@ class PictureCache:
             if new:
                 frames = self._render(opened, batch, digest, [points[i].z for i in new])
                 for i, frame in zip(new, frames, strict=True):
-                    self._kept[keys[i]] = _encode(frame, limit_px)
+                    self._kept[keys[i]] = encode_picture(frame, limit_px)
             shown = [self._kept[key] for key in keys]
             for key in keys:
                 self._kept.move_to_end(key)
@@ -208,8 +208,13 @@ def _identity(checkpoints: CheckpointRun) -> int:
     return description.stat().st_ino if description.exists() else -1
 
 
-def _encode(frame: np.ndarray, limit_px: int) -> EncodedPicture:
-    """A small picture as lossless PNG, so that its pixels stay crisp; a large one as JPEG."""
+def encode_picture(frame: np.ndarray, limit_px: int = THUMBNAIL_PX) -> EncodedPicture:
+    """A small picture as lossless PNG, so that its pixels stay crisp; a large one as JPEG.
+
+    Args:
+        frame: uint8 [H, W, 3].
+        limit_px: it is made smaller until neither side is longer.
+    """
     image = Image.fromarray(frame)
     image.thumbnail((limit_px, limit_px), Image.Resampling.LANCZOS)
     kind, options = ("PNG", {}) if image.width <= THUMBNAIL_PX else ("JPEG", {"quality": 90})

@@ -8,8 +8,6 @@ from urllib.parse import urlencode
 import gradio as gr
 from markupsafe import Markup
 
-from checkpoints_index import CheckpointIndex
-from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint, parse_label
 from studio.actions.declared.specimen_actions import (
     ImportedPoints,
@@ -20,8 +18,9 @@ from studio.actions.submission import perform
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.picture_cache import LARGE_PX
+from studio.specimens.origins import find_origin
 from studio.specimens.passports import Passport, read_passport
-from studio.specimens.points import compare_passport, genuine_label
+from studio.specimens.points import genuine_label
 from studio.specimens.specimen_pages import is_starred
 from studio.workspace.errors import StudioError
 
@@ -82,31 +81,22 @@ class OriginPanel:
 
     def _show_origin(self, path: str) -> Markup:
         """Say where an exported picture comes from, and draw its city again."""
-        origin = read_passport(Path(path))
-        where = f"City {origin.label} of run {origin.run}, seen at batch {origin.batch:,}"
-        workspace = self._app.workspace
-        if origin.run not in list_runs(workspace.runs):
-            return _found(f"{where}. That run is not in this workspace.")
-        batches = self._app.batches(origin.run)
-        if origin.batch not in batches:
-            return _found(f"{where}. That checkpoint is no longer kept.")
-        run = CheckpointIndex(workspace.runs)[origin.run]
-        if len(origin.z) != run.spec.z_dim:
-            return _found(f"{where}. The points of that run have another length.")
-        remarks = " ".join(compare_passport(workspace, run, origin, Path(path).name))
-        label = genuine_label(workspace, origin.run, origin)
-        point = LatentPoint(label, origin.z)
-        source = self._app.picture_cache.show(origin.run, origin.batch, [point], LARGE_PX)[0]
+        passport = read_passport(Path(path))
+        origin = find_origin(self._app.workspace, passport, Path(path).name)
+        if origin.missing:
+            return _found(f"{origin.where}. {origin.missing}")
+        point = LatentPoint(origin.label, passport.z)
+        shown = self._app.picture_cache.show(passport.run, passport.batch, [point], LARGE_PX)
         return Markup(
             '<div class="card"><img class="picture-large" src="{source}" alt="{where}">'
             '<p class="small"><b>{where}.</b> '
             '<span class="quiet">{said}</span></p><div class="line">{ways}</div>{credit}</div>'
         ).format(
-            source=source,
-            where=where,
-            said=remarks or "Drawn again from its numbers.",
-            ways=self._ways(origin, label),
-            credit=markup.credit(self._app.attribution(origin.run)),
+            source=shown[0],
+            where=origin.where,
+            said=" ".join(origin.remarks) or "Drawn again from its numbers.",
+            ways=self._ways(passport, origin.label),
+            credit=markup.credit(self._app.attribution(passport.run)),
         )
 
     def _ways(self, origin: Passport, label: str) -> Markup:

@@ -162,19 +162,28 @@ def test_only_a_file_that_was_uploaded_is_read(ask, tmp_path):
     passport = Passport("city", "0.1", 12, torch.ones(16), "abc")
     save_specimen(np.zeros((32, 32, 3), np.uint8), picture, passport, "")
     config = json.loads(ask("GET", "/config")[2])
+    parts = {c["id"]: c["props"] for c in config["components"]}
     fields = {c["id"]: c["props"] for c in config["components"] if c["type"] == "file"}
     events = [d for d in config["dependencies"] if fields.keys() & set(d["inputs"])]
-    assert len(events) == 3
+    assert len(events) == 8
+    others = {"At batch": None, "Not square": "crop"}  # Of other fields that are asked with it.
     for event in events:
         (field,) = fields.keys() & set(event["inputs"])
         many = fields[field]["file_count"] == "multiple"
-        path = points if many else picture
+        path = points if fields[field]["elem_id"] == "own-points" else picture
+        starts_job = event["targets"][0][1] == "click" and many
         kept, meta = upload(ask, path), {"meta": {"_type": "gradio.FileData"}}
         forged = [{"path": path, **meta}, {"path": path}, {"url": f"file://{path}"}, path]
         for number, said in enumerate([{"path": kept, **meta}, *forged]):
             said = json.loads(json.dumps(said, default=str))
             given = [said] if many else said
-            data = [given if name == field else "city" for name in event["inputs"]]
+            labels = {name: parts[name].get("label") for name in event["inputs"]}
+            data = [
+                given if name == field else others.get(labels[name], "city")
+                for name in event["inputs"]
+            ]
+            if number == 0 and starts_job:
+                continue
             session, pressed = f"file-{event['id']}-{number}", {"action": "keep"}
             done, told = succeeds(ask, event["id"], data, session, pressed)
             assert done is (number == 0), (said, told)

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
+import numpy as np
 from markupsafe import Markup
 
 from studio.atlases.atlas_files import COLUMNS, FIRST_VIEW, POINTS, DrawnAtlas
+from studio.atlases.growth_files import COLUMNS as GROWTH_COLUMNS
+from studio.atlases.growth_files import NEAR, PLACES, GrowthAtlas
 from studio.atlases.sprites import sheet_paths
 from studio.screens.parts.app_context import EVENT_DEFAULTS
 from studio.screens.parts.assets import read_asset
+from studio.screens.parts.browser.address import Address
+from studio.screens.parts.browser.news import own_event
 from studio.screens.parts.markup import file_url
+from studio.workspace.errors import EXPECTED_ERRORS
 
-SCRIPTS = ("points.js", "splats.js", "sprites.js", "camera.js", "hands.js", "view.js", "start.js")
+SCRIPTS = (
+    *("points.js", "splats.js", "sprites.js", "camera.js", "growth.js", "hands.js"),
+    *("view.js", "start.js"),
+)
+MEASURED = 12  # So many maps over training are looked at for how far out cities lie.
 # What the page is to show is kept where the map finds it, however late its script begins.
 TELL = """(value) => {
   (window.studioAtlas ??= {}).NAME = value;
@@ -31,6 +42,9 @@ class MapOnPage:
             several `select` with their `labels`, one blank between two.
         shown: the value of `describe_atlas`, or None.
         near: the chosen city and its neighbours, `{"label": ..., "neighbours": [...]}`, or None.
+        wanted: where an address says that one looks, as `stood` is, or None.
+        stood: the state of where one looks, `{"zoom": [x, y, enlarged], "moment": batch}`, without
+            what goes without saying.
     """
 
     def __init__(self) -> None:
@@ -41,8 +55,22 @@ class MapOnPage:
             apply_default_css=False,
         )
         self.shown, self.near = gr.JSON(visible="hidden"), gr.JSON(visible="hidden")
-        for name, value in (("shown", self.shown), ("near", self.near)):
+        self.wanted, self.stood = gr.JSON(visible="hidden"), gr.State({})
+        gr.on([own_event(self.place, "stand")], _read_stand, None, self.stood, **EVENT_DEFAULTS)
+        self.wanted.change(lambda place: place or {}, self.wanted, self.stood, **EVENT_DEFAULTS)
+        told = (("shown", self.shown), ("near", self.near), ("place", self.wanted))
+        for name, value in told:
             value.change(None, value, None, js=TELL.replace("NAME", name), **EVENT_DEFAULTS)
+
+
+def _read_stand(event: gr.EventData) -> Any:
+    """Where a page says that one looks, which may be anything."""
+    given = {"zoom": str(event.zoom), "moment": str(event.moment)}
+    text = urlencode({name: value for name, value in given.items() if value})
+    try:
+        return dict(Address.read(f"?tab=Explore&{text}").parts)
+    except EXPECTED_ERRORS:
+        return gr.skip()
 
 
 def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] | None:
@@ -68,6 +96,47 @@ def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] 
         "sheets": [file_url(path) for path in sheet_paths(atlas.path.parent)],
         "sprite_px": atlas.sprite_px,
         "clusters": len(atlas.clusters),
+        "starred": sorted(known[label] for label in starred if label in known),
+    }
+
+
+def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any]:
+    """What the map is told of an atlas over training, of which all maps have all cities.
+
+    Args:
+        starred: labels of cities that are framed.
+
+    Returns:
+        Plain values for JSON. Places are told as they lie in the files: the middle is 0.
+
+    Raises:
+        StudioError: a map is damaged.
+    """
+    known = {label: number for number, label in enumerate(atlas.labels)}
+    prefix = f"{atlas.labels[0].partition('.')[0]}."
+    in_order = all(label == f"{prefix}{number}" for label, number in known.items())
+    looked_at = atlas.maps[:: -(-len(atlas.maps) // MEASURED)]
+    reach = max(float(np.abs(atlas.read_places(each)[:, :2]).max()) for each in looked_at)
+    maps = [
+        {
+            "batch": each.batch,
+            "points": file_url(atlas.folder_of(each) / PLACES),
+            "near": file_url(atlas.folder_of(each) / NEAR),
+            "sheets": [file_url(path) for path in sheet_paths(atlas.folder_of(each))],
+        }
+        for each in atlas.maps
+    ]
+    return {
+        **_which(atlas.run, atlas.batches[-1], prefix, 0, len(atlas.labels)),
+        "space": f"{atlas.space} over training",
+        "labels": None if in_order else list(atlas.labels),
+        "columns": list(GROWTH_COLUMNS),
+        "neighbours": atlas.neighbours,
+        "reach": reach or 1.0,
+        "maps": maps,
+        "sheets": maps[-1]["sheets"],
+        "sprite_px": atlas.sprite_px,
+        "clusters": None,
         "starred": sorted(known[label] for label in starred if label in known),
     }
 

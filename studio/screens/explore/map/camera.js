@@ -3,6 +3,7 @@
 
 const MAX_ZOOM = 400, FLY_MS = 350;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const within = (at) => Math.min(1.2, Math.max(-0.2, at));
 const ease = (at) => at * at * (3 - 2 * at);
 
 class Camera {
@@ -10,6 +11,7 @@ class Camera {
     this.changed = changed;
     this.middle = [0.5, 0.5];
     [this.width, this.height, this.sharp] = [0, 0, 1];
+    this.wanted = 1;  // How much is enlarged once the map has a width.
   }
 
   // How much larger than the whole map in view.
@@ -21,7 +23,7 @@ class Camera {
   resize(width, height) {
     const sharp = Math.min(2, devicePixelRatio || 1);
     if (this.width === width && this.height === height && this.sharp === sharp) return false;
-    const enlarged = this.width ? this.enlarged : 1;
+    const enlarged = this.width ? this.enlarged : this.wanted;
     [this.width, this.height, this.sharp] = [width, height, sharp];
     this.whole = 0.92 * Math.min(width, height);
     this.scale = this.whole * enlarged;
@@ -32,8 +34,19 @@ class Camera {
     this.fly([0.5, 0.5], 1, smooth);
   }
 
-  fly(middle, enlarged, smooth = true) {
+  // Look there without flying, also before the map has a width.
+  stand([x, y, enlarged]) {
+    [this.flight, this.middle, this.wanted] = [null, [within(x), within(y)], Math.min(MAX_ZOOM, Math.max(0.5, enlarged))];
     if (!this.width) return;
+    this.scale = this.whole * this.wanted;
+    this.changed();
+  }
+
+  fly(middle, enlarged, smooth = true) {
+    if (!this.width) {
+      [this.middle, this.wanted] = [middle, enlarged];
+      return;
+    }
     const [from, scaled, scale, began] = [this.middle, this.scale, this.whole * enlarged, performance.now()];
     const flight = this.flight = {};
     const step = (now) => {
@@ -57,7 +70,7 @@ class Camera {
 
   pan(right, up) {
     this.flight = null;
-    this.middle = [this.middle[0] + right, this.middle[1] + up].map((at) => Math.min(1.2, Math.max(-0.2, at)));
+    this.middle = [within(this.middle[0] + right), within(this.middle[1] + up)];
     this.changed();
   }
 

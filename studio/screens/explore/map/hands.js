@@ -17,6 +17,12 @@ class MapHands {
     on('pointerleave', () => view.hover(-1));
     on('dblclick', (event) => this.camera.zoom(2, ...this.at(event)));
     on('keydown', (event) => this.type(event));
+    on('contextmenu', (event) => {
+      const i = this.cityAt(...this.at(event));
+      if (i < 0) return;
+      event.preventDefault();
+      this.openMenu(i, event.clientX, event.clientY);
+    });
     this.root.addEventListener('click', (event) => this.useTool(event));
     this.root.addEventListener('change', (event) => {
       if (event.target.dataset.tool === 'colour') view.recolour();
@@ -125,11 +131,29 @@ class MapHands {
       '-': () => camera.zoom(1 / 1.4),
       0: () => camera.fit(),
       Enter: () => view.choose(view.points.nearest(...camera.middle, 2)),
+      m: () => this.openChosen(),
+      ' ': () => view.growth.toggle(),
+      ',': () => view.growth.step(-1),
+      '.': () => view.growth.step(1),
       Escape: () => (view.picked.size ? view.pick([]) : view.mark(null)),
     };
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     keys[event.key]();
+  }
+
+  // What can be done with a city, at a pixel of the page.
+  openMenu(i, x, y) {
+    const { view } = this;
+    if (i >= 0) window.studio?.openCityMenu?.({ label: view.labelOf(i), batch: view.batch }, x, y, this.field);
+  }
+
+  // The menu of the chosen city, beside it.
+  openChosen() {
+    const { view } = this, box = this.field.getBoundingClientRect();
+    if (view.chosen < 0) return;
+    const [x, y] = view.pixelOf(view.chosen);
+    this.openMenu(view.chosen, box.left + x + 12, box.top + y + 12);
   }
 
   // Go to a city by its label, or by its number alone.

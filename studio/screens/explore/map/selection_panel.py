@@ -37,13 +37,17 @@ class ChosenCities(NamedTuple):
 
 
 class SelectionPanel:
-    """Shows the cities inside a line; stars, tags or exports all of them."""
+    """Shows the cities inside a line; stars, tags or exports all of them.
+
+    Attributes:
+        view: where they are shown; pressing one is the action `choose`.
+    """
 
     def __init__(self, app: AppContext, place: gr.HTML) -> None:
         self._app = app
         chosen = gr.State(_NONE)
         with gr.Column(visible=False, elem_id="selection") as panel:
-            view = markup.pressable()
+            self.view = view = markup.pressable()
             with gr.Row(equal_height=True):
                 star = gr.Button("Star them", size="md", min_width=90)
                 tag = gr.Textbox(
@@ -89,7 +93,7 @@ class SelectionPanel:
         points = resolve_points(self._app.workspace, run, labels[:SHOWN])
         sources = self._app.picture_cache.show(run, batch, points)
         thumbnails = [
-            markup.Thumbnail(source, point.label, point.label)
+            markup.Thumbnail(source, point.label, point.label, batch=batch)
             for source, point in zip(sources, points, strict=True)
         ]
         title = f"{len(labels):,} cities chosen"

@@ -1,7 +1,9 @@
 // What is to be shown comes as events of the window: the page may ask before the map is there, so
 // what was asked for last lies in `studioAtlas`.
 const mapView = new MapView(element.querySelector('.atlas-map'), (action, values) => {
-  trigger('click', { action, ...values });
+  // Where one looks is asked of few, what is pressed of all.
+  if (action === 'stand') trigger('stand', values);
+  else trigger('click', { action, ...values });
 });
 
 async function follow(name, take) {
@@ -19,5 +21,6 @@ async function follow(name, take) {
   window.addEventListener(`studio-atlas-${name}`, listener);
   await listener();
 }
+follow('place', (place) => mapView.stand(place));
 follow('near', (near) => mapView.mark(near));
 follow('shown', (atlas) => mapView.show(atlas));

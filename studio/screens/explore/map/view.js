@@ -1,6 +1,6 @@
 // The map of an atlas: points, pictures of some of them, the chosen city and its neighbours.
 
-const MAX_PICTURES = 220, MANY_IN_VIEW = 3000, SLIDE_MS = 700;
+const MAX_PICTURES = 220, MANY_IN_VIEW = 3000, SLIDE_MS = 700, REST_MS = 500;
 const STARRED = '#dcae62';
 
 class MapView {
@@ -14,8 +14,13 @@ class MapView {
     this.over = root.querySelector('.atlas-over');
     this.ink = this.over.getContext('2d');
     this.tipInk = this.tip.querySelector('canvas').getContext('2d');
-    this.camera = new Camera(() => this.redraw());
+    this.camera = new Camera(() => {
+      this.redraw();
+      this.tellRest();
+    });
+    this.growth = new MapGrowth(this);
     this.near = { label: null, neighbours: [] };
+    this.rested = ' ';  // The whole map, and no moment.
     this.forget();
     this.hands = new MapHands(this);
     new ResizeObserver(() => this.resize()).observe(this.field);
@@ -28,14 +33,20 @@ class MapView {
   }
 
   // atlas: {run, batch, prefix, first, count, points, columns, sheets, sprite_px, clusters, starred}, whose
-  // points and sheets are addresses; null where there is none.
+  // points and sheets are addresses; null where there is none. Over training it has `maps`, too.
   async show(atlas) {
     const asked = this.asked = {};
     this.root.hidden = !atlas;
     if (!atlas) {
+      this.growth.take(null);
       this.forget();
       return;
     }
+    if (atlas.maps) {
+      await this.growth.show(atlas, () => asked === this.asked);
+      return;
+    }
+    this.growth.take(null);
     const answer = await fetch(atlas.points);
     if (!answer.ok) throw new Error(`the answer was ${answer.status}`);
     const numbers = new Float32Array(await answer.arrayBuffer());
@@ -44,7 +55,7 @@ class MapView {
   }
 
   take(atlas, points) {
-    const names = ['run', 'batch', 'prefix', 'first', 'count'], old = this.points;
+    const names = ['run', 'batch', 'prefix', 'first', 'count', 'space'], old = this.points;
     const same = old && names.every((name) => this.atlas[name] === atlas[name]);
     if (!same) this.forget();
     [this.atlas, this.points] = [atlas, points];
@@ -52,9 +63,37 @@ class MapView {
     this.starred = new Set(atlas.starred);
     this.recolour();
     this.resize();
-    if (!same) this.camera.fit(false);
-    else if (!calm.matches) this.slide(old, points);
-    this.mark(this.near);
+    if (this.wanted) this.camera.stand(this.wanted);
+    else if (!same) this.camera.fit(false);
+    else if (!calm.matches && !atlas.maps) this.slide(old, points);
+    this.wanted = null;
+    this.mark({ ...this.near });
+  }
+
+  // Look where an address says: {zoom: [x, y, enlarged], moment: batch}.
+  stand(place) {
+    if (!place) return;
+    this.wanted = place.zoom ?? null;
+    this.steady = this.wanted !== null;
+    this.growth.wanted = place.moment ?? null;
+    if (!this.points) return;
+    if (this.wanted) this.camera.stand(this.wanted);
+    this.wanted = null;
+    this.growth.begin();
+  }
+
+  // Say where one looks once that has not changed for a moment.
+  tellRest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      if (!this.points || !this.camera.width || !this.root.isConnected) return;
+      const { middle, enlarged } = this.camera, whole = enlarged === 1 && middle.every((at) => at === 0.5);
+      const zoom = whole ? '' : [...middle, enlarged].map((at) => at.toFixed(4)).join(',');
+      const moment = this.growth.moment ?? '';
+      if (this.rested === `${zoom} ${moment}`) return;
+      this.rested = `${zoom} ${moment}`;
+      this.tell('stand', { zoom, moment });
+    }, REST_MS);
   }
 
   // The chosen city and its neighbours: {label, neighbours: labels}.
@@ -64,16 +103,24 @@ class MapView {
     const before = this.chosen;
     this.chosen = this.indexOf(this.near.label);
     this.neighbours = this.near.neighbours.map((label) => this.indexOf(label)).filter((i) => i >= 0);
-    if (this.chosen >= 0 && this.chosen !== before && this.camera.width) {
+    this.growth.lookAround();
+    const steady = this.steady;  // An address says where one looks, whatever is chosen there.
+    if (this.near.label) this.steady = false;
+    if (this.chosen >= 0 && this.chosen !== before && this.camera.width && !steady) {
       this.camera.reveal(this.points.x[this.chosen], this.points.y[this.chosen]);
     }
     this.redraw();
   }
 
+  // The batch at which its cities are shown.
+  get batch() {
+    return this.growth.batch ?? this.atlas.batch;
+  }
+
   choose(i) {
     if (i < 0) return;
     this.mark({ label: this.labelOf(i), neighbours: [] });
-    this.tell('choose', { label: this.labelOf(i) });
+    this.tell('choose', { label: this.labelOf(i), batch: this.batch });
   }
 
   // Choose many: the rest turns grey. None lets go of them.
@@ -81,22 +128,23 @@ class MapView {
     this.picked = new Set(indices);
     this.recolour();
     const labels = indices.map((i) => this.labelOf(i)).join(' ');
-    this.tell('select', { labels, batch: this.atlas.batch });
+    this.tell('select', { labels, batch: this.batch });
   }
 
   indexOf(label) {
-    const { prefix, first, count } = this.atlas, text = String(label ?? '');
+    const { prefix, first, count, labels } = this.atlas, text = String(label ?? '');
+    if (labels) return labels.indexOf(text);
     const number = text.slice(prefix.length), i = number - first;
     return text.startsWith(prefix) && /^\d+$/.test(number) && i >= 0 && i < count ? i : -1;
   }
 
   labelOf(i) {
-    return `${this.atlas.prefix}${this.atlas.first + i}`;
+    return this.atlas.labels?.[i] ?? `${this.atlas.prefix}${this.atlas.first + i}`;
   }
 
   recolour() {
     if (!this.points) return;
-    const by = this.root.querySelector('[data-tool=colour]').value, { count } = this.points;
+    const { count } = this.points, by = this.by = this.colouredBy();
     this.colours = coloursOf(this.points, by);
     this.order = Uint32Array.from({ length: count }, (_, i) => i);
     if (this.picked.size) {
@@ -106,6 +154,12 @@ class MapView {
     }
     this.tellLegend(by);
     this.redraw();
+  }
+
+  // Over training there are no clusters, and trust takes their place.
+  colouredBy() {
+    const { value } = this.root.querySelector('[data-tool=colour]');
+    return value === 'cluster' && this.atlas.maps ? 'faithful' : value;
   }
 
   tellLegend(by) {

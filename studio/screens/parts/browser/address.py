@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from studio.exploration.steering_options import read_step
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import (
     require_batch,
@@ -26,6 +27,7 @@ from studio.workspace.names import (
 MAX_ADDRESS = 8000  # Characters; browsers and proxies take about as many.
 MAX_LABELS = 400  # So many chosen points stand in an address; more are left out of it.
 MAX_PLACE = 10**7
+MAX_STEPS = 16  # So many directions of a steered city stand in an address.
 MAX_SEARCH = 200  # Characters.
 GRADIO = "__"  # Names that begin so are Gradio's own, such as that of the theme.
 
@@ -92,6 +94,14 @@ def _write_zoom(place: Any) -> str:
     return ",".join(f"{number:.5g}" for number in place)
 
 
+def _read_along(text: str) -> tuple[str, ...]:
+    """Steps of a steered city, as `studio steer --along` takes them."""
+    steps = [read_step(step) for step in text.split(",")]
+    if len(steps) > MAX_STEPS:
+        raise StudioError(f"{len(steps)} steps are too many for an address.")
+    return tuple(map(str, steps))
+
+
 def _read_flag(text: str) -> bool:
     if text != "yes":
         raise StudioError(f"{shorten(text)} is not yes.")
@@ -128,7 +138,10 @@ PARTS: dict[str, dict[str, AddressPart]] = {  # By the title of the tab in which
         "ends": _LABELS,
         "place": _WORD,
         "first": AddressPart(_read_whole),
+        "atlas": AddressPart(require_part),
         "zoom": AddressPart(_read_zoom, _write_zoom),
+        "moment": _BATCH,
+        "along": AddressPart(_read_along, ",".join),
     },
     "Render": {"film": AddressPart(_read_film, is_step=True)},
     "Jobs": {},

@@ -39,6 +39,10 @@ def test_cities_are_joined_steered_and_kept(open_page, served):
     slider.press("End")
     page.get_by_text(f"studio steer city {b} --batch {BATCHES} --along z:3=4").wait_for()
     page.locator("#steered figcaption", has_text="z:3=4 · batch").wait_for()
+    page.wait_for_url("**along=z*3*4*")
+    steered = open_page(page.url.removeprefix(served[1]))
+    steered.locator("#steered figcaption", has_text="z:3=4 · batch").wait_for()
+    steered.close()
     before = {s.label for s in list_specimens(workspace, "city")}
     page.get_by_role("button", name="Keep it as a city").click()
     page.locator(".toast-body", has_text="is kept").wait_for()

@@ -22,6 +22,7 @@ def test_an_address_is_read_back_as_it_was_written(batch, label, labels, page):
     for tab, parts in (
         ("Checkpoints", {"batch": batch, "point": label}),
         ("Explore", {"batch": batch, "city": label, "seen": batch, "zoom": (0.25, 0.5, 8.0)}),
+        ("Explore", {"atlas": "city-growth-z", "moment": batch, "along": ("pca:0=2", "z:17=-0.5")}),
         (
             "Specimens",
             {"place": page, "kind": "Starred", "search": "tag:river, 3%"} | chosen,
@@ -46,6 +47,11 @@ def test_an_address_is_read_back_as_it_was_written(batch, label, labels, page):
         "?tab=Render&film=/etc/passwd",
         "?tab=Explore&zoom=nan,0,1",
         "?tab=Explore&zoom=1",
+        "?tab=Explore&atlas=../elsewhere",
+        "?tab=Explore&moment=-1",
+        "?tab=Explore&along=pca:0",
+        "?tab=Explore&along=z:1=99",
+        "?tab=Explore&along=" + ",".join(f"z:{number}=1" for number in range(17)),
         "?tab=Specimens&place=%00",
         "?tab=Specimens&rated=6",
         "?tab=Specimens&search=" + "a" * 300,
