@@ -94,7 +94,9 @@ def wait_for_pictures(page: Page) -> None:
     page.wait_for_timeout(1200)
     page.wait_for_function(
         """() => [...document.images].every((image) => image.complete || !image.offsetParent
-          || image.getBoundingClientRect().top > innerHeight)"""
+          || image.getBoundingClientRect().top > innerHeight)
+          && [...document.querySelectorAll('video')].every(
+            (film) => film.readyState > 1 || !film.offsetParent)"""
     )
 
 
