@@ -66,7 +66,8 @@ def test_every_link_and_picture_of_a_page_is_there(page):
 
 def test_every_picture_is_shown_on_a_page():
     shown = {Path(t).name for page in PAGES for t in LINK.findall(page.read_text())}
-    assert {path.name for path in (DOCS / "pictures").iterdir()} - shown == set()
+    pictures = {path.name for path in (DOCS / "pictures").rglob("*") if path.is_file()}
+    assert pictures - shown == set()
 
 
 # The tables of bytes.

@@ -36,6 +36,7 @@ from studio.screens.parts.assets import page_head, read_asset
 from studio.screens.parts.browser.address import Address
 from studio.screens.parts.browser.address_book import AddressBook
 from studio.screens.parts.browser.answer_order import answer_in_turn
+from studio.screens.parts.browser.key_sheet import lay_out_key_sheet
 from studio.screens.parts.browser.news import (
     ANYTHING,
     WorkspaceNews,
@@ -79,7 +80,7 @@ SCREENS: tuple[type[Screen], ...] = (
 )
 STYLE_SHEETS = (
     *("parts/theme.css", "parts/markup.css", "parts/chart.css", "parts/jobs_view.css"),
-    "parts/browser/news.css",
+    *("parts/browser/news.css", "parts/browser/key_sheet.css"),
     *("home/home_tab.css", "train/train_tab.css"),
     *("checkpoints/storage_view.css", "checkpoints/timeline/timeline.css"),
     "explore/explore_tab.css",
@@ -209,6 +210,7 @@ def build_app(permissions: Permissions, pages: OpenPages, faces: Faces = NO_FACE
         with gr.Row(elem_id="head"):
             gr.HTML(BRAND)
             light = lay_out_light(workspace)
+            lay_out_key_sheet()
             run = RunChoice(label="Run", elem_id="run", choices=[], interactive=True)
         known, awaited = gr.State([]), gr.State(None)
         shared = PictureCache(workspace), RunCache(workspace)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
+import xxhash
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import DESCRIPTION, checkpoints_folder, list_runs
 from studio.actions.registry import run_makers
 from studio.runs.forecast import Forecast
 from studio.runs.status import AT_WORK, RunSummary
+from studio.screens.checkpoints.timeline.timeline_routes import PICTURE_ROUTE
 from studio.screens.home.links import opening
 from studio.screens.parts import markup
 from studio.screens.parts.jobs_view import run_progress
@@ -117,7 +120,7 @@ def _card(workspace: Workspace, run: RunSummary) -> Markup:
         run.name,
         tab,
         run.status,
-        _picture(workspace, run.name),
+        _picture(workspace, run),
         said=_tell_batch(run, done, total),
         left=_tell_left(run, job),
         bar=_bar(done, total),
@@ -168,13 +171,18 @@ def _lay_out(
     )
 
 
-def _picture(workspace: Workspace, name: str) -> Markup:
-    preview = workspace.preview(name)
+def _picture(workspace: Workspace, run: RunSummary) -> Markup:
+    """What training drew last; of a run that was not trained here, its last checkpoint."""
+    image = Markup('<img class="crisp" src="{}" alt="" loading="lazy">')
     try:
-        image = Markup('<img class="crisp" src="{}" alt="">')
-        return image.format(markup.file_url(preview))
-    except OSError:  # It has none yet, or was not trained here.
-        return _no_picture(name)
+        return image.format(markup.file_url(workspace.preview(run.name)))
+    except OSError:
+        if run.last_batch is None:
+            return _no_picture(run.name)
+    # The timeline draws one picture a page at a time; each card is a page of its own to it.
+    page = f"home{xxhash.xxh3_64_hexdigest(run.name.encode())}"
+    asked = {"run": run.name, "batch": run.last_batch, "page": page, "rests": "yes"}
+    return image.format(f"{PICTURE_ROUTE[1:]}?{urlencode(asked)}")
 
 
 def _no_picture(name: str) -> Markup:

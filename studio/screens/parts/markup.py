@@ -111,8 +111,8 @@ def progress_bar(done: int, total: int) -> Markup:
     """How far something is; empty where the total is 0 because nobody knows it."""
     percent = 100 * done / total if total else 0
     return Markup(
-        '<div class="bar" role="progressbar" aria-valuenow="{percent:.0f}" aria-valuemin="0" '
-        'aria-valuemax="100"><div style="width:{percent:.1f}%"></div></div>'
+        '<div class="bar" role="progressbar" aria-label="Progress" aria-valuenow="{percent:.0f}" '
+        'aria-valuemin="0" aria-valuemax="100"><div style="width:{percent:.1f}%"></div></div>'
     ).format(percent=percent)
 
 

@@ -29,6 +29,7 @@ from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
+PICTURE_ROUTE = "/studio/timeline/picture"
 MAX_THREADS = 2  # One draws, and one finds that a picture is known already.
 STALE = 409
 # The browser asks each time whether its copy is still right, which costs no drawing; and pictures
@@ -49,7 +50,7 @@ class TimelineRoutes:
         self._turns = PageTurns()
         self._threads: anyio.CapacityLimiter | None = None  # It belongs to the server's loop.
         self.answers: dict[str, Answer] = {
-            "/studio/timeline/picture": _in_words(self._answer_picture),
+            PICTURE_ROUTE: _in_words(self._answer_picture),
             "/studio/timeline/thumbnails": _in_words(self._answer_thumbnails),
         }
 

@@ -16,7 +16,7 @@ class Tools {
       radio.addEventListener('change', () => this.ask({ kind }));
       return radio;
     });
-    this.search = this.field('search', 'Search', 'Search, or tag:river, not tag:dry', 'wide', 'search');
+    this.search = this.field('search', 'Search', 'Search, or tag:river', 'wide', 'search');
     this.search.title = 'Texts in label, name, note or tags, with commas between: all of them must be there';
     this.batches = this.field('text', 'Batches from:to', 'batches 500:1000', '', 'batches');
     this.rated = this.choice('Rating', [['0', 'any rating'], ...RATINGS.map((n) => [String(n), n < 5 ? `${n} or better` : 'only 5'])], (value) => this.ask({ rated: Number(value) }));

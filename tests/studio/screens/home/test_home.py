@@ -1,6 +1,9 @@
 """What Home tells of a workspace: runs, jobs, films, specimens, the disk, and how to begin."""
 
+import html
+import re
 import shutil
+from urllib.parse import parse_qsl
 
 import pytest
 from markupsafe import Markup
@@ -9,6 +12,7 @@ from latent.points import sample_points
 from studio.actions.demo_steps import demo_steps
 from studio.actions.submission import submit
 from studio.runs.forecast import Forecast
+from studio.screens.checkpoints.timeline.asked_picture import AskedPicture
 from studio.screens.home import latest_view
 from studio.screens.home.beginning import show_beginning
 from studio.screens.home.disk_view import show_disk
@@ -51,6 +55,14 @@ def test_a_run_that_trains_says_how_far_it_is_and_another_how_far_it_came(worksp
     assert 'class="badge training"' in card
     assert f"batch {BATCHES} of 24" in card
     assert "min left" in card
+
+
+def test_a_run_that_was_not_trained_here_shows_its_last_checkpoint(workspace):
+    workspace.preview("city").unlink()
+    (card,) = cards_of(workspace).cards
+    address = re.search(r'src="studio/timeline/picture\?([^"]+)"', html.unescape(card))[1]
+    asked = AskedPicture.read(dict(parse_qsl(address)))
+    assert (asked.run, asked.batch, asked.rests) == ("city", BATCHES, True)
 
 
 def test_runs_beyond_the_newest_are_counted_and_what_they_take_is_looked_up_once(
