@@ -167,7 +167,7 @@ def test_a_film_rendered_through_the_form_plays_in_the_page_and_is_checked(page,
 def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
     open_tab(page, "Render")
     page.get_by_role("tab", name="Path", exact=True).click()
-    keys = page.get_by_label("Keys")
+    keys = page.get_by_role("textbox", name="Keys")
     keys.fill("3@0.0 -> 9@99.9")
     keys.press("Tab")
     page.get_by_text("studio render path city '3@0.0 -> 9@99.9'").wait_for()

@@ -80,6 +80,9 @@ ATLAS = KeyPlace(
         Keys(("+", "=", "-"), "nearer, nearer, farther"),
         Keys(("0",), "all of the map"),
         Keys(("Enter",), "choose the city in the middle"),
+        Keys(("m",), "what can be done with the chosen city"),
+        Keys((" ",), "play a map that grew with a run, or pause"),
+        Keys((",", "."), "its map of the batch before, after"),
         Keys(("Escape",), "let go of what is chosen"),
     ),
 )
