@@ -54,20 +54,25 @@ def begin_walk(workspace: Workspace, run: str, size: int, storage: str) -> None:
         checkpoints.append(1, spec.build().state_dict())
 
 
-def make_long_run(workspace: Workspace, run: str, count: int) -> None:
-    """A run that was trained for a few batches, and has as many checkpoints and numbers as wanted.
-
-    Its networks are an eighth as wide as a usual DCGAN-64.
-    """
-    here = studio.open(workspace.root)
+def prepare_noise(workspace: Workspace) -> None:
+    """The dataset `noise`, of 24 pictures of 64 pixels."""
     pictures = workspace.root / "pictures"
     pictures.mkdir(parents=True)
     stream = np.random.default_rng(0)
     for number in range(24):
         pixels = stream.integers(0, 256, (64, 64, 3), np.uint8)
         Image.fromarray(pixels).save(pictures / f"{number}.png")
-    here.datasets_add(folder=pictures, name="noise", image_size=64)
-    here.train(dataset="noise", run=run, batches=FIRST, **TINY)
+    studio.open(workspace.root).datasets_add(folder=pictures, name="noise", image_size=64)
+
+
+def make_long_run(workspace: Workspace, run: str, count: int) -> None:
+    """A run that was trained for a few batches, and has as many checkpoints and numbers as wanted.
+
+    Its networks are an eighth as wide as a usual DCGAN-64.
+    """
+    prepare_noise(workspace)
+    stream = np.random.default_rng(0)
+    studio.open(workspace.root).train(dataset="noise", run=run, batches=FIRST, **TINY)
     walk_weights(workspace, run, count)
     numbers = read_metrics(workspace.metrics(run))[-1]
     log = MetricsLog(workspace.metrics(run))
