@@ -67,6 +67,12 @@ class Client:
             if event["backend_fn"]
             and any(t in ("anything", "news Train") for _, t in event["targets"])
         ]
+        # What keeps the stream of answers open, as in a page.
+        self._hold = next(
+            event["id"]
+            for event in config["dependencies"]
+            if str(event["api_name"]).startswith("hold")
+        )
         self._run = next(p["id"] for p in parts if p["props"].get("elem_id") == "run")
         self._loops = [threading.Thread(target=f, daemon=True) for f in (self._ask, self._hear)]
         for loop in self._loops:
@@ -79,6 +85,8 @@ class Client:
 
     def _ask(self) -> None:
         self._open("/").read()
+        asked = {"fn_index": self._hold, "data": [], "session_hash": self._session}
+        self._open("/gradio_api/queue/join", asked).read()
         while not self._closing.wait(EVERY_S):
             question = {"data": f"?run={RUN}&tab=Train", "component_id": self._news}
             question |= {"fn_name": "stamp", "session_hash": self._session}
