@@ -16,46 +16,21 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import re
-import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.browser_parts.costs import load
+from benchmarks.browser_parts.serving import VIEWPORT, open_browser, serve
 from benchmarks.made_up_atlas import make_up_atlas, make_up_growth
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from studio.workspace.paths import Workspace
 
 MAPS = 6  # Of the atlas over training.
 FIELD = "document.querySelector('.atlas-field').dataset"
-
-
-@contextmanager
-def serve(workspace: Workspace) -> Iterator[str]:
-    """The address of the app of a workspace."""
-    words = [sys.executable, "-m", "studio", "--workspace", str(workspace.root), "app"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    said = ""
-    while (found := re.search(r"http://\S+", said)) is None:
-        line = process.stderr.readline()
-        assert line, f"The studio ended before it listened: {said}"
-        said += line
-    threading.Thread(target=process.stderr.read, daemon=True).start()
-    try:
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def drag(page: Page, seconds: float) -> dict[str, float]:
@@ -96,11 +71,8 @@ def play(page: Page, url: str) -> dict[str, float]:
 
 def measure(url: str, seconds: float) -> dict[str, Any]:
     """Open the map, drag it, find a city, and let it play through training."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
+    with open_browser() as browser:
+        page = browser.new_page(viewport=VIEWPORT)
         page.goto(url)
         page.get_by_role("tab", name="Explore", exact=True).click()
         page.locator("#gallery .thumbnail").first.wait_for()
@@ -120,7 +92,6 @@ def measure(url: str, seconds: float) -> dict[str, Any]:
         page.wait_for_function(f"+{FIELD}.frames > {frames + 3}")
         found["found_s"] = round(time.perf_counter() - began, 2)
         found["played"] = play(page, url)
-        browser.close()
     return found
 
 
@@ -142,8 +113,7 @@ def main() -> None:
         make_up_atlas(workspace, "city", 0, asked.points)
         with serve(workspace) as url:
             measured = measure(url, asked.seconds)
-    load = os.getloadavg()[0]
-    print(json.dumps({"points": asked.points, "load": round(load, 1), **measured}))
+    print(json.dumps({"points": asked.points, "load": load(), **measured}))
 
 
 if __name__ == "__main__":

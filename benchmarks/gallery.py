@@ -20,28 +20,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import shutil
-import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import Page
 
-from benchmarks.atlas_map import serve
+from benchmarks.browser_parts.costs import heap_mb, load, measure_idle, summarise
+from benchmarks.browser_parts.made_up import add_specimens
+from benchmarks.browser_parts.serving import VIEWPORT, open_browser, serve
 from checkpoints_index import CheckpointIndex, GeneratorSpec
-from latent.points import sample_points
-from studio.specimens.marking import mark_specimens
-from studio.specimens.points import SAMPLED, insert_points
-from studio.workspace.database import open_database
 from studio.workspace.paths import Workspace
 
 BATCHES = (1000, 2000, 4000, 8000, 12_000, 16_000, 16_500, 18_000)
@@ -67,23 +59,7 @@ def make_up_specimens(workspace: Workspace, run: str, count: int, image_size: in
     with CheckpointIndex(workspace.runs).create(run, spec, storage="exact") as checkpoints:
         for batch in BATCHES:
             checkpoints.append(batch, spec.build().state_dict())
-    each = -(-count // len(BATCHES))
-    with open_database(workspace.database, writing=True) as db:
-        for number, batch in enumerate(BATCHES):
-            some = sample_points(batch, range(min(each, count - number * each)), 100)
-            insert_points(db, run, some, SAMPLED)
-            _spread_in_time(db, run, batch)
-    mark_specimens(workspace, run, [f"{BATCHES[-1]}.{i}" for i in range(60)], tags=["river"])
-    mark_specimens(workspace, run, [f"{BATCHES[-2]}.{i}" for i in range(40)], rating=4)
-
-
-def _spread_in_time(db: sqlite3.Connection, run: str, batch: int) -> None:
-    """Let specimens of a batch be kept minute by minute."""
-    db.execute(
-        "UPDATE specimens SET created_at = created_at - 1e6 + 60 * number + batch "
-        "WHERE run = ? AND batch = ?",
-        (run, batch),
-    )
+    add_specimens(workspace, run, BATCHES, count)
 
 
 def until_shown(page: Page, act: Callable[[], Any]) -> float:
@@ -95,11 +71,6 @@ def until_shown(page: Page, act: Callable[[], Any]) -> float:
     )
     page.wait_for_function(SHOWN, polling=10)
     return 1000 * (time.perf_counter() - began)
-
-
-def summarise(times: list[float]) -> dict[str, float]:
-    """The median and the longest."""
-    return {"median": round(statistics.median(times)), "longest": round(max(times))}
 
 
 def measure_pages(page: Page) -> dict[str, Any]:
@@ -165,62 +136,12 @@ def _time(act: Callable[[], Any]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def measure_idle(page: Page, seconds: float) -> dict[str, Any]:
-    """What the server and the browser take of a core while nobody does anything."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    ours = _processes()
-    before = {name: _cpu_s(processes) for name, processes in ours.items()}
-    page.wait_for_timeout(1000 * seconds)
-    after = {name: _cpu_s(processes) for name, processes in ours.items()}
-    percent = {
-        f"idle_{name}_percent": round(100 * (after[name] - before[name]) / seconds, 1)
-        for name in ours
-    }
-    return {**percent, "idle_requests_in_10_s": round(10 * len(asked) / seconds, 1)}
-
-
-def _processes() -> dict[str, list[psutil.Process]]:
-    children = psutil.Process().children(recursive=True)
-    servers = [p for p in children if "studio" in " ".join(p.cmdline())]
-    return {"server": servers, "browser": [p for p in children if "chrom" in p.name()]}
-
-
-def _cpu_s(processes: list[psutil.Process]) -> float:
-    total = 0.0
-    for process in processes:
-        try:
-            used = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += used.user + used.system
-    return total
-
-
-def heap_mb(session: CDPSession) -> float:
-    """The heap that is in use once the rest was collected."""
-    session.send("HeapProfiler.collectGarbage")
-    return round(session.send("Runtime.getHeapUsage")["usedSize"] / 2**20, 1)
-
-
-@contextmanager
-def open_gallery(url: str) -> Iterator[Page]:
-    """A page with the gallery open."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
-        page.goto(f"{url}?run=city&tab=Specimens")
-        page.wait_for_function(f"document.querySelector('.specimen-field') && ({SHOWN})()")
-        yield page
-        browser.close()
-
-
 def measure(url: str, seconds: float) -> dict[str, Any]:
     """All that the docstring of this module says."""
-    began = time.perf_counter()
-    with open_gallery(url) as page:
+    with open_browser() as browser:
+        page, began = browser.new_page(viewport=VIEWPORT), time.perf_counter()
+        page.goto(f"{url}?run=city&tab=Specimens")
+        page.wait_for_function(f"document.querySelector('.specimen-field') && ({SHOWN})()")
         found: dict[str, Any] = {"usable_ms": round(1000 * (time.perf_counter() - began))}
         session = page.context.new_cdp_session(page)
         heap = [heap_mb(session)]
@@ -251,9 +172,7 @@ def main() -> None:
             return
         with serve(workspace) as url:
             measured = measure(url, asked.seconds)
-    load = os.getloadavg()[0]
-    document = {"specimens": asked.specimens, "made_s": made_s, "load": round(load, 1), **measured}
-    print(json.dumps(document))
+    print(json.dumps({"specimens": asked.specimens, "made_s": made_s, "load": load(), **measured}))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ PARTS = {
     "requests": 300,
     "programs": 300,
     "gallery": 300,
+    "routes": 1000,
     "imports": 4000,
     "passports": 3000,
     "pictures": 3000,

@@ -18,20 +18,19 @@ import argparse
 import json
 import os
 import random
-import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page
 
-from benchmarks.atlas_map import serve
-from checkpoints_index import CheckpointIndex, GeneratorSpec
+from benchmarks.browser_parts.costs import heap_mb, load, summarise
+from benchmarks.browser_parts.made_up import begin_walk, walk_weights
+from benchmarks.browser_parts.serving import VIEWPORT, open_browser, serve
 from studio.workspace.paths import Workspace
 
-STEP = 2e-4  # How far a weight goes from one checkpoint to the next, as Adam would have it.
+RUN = "walk"
 # The page notes when a picture stood on the stage, and of which batch it was.
 WATCH = """() => {
   const stage = document.querySelector('.timeline-stage');
@@ -49,20 +48,6 @@ SETTLED = """() => {
   if (right) return right[0] - window.movedAt;
   return shown && performance.now() - window.movedAt > 600 ? 1e-6 : null;
 }"""
-
-
-def make_run(workspace: Workspace, count: int, size: int, storage: str) -> None:
-    """A run whose weights walk at random."""
-    spec = GeneratorSpec("dcgan", {"z_dim": 100, "image_size": size})
-    torch.manual_seed(0)
-    weights = {name: tensor.clone() for name, tensor in spec.build().state_dict().items()}
-    with CheckpointIndex(workspace.runs).create("walk", spec, storage=storage) as run:
-        for batch in range(1, count + 1):
-            for tensor in weights.values():
-                if tensor.is_floating_point():
-                    tensor.add_(torch.randn_like(tensor).sign_(), alpha=STEP)
-            run.append(batch, weights)
-        run.flush()
 
 
 def axis_box(page: Page) -> tuple[float, float, float]:
@@ -105,14 +90,9 @@ def drag_through(page: Page, seconds: float) -> float:
     return round(found / passed, 1)
 
 
-def memory_of(page: Page, session: CDPSession) -> dict[str, float]:
+def memory_of(session: CDPSession) -> dict[str, float]:
     """Megabytes of the page's scripts after a collection, and of its process."""
-    session.send("HeapProfiler.collectGarbage")
-    metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-    return {
-        "heap_mb": round(metrics["JSHeapUsedSize"] / 2**20, 1),
-        "page_mb": round(largest_renderer() / 2**20),
-    }
+    return {"heap_mb": heap_mb(session), "page_mb": round(largest_renderer() / 2**20)}
 
 
 def largest_renderer() -> int:
@@ -128,32 +108,23 @@ def largest_renderer() -> int:
     return max(found)
 
 
-def summarise(times: list[float]) -> dict[str, float]:
-    """The median and the 95th of 100, in whole milliseconds."""
-    ordered = sorted(times)
-    return {
-        "median": round(ordered[len(ordered) // 2]),
-        "p95": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]),
-    }
-
-
-def measure(browser: Browser, url: str, stops: int, seconds: float) -> dict[str, Any]:
+def measure(browser: Browser, url: str, run: str, stops: int, seconds: float) -> dict[str, Any]:
     """Open the timeline, drag it, stop often."""
-    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page = browser.new_page(viewport=VIEWPORT)
     session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
     began = time.perf_counter()
-    page.goto(f"{url}/?run=walk&tab=Checkpoints")
+    page.goto(f"{url}/?run={run}&tab=Checkpoints")
     page.locator(".timeline-stage[data-pictures]").wait_for(timeout=120_000)
     usable = time.perf_counter() - began
     page.wait_for_timeout(20_000)  # The thumbnails are there, and Gradio has come to rest.
     page.evaluate(WATCH)
-    found: dict[str, Any] = {"usable_s": round(usable, 2), "before": memory_of(page, session)}
+    found: dict[str, Any] = {"usable_s": round(usable, 2), "before": memory_of(session)}
     random.seed(0)
     found["pictures_per_s"] = drag_through(page, seconds)
     found["stop_ms"] = summarise([stop_somewhere(page, drags=True) for _ in range(stops)])
     found["jump_ms"] = summarise([stop_somewhere(page, drags=False) for _ in range(stops)])
-    found["after"] = memory_of(page, session)
+    found["after"] = memory_of(session)
+    page.close()
     return found
 
 
@@ -169,15 +140,12 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace.open(asked.workspace or Path(folder))
-        if not workspace.run("walk").exists():
-            make_run(workspace, asked.checkpoints, asked.size, asked.storage)
-        with serve(workspace) as url, sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-            )
-            measured = measure(browser, url, asked.stops, asked.seconds)
-            browser.close()
-    print(json.dumps({"load": round(os.getloadavg()[0], 1), **measured}))
+        if not workspace.run(RUN).exists():
+            begin_walk(workspace, RUN, asked.size, asked.storage)
+            walk_weights(workspace, RUN, asked.checkpoints)
+        with serve(workspace) as url, open_browser() as browser:
+            measured = measure(browser, url, RUN, asked.stops, asked.seconds)
+    print(json.dumps({"load": load(), **measured}))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.atlas_actions import Atlas
-from studio.actions.declared.specimen_actions import SpecimensExport, SpecimensStar
 from studio.actions.declared.training_actions import Resume
 from studio.actions.demo_steps import (
     ATLAS_CITIES,
@@ -20,9 +19,12 @@ from studio.actions.demo_steps import (
     FILM,
     HELSINKI,
     RUN,
+    go_on_training,
+    spread_specimens,
     train_city,
     walk_city,
 )
+from studio.actions.job_actions import JobStarted
 from studio.actions.submission import perform
 from studio.app import SECTION, App
 from studio.workspace.errors import StudioError
@@ -32,8 +34,6 @@ from studio.workspace.records.record import DeclaredRecord, option
 
 if TYPE_CHECKING:
     from studio.atlases.atlas_files import DrawnAtlas
-
-SPECIMENS = 6
 
 
 class Product(DeclaredRecord):
@@ -49,6 +49,7 @@ class DemoResult(Result):
     root: Path
     products: tuple[Product, ...]
     attribution: str
+    training: JobStarted | None = None
 
     def document(self) -> Any:
         """One object a product."""
@@ -60,13 +61,18 @@ class DemoResult(Result):
         rows = [(made.what, made.path.relative_to(self.root)) for made in self.products]
         yield Table(["made", "where"], rows)
         yield self.attribution
+        if self.training is not None:
+            yield (
+                f"The run goes on as job {self.training.id}, so that its cities get better while "
+                f"you look. Stop it on the page, or: studio stop {RUN}"
+            )
 
 
 class Demo(Action):
     """Go the whole way on real city maps.
 
     Draw a city, train on it, film the training, walk in latent space, draw an atlas, export
-    specimens, and open the app.
+    specimens, and open the app, beside which the training goes on as a job.
     """
 
     command = "demo"
@@ -86,15 +92,17 @@ class Demo(Action):
         atlas = _map(workspace, last)
         made = [
             (f"{last:,} checkpoints, one a batch", workspace.run(RUN) / "checkpoints"),
-            *_film(workspace),
+            *_film(workspace, last),
             _walk(workspace, last),
             (f"atlas of {atlas.count} cities", atlas.path),
-            *((f"specimen {path.stem}", path) for path in _export(workspace, atlas)),
+            *((f"specimen {path.stem}", path) for path in _export(workspace, last)),
         ]
+        job = go_on_training(workspace) if self.serve else None
         return DemoResult(
             root=workspace.root,
             products=tuple(Product(what=what, path=path) for what, path in made),
             attribution=attribution_of(workspace, RUN),
+            training=JobStarted(id=job.id, text=job.text) if job else None,
         )
 
     def follow_up(self) -> App | None:
@@ -103,7 +111,11 @@ class Demo(Action):
 
 
 def _train(workspace: Workspace, batches: int | None, reporter: Reporter) -> int:
-    """Train the demo's run to a batch, from wherever it is; the last batch."""
+    """Train the demo's run to a batch, from wherever it is.
+
+    Returns:
+        The batch that the products are made of: that one, however far the run has gone on since.
+    """
     from checkpoints_index.storage.catalogue import list_runs, open_catalogue
     from studio.datasets.listing import list_datasets
     from studio.runs.status import read_config
@@ -118,7 +130,7 @@ def _train(workspace: Workspace, batches: int | None, reporter: Reporter) -> int
         kept = open_catalogue(workspace.runs, RUN).batches
         if kept and kept[-1] >= target:
             reporter.say(f"Run '{RUN}' is trained to batch {kept[-1]:,} already.")
-            return kept[-1]
+            return target if target in kept else kept[-1]
         training = Resume(run=RUN, batches=max(target, read_config(workspace, RUN).batches))
     perform(workspace, training)
     last = open_catalogue(workspace.runs, RUN).batches[-1]
@@ -127,8 +139,8 @@ def _train(workspace: Workspace, batches: int | None, reporter: Reporter) -> int
     return last
 
 
-def _film(workspace: Workspace) -> list[tuple[str, Path]]:
-    made = perform(workspace, FILM)
+def _film(workspace: Workspace, last: int) -> list[tuple[str, Path]]:
+    made = perform(workspace, FILM.model_copy(update={"batches": f"0:{last + 1}"}))
     videos = made.document()["videos"]
     return [
         (f"training film {video['label']}, {video['frames']:,} frames", Path(video["path"]))
@@ -164,25 +176,9 @@ def _map(workspace: Workspace, batch: int) -> DrawnAtlas:
     return drawn
 
 
-def _export(workspace: Workspace, atlas: DrawnAtlas) -> list[Path]:
+def _export(workspace: Workspace, batch: int) -> list[Path]:
     """Cities from all over the atlas, as specimens."""
     from studio.specimens.specimens import picture_path
 
-    labels = _spread(atlas)
-    missing = [label for label in labels if not picture_path(workspace, RUN, label).exists()]
-    if missing:
-        perform(workspace, SpecimensExport(run=RUN, labels=tuple(missing)))
-    perform(workspace, SpecimensStar(run=RUN, labels=tuple(labels)))
-    return [picture_path(workspace, RUN, label) for label in labels]
-
-
-def _spread(atlas: DrawnAtlas) -> list[str]:
-    """Labels of points far from each other on the map, each the farthest from those before."""
-    import numpy as np
-
-    places = np.asarray(atlas.coordinates)
-    chosen = [0]
-    while len(chosen) < SPECIMENS:
-        to_chosen = np.linalg.norm(places[:, None] - places[chosen], axis=2).min(1)
-        chosen.append(int(to_chosen.argmax()))
-    return [atlas.labels[i] for i in chosen]
+    made = perform(workspace, spread_specimens(batch)).document()
+    return [picture_path(workspace, RUN, specimen["label"]) for specimen in made]

@@ -309,7 +309,7 @@ def serving(made: Playground, *options: str, said_since: list[str] | None = None
     """The address of an app that serves the workspace meanwhile.
 
     Args:
-        said_since: takes up what the app says once it is open.
+        said_since: takes up what the app says on its terminal once it is open.
     """
     process = subprocess.Popen(
         [
@@ -318,18 +318,20 @@ def serving(made: Playground, *options: str, said_since: list[str] | None = None
         ],
         cwd=made.yard.outside,
         env=made.environment,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     said = ""
     while (found := re.search(r"http://\S+", said)) is None:
-        line = process.stderr.readline()
+        line = process.stdout.readline()
         if not line:
             raise SystemExit(f"The app does not start: {said}")
         said += line
     lines = [] if said_since is None else said_since
-    drain = threading.Thread(target=lambda: lines.extend(process.stderr or ()), daemon=True)
+    drain = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
     drain.start()
     try:
         yield found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -54,6 +55,7 @@ class Catalogue:
         self._segments: dict[Path, Segment] = {}
         self._records_in: dict[Path, list[Record]] = {}
         self._batches: list[int] | None = None
+        self._looked: dict[str, tuple[int, int, int]] | None = None
         self.refresh()
 
     @property
@@ -104,31 +106,37 @@ class Catalogue:
 
     def refresh(self) -> None:
         """Take in what was appended, cut, replaced or removed since the last look."""
-        paths = segments.list_segments(self.folder)
+        looked = segments.look_at_files(self.folder)
+        if looked == self._looked:
+            return
+        paths = [self.folder / name for name in sorted(looked)]
         try:
             self._look_at(paths)
         except FileNotFoundError:
             if segments.list_segments(self.folder) == paths:
                 raise
             self.refresh()  # Thinning removed one of them meanwhile.
+            return
+        self._looked = looked
 
     def _look_at(self, paths: list[Path]) -> None:
-        if set(self._segments) - set(paths) or any(map(self._was_replaced, paths)):
+        states = {path: path.stat() for path in paths}
+        replaced = (self._was_replaced(path, state) for path, state in states.items())
+        if self._segments.keys() - states.keys() or any(replaced):
             self.records, self.descriptions = {}, {}
             self._segments, self._records_in, self._batches = {}, {}, None
-        for path in paths:
+        for path, state in states.items():
             known = self._segments.get(path)
             if known is None:
                 self._take(segments.read_segment(path))
-            elif path.stat().st_size > known.file_bytes:
+            elif state.st_size > known.file_bytes:
                 self._take(segments.scan_segment(path, known.whole_bytes))
 
-    def _was_replaced(self, path: Path) -> bool:
+    def _was_replaced(self, path: Path, state: os.stat_result) -> bool:
         """Whether a known segment was cut, or another one has taken its name."""
         known = self._segments.get(path)
         if known is None:
             return False
-        state = path.stat()
         if (state.st_size, state.st_mtime_ns) == (known.file_bytes, known.changed_ns):
             return False
         return state.st_size < known.file_bytes or segments.read_identity(path) != known.identity
@@ -260,6 +268,18 @@ def list_runs(runs_folder: Path) -> list[str]:
     """The names of the runs below a folder, sorted; those whose description is lost as well."""
     folders = runs_folder.glob("*/checkpoints")
     return sorted(folder.parent.name for folder in folders if holds_run(folder))
+
+
+def read_spec(runs_folder: Path, run: str) -> GeneratorSpec:
+    """The generator of a run by name; its checkpoints are not looked at, however many there are.
+
+    Raises:
+        CheckpointError: as `open_catalogue`.
+    """
+    folder = checkpoints_folder(runs_folder, run)
+    if not holds_run(folder):
+        raise UnknownRunError(run, list_runs(runs_folder))
+    return read_description(run, folder)[0]
 
 
 def open_catalogue(runs_folder: Path, run: str) -> Catalogue:

@@ -27,6 +27,7 @@ import logging
 import os
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -271,7 +272,26 @@ def scan_segment(path: Path, start: int = 0) -> Segment:
 
 def list_segments(folder: Path) -> list[Path]:
     """The segments of a folder of checkpoints, in the order of their batches."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return [folder / name for name in sorted(look_at_files(folder))]
+
+
+def look_at_files(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """The names of the segments of a folder; of each its bytes, when it changed, and its number.
+
+    It is the same as before where nothing has happened, which is told fast: a run of 20,000
+    checkpoints has hundreds of segments, and pages ask for each picture.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            mine = [entry for entry in entries if entry.name.endswith(SUFFIX)]
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    found = {}
+    for entry in mine:
+        with suppress(FileNotFoundError):  # Thinning removed it meanwhile.
+            state = entry.stat()
+            found[entry.name] = (state.st_size, state.st_mtime_ns, state.st_ino)
+    return found
 
 
 def read_identity(path: Path) -> bytes:

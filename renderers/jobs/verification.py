@@ -49,7 +49,9 @@ def find_render(renders: Path, file: Path) -> Path:
     beside = (
         folder.glob(f"{RENDER_BESIDE.format('*')}/videos.json") for folder in file.parents[:2]
     )
-    for record in chain(renders.glob("*/videos.json"), *beside):
+    # Nearly all lie beside their record, and to look through hundreds of renders takes seconds.
+    own = renders / file.parent.name / "videos.json"
+    for record in chain((own,), renders.glob("*/videos.json"), *beside):
         if _entry(record.parent, file):
             return record.parent
     if not file.exists():

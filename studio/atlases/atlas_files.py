@@ -144,6 +144,22 @@ class DrawnAtlas:
         """The slot of each point in the sprite sheets: int [count]; see `SpriteSheets`."""
         return self.points[:, COLUMNS.index("slot")].astype(int)
 
+    def far_apart(self, count: int) -> list[str]:
+        """Labels of cities all over the map, each the farthest from those before it.
+
+        Args:
+            count: how many; all cities where there are fewer.
+        """
+        chosen = [0]
+        to_chosen = np.linalg.norm(self.coordinates - self.coordinates[0], axis=1)  # [self.count]
+        while len(chosen) < min(count, self.count):
+            chosen.append(int(to_chosen.argmax()))
+            to_last = np.linalg.norm(self.coordinates - self.coordinates[chosen[-1]], axis=1)
+            to_chosen = np.minimum(to_chosen, to_last)
+            to_chosen[chosen] = -1  # Where cities lie on one spot, none is chosen twice.
+        labels = self.labels
+        return [labels[i] for i in chosen]
+
     def specimen_at(self, x_px: int, y_px: int) -> str | None:
         """The label of the specimen under a point of the picture, if there is one."""
         wanted = [y_px // self.cell_px, x_px // self.cell_px]

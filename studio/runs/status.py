@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkpoints_index.storage.catalogue import Catalogue, list_runs, open_catalogue
+from checkpoints_index.storage.catalogue import Catalogue, list_runs, open_catalogue, read_spec
 from studio.runs.config import TrainingConfig
 from studio.runs.events import is_paused, list_events
 from studio.workspace.advice import explain
@@ -99,7 +99,7 @@ def stop_run(workspace: Workspace, name: str) -> JobRow:
         StudioError: the run is not training.
         CheckpointError: there is no such run.
     """
-    open_catalogue(workspace.runs, name)
+    read_spec(workspace.runs, name)
     job = training_job(workspace, name)
     if job is None or job.status not in ACTIVE:
         raise StudioError(f"Run '{name}' is not training, so there is nothing to stop.")
@@ -114,7 +114,7 @@ def read_config(workspace: Workspace, name: str) -> TrainingConfig:
         StudioError: the run was not trained here.
         CheckpointError: there is no such run.
     """
-    open_catalogue(workspace.runs, name)
+    read_spec(workspace.runs, name)
     if not workspace.run_config(name).exists():
         raise StudioError(
             f"Run '{name}' has no run.toml, so it cannot be trained on. Start one: studio train"

@@ -216,7 +216,7 @@ def build_app(permissions: Permissions, pages: OpenPages, faces: Faces = NO_FACE
         shared = PictureCache(workspace), RunCache(workspace)
         own_answers.update(TimelineRoutes(workspace, shared[0]).answers)
         titles = [screen.TITLE for screen in SCREENS]
-        news = lay_out_news(WorkspaceNews(workspace), titles)
+        news = lay_out_news(WorkspaceNews(workspace, pages.count), titles)
         open_tab, address, forms = gr.State(titles[0]), AddressBook(), StoredForms(workspace)
         app = AppContext(
             permissions, *shared, run, open_tab, awaited, news, address, forms, own_answers

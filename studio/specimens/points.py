@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from checkpoints_index.run import CheckpointRun
-from checkpoints_index.storage.catalogue import open_catalogue
+from checkpoints_index.storage.catalogue import read_spec
 from latent.maps.neighbourhood import parse_around
 from latent.points import (
     LatentPoint,
@@ -136,7 +136,7 @@ def resolve_points(
         CheckpointError: unknown run.
     """
     if z_dim is None:
-        z_dim = open_catalogue(workspace.runs, run).spec.z_dim
+        z_dim = read_spec(workspace.runs, run).z_dim
     rule = DrawingRule(workspace, run, z_dim)
     each = (name for text in texts for name in _spread(workspace, run, text.strip()))
     return [_resolve(rule, text) for text in each]

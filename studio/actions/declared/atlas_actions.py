@@ -11,6 +11,7 @@ from studio.actions.action import Action, Result, Table
 from studio.actions.declared.run_actions import batch_or_last
 from studio.actions.declared.specimen_actions import (
     Space,
+    SpecimenList,
     point_labels,
     say_differences,
     space_option,
@@ -336,4 +337,50 @@ class Locate(Action):
         )
 
 
-ACTIONS = (Atlas, Poster, Locate)
+class SpecimensSpread(Action):
+    """Export and star cities from all over an atlas.
+
+    Each is the farthest from those before it on the map. Pictures that are there already stay.
+    """
+
+    command = "specimens spread"
+    section = SECTION
+
+    run: str = run_name()
+    batch: int | None = atlas_fields()[0]
+    space: Space | None = atlas_fields()[1]
+    count: int = option(6, "How many.", ge=1, le=1000)
+    device: str | None = device_option()
+
+    def writes_elsewhere(self) -> bool:
+        """Stars and pictures are kept in the workspace."""
+        return False
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse an unknown run, and one without an atlas."""
+        from checkpoints_index.storage.catalogue import open_catalogue
+        from studio.atlases.atlas_files import find_atlas
+
+        open_catalogue(workspace.runs, self.run)
+        find_atlas(workspace, self.run, self.batch, self.space)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> SpecimenList:
+        """Choose them, write what is missing, and star them."""
+        from studio.atlases.atlas_files import find_atlas
+        from studio.specimens.exports import export_specimens
+        from studio.specimens.marking import star_specimens
+        from studio.specimens.specimen_pages import read_specimens
+        from studio.specimens.specimens import picture_path
+
+        atlas = find_atlas(workspace, self.run, self.batch, self.space)
+        chosen = atlas.far_apart(self.count)
+        missing = [c for c in chosen if not picture_path(workspace, self.run, c).exists()]
+        if missing:
+            with reporter.task("Exporting") as on_progress:
+                asked = (self.run, missing, None, self.device)
+                export_specimens(workspace, *asked, on_progress)
+        star_specimens(workspace, self.run, chosen, starred=True)
+        return SpecimenList.of(s for s, _ in read_specimens(workspace, self.run, chosen))
+
+
+ACTIONS = (Atlas, Poster, Locate, SpecimensSpread)

@@ -80,6 +80,10 @@ class OpenPages:
     _streams: dict[str, int] = field(default_factory=dict)
     _held: dict[str, tuple[object, float]] = field(default_factory=dict)
 
+    def count(self) -> int:
+        """How many pages listen now."""
+        return len(self._streams)
+
     def opened(self, session: str) -> None:
         """A browser listens to the answers of a session."""
         self._streams[session] = self._streams.get(session, 0) + 1

@@ -1,4 +1,4 @@
-"""The queue of events, in which no page and no client takes all places."""
+"""The queue of events: no page and no client takes all places, and at rest it takes no time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ MAX_OF_PAGE = (
     100  # Events of one page that wait or are at work: it has about as many places to ask.
 )
 MAX_OF_CLIENT = 160  # Events of one address; the rest of the queue is left to others.
+# Gradio looks a thousand times a second for an event, which takes 6 % of a core for ever.
+LOOK_S = 0.01
+LOOK_FOR_PROGRESS_S = 0.2  # No event of the studio reports any.
 BUSY = "This page has asked for too much at a time. Wait until some of it is answered."
 
 
@@ -22,7 +25,7 @@ class BoundedQueue(Queue):
     @classmethod
     def instead_of(cls, queue: Queue) -> BoundedQueue:
         """A queue with the settings of another one, which has not begun to work."""
-        return cls(
+        bounded = cls(
             live_updates=queue.live_updates,
             concurrency_count=queue.max_thread_count,
             update_intervals=queue.update_intervals,
@@ -30,6 +33,11 @@ class BoundedQueue(Queue):
             blocks=queue.blocks,
             default_concurrency_limit=queue.default_concurrency_limit,
         )
+        bounded.sleep_when_free = LOOK_S
+        # Gradio would make a table of the last 10,000 events after each of them, which nobody sees.
+        bounded.ANALYTICS_MAX_EVENTS = 0
+        bounded.progress_update_sleep_when_free = LOOK_FOR_PROGRESS_S
+        return bounded
 
     async def push(
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None

@@ -27,6 +27,8 @@ MAX_BODY = 4 * MB  # The largest request that is no upload.
 KEPT_S = 3600.0  # Uploads are deleted when they are older.
 CLEANED_S = 600.0  # Seconds between two looks for uploads that are old enough.
 AT_ONCE = 8  # Requests of one kind that are worked on in threads at the same time.
+# Gradio prints the words of such an address on the terminal, escape codes and all.
+NOT_SERVED = "/custom_component/"
 NOT_LOGGED_IN = "Only those who have logged in see this. Open the studio, and log in."
 NOT_UNDERSTOOD = "The studio could not do that: it is asked for in a form that it does not know."
 
@@ -82,6 +84,8 @@ class Gate:
         reason = self._own.refusal(scope["scheme"], headers)
         if reason is not None:
             raise RefusedRequestError(403, reason)
+        if NOT_SERVED in scope["path"]:
+            raise RefusedRequestError(404, "The studio has no parts of others on its pages.")
         if scope.get("method") != "POST":
             return
         length, client = _length(headers), _client(scope)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import BlockFunction
+from gradio.state_holder import SessionState
 
 from studio.screens.safety.bounded_queue import BoundedQueue
 from studio.screens.safety.gate import NOT_UNDERSTOOD, Answer
@@ -36,6 +39,33 @@ class GuardedPage(gr.Blocks):
         self._queue = BoundedQueue.instead_of(self._queue)
         return self
 
+    async def postprocess_data(
+        self, block_fn: BlockFunction, predictions: Any, state: SessionState | None
+    ) -> list[Any]:
+        """What an event answers, as the page takes it; what stays as it is costs nothing.
+
+        For each place that an answer skips, Gradio makes a component anew, as if it had changed. Of
+        a page that is refreshed every other second, nearly all places are skipped.
+        """
+        given, count = predictions, len(block_fn.outputs)
+        if _is_skip(given) or (count == 1 and not block_fn.batch):
+            given = [given] * count
+        if not isinstance(given, list | tuple) or len(given) != count:
+            answered: list[Any] = await super().postprocess_data(block_fn, predictions, state)
+            return answered
+        answers: list[Any] = [None if out.stateful else gr.skip() for out in block_fn.outputs]
+        changed = [place for place, value in enumerate(given) if not _is_skip(value)]
+        if not changed:
+            return answers
+        fewer = copy.copy(block_fn)
+        fewer.outputs = [block_fn.outputs[place] for place in changed]
+        values = [given[place] for place in changed]
+        alone = len(values) == 1 and not block_fn.batch
+        made = await super().postprocess_data(fewer, values[0] if alone else values, state)
+        for place, answer in zip(changed, made, strict=True):
+            answers[place] = answer
+        return answers
+
     async def process_api(self, *args: Any, **options: Any) -> Any:
         """Work on an event.
 
@@ -53,3 +83,7 @@ class GuardedPage(gr.Blocks):
             raise gr.Error(
                 NOT_UNDERSTOOD, title="This did not work", print_exception=False
             ) from error
+
+
+def _is_skip(value: Any) -> bool:
+    return isinstance(value, dict) and value == gr.skip()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from renderers.errors import RenderError
@@ -21,6 +23,19 @@ def test_a_whole_video_is_what_its_plan_says(tmp_path, videos) -> None:
         *("seed:2", 30, 30),
         None,
     )
+
+
+def test_of_two_renders_that_name_a_video_the_one_that_it_lies_in_made_it(tmp_path) -> None:
+    (tmp_path / "film").mkdir()
+    first = render_tiny(tmp_path / "film", GrowingSource(), range(5))[0].path
+    folders = [path.parent for path in tmp_path.rglob("videos.json")]
+    assert len(folders) == 1
+    own = folders[0].rename(tmp_path / "own")
+    for name in ("a-copy", "z-copy"):  # Whichever of them a file system names first.
+        shutil.copytree(own, tmp_path / name)
+    inside = own / first.name
+    first.rename(inside)
+    assert find_render(tmp_path, inside) == own
 
 
 def test_a_video_of_another_length_is_not(tmp_path, videos) -> None:

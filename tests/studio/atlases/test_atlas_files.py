@@ -1,6 +1,7 @@
 """The files of an atlas: what a page reads, what an old version wrote, what is damaged."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,23 @@ def test_an_atlas_is_read_as_it_was_drawn(drawn):
     )
     row, column = drawn.cells[7]
     assert drawn.specimen_at(column * drawn.cell_px + 5, row * drawn.cell_px + 5) == "5.7"
+
+
+def test_specimens_from_all_over_an_atlas_are_exported_once_and_starred(drawn, studio):
+    far = drawn.far_apart(3)
+    places = drawn.coordinates[[int(label.removeprefix("5.")) for label in far]]
+    gaps = [np.linalg.norm(places[i] - places[j]) for i in range(3) for j in range(i)]
+    assert len({*drawn.far_apart(99)}) == 40
+    assert min(gaps) > 0.4
+    made = studio("specimens", "spread", "city", "--count", 3, "--json").json
+    assert [(each["label"], each["starred"]) for each in made] == [(label, True) for label in far]
+    paths = [Path(each["path"]) for each in made]
+    written = [path.stat().st_mtime_ns for path in paths]
+    studio("specimens", "spread", "city", "--count", 3)
+    assert [path.stat().st_mtime_ns for path in paths] == written
+    refused = studio("specimens", "spread", "city", "--batch", 7)
+    assert refused.status == 1
+    assert "no such atlas" in refused.err
 
 
 def test_a_page_reads_the_points_by_pieces_as_the_documentation_says(drawn):

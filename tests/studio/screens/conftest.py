@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,8 +27,11 @@ PAGES = pytest.StashKey[list]()  # The pages that a test has opened.
 
 
 @contextmanager
-def serving(workspace, *options):
-    """The URL of a studio that a process of its own serves meanwhile."""
+def serving(workspace, *options, ends_by=signal.SIGTERM):
+    """The URL of a studio that a process of its own serves meanwhile.
+
+    At the end it is sent a signal; it says goodbye unless that kills it.
+    """
     process = subprocess.Popen(
         [*(sys.executable, "-m", "studio", "--workspace", workspace.root), "app", *options],
         cwd=REPOSITORY,
@@ -45,8 +49,8 @@ def serving(workspace, *options):
     drain = threading.Thread(target=process.stderr.read, daemon=True)
     drain.start()
     yield found[0]
-    process.terminate()
-    assert process.wait(30) == 0
+    process.send_signal(ends_by)
+    assert process.wait(30) == (0 if ends_by == signal.SIGTERM else -ends_by)
     drain.join()
 
 
@@ -153,7 +157,7 @@ def _restore_points(workspace: Workspace, run: str) -> None:
     unpin_batches(workspace, run, list_pins(workspace, run))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port of its own, since several processes that test look for one at the same time."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 from starlette.responses import Response
 
-from studio.screens.safety.bounded_queue import MAX_OF_CLIENT, MAX_OF_PAGE
+from studio.screens.safety.bounded_queue import MAX_OF_CLIENT, MAX_OF_PAGE, BoundedQueue
 from studio.screens.safety.gate import MB, GuardedApp, Limits, Login
 from studio.screens.safety.own_pages import OwnPages
 from studio.screens.safety.page import GuardedPage
@@ -39,6 +39,15 @@ def serve():
     yield start
     for page in opened:
         page.close(verbose=False)
+
+
+def test_a_queue_without_events_looks_for_them_a_hundred_times_a_second_at_most(serve, monkeypatch):
+    serve()
+    looks = []
+    count = BoundedQueue.__len__
+    monkeypatch.setattr(BoundedQueue, "__len__", lambda queue: looks.append(1) or count(queue))
+    time.sleep(1)
+    assert 1 <= len(looks) <= 110
 
 
 def post(netloc, path, body, kind="application/json", source="127.0.0.1", **headers):

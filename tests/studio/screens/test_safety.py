@@ -50,6 +50,13 @@ def test_a_rebound_name_is_told_nothing(ask, host):
         assert "--allow-host" in json.loads(text)["detail"]
 
 
+def test_what_gradio_would_print_on_the_terminal_does_not_reach_it(ask):
+    path = "/gradio_api/custom_component/%1b%5d0;x%07/client/component/x"
+    status, _, text = ask("GET", path)
+    assert status == 404
+    assert " " in json.loads(text)["detail"]
+
+
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "LOCALHOST"])
 def test_the_names_of_the_loopback_are_answered(ask, name):
     assert ask("GET", "/config", Host=f"{name}:{ask.port}")[0] == 200

@@ -114,7 +114,7 @@ class AxisThumbnails:
     def _wanted(self, run: str) -> dict[int, str]:
         """Batch -> digest of its weights, for each batch that is to stand along the axis."""
         batches = choose_places(self._picture_cache.batches(run))
-        return {batch: self._picture_cache.digest(run, batch) for batch in batches}
+        return dict(zip(batches, self._picture_cache.digests(run, batches), strict=True))
 
     def _open(self, run: str, point: LatentPoint) -> _Sheet:
         """The sheet, read from the disk at first."""

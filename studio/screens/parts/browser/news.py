@@ -1,7 +1,8 @@
 """News for open pages: whether anything has changed that they show, asked with one small question.
 
 A page asks every other second and refreshes only what is open, only when the answer differs. So an
-idle page costs a few looks at files, however much there is in the workspace.
+idle page costs a few looks at files, however much there is in the workspace. Where many pages look
+at what works, they hear of it less often, so that it is not slowed by those who watch it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import MethodType
 
@@ -24,15 +27,24 @@ from studio.workspace.jobs import ACTIVE, list_jobs
 from studio.workspace.paths import Workspace
 
 NEWS, RUN, ANYTHING = "news", "run", "anything"
+FEW_PAGES = 4  # So many pages hear of everything at once.
+PAGE_S = 1.0  # Of more pages each adds so much to the least time between two changes of a stamp,
+MOST_S = 30.0  # up to this, so that many who look take no more from what works than few.
+MAX_RUNS = 64
 
 
 class WorkspaceNews:
-    """Gives stamps that stay the same as long as nothing has changed; shared by all pages."""
+    """Gives stamps that stay the same as long as nothing has changed; shared by all pages.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    Args:
+        count_pages: says how many pages are open.
+    """
+
+    def __init__(self, workspace: Workspace, count_pages: Callable[[], int] = lambda: 1) -> None:
+        self._workspace, self._count_pages = workspace, count_pages
         self._written: tuple[int, int] | None = None  # What is known of the database.
         self._jobs_at_work = False
+        self._told: OrderedDict[str | None, tuple[str, float]] = OrderedDict()
         self._turn = threading.Lock()
 
     def stamp(self, run: str | None) -> str:
@@ -42,8 +54,26 @@ class WorkspaceNews:
             run: the run that the page shows; files of other runs are no news.
         """
         with self._turn:
-            self._settle_jobs()
-            looked = [(str(path), *_state_of(path)) for path in self._watched(run)]
+            now = time.monotonic()
+            known, since = self._told.get(run, ("", now))
+            if known and now - since < self._least_s():
+                return known
+            stamp = self._look(run)
+            if stamp != known:
+                self._told[run] = stamp, now
+                self._told.move_to_end(run)
+                while len(self._told) > MAX_RUNS:
+                    self._told.popitem(last=False)
+            return stamp
+
+    def _least_s(self) -> float:
+        """Seconds for which a stamp stays at least, by how many pages are open."""
+        pages = self._count_pages()
+        return min(MOST_S, PAGE_S * pages) if pages > FEW_PAGES else 0.0
+
+    def _look(self, run: str | None) -> str:
+        self._settle_jobs()
+        looked = [(str(path), *_state_of(path)) for path in self._watched(run)]
         return hashlib.blake2b(repr(looked).encode(), digest_size=9).hexdigest()
 
     def _settle_jobs(self) -> None:

@@ -155,6 +155,7 @@ def test_the_demo_is_handed_over_as_jobs_that_follow_each_other(empty_workspace)
         "render timelapse",
         "render interpolation",
         "atlas",
+        "specimens spread",
     ]
     # What comes second needs what the first makes, and is queued before that is there.
     first = insert_job(empty_workspace, "datasets add-cities", {}, ["datasets", "add-cities"])

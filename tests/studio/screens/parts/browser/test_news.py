@@ -41,3 +41,18 @@ def test_a_job_whose_process_is_gone_is_news(workspace):
     process.kill()
     process.wait()
     assert news.stamp("city") != before
+
+
+def test_the_more_pages_are_open_the_less_often_each_hears_of_what_works(workspace, monkeypatch):
+    now, pages = [0.0], [20]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    news = WorkspaceNews(workspace, lambda: pages[0])
+    stamps = []
+    for number in range(41):  # Something changes every second.
+        now[0] = float(number)
+        workspace.metrics("city").write_text("{}\n" * number)
+        stamps.append(news.stamp("city"))
+    assert stamps[19] == stamps[0] != stamps[20] == stamps[39] != stamps[40]
+    pages[0] = 2
+    workspace.metrics("city").write_text("")
+    assert news.stamp("city") != stamps[40]
