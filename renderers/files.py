@@ -81,6 +81,39 @@ def checksum_json(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
+def note_path(folder: Path, path: Path) -> str:
+    """A path as a record in a folder holds it: from the folder on where it lies in or beside it.
+
+    So folders may be moved or copied with all that they say of each other.
+
+    Example:
+        >>> note_path(Path("/films/a"), Path("/films/a/city.mp4"))
+        'city.mp4'
+    """
+    path, folder = path.resolve(), folder.resolve()
+    return os.path.relpath(path, folder) if path.is_relative_to(folder.parent) else str(path)
+
+
+def noted_path(folder: Path, text: str) -> Path:
+    """The path that a record in a folder means.
+
+    Earlier versions wrote whole paths. One that leads through a folder named as this one,
+    or as the one around it, to what lies there was written before these were moved.
+
+    Example:
+        >>> str(noted_path(Path("/films/a"), "city.mp4"))
+        '/films/a/city.mp4'
+    """
+    folder, parts = folder.resolve(), Path(text).parts
+    for known in (folder, folder.parent) if Path(text).is_absolute() else ():
+        if known.name in parts[:-1]:
+            own = len(parts) - parts[::-1].index(known.name)
+            moved = known.joinpath(*parts[own:])
+            if moved.exists() or ("%" in moved.name and moved.parent.is_dir()):
+                return moved
+    return Path(os.path.normpath(folder / text))
+
+
 class PendingFile:
     """A file that is being written beside its final name.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from renderers.destinations import require_free
-from renderers.files import read_json, write_json
+from renderers.files import note_path, noted_path, read_json, write_json
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.formats import format_of
 
@@ -42,7 +42,7 @@ def claim(folder: Path, plan: RenderPlan, paths: Sequence[Path], overwrite: bool
     _require_free(folder, paths, _own_paths(folder, digests), overwrite)
     document = {
         "digests": sorted(digests),
-        "paths": [str(path.resolve()) for path in paths],
+        "paths": [note_path(folder, path) for path in paths],
     }
     if read_json(folder / CLAIM) != document:
         write_json(document, folder / CLAIM)
@@ -59,7 +59,8 @@ def _own_paths(folder: Path, digests: set[str] | None = None) -> set[str]:
     finished = read_json(folder / "videos.json") or {"digest": "", "videos": []}
     begun = set(claimed["paths"]) if digests is None or digests & {*claimed["digests"]} else set()
     made = {entry["path"] for entry in finished["videos"]}
-    return begun | (made if digests is None or finished["digest"] in digests else set())
+    own = begun | (made if digests is None or finished["digest"] in digests else set())
+    return {str(noted_path(folder, text)) for text in own}
 
 
 def _require_free(folder: Path, paths: Sequence[Path], own: set[str], overwrite: bool) -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 from renderers.errors import UnfinishedRenderError
-from renderers.files import checksum_file, locked, read_json, remove_leftovers, write_json
+from renderers.files import (
+    checksum_file,
+    locked,
+    note_path,
+    noted_path,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
@@ -183,7 +191,7 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
 def _record(folder: Path, plan: RenderPlan, videos: Sequence[Video]) -> None:
     listed = [
         {
-            "path": str(video.path.resolve()),
+            "path": note_path(folder, video.path),
             "label": video.label,
             "frames": video.frames,
             "size_bytes": video.size_bytes,
@@ -200,7 +208,8 @@ def _finished_videos(folder: Path, plan: RenderPlan, paths: Sequence[Path]) -> l
     if record.get("digest") != plan.digest:
         return None
     listed = record["videos"]
-    if [entry["path"] for entry in listed] != [str(path.resolve()) for path in paths]:
+    noted = [noted_path(folder, entry["path"]) for entry in listed]
+    if noted != [path.resolve() for path in paths]:
         return None
     videos = [Video(p, e["label"], e["frames"]) for e, p in zip(listed, paths, strict=True)]
     sizes = [entry["size_bytes"] for entry in listed]

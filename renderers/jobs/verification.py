@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from renderers.errors import RenderError, UnknownVideoError, UnplannedVideoError
-from renderers.files import checksum_file, read_json
+from renderers.files import checksum_file, noted_path, read_json
 from renderers.plan.outputs import RENDER_BESIDE
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.video_reader import count_frames
@@ -125,16 +125,16 @@ def _is_entry(entry: Any) -> bool:
 def _list_finished(folder: Path) -> Iterator[tuple[Path, int, str | None]]:
     """The videos that were finished: paths, sizes in bytes, checksums where there are some."""
     for entry in _entries(folder):
-        yield Path(entry["path"]), entry["size_bytes"], entry.get("sha256")
+        yield noted_path(folder, entry["path"]), entry["size_bytes"], entry.get("sha256")
     for path, (_, size_bytes, *sha256) in (read_json(folder / JOINED) or {}).items():
-        yield Path(path), size_bytes, next(iter(sha256), None)
+        yield noted_path(folder, path), size_bytes, next(iter(sha256), None)
 
 
 def _entry(folder: Path, file: Path) -> dict[str, Any] | None:
     """What is recorded of a file; one beside its record may have been moved with it."""
     file = file.resolve()
     for entry in _entries(folder):
-        path = Path(entry["path"])
+        path = noted_path(folder, entry["path"])
         if path == file or (file.parent == folder.resolve() and path.name == file.name):
             return {**entry}
     return None

@@ -17,6 +17,7 @@ Colour = tuple[int, int, int]
 INK: Colour = (17, 18, 20)
 PAPER: Colour = (250, 249, 246)
 # A sheet of this size takes 120 MB, and as much again while the file is written.
+GAP_PX = 2  # Pixels between two pictures of a grid.
 MAX_PIXELS = 40_000_000
 # A JPEG can hold twice as much; viewers give up soon after.
 MAX_SIDE_PX = 30_000
@@ -35,7 +36,7 @@ def grid_columns(count: int) -> int:
 def arrange_grid(
     pictures: np.ndarray,
     columns: int | None = None,
-    gap_px: int = 2,
+    gap_px: int = GAP_PX,
     background: Colour = INK,
 ) -> np.ndarray:
     """Lay pictures out row by row, with gaps between them and none around.

@@ -24,6 +24,7 @@ from studio.actions.declared import (
     way_actions,
 )
 from studio.actions.declared.dry_runs import trial_actions
+from studio.actions.declared.films import plan_actions
 from studio.actions.declared.latent import (
     growth_actions,
     layer_actions,
@@ -32,6 +33,7 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
+from studio.actions.declared.training import metric_actions, preset_actions
 from studio.workspace.errors import StudioError
 
 ENTRY_POINTS = "latent_city_studio.actions"  # Installed packages declare actions of their own here.
@@ -41,11 +43,14 @@ OWN: tuple[type[Action], ...] = (
     *training_actions.ACTIONS,
     *trial_actions.ACTIONS,
     *run_actions.ACTIONS,
+    *preset_actions.ACTIONS,
+    *metric_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
     *import_actions.ACTIONS,
     *look_actions.ACTIONS,
     *film_actions.ACTIONS,
+    *plan_actions.ACTIONS,
     *specimen_actions.ACTIONS,
     *direction_actions.ACTIONS,
     *inversion_actions.ACTIONS,

@@ -35,6 +35,8 @@ GROUPS = {
     "rename": "Other names for runs and datasets.",
     "datasets": "Prepared pictures to train on.",
     "jobs": "What works in the background, and what waits for its turn.",
+    "plan": "What films will be, before they are rendered.",
+    "presets": "Settings that go together: the studio's, and your own.",
     "render": "Films of training, walks and sheets.",
     "specimens": "Cities worth keeping, and their pictures.",
 }

@@ -33,5 +33,6 @@ def make_poster(workspace: Workspace, film: Path) -> Path | None:
 
 def _poster_path(workspace: Workspace, film: Path) -> Path:
     written = film.stat().st_mtime_ns if film.exists() else 0
-    mark = hashlib.blake2b(f"{film} {written}".encode(), digest_size=12).hexdigest()
+    place = workspace.recorded(film)
+    mark = hashlib.blake2b(f"{place} {written}".encode(), digest_size=12).hexdigest()
     return workspace.posters / f"{mark}.jpg"

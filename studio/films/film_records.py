@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,31 @@ class FilmContent:
         labels: of the points, or of what moves.
         first, last: its batches.
         frames: how many frames were planned.
+        checkpoints: how many times another checkpoint than that of the frame before is shown.
     """
 
     labels: tuple[str, ...]
     first: int
     last: int
     frames: int
+    checkpoints: int
+
+
+@dataclass(frozen=True)
+class FilmRun:
+    """How long a finished render took, and what came of it.
+
+    Attributes:
+        paths: its films that are still there, at least one.
+        frames: how many it rendered, those left aside that were there before.
+        took_s: seconds that these took.
+        size_bytes: of all its films.
+    """
+
+    paths: tuple[Path, ...]
+    frames: int
+    took_s: float
+    size_bytes: int
 
 
 def list_film_records(workspace: Workspace, run: str) -> dict[Path, FilmRecord]:
@@ -67,7 +87,7 @@ def list_film_records(workspace: Workspace, run: str) -> dict[Path, FilmRecord]:
             "AND status = 'done' AND action LIKE 'render %' AND result IS NOT NULL ORDER BY id",
             (run,),
         ).fetchall()
-    found = {record.path: record for row in rows for record in _records_of(row)}
+    found = {record.path: record for row in rows for record in _records_of(workspace, row)}
     return {path: record for path, record in found.items() if path.is_file()}
 
 
@@ -85,17 +105,38 @@ def list_newest_films(workspace: Workspace, count: int) -> list[FilmRecord]:
         ).fetchall()
     found: dict[Path, FilmRecord] = {}
     for row in rows:
-        there = [record for record in _records_of(row) if record.path.is_file()]
+        there = [record for record in _records_of(workspace, row) if record.path.is_file()]
         if there:
             film = min(there, key=lambda record: (len(str(record.path)), str(record.path)))
             found.setdefault(film.path, film)  # Rendered again, it is the newer one.
     return list(found.values())[:count]
 
 
-def _records_of(row: sqlite3.Row) -> Iterator[FilmRecord]:
+def list_film_runs(workspace: Workspace, run: str, count: int) -> list[FilmRun]:
+    """The newest renders of a run that said how far they were, newest first, at most so many."""
+    if not workspace.database.exists():
+        return []
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT done, first_done, first_done_at, finished_at, result FROM jobs WHERE run = ? "
+            "AND status = 'done' AND action LIKE 'render %' AND result IS NOT NULL "
+            "AND first_done_at IS NOT NULL AND done > first_done ORDER BY id DESC LIMIT ?",
+            (run, count),
+        ).fetchall()
+    runs = []
+    for row in rows:
+        paths = tuple(path for path in _paths_of(workspace, row["result"]) if path.is_file())
+        if paths:
+            took_s = row["finished_at"] - row["first_done_at"]
+            size_bytes = sum(path.stat().st_size for path in paths)
+            runs.append(FilmRun(paths, row["done"] - row["first_done"], took_s, size_bytes))
+    return runs
+
+
+def _records_of(workspace: Workspace, row: sqlite3.Row) -> Iterator[FilmRecord]:
     """The films that a job made, whether they are there or not."""
     made_at, fields = row["finished_at"] or row["created_at"], _read(row["fields"]) or {}
-    for path in _paths_of(row["result"]):
+    for path in _paths_of(workspace, row["result"]):
         yield FilmRecord(row["run"], path, row["action"], fields, made_at)
 
 
@@ -112,17 +153,20 @@ def film_content(workspace: Workspace, path: Path) -> FilmContent | None:
 def _read_content(folder: Path, written_ns: int) -> FilmContent:
     """A plan of 20,000 frames is read once; `written_ns` tells it from a later one."""
     plan = read_plan(folder)
-    return FilmContent(plan.labels, min(plan.batches), max(plan.batches), len(plan.batches))
+    shown = plan.batches
+    checkpoints = 1 + sum(one != other for one, other in pairwise(shown))
+    return FilmContent(plan.labels, min(shown), max(shown), len(shown), checkpoints)
 
 
-def _paths_of(result: str) -> Sequence[Path]:
+def _paths_of(workspace: Workspace, result: str) -> Sequence[Path]:
     """The films that a job gave back; none where its result is damaged or another one."""
     document = _read(result)
     videos = document.get("videos") if document else None
     if not isinstance(videos, list):
         return []
     paths = [video.get("path") for video in videos if isinstance(video, dict)]
-    return [Path(path) for path in paths if isinstance(path, str) and "\0" not in path]
+    texts = [path for path in paths if isinstance(path, str) and "\0" not in path]
+    return [workspace.recalled(text) for text in texts]
 
 
 def _read(text: str | None) -> dict[str, Any] | None:

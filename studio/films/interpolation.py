@@ -28,6 +28,7 @@ from studio.films.film_options import (
 from studio.films.planning import (
     Film,
     OpenFilm,
+    Outline,
     choose_engine,
     count_frames,
     open_film,
@@ -55,6 +56,15 @@ def check_interpolation(workspace: Workspace, film: Interpolation) -> None:
     opened.require_fit(len(z))
 
 
+def outline_interpolation(workspace: Workspace, film: Interpolation) -> Outline[Interpolation]:
+    """The frames of an interpolation.
+
+    Raises:
+        StudioError: or an error of the libraries, as `check_interpolation`.
+    """
+    return _outline(*_move(workspace, film))
+
+
 def film_interpolation(
     workspace: Workspace, film: Interpolation, on_progress: OnProgress, say: Say = ignore_line
 ) -> Video:
@@ -75,6 +85,15 @@ def check_path(workspace: Workspace, film: KeyFramedPath) -> None:
     """
     opened, _, z, _ = _follow_keys(workspace, film)
     opened.require_fit(len(z))
+
+
+def outline_path(workspace: Workspace, film: KeyFramedPath) -> Outline[KeyFramedPath]:
+    """The frames of a path.
+
+    Raises:
+        StudioError: or an error of the libraries, as `check_path`.
+    """
+    return _outline(*_follow_keys(workspace, film))
 
 
 def film_path(
@@ -164,6 +183,13 @@ def _follow_keys(workspace: Workspace, film: KeyFramedPath) -> Move[KeyFramedPat
     )
     batches = [nearest_batch(opened.kept, batch) for batch in wanted.tolist()]
     return opened, points, spec.shape_z(path), batches
+
+
+def _outline(
+    opened: OpenFilm[Film], points: Sequence[LatentPoint], z: Tensor, batches: Sequence[int]
+) -> Outline[Film]:
+    opened.require_fit(len(z))
+    return Outline(opened, [Track(opened.folder.name.rpartition("-")[0], z)], batches)
 
 
 def _film(

@@ -5,10 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from checkpoints_index.storage.catalogue import open_catalogue
 from renderers.destinations import require_free
-from renderers.files import checksum_file, locked, read_json, remove_leftovers, write_json
+from renderers.files import (
+    checksum_file,
+    locked,
+    note_path,
+    noted_path,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 from renderers.jobs.chunks import Chunk, list_chunks
 from renderers.jobs.verification import JOINED
 from renderers.plan.options import RenderOptions
@@ -119,10 +128,10 @@ def _join_all(
     file = out.absolute() if out is not None else default_file(folder, f"{run}-live", MP4)
     points = [label for label in wanted if label != GRID]
     paths = output_paths(file, points, RenderOptions(points=bool(points), grid=GRID in wanted))
-    own = read_json(folder / JOINED) or {}
+    known = _joined(folder)
     for path in paths:
         require_film_place(path)
-        require_free(path, overwrite or path.parent == folder or str(path) in own)
+        require_free(path, overwrite or path.parent == folder or note_path(folder, path) in known)
     return [_join(folder, chunks, *pair, fps) for pair in zip(wanted, paths, strict=True)]
 
 
@@ -146,8 +155,8 @@ def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> 
 def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path, fps: Rate | None) -> Video:
     own = [chunk for chunk in chunks if label in chunk.files]
     frames, digest = len(_batches(own)), _digest(own, label, fps)
-    record = read_json(folder / JOINED) or {}
-    if path.exists() and record.get(str(path), [])[:2] == [digest, path.stat().st_size]:
+    record, name = _joined(folder), note_path(folder, path)
+    if path.exists() and record.get(name, [])[:2] == [digest, path.stat().st_size]:
         return Video(path, label, frames)
     for chunk in own:
         if (reason := chunk.find_changed(label)) is not None:
@@ -158,8 +167,14 @@ def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path, fps: Ra
     rate = own[-1].fps if fps is None else fps
     join_parts([chunk.path(label) for chunk in own], path, frames, rate)
     joined = [digest, path.stat().st_size, checksum_file(path)]
-    write_json({**record, str(path): joined}, folder / JOINED)
+    write_json({**record, name: joined}, folder / JOINED)
     return Video(path, label, frames)
+
+
+def _joined(folder: Path) -> dict[str, Any]:
+    """What was joined before, by its path as `note_path` writes it."""
+    record = read_json(folder / JOINED) or {}
+    return {note_path(folder, noted_path(folder, path)): known for path, known in record.items()}
 
 
 def _digest(chunks: Iterable[Chunk], label: str, fps: Rate | None) -> str:

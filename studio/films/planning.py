@@ -153,6 +153,34 @@ def open_film(workspace: Workspace, film: Film, run: str, kind: str) -> OpenFilm
     return OpenFilm(workspace, film, checkpoints, checkpoints.batches, options, file, folder)
 
 
+@dataclass(frozen=True)
+class Outline(Generic[Film]):
+    """Which frames a film has, before anything is rendered.
+
+    Attributes:
+        tracks: what is shown in every frame; a moving one has a latent point for each frame.
+        batches: the checkpoint of each frame.
+        numbers: the batch numbers that frames show, where these are not the checkpoints'.
+        is_exact: whether these are the frames. Otherwise they stand in for some that are chosen by
+            what can be seen, once it was measured.
+    """
+
+    opened: OpenFilm[Film]
+    tracks: Sequence[LatentPoint | Track]
+    batches: Sequence[int]
+    numbers: Sequence[int] = ()
+    is_exact: bool = True
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of what is shown."""
+        return [track.label for track in self.tracks]
+
+    def plan(self) -> RenderPlan:
+        """The plan of these frames."""
+        return plan_film(self.opened, self.tracks, self.batches, numbers=self.numbers)
+
+
 def count_frames(seconds: float, fps: Rate) -> int:
     """How many frames so many seconds are.
 

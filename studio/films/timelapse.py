@@ -20,7 +20,14 @@ from renderers.plan.pacing import measure_change, spread, spread_change
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress
 from studio.films.film_options import Timelapse
-from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
+from studio.films.planning import (
+    OpenFilm,
+    Outline,
+    choose_engine,
+    count_frames,
+    open_film,
+    plan_film,
+)
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import Choice, choose_frames
 from studio.runs.status import run_status
@@ -53,6 +60,29 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
     elif film.pace != "batch":
         frames = None  # What can be seen decides how many there are.
     return opened.require_fit(frames or 1, labels)
+
+
+def outline_timelapse(workspace: Workspace, film: Timelapse) -> Outline[Timelapse]:
+    """The frames of a time-lapse. Where what can be seen decides, they are spread evenly instead.
+
+    Raises:
+        StudioError: or an error of the libraries, as `check_timelapse`.
+    """
+    check_timelapse(workspace, film)
+    opened = _open(workspace, film)
+    points = opened.points(film.points, or_fixed=True)
+    choice = _choose_frames(opened)
+    frames = len(choice.batches)
+    if film.duration is not None:
+        frames = count_frames(film.duration, film.rate())
+    shown = spread(len(choice.batches), frames)
+    return Outline(
+        opened,
+        points,
+        [choice.batches[position] for position in shown],
+        [choice.numbers[position] for position in shown],
+        is_exact=film.pace == "batch" and not (film.follow or film.skip_damaged),
+    )
 
 
 def film_timelapse(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from checkpoints_index.storage.seals import Seal, read_sealed_json, seal_json, unseal_json
 from studio.workspace.errors import StudioError
@@ -121,6 +123,20 @@ class MetricsHistory:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The entries of a log as they are now; see `MetricsHistory`."""
     return MetricsHistory(path).entries
+
+
+def write_csv(entries: Sequence[dict[str, Any]], file: TextIO) -> list[str]:
+    """Write entries as CSV: a head, then a row for each, with `batch` in the first column.
+
+    Returns:
+        The names of the columns.
+    """
+    names = dict.fromkeys(name for entry in entries for name in entry)
+    columns = ["batch", *(name for name in names if name != "batch")]
+    table = csv.DictWriter(file, columns)
+    table.writeheader()
+    table.writerows(entries)
+    return columns
 
 
 def find_changed_lines(path: Path) -> list[int]:

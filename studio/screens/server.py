@@ -86,7 +86,7 @@ STYLE_SHEETS = (
     "explore/explore_tab.css",
     *("explore/map/map.css", "jobs/jobs_tab.css"),
     *("specimens/specimens_tab.css", "specimens/gallery/gallery.css"),
-    "compare/compare_tab.css",
+    *("compare/compare_tab.css", "render/composer.css"),
 )
 FIRST_PORT, PORTS = 7860, 100
 HOLD_SECONDS = 5.0  # Seconds between the signs of life that an open page is sent.

@@ -19,7 +19,7 @@ from checkpoints_index.storage.catalogue import list_runs, open_catalogue
 from checkpoints_index.storage.files import create_whole, sync_folder
 from checkpoints_index.storage.locks import lock_run
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
-from renderers.files import read_json, write_json
+from renderers.files import note_path, read_json, write_json
 from studio.datasets.prepared import read_manifest, write_manifest
 from studio.runs.config import TrainingConfig
 from studio.upkeep.removal import TABLES, list_beside, part_of_dataset
@@ -248,11 +248,14 @@ def _rewrite_records(folder: Path, renaming: Renaming, moves: Mapping[Path, Path
     def place(text: str) -> str:
         """A path, wherever the workspace was when it was written."""
         parts = Path(text).parts
-        if former not in parts[:-1]:
+        if former in parts[:-1]:
+            below = folder.joinpath(*parts[len(parts) - parts[::-1].index(former) :])
+        elif Path(text).is_absolute():
             return text  # It lies elsewhere, or is renamed already.
-        below = folder.joinpath(*parts[len(parts) - parts[::-1].index(former) :])
+        else:
+            below = folder / text
         first = folder / below.relative_to(folder).parts[0]
-        return str(moves.get(first, first) / below.relative_to(first))
+        return note_path(folder, moves.get(first, first) / below.relative_to(first))
 
     def rewrite(document: dict[str, Any]) -> dict[str, Any]:
         if "videos" in document:

@@ -20,6 +20,7 @@ import psutil
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
+from studio.workspace.records.path_records import recall_paths, record_paths
 from studio.workspace.row_seals import SEAL
 
 ACTIVE = ("queued", "running")
@@ -170,7 +171,11 @@ def insert_job(
     now = time.time()
     needs = None if terms.needs is None else json.dumps(asdict(terms.needs))
     values = {
-        **{"action": action, "fields": json.dumps(fields), "command": json.dumps(list(command))},
+        **{
+            "action": action,
+            "fields": json.dumps(record_paths(workspace, fields)),
+            "command": json.dumps(list(command)),
+        },
         **{"run": run, "status": "queued", "created_at": now, "queued_at": now},
         **{"follows": terms.follows, "follows_any": int(terms.follows_any)},
         **{"not_before": terms.not_before, "needs": needs},
@@ -226,14 +231,14 @@ def report_progress(
 
 def record_result(workspace: Workspace, job_id: int, result: Any) -> None:
     """Write down what a job gave back, as JSON."""
-    update_job(workspace, job_id, result=json.dumps(result))
+    update_job(workspace, job_id, result=json.dumps(record_paths(workspace, result)))
 
 
 def list_jobs(workspace: Workspace, newest: int = 50) -> list[JobRow]:
     """The newest jobs, newest first; those whose process is gone are marked interrupted."""
     with open_database(workspace.database) as db:
         rows = db.execute("SELECT * FROM jobs ORDER BY id DESC LIMIT ?", (newest,)).fetchall()
-    return [_settle(workspace, _from_row(row)) for row in rows]
+    return [_settle(workspace, _from_row(workspace, row)) for row in rows]
 
 
 def find_job(workspace: Workspace, job_id: int) -> JobRow:
@@ -246,7 +251,7 @@ def find_job(workspace: Workspace, job_id: int) -> JobRow:
         row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         raise StudioError(f"There is no job {job_id}. List them: studio jobs list")
-    return _settle(workspace, _from_row(row))
+    return _settle(workspace, _from_row(workspace, row))
 
 
 def working_jobs(workspace: Workspace) -> list[JobRow]:
@@ -262,7 +267,7 @@ def jobs_that_are(workspace: Workspace, *statuses: str) -> list[JobRow]:
             f"SELECT * FROM jobs WHERE status IN ({marks}) ORDER BY COALESCE(place, id), id",
             statuses,
         ).fetchall()
-    settled = [_settle(workspace, _from_row(row)) for row in rows]
+    settled = [_settle(workspace, _from_row(workspace, row)) for row in rows]
     return [job for job in settled if job.status in statuses]
 
 
@@ -277,7 +282,7 @@ def training_job(workspace: Workspace, run: str) -> JobRow | None:
             "ORDER BY status = 'running' DESC, status = 'queued' DESC, started_at IS NULL, id DESC",
             (run,),
         ).fetchall()
-    jobs = [_settle(workspace, _from_row(row)) for row in rows[:REFUSED_AT_ONCE]]
+    jobs = [_settle(workspace, _from_row(workspace, row)) for row in rows[:REFUSED_AT_ONCE]]
     begun = [job for job in jobs if job.started_at is not None or job.status in ACTIVE]
     newest = sorted(begun or jobs, key=lambda job: (job.status not in ACTIVE, -job.id))
     return newest[0] if newest else None
@@ -292,7 +297,7 @@ def newest_job(workspace: Workspace, *actions: str, run: str | None = None) -> J
             "AND (? IS NULL OR run = ?) ORDER BY id DESC LIMIT 1",
             (*actions, run, run),
         ).fetchone()
-    return _settle(workspace, _from_row(row)) if row else None
+    return _settle(workspace, _from_row(workspace, row)) if row else None
 
 
 def _settle(workspace: Workspace, job: JobRow) -> JobRow:
@@ -312,7 +317,7 @@ def _settle(workspace: Workspace, job: JobRow) -> JobRow:
             (status, note, time.time(), job.id, job.status, job.pid),
         )
         row = db.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
-    return _from_row(row)
+    return _from_row(workspace, row)
 
 
 def is_alive(job: JobRow) -> bool:
@@ -345,10 +350,11 @@ def update_job(workspace: Workspace, job_id: int, **values: Any) -> None:
         db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*values.values(), job_id))
 
 
-def _from_row(row: Any) -> JobRow:
+def _from_row(workspace: Workspace, row: Any) -> JobRow:
     values = dict(row)
     del values[SEAL]
-    read = {name: _read_json(values[name]) for name in ("fields", "result")}
+    stored = {name: _read_json(values[name]) for name in ("fields", "result")}
+    read = {name: recall_paths(workspace, value) for name, value in stored.items()}
     words = _read_json(values["command"])
     command = [str(word) for word in words] if isinstance(words, list) else []
     needs = _read_needs(_read_json(values["needs"]))

@@ -13,6 +13,8 @@ from studio.workspace.errors import StudioError
 from studio.workspace.names import require_part, require_path
 
 VARIABLE = "STUDIO_WORKSPACE"
+HERE = "{workspace}"  # What a path in a record begins with that lies in the workspace.
+PLACES = ("datasets", "runs", "renders", "exports")  # Where records name files.
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,24 @@ class Workspace:
     def posters(self) -> Path:
         """The folder of small pictures of films."""
         return self.renders / ".posters"
+
+    @property
+    def presets(self) -> Path:
+        """The folder of the settings that somebody keeps under names of their own."""
+        return self.root / "presets"
+
+    def preset(self, name: str) -> Path:
+        """The file of settings of one's own.
+
+        Raises:
+            StudioError: the name cannot be that of a file.
+        """
+        return self.presets / f"{require_part(name)}.toml"
+
+    @property
+    def film_previews(self) -> Path:
+        """The folder of the frames that were drawn of films before they were rendered."""
+        return self.renders / ".previews"
 
     def dry_run_sheet(self, dataset: str) -> Path:
         """The picture of what networks see that try a dataset.
@@ -238,6 +258,41 @@ class Workspace:
     def log(self, job_id: int) -> Path:
         """The log of a job."""
         return self.logs / f"job-{job_id}.log"
+
+    def recorded(self, path: Path) -> Path:
+        """A path as records hold it: of what lies in the workspace, from its folder on.
+
+        So records stay true when the workspace is moved, or is copied and the first one goes.
+
+        Example:
+            >>> str(Workspace(Path("/w")).recorded(Path("/w/renders/a.mp4")))
+            '{workspace}/renders/a.mp4'
+        """
+        whole = path.absolute()
+        if whole.is_relative_to(self.root):
+            return Path(HERE, whole.relative_to(self.root))
+        return path
+
+    def recalled(self, path: str | Path) -> Path:
+        """The path that a record means, in the workspace as it lies now.
+
+        Earlier versions wrote whole paths. One that names a place of a workspace elsewhere means
+        that place in this one, where there is such a file.
+
+        Example:
+            >>> str(Workspace(Path("/w")).recalled("{workspace}/renders/a.mp4"))
+            '/w/renders/a.mp4'
+        """
+        path = Path(path)
+        parts = path.parts
+        if parts[:1] == (HERE,) and ".." not in parts:
+            return self.root.joinpath(*parts[1:])
+        if not path.is_absolute() or path.is_relative_to(self.root):
+            return path
+        for start in range(len(parts) - 2, 0, -1):
+            if parts[start] in PLACES and (own := self.root.joinpath(*parts[start:])).exists():
+                return own
+        return path
 
     def inside(self, path: str | Path, opened: Sequence[Path] = ()) -> Path:
         """Resolve a path from outside, which has to lie in the workspace or in an opened folder.

@@ -29,6 +29,7 @@ from studio.runs.status import (
 from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import ACTIVE, TRAINING, Needs, find_job
+from studio.workspace.names import require_run_name
 from studio.workspace.own_process import module_command, module_environment
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
@@ -211,6 +212,13 @@ class Train(TrainingAction):
     init_from: str | None = option(
         None, "Begin at batch 0 with another run's networks and settings.", metavar="RUN[@BATCH]"
     )
+    like: str | None = option(
+        None,
+        "Begin with the settings of another run, and no more of it.",
+        flag="--as",
+        metavar="RUN",
+        check=require_run_name,
+    )
     storage: Literal["visual", "exact"] = option(
         "visual", "visual keeps what can be seen, far smaller; exact every bit."
     )
@@ -249,6 +257,7 @@ class Train(TrainingAction):
             self.branch,
             self.init_from,
             self.device,
+            self.like,
         )
 
     def check(self, workspace: Workspace) -> None:
@@ -270,7 +279,7 @@ class Train(TrainingAction):
         yield from named_in(self.overrides)
         config = asdict(choose_settings(workspace, self.request))
         elsewhere = {name: value for name, value in config.items() if name not in self.overrides}
-        source = self.config or self.branch or self.init_from or "its preset"
+        source = self.config or self.branch or self.init_from or self.like or "its preset"
         yield from named_in(elsewhere, f"the settings of {source}")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> TrainingReport:

@@ -170,9 +170,9 @@ def _frame(drawing: Markup, span: Span, label: str, marks: Sequence[Mark]) -> Ma
     fractions = [float(span.fraction(np.array(mark.at))) for mark in marks]
     shown = join(_mark(mark, at) for mark, at in zip(marks, fractions, strict=True) if 0 <= at <= 1)
     return Markup(
-        '<div class="plot"><svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">'
-        "{}</svg>{}</div>"
-    ).format(WIDTH, HEIGHT, label, drawing, shown)
+        '<div class="plot" data-left="{:.4f}" data-right="{:.4f}">'
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>{}</div>'
+    ).format(LEFT / WIDTH, 1 - RIGHT / WIDTH, WIDTH, HEIGHT, label, drawing, shown)
 
 
 def _mark(mark: Mark, fraction: float) -> Markup:

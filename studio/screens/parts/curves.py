@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,15 @@ from markupsafe import Markup
 
 from studio.runs.events import Event
 from studio.screens.parts import markup
+from studio.screens.parts.assets import read_asset
 from studio.screens.parts.chart import Curve, Mark, draw_bands, draw_curves
 from studio.screens.parts.scales import Span
 
 Metrics = Sequence[Mapping[str, Any]]
+Step = str | tuple[float, float]  # See `zoom_by`.
 
 RECENT_BATCHES = 100  # Batches over which the fraction of waiting is measured.
+MIN_SHOWN = 2  # A curve has at least so many batches.
 MAX_MARKS = 80  # Older events are not marked.
 
 # Kinds of events whose marks stand out, and all that are marked; what matters most comes first.
@@ -102,7 +106,13 @@ VIEWS = {
 }
 
 
-def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool) -> Markup:
+def show_curves(
+    metrics: Metrics,
+    events: Sequence[Event],
+    view: str,
+    log: bool,
+    zoom: tuple[int, int] | None = None,
+) -> Markup:
     """A view of a run as it stands, with marks where something happened.
 
     Args:
@@ -110,10 +120,12 @@ def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool)
         events: in any order.
         view: a key of VIEWS.
         log: a logarithmic scale.
+        zoom: the first and the last batch that are shown; None for all.
     """
     chosen = VIEWS[view]
     if len(metrics) < 2:
         return _TOO_SHORT
+    metrics = within(metrics, zoom)
     drawn = (
         _draw_time(metrics, events) if view == "time" else _draw_view(chosen, metrics, events, log)
     )
@@ -122,6 +134,80 @@ def show_curves(metrics: Metrics, events: Sequence[Event], view: str, log: bool)
     names = ", ".join(title.lower() for _, title, _ in chosen.series)
     unknown = markup.paragraph(f"Nothing is known yet about: {names}.")
     return Markup('<div class="plot unknown">{}</div>').format(unknown)
+
+
+def within(metrics: Metrics, zoom: tuple[int, int] | None) -> Metrics:
+    """The metrics of a stretch of batches; all of them where it holds too few."""
+    if zoom is None:
+        return metrics
+    low = bisect_left(metrics, zoom[0], key=_batch_of)
+    high = bisect_right(metrics, zoom[1], key=_batch_of)
+    return metrics[low:high] if high - low >= MIN_SHOWN else metrics
+
+
+def zoom_by(metrics: Metrics, zoom: tuple[int, int] | None, step: Step) -> tuple[int, int] | None:
+    """The stretch of batches after a step; None for all of them.
+
+    Args:
+        step: `in`, `out`, `left` and `right`, by half of what is seen or as much, or `all`;
+            or two fractions of what is seen, between which somebody dragged.
+
+    Example:
+        >>> run = [{"batch": batch} for batch in range(1, 101)]
+        >>> zoom_by(run, None, "in"), zoom_by(run, (26, 75), "right"), zoom_by(run, None, (0.5, 1))
+        ((26, 75), (51, 100), (50, 100))
+    """
+    if step == "all" or len(metrics) < MIN_SHOWN:
+        return None
+    first, last = _batch_of(metrics[0]), _batch_of(metrics[-1])
+    seen = within(metrics, zoom)
+    low, high = _batch_of(seen[0]), _batch_of(seen[-1])
+    length = high - low
+    if isinstance(step, tuple):
+        ends = sorted(min(max(end, 0.0), 1.0) for end in step)
+        low, high = round(low + ends[0] * length), round(low + ends[1] * length)
+    elif step in ("left", "right"):
+        by = max(1, length // 2) * (1 if step == "right" else -1)
+        by = min(max(by, first - low), last - high)
+        low, high = low + by, high + by
+    else:
+        by = -max(1, length // 2) if step == "out" else (length + 1) // 4
+        low, high = max(first, low + by), min(last, high - by)
+    if (low, high) == (first, last):
+        return None
+    is_seen = len(within(metrics, (low, high))) < len(metrics)
+    return (low, high) if is_seen else zoom
+
+
+def show_zoom(zoom: tuple[int, int] | None) -> Markup:
+    """Buttons that zoom and move along the batches, and what is seen."""
+    steps = (
+        *(("+", "in", "Zoom in"), ("−", "out", "Zoom out")),
+        *(("←", "left", "Earlier batches"), ("→", "right", "Later batches")),
+        ("All", "all", "All batches"),
+    )
+    button = Markup(
+        '<button type="button" class="plain quiet-button" data-action="zoom" data-by="{}" '
+        'aria-label="{}" title="{}"{}>{}</button>'
+    )
+    buttons = markup.join(
+        button.format(by, said, said, "" if zoom or by == "in" else Markup(" disabled"), text)
+        for text, by, said in steps
+    )
+    seen = "" if zoom is None else f"batches {zoom[0]:,} to {zoom[1]:,}"
+    return Markup(
+        '<div class="zoom" role="group" aria-label="Zoom"><span class="small quiet number" '
+        'role="status">{}</span>{}</div>'
+    ).format(seen, buttons)
+
+
+def zoom_script() -> str:
+    """The script that lets one zoom by dragging across a chart, for the place that it lies in."""
+    return read_asset(__package__, "zoom.js")
+
+
+def _batch_of(entry: Mapping[str, Any]) -> int:
+    return int(entry["batch"])
 
 
 def show_choices(view: str, log: bool) -> Markup:

@@ -43,19 +43,27 @@ class Thumbnail:
     batch: int | None = None
 
 
-def pressable(value: str = NOTHING, elem_id: str | None = None, styles: str = "") -> gr.HTML:
+def pressable(
+    value: str = NOTHING,
+    elem_id: str | None = None,
+    styles: str = "",
+    script: str = "",
+    elem_classes: str | None = None,
+) -> gr.HTML:
     """A place for markup in which elements with `data-action` can be pressed.
 
     Args:
         value: Markup; what stands there to begin with.
         styles: a style sheet for this place alone.
+        script: what else happens in it, beside the script of all such places.
     """
     return gr.HTML(
         value,
         html_template="",  # The script puts the value in its place, and leaves what stays.
-        js_on_load=read_asset(__package__, "markup.js"),
+        js_on_load=f"{read_asset(__package__, 'markup.js')}\n{script}",
         css_template=styles,
         elem_id=elem_id,
+        elem_classes=elem_classes,
         apply_default_css=False,
     )
 

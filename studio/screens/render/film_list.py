@@ -139,7 +139,8 @@ def _key(workspace: Workspace, record: FilmRecord) -> str:
     """What names a film: its place among the renders, else a mark for its path."""
     if record.path.is_relative_to(workspace.renders):
         return str(record.path.relative_to(workspace.renders))
-    mark = hashlib.blake2b(str(record.path).encode(), digest_size=8).hexdigest()
+    place = workspace.recorded(record.path)  # It stays when the workspace is moved.
+    mark = hashlib.blake2b(str(place).encode(), digest_size=8).hexdigest()
     return f"elsewhere-{mark}/film{record.path.suffix}"
 
 
@@ -206,6 +207,7 @@ def show_film(
     films: Sequence[FinishedFilm],
     verdict: str,
     attribution: str,
+    beside: FinishedFilm | None = None,
 ) -> Markup:
     """A card with one film, what can be done with it, and the others to choose from.
 
@@ -213,13 +215,36 @@ def show_film(
         films: all to choose from, this one among them.
         verdict: what a check said of the film; empty where none was asked for.
         attribution: the words that are owed beside it, or empty.
+        beside: another one of films that plays beside it, if one was chosen.
     """
     posters = _find_posters(workspace, films)
-    choices = markup.join(_choice(other, other == film, posters.get(other)) for other in films)
+    choices = markup.join(
+        _choice(other, other == film, posters.get(other), other == beside) for other in films
+    )
     facts = _facts(workspace, film) + markup.note(_content(workspace, film))
     stage = _stage(workspace, film)
+    if beside is not None:
+        stage = _side_by_side(workspace, film, beside)
     body = stage + markup.credit(attribution) + facts + _show_verdict(film, verdict)
     return markup.card(film.title, body + Markup('<div class="films">{}</div>').format(choices))
+
+
+def film_script() -> str:
+    """The script of what `show_film` gives: two films that lie beside each other go together."""
+    return read_asset(__package__, "film_list.js")
+
+
+def _side_by_side(workspace: Workspace, film: FinishedFilm, beside: FinishedFilm) -> Markup:
+    """Two films next to each other, each under its name."""
+    figure = Markup('<figure data-key="{}">{}<figcaption class="small">{}</figcaption></figure>')
+    figures = markup.join(
+        figure.format(side, _stage(workspace, shown), shown.title)
+        for side, shown in (("one", film), ("other", beside))
+    )
+    return Markup(
+        '<div class="pair">{}</div><div class="line">'
+        '<span class="small quiet push">Both play together.</span>{}</div>'
+    ).format(figures, markup.button("One alone", "alone", quiet=True))
 
 
 def film_styles() -> str:
@@ -255,21 +280,21 @@ def _stage(workspace: Workspace, film: FinishedFilm) -> Markup:
     """The film as the browser can show it."""
     if not film.path.is_relative_to(workspace.root):
         return Markup(
-            '<div class="stage"><p>It lies outside the workspace, where the studio shows nothing: '
-            '<span class="where">{}</span></p></div>'
+            '<div class="screening"><p>It lies outside the workspace, where the studio shows '
+            'nothing: <span class="where">{}</span></p></div>'
         ).format(film.path)
     suffix, pictures = film.path.suffix, film.pictures
     url = markup.file_url(pictures[-1] if pictures else film.path)
     if film.is_sheet or suffix in STILL:
         stage = Markup('<div class="{}"><img src="{}" alt="{}"></div>')
-        return stage.format("sheet" if film.is_sheet else "stage", url, film.title)
+        return stage.format("sheet" if film.is_sheet else "screening", url, film.title)
     if suffix in PLAYED:
         return Markup(
-            '<div class="stage"><video controls autoplay loop muted playsinline preload="metadata" '
-            'src="{}" aria-label="{}"></video></div>'
+            '<div class="screening"><video controls autoplay loop muted playsinline '
+            'preload="metadata" src="{}" aria-label="{}"></video></div>'
         ).format(url, film.title)
     return Markup(
-        '<div class="stage"><p>Browsers do not play {} files. Download it below.</p></div>'
+        '<div class="screening"><p>Browsers do not play {} files. Download it below.</p></div>'
     ).format(suffix)
 
 
@@ -299,7 +324,7 @@ def _show_verdict(film: FinishedFilm, verdict: str) -> Markup:
     return Markup('<div class="verdict">{}{}</div>').format(said, command)
 
 
-def _choice(film: FinishedFilm, chosen: bool, poster: Path | None) -> Markup:
+def _choice(film: FinishedFilm, chosen: bool, poster: Path | None, is_beside: bool) -> Markup:
     suffix = film.path.suffix.removeprefix(".")
     kind = "" if film.is_sheet or suffix == "mp4" else f" · {suffix}"
     picture = Markup('<img src="{}" alt="" loading="lazy">')
@@ -309,7 +334,15 @@ def _choice(film: FinishedFilm, chosen: bool, poster: Path | None) -> Markup:
         markup.moment(film.made_at),
         kind,
     )
-    return markup.choice(text, "film", chosen, film=film.key)
+    pressed = markup.choice(text, "film", chosen, film=film.key)
+    if chosen:
+        return Markup('<span class="film">{}</span>').format(pressed)
+    action, said = ("alone", "Beside it") if is_beside else ("beside", "Compare")
+    compare = Markup(
+        '<button type="button" class="plain quiet-button" data-action="{}" data-film="{}" '
+        'aria-pressed="{}" aria-label="Show {} beside the chosen one">{}</button>'
+    ).format(action, film.key, str(is_beside).lower(), film.title, said)
+    return Markup('<span class="film">{}{}</span>').format(pressed, compare)
 
 
 def _films_in(folder: Path, name: str) -> Iterator[tuple[Path, str, float]]:

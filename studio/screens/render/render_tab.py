@@ -7,16 +7,28 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
-from markupsafe import Markup
 
 from studio.actions.declared.removal_actions import Delete, DeleteFilm, RenameFilm
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, nothing_yet, show_errors
+from studio.screens.parts.app_context import (
+    EACH_TIME,
+    EVENT_DEFAULTS,
+    AppContext,
+    nothing_yet,
+    show_errors,
+)
 from studio.screens.parts.form import Form
 from studio.screens.parts.jobs_view import announce_submitted, press_job, show_jobs
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
-from studio.screens.render.film_list import check_film, film_styles, list_films, show_film
+from studio.screens.render.film_list import (
+    check_film,
+    film_script,
+    film_styles,
+    list_films,
+    show_film,
+)
+from studio.screens.render.form_panel import FilmForm
 from studio.screens.render.render_fields import (
     lay_out_path,
     lay_out_sheet,
@@ -32,6 +44,10 @@ OFFERED = 200  # So many points can be chosen from a list.
 STOPS = 3  # So many cities are chosen for an interpolation to begin with.
 JOBS = 8
 CHECKING = "Its frames are being counted…"
+FORMS: tuple[tuple[str, Callable[[], Form[Any]]], ...] = (
+    *(("Time-lapse", lay_out_timelapse), ("Walk", lay_out_walk)),
+    *(("Path", lay_out_path), ("Sheet", lay_out_sheet)),
+)
 
 
 class RenderScreen:
@@ -41,15 +57,18 @@ class RenderScreen:
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        self._starts: dict[str, gr.Button] = {}
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
-            with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films"):
-                self._timelapse = self._lay_out(tab, "Time-lapse", lay_out_timelapse)
-                self._walk = self._lay_out(tab, "Walk", lay_out_walk)
-                self._path = self._lay_out(tab, "Path", lay_out_path)
-                self._sheet = self._lay_out(tab, "Sheet", lay_out_sheet)
+            self._open_form = gr.State(FORMS[0][0])
+            with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films") as self._tabs:
+                panels = [
+                    FilmForm(app, tab, title, self._open_form, lay_out) for title, lay_out in FORMS
+                ]
+            self._panels = panels
+            self._timelapse, self._walk, self._path, self._sheet = (each.form for each in panels)
             with gr.Column(scale=7, min_width=480):
-                self._player = markup.pressable(elem_id="player", styles=film_styles())
+                self._player = markup.pressable(
+                    elem_id="player", styles=film_styles(), script=film_script()
+                )
                 film = gr.State("")
                 RemovalPanel(
                     app,
@@ -65,43 +84,33 @@ class RenderScreen:
                 self._jobs = markup.pressable(elem_id="jobs")
             self._connect(tab, film)
 
-    def _lay_out(self, tab: gr.Tab, title: str, lay_out: Callable[[], Form[Any]]) -> Form[Any]:
-        """A tab with a form, the button that submits it, and its command."""
-        with gr.Tab(title):
-            form = lay_out()
-            self._starts[title] = gr.Button(f"Render the {title.lower()}", variant="primary")
-            command = markup.pressable()
-
-        def show_command(run: str | None, *written: Any) -> Markup:
-            return form.preview(*written, run=run)
-
-        self._app.keep_current(tab, show_command, form.inputs, [command])
-        gr.on(
-            [field.change for field in form.inputs],
-            show_command,
-            [self._app.run, *form.inputs],
-            command,
-            **EVENT_DEFAULTS,
-        )
-        return form
-
     def _connect(self, tab: gr.Tab, film: gr.State) -> None:
         app, run = self._app, self._app.run
         self._filled, open_log = gr.State(), gr.State()
-        verdict = gr.State("")
-        seen, shown = [film, verdict], [self._player, self._jobs]
+        verdict, beside = gr.State(""), gr.State("")
+        seen, shown = [film, verdict, beside], [self._player, self._jobs]
         app.keep_current(tab, self._look, [*seen, open_log], shown, clock=True)
         filled = self._fields_named(("points", "keys", "batches", "batch"))
         app.keep_current(tab, self._fill, [self._filled], [self._filled, *filled])
         # The fields are about the points of a run: another one takes them away.
         written = [field for form in self._forms for field in form.inputs]
         app.keep_form("render", [run, *written], {run: self._filled})
-        for form, start in zip(self._forms, self._starts.values(), strict=True):
-            self._connect_start(form, start, [film, self._jobs])
+        for panel in self._panels:
+            self._connect_start(panel.form, panel.start, [film, self._jobs])
         app.address.hold(self.TITLE, "film", film, "")
+        app.address.hold(self.TITLE, "beside", beside, "")
+        titles = [title for title, _ in FORMS]
+        app.address.hold(self.TITLE, "form", self._open_form, titles[0], known=titles)
+        self._open_form.change(
+            lambda title: gr.Tabs(selected=title),
+            self._open_form,
+            self._tabs,
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
         press = app.on_press(self._player, self._press_film, [run, *seen], [*seen, self._player])
         # The check may take a minute, in which no other answer waits for it.
-        checked = press.then(show_errors(self._check), [run, *seen], verdict, **EVENT_DEFAULTS)
+        checked = press.then(show_errors(self._check), [run, *seen[:2]], verdict, **EVENT_DEFAULTS)
         checked.then(show_errors(self._show_player), [run, *seen], self._player, **EVENT_DEFAULTS)
         app.on_press(self._jobs, self._press_job, open_log, [open_log, self._jobs])
 
@@ -155,11 +164,11 @@ class RenderScreen:
         return {**updates, self._filled: run if kept else None}
 
     def _look(
-        self, run: str | None, film: str, verdict: str, open_log: int | None
+        self, run: str | None, film: str, verdict: str, beside: str, open_log: int | None
     ) -> tuple[str, str]:
-        return self._show_player(run, film, verdict), self._show_jobs(open_log)
+        return self._show_player(run, film, verdict, beside), self._show_jobs(open_log)
 
-    def _show_player(self, run: str | None, film: str, verdict: str) -> str:
+    def _show_player(self, run: str | None, film: str, verdict: str, beside: str) -> str:
         if run is None or not self._app.batches(run):
             return nothing_yet(run)
         films = list_films(self._app.workspace, run)
@@ -167,7 +176,9 @@ class RenderScreen:
             return _NO_FILMS
         chosen = next((other for other in films if other.key == film), films[0])
         said = verdict if chosen.key == film else ""  # The verdict on another film is not shown.
-        return show_film(self._app.workspace, chosen, films, said, self._app.attribution(run))
+        other = next((each for each in films if each.key == beside and each != chosen), None)
+        owed = self._app.attribution(run)
+        return show_film(self._app.workspace, chosen, films, said, owed, other)
 
     def _folder_of(self, run: str | None, film: str) -> str:
         """The folder of the film that shows, in which lies what was rendered with it, too."""
@@ -182,11 +193,15 @@ class RenderScreen:
         return markup.card("Renders", show_jobs(self._app.workspace, jobs[:JOBS], open_log))
 
     def _press_film(
-        self, run: str, film: str, verdict: str, event: gr.EventData
-    ) -> tuple[str, str, str]:
-        """Show another film, or begin to check the one that shows."""
+        self, run: str, film: str, verdict: str, beside: str, event: gr.EventData
+    ) -> tuple[str, str, str, str]:
+        """Show another film or lay it beside the one that shows, or begin to check that one."""
         verdict = CHECKING if event.action == "check" else ""
-        return event.film, verdict, self._show_player(run, event.film, verdict)
+        if event.action in ("beside", "alone"):
+            beside = event.film if event.action == "beside" else ""
+        else:
+            film = event.film
+        return film, verdict, beside, self._show_player(run, film, verdict, beside)
 
     def _check(self, run: str, film: str, verdict: str) -> Any:
         films = list_films(self._app.workspace, run)

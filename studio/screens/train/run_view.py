@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
+import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
@@ -13,11 +16,11 @@ from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
 from studio.runs.status import AT_WORK, RunSummary
 from studio.screens.parts import markup
-from studio.screens.parts.curves import show_choices, show_curves
+from studio.screens.parts.curves import Step, show_choices, show_curves, show_zoom
 from studio.screens.parts.jobs_view import progress_text, run_progress
 from studio.screens.parts.run_cache import RunCache
 from studio.workspace.advice import explain
-from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import JobRow, newest_job
 from studio.workspace.paths import Workspace
 from studio.workspace.records.quantities import format_bytes
@@ -27,13 +30,19 @@ COLUMNS = ("Run", "", "Checkpoints", "On disk", "Storage")
 
 
 def show_live(
-    run_cache: RunCache, run: str | None, view: str, log: bool, awaited: str | None = None
+    run_cache: RunCache,
+    run: str | None,
+    view: str,
+    log: bool,
+    awaited: str | None = None,
+    zoom: tuple[int, int] | None = None,
 ) -> Markup:
     """Everything about one run that changes while it trains.
 
     Args:
         view: which curves are shown; see `studio.screens.parts.curves.VIEWS`.
         log: whether they stand on a logarithmic scale.
+        zoom: the first and the last batch that the curves show; None for all.
         awaited: the run that was started and is to be shown once it is there.
     """
     workspace = run_cache.workspace
@@ -46,7 +55,10 @@ def show_live(
             "press Start training. A checkpoint of every single batch is kept.",
         )
     events = list_events(workspace, run, MAX_MARKED_EVENTS)
-    curves = show_choices(view, log) + show_curves(run_cache.metrics(run), events, view, log)
+    metrics = run_cache.metrics(run)
+    curves = show_choices(view, log) + show_curves(metrics, events, view, log, zoom)
+    if len(metrics) > 1:
+        curves += _curve_tools(run, zoom)
     return Markup(
         '<section class="card" data-key="{run}">{head}<div class="live"><div>{preview}</div>'
         "<div>{curves}{events}</div></div></section>"
@@ -57,6 +69,32 @@ def show_live(
         curves=curves,
         events=_events(events[:MAX_LISTED_EVENTS]),
     )
+
+
+def _curve_tools(run: str, zoom: tuple[int, int] | None) -> Markup:
+    """What else can be done with the curves: zoom, and take their numbers along."""
+    link = Markup('<a class="plain quiet-button" href="{}" download="{}">CSV</a>')
+    url = f"studio/metrics.csv?{urlencode({'run': run})}"
+    return Markup('<div class="curve-tools">{}{}</div>').format(
+        show_zoom(zoom), link.format(url, f"{run}-metrics.csv")
+    )
+
+
+def read_step(event: gr.EventData) -> Step:
+    """How the curves are to be zoomed, from what was pressed or dragged.
+
+    Raises:
+        StudioError: it cannot be read.
+    """
+    if hasattr(event, "by"):
+        return str(event.by)
+    try:
+        ends = float(getattr(event, "from")), float(event.to)
+    except (AttributeError, TypeError, ValueError):
+        raise StudioError("Nothing was marked on the curves. Drag across them.") from None
+    if not all(map(math.isfinite, ends)):
+        raise StudioError("Nothing was marked on the curves. Drag across them.")
+    return ends
 
 
 def _show_awaited(workspace: Workspace, run: str) -> Markup:

@@ -25,7 +25,7 @@ from studio.screens.parts.app_context import (
     folded,
     show_errors,
 )
-from studio.screens.parts.curves import VIEWS
+from studio.screens.parts.curves import VIEWS, zoom_by, zoom_script
 from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
@@ -33,7 +33,9 @@ from studio.screens.train.dataset_panel import DatasetsPanel
 from studio.screens.train.dry_run_panel import NO_PICTURES, DryRunPanel
 from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import ControlsPanel
-from studio.screens.train.run_view import show_live, show_runs
+from studio.screens.train.metrics_route import MetricsRoute
+from studio.screens.train.own_presets_panel import OwnPresetsPanel
+from studio.screens.train.run_view import read_step, show_live, show_runs
 from studio.screens.train.training_form import (
     CHOSEN,
     TrainForm,
@@ -41,6 +43,7 @@ from studio.screens.train.training_form import (
     preset_config,
     shown_values,
 )
+from studio.training.setup.own_presets import list_own_presets
 from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.training.setup.run_request import choose_settings, explain_choice, first_batch
 from studio.workspace.advice import explain
@@ -67,6 +70,7 @@ class TrainScreen:
         self._form = TrainForm(app.workspace)
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
+            self._zoom = gr.State(None)
             self._kept_dataset = gr.State()
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
@@ -74,7 +78,7 @@ class TrainScreen:
                     app, tab, self._form.laid["dataset"], self._kept_dataset
                 )
             with gr.Column(scale=7, min_width=520):
-                self._live = markup.pressable(elem_id="live")
+                self._live = markup.pressable(elem_id="live", script=zoom_script())
                 ControlsPanel(app, tab)
                 layers, self._layers_open = folded("Weights and activations")
                 with layers:
@@ -86,7 +90,7 @@ class TrainScreen:
 
     def _connect(self, tab: gr.Tab) -> None:
         self._connect_form()
-        app, curves = self._app, [self._view, self._log]
+        app, curves = self._app, [self._view, self._log, self._zoom]
         seen = [self._live, self._runs]
         app.keep_current(tab, self._look, [*curves, app.awaited], seen, clock=True)
         looked = [self._layers_open, self._layers_batch]
@@ -105,6 +109,8 @@ class TrainScreen:
         app.on_press(self._runs, self._choose_run, None, app.run)
         app.address.hold(self.TITLE, "curves", self._view, "losses", known=VIEWS)
         app.address.hold(self.TITLE, "log", self._log, False)
+        app.address.hold(self.TITLE, "seen", self._zoom)
+        app.own_answers["/studio/metrics.csv"] = MetricsRoute(app.workspace).answer
 
     def _lay_out_removal(self) -> None:
         def follow(action: Action) -> list[Any]:
@@ -130,10 +136,11 @@ class TrainScreen:
             attempt = gr.Button("Try it first", elem_id="try", min_width=110)
             start = gr.Button("Start training", variant="primary", elem_id="start", min_width=140)
         DryRunPanel(self._app, tab, form, attempt)
+        OwnPresetsPanel(self._app, tab, form)
         command = markup.pressable()
         self._plan = [command, forecast]
         names = list(form.settings)
-        first = preset_config(CHOSEN)
+        first = preset_config(self._app.workspace, CHOSEN)
         for name, value in zip(names, shown_values(first, names), strict=True):
             form.settings[name].value = value
         self._start_button = start
@@ -142,6 +149,7 @@ class TrainScreen:
         form, laid = self._form, self._form.laid
         gr.on(
             [
+                laid["like"].input,
                 laid["preset"].input,  # What the browser kept has settings of its own.
                 *(laid[name].blur for name in ("branch", "init_from")),
                 *(laid[name].submit for name in ("branch", "init_from")),
@@ -173,6 +181,9 @@ class TrainScreen:
         start = self._start_button
         start.click(show_errors(self._start), form.inputs, outputs, **EVENT_DEFAULTS)
 
+    def _presets(self) -> list[str]:
+        return [*PRESETS, *list_own_presets(self._app.workspace), NO_PRESET]
+
     def _fill_settings(self, *values: Any) -> list[Any]:
         """Show the settings of the chosen preset, or of the run to go on from."""
         base = self._form.base(*values)
@@ -181,11 +192,11 @@ class TrainScreen:
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
         """Show the settings that are chosen for the pictures; what somebody wrote stays."""
-        names, form = list(self._form.settings), self._form
+        names, form, workspace = list(self._form.settings), self._form, self._app.workspace
         if "preset" in form.as_written(*values):
             return [gr.skip()] * len(names)
         chosen = shown_values(form.base(*values), names)
-        presets = [shown_values(preset_config(name), names) for name in (*PRESETS, NO_PRESET)]
+        presets = [shown_values(preset_config(workspace, name), names) for name in self._presets()]
         return [
             gr.update(value=now) if was != now and was in known else gr.skip()
             for now, was, known in zip(
@@ -196,7 +207,11 @@ class TrainScreen:
     def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
         fields = self._form.as_written(*values)
-        said = "" if "branch" in fields else describe_preset(fields.get("preset", CHOSEN))
+        said = (
+            ""
+            if {"branch", "like"} & set(fields)
+            else describe_preset(fields.get("preset", CHOSEN))
+        )
         forecast = warning = ""
         try:
             if "dataset" in fields:
@@ -232,24 +247,35 @@ class TrainScreen:
         shown = show_live(self._app.run_cache, None, "losses", False, action.run)
         return action.run, "", shown
 
-    def _look(self, run: str | None, view: str, log: bool, awaited: str | None) -> tuple[str, str]:
+    def _look(
+        self,
+        run: str | None,
+        view: str,
+        log: bool,
+        zoom: tuple[int, int] | None,
+        awaited: str | None,
+    ) -> tuple[str, str]:
         records = self._app.run_cache
-        return show_live(records, run, view, log, awaited), show_runs(records, run)
+        return show_live(records, run, view, log, awaited, zoom), show_runs(records, run)
 
     def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:
             return gr.skip()
         return show_layers(self._app.workspace.histograms(run), batch)
 
-    def _press(self, run: str, view: str, log: bool, event: gr.EventData) -> tuple[str, bool, str]:
+    def _press(
+        self, run: str, view: str, log: bool, zoom: tuple[int, int] | None, event: gr.EventData
+    ) -> tuple[str, bool, tuple[int, int] | None, str]:
         """Look at other curves, or ask the chosen run for something."""
         if event.action == "curves":
             view = event.view
         elif event.action == "log":
             log = not log
+        elif event.action == "zoom":
+            zoom = zoom_by(self._app.run_cache.metrics(run), zoom, read_step(event))
         else:
             self._steer(run, event)
-        return view, log, show_live(self._app.run_cache, run, view, log)
+        return view, log, zoom, show_live(self._app.run_cache, run, view, log, zoom=zoom)
 
     def _steer(self, run: str, event: gr.EventData) -> None:
         workspace = self._app.workspace
@@ -299,7 +325,9 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
         The place between the two, for the forecast.
     """
     form.field("dataset", "Pictures to train on", choices=[])
-    form.field("run", "Name of the new run", placeholder="such as city")
+    with gr.Row():
+        form.field("run", "Name of the new run", placeholder="such as city", min_width=150)
+        form.setting("batches", min_width=90)
     with gr.Row():
         form.field(
             "preset",
@@ -309,7 +337,7 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
             names={CHOSEN: "automatic"},
             min_width=90,
         )
-        form.setting("batches", min_width=90)
+        form.field("like", "As run", value="", choices=[""], names={"": "none"}, min_width=90)
     with gr.Row():
         form.field(
             "storage",

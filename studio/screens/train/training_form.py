@@ -16,6 +16,7 @@ from studio.runs.config import (
 from studio.runs.setting_fields import SettingDescription
 from studio.runs.settings import apply_settings, parse_settings
 from studio.screens.parts.form import Form, lay_out_field
+from studio.training.setup.own_presets import find_preset
 from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.paths import Workspace
@@ -60,7 +61,7 @@ class TrainForm(Form[Train]):
     def as_written(self, *written: Any, **known: Any) -> dict[str, Any]:
         """What was written in the action's fields, without what goes without saying."""
         fields = super().as_written(*written[: len(self.laid)], **known)
-        if "branch" in fields:
+        if "branch" in fields or "like" in fields:
             fields.pop("preset", None)
         if fields.get("storage") == "exact" or fields.get("quality") == TrainingConfig.quality:
             fields.pop("quality", None)
@@ -73,9 +74,9 @@ class TrainForm(Form[Train]):
             StudioError: no such origin, or none that fits.
         """
         fields = self.as_written(*values)
-        origin = {name: fields.get(name) for name in ("branch", "init_from")}
+        origin = {name: fields.get(name) for name in ("branch", "init_from", "like")}
         if "dataset" not in fields and not any(origin.values()):
-            return preset_config(fields.get("preset", CHOSEN))
+            return preset_config(self._workspace, fields.get("preset", CHOSEN))
         named = {name: fields.get(name) for name in ("dataset", "preset", "device")}
         return choose_settings(
             self._workspace, RunRequest(config=None, settings={}, **named, **origin)
@@ -108,17 +109,22 @@ def changed_settings(base: TrainingConfig, shown: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in typed.items() if value != getattr(base, name)}
 
 
-def preset_config(preset: str) -> TrainingConfig:
-    """The settings that a preset stands for; before one can be chosen, those of the first."""
-    if preset == NO_PRESET:
-        return TrainingConfig()
-    return PRESETS[preset or next(iter(PRESETS))].config
+def preset_config(workspace: Workspace, preset: str) -> TrainingConfig:
+    """The settings that a preset stands for; before one can be chosen, those of the first.
+
+    Raises:
+        StudioError: there is no such preset.
+    """
+    settings = find_preset(workspace, preset or next(iter(PRESETS)))
+    return TrainingConfig.from_dict(settings)
 
 
 def describe_preset(preset: str) -> str:
     """What a preset is good for, in a sentence; nothing of one that is yet to be chosen."""
     if preset == NO_PRESET:
         return "Every setting has its default."
+    if preset and preset not in PRESETS:
+        return "A preset of your own."
     return PRESETS[preset].description if preset else ""
 
 

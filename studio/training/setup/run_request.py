@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.runs.config import NETWORKS, TrainingConfig
+from studio.runs.status import read_config
 from studio.training.loop.setting_differences import differences
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.preset_choice import (
@@ -34,6 +35,7 @@ class RunRequest:
         branch: RUN@BATCH to go on from.
         init_from: RUN@BATCH or RUN with whose networks to begin at batch 0.
         device: the one that was named to train on.
+        like: the run whose settings, as it began, hold where nothing else is said.
     """
 
     dataset: str | None
@@ -43,11 +45,12 @@ class RunRequest:
     branch: str | None = None
     init_from: str | None = None
     device: str | None = None
+    like: str | None = None
 
     @property
     def leaves_choice(self) -> bool:
         """Whether nothing says how to train, so that a preset is chosen."""
-        return not (self.preset or self.config or self.branch or self.init_from)
+        return not (self.preset or self.config or self.branch or self.init_from or self.like)
 
 
 def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
@@ -58,10 +61,14 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     """
     if wanted.branch and wanted.init_from:
         raise StudioError("--from goes on from another run, --init-from begins anew: give one.")
+    if wanted.like and (wanted.branch or wanted.init_from):
+        raise StudioError("--from and --init-from bring the settings of their run: leave out --as.")
     origin = _origin(workspace, wanted)
     inherited: dict[str, Any] = {}
     if origin is not None:
         inherited = origin.settings(workspace)
+    elif wanted.like:
+        inherited = _settings_like(workspace, wanted)
     dataset = _dataset(wanted) or inherited.get("dataset")
     if not dataset:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
@@ -73,6 +80,19 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     settings = {**fitting, **wanted.settings, **parent}
     config = choose_config(workspace, dataset, wanted.config, preset, settings, inherited)
     return config if origin is None else _with_networks(config, inherited, origin)
+
+
+def _settings_like(workspace: Workspace, wanted: RunRequest) -> dict[str, Any]:
+    """The settings with which a run began; its picture size only where its pictures are taken.
+
+    Raises:
+        StudioError: there is no such run, or it was not trained here.
+    """
+    settings = dataclasses.asdict(read_config(workspace, str(wanted.like)))
+    del settings["parent"]
+    if _dataset(wanted) not in (None, settings["dataset"]):
+        del settings["image_size"]
+    return settings
 
 
 def _dataset(wanted: RunRequest) -> str | None:

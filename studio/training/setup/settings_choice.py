@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from studio.datasets.listing import open_dataset
 from studio.runs.config import NETWORKS, TrainingConfig, read_settings
 from studio.runs.settings import apply_settings
-from studio.training.setup.presets import NO_PRESET, PRESETS
+from studio.training.setup.own_presets import find_preset
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -31,7 +30,7 @@ def choose_config(
 
     Args:
         path: a TOML file, or None.
-        preset: a name of PRESETS; NO_PRESET or None for the defaults.
+        preset: a name of PRESETS, or of one's own; NO_PRESET or None for the defaults.
         settings: named settings.
         inherited: settings of another run.
 
@@ -42,7 +41,7 @@ def choose_config(
     values: dict[str, Any] = {"image_size": image_size, **(inherited or {})}
     if preset is not None:
         networks = {name: values[name] for name in NETWORKS if name in values}
-        values = {**values, **_preset(preset), **networks}
+        values = {**values, **find_preset(workspace, preset), **networks}
     if path is not None:
         values = apply_settings(values, read_file_settings(path))
     return TrainingConfig.from_dict({**apply_settings(values, settings), "dataset": dataset})
@@ -62,13 +61,3 @@ def read_file_settings(path: Path) -> dict[str, Any]:
     except EXPECTED_ERRORS as error:
         raise error if str(path) in str(error) else StudioError(f"{path}: {error}") from error
     return {name: value for name, value in read_settings(path).items() if name != "parent"}
-
-
-def _preset(name: str) -> dict[str, Any]:
-    if name == NO_PRESET:
-        return {}
-    if name not in PRESETS:
-        raise StudioError(
-            f"There is no preset '{name}'. Known: {', '.join([*PRESETS, NO_PRESET])}."
-        )
-    return dataclasses.asdict(PRESETS[name].config)

@@ -49,8 +49,8 @@ def count_operations(config: TrainingConfig) -> float:
     """Floating-point operations that one picture of a batch takes, in updates of D and of G."""
     with torch.device("meta"):
         G, D = config.generator_spec().build(), build_discriminator(config)
-        g = _count(G, torch.zeros(1, config.z_dim))
-        d = _count(D, torch.zeros(1, 3, config.image_size, config.image_size))
+        g = count_forward(G, torch.zeros(1, config.z_dim))
+        d = count_forward(D, torch.zeros(1, 3, config.image_size, config.image_size))
     penalty = build_penalty(config)
     sides = 0 if penalty is None else max(1, penalty.of_reals + penalty.of_fakes)
     of_d = (2 * D_PASSES + sides * PENALTY_PASSES) * d
@@ -58,8 +58,12 @@ def count_operations(config: TrainingConfig) -> float:
     return config.d_updates * of_d + config.g_updates * of_g
 
 
-def _count(network: nn.Module, inputs: torch.Tensor) -> int:
-    """Operations of a forward pass; no number is computed."""
+def count_forward(network: nn.Module, inputs: torch.Tensor) -> int:
+    """Operations of a forward pass; on the device `meta` no number is computed.
+
+    Args:
+        inputs: float [N, ...], as the network takes them.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -108,6 +108,15 @@ def _read_flag(text: str) -> bool:
     return True
 
 
+def _read_stretch(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(",")
+    return require_batch(_read_whole(first)), require_batch(_read_whole(last))
+
+
+def _write_stretch(ends: Any) -> str:
+    return f"{int(ends[0])},{int(ends[1])}"
+
+
 def _read_runs(text: str) -> tuple[str, ...]:
     return tuple(require_run_name(name) for name in text.split(","))
 
@@ -125,7 +134,7 @@ _SEARCH = AddressPart(_read_search)
 
 PARTS: dict[str, dict[str, AddressPart]] = {  # By the title of the tab in which they matter.
     "Home": {},
-    "Train": {"curves": _WORD, "log": _FLAG},
+    "Train": {"curves": _WORD, "log": _FLAG, "seen": AddressPart(_read_stretch, _write_stretch)},
     "Checkpoints": {
         **{"batch": _BATCH, "point": _LABEL},
         **{"from": _BATCH, "to": _BATCH, "beside": _BATCH},
@@ -143,7 +152,11 @@ PARTS: dict[str, dict[str, AddressPart]] = {  # By the title of the tab in which
         "moment": _BATCH,
         "along": AddressPart(_read_along, ",".join),
     },
-    "Render": {"film": AddressPart(_read_film, is_step=True)},
+    "Render": {
+        "film": AddressPart(_read_film, is_step=True),
+        "beside": AddressPart(_read_film),
+        "form": _WORD,
+    },
     "Jobs": {},
     "Specimens": {
         "kind": _WORD,

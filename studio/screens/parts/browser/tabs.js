@@ -10,8 +10,10 @@ studio.findTab = (title, fits = () => true) => (
     .find((tab) => tab.textContent.trim() === title && fits(tab))
 );
 studio.pressedTab = '';
+studio.lastTab = '';  // The tab of any row that was pressed last; one that opens by itself is none.
 document.addEventListener('click', (event) => {
   const tab = event.target.closest?.(tabPlaces);
+  if (tab) studio.lastTab = tab.textContent.trim();
   const row = document.querySelector('[role="tablist"]')?.parentElement;
   if (tab && row?.contains(tab)) studio.pressedTab = tab.textContent.trim();
 }, true);

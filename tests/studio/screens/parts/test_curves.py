@@ -9,6 +9,8 @@ from studio.screens.parts.curves import (
     show_curves,
     training_seconds,
     waiting_fraction,
+    within,
+    zoom_by,
 )
 
 PHASES = {"data_s": 0.01, "d_s": 0.4, "g_s": 0.5, "checkpoint_s": 0.05, "frames_s": 0.04}
@@ -63,3 +65,28 @@ def test_runs_are_laid_over_each_other_by_batch_or_by_time():
     assert "batch 10" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", False, False)
     assert "10 min" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", True, False)
     assert training_seconds(slow)[-1] == 600
+
+
+def test_curves_show_the_stretch_that_is_zoomed_to_and_its_numbers():
+    metrics = entries(100)
+    shown = show_curves(metrics, [], "losses", False, (20, 40))
+    assert "batch 20" in shown
+    assert "batch 40" in shown
+    assert "batch 100" in show_curves(metrics, [], "losses", False, None)
+
+
+def test_zooming_keeps_within_the_run_and_comes_back_to_all():
+    metrics = entries(100)
+    zoom = None
+    for _ in range(20):  # However often one presses, there is a curve.
+        zoom = zoom_by(metrics, zoom, "in")
+    assert len(within(metrics, zoom)) >= 2
+    for _ in range(99):
+        zoom = zoom_by(metrics, zoom, "right")
+    assert zoom[1] == metrics[-1]["batch"]
+    for _ in range(20):
+        zoom = zoom_by(metrics, zoom, "out")
+    assert zoom is None
+    assert zoom_by(metrics, (20, 40), "all") is None
+    assert zoom_by(metrics, (20, 40), (1.5, 0.5)) == (30, 40)
+    assert zoom_by([], (20, 40), "in") is None

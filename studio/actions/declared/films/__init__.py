@@ -1,0 +1,1 @@
+"""Actions that say what a film will be, before it is rendered."""

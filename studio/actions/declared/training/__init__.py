@@ -1,0 +1,1 @@
+"""Actions beside training: settings under names of one's own, and the numbers of a run."""
