@@ -2,7 +2,7 @@
 
 Prints one JSON document of counts; every `wrong` and every `lost` has to be 0.
 
-    python benchmarks/bad_days.py [--kills 200] [--flips 2000] [--file-system-mb 64]
+    python -m benchmarks.bad_days [--kills 200] [--flips 2000] [--file-system-mb 64]
 
 The small file system is a tmpfs, which only root may mount.
 """

@@ -2,7 +2,7 @@
 
 Prints a table; the last four columns (traceback, hang, outside write, silently wrong) have to be 0.
 
-    python benchmarks/hostile.py [--only PART] [--count 10000] [--seed 0] [--processes 2]
+    python -m benchmarks.hostile [--only PART] [--count 10000] [--seed 0] [--processes 2]
 
 A part is a module of `hostile_parts` with a function `attack(count, seed)`, and a line in PARTS.
 """
@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from hostile_parts.outcomes import BAD, OUTCOMES
+from benchmarks.hostile_parts.outcomes import BAD, OUTCOMES
 
 # How many attacks each part makes where --count says nothing.
 PARTS = {
@@ -75,7 +75,7 @@ def attack(part: str, count: int, seed: int) -> Counter[str]:
         count: how many.
         seed: that of the first; others follow.
     """
-    module = importlib.import_module(f"hostile_parts.{part}")
+    module = importlib.import_module(f"benchmarks.hostile_parts.{part}")
     counts: Counter[str] = module.attack(count, seed)
     return counts
 

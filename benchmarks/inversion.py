@@ -1,6 +1,6 @@
 """How many of a generator's own pictures lead back to their points, and how long it takes.
 
-    python benchmarks/inversion.py workspace/runs --run helsinki --count 64
+    python -m benchmarks.inversion workspace/runs --run helsinki --count 64
 
 With --pictures FOLDER real pictures are inverted too, and --sheet FILE.png shows each of them above
 the picture that was found. The baseline, in the same run, is gradient descent: Adam from 4 random

@@ -4,7 +4,7 @@ Trains a 32-pixel generator of 9 k parameters for as many batches as wanted, kee
 comes, and prints one JSON document: bytes, what keeping cost the training step, how long opening,
 random access, reading in order and verifying take, and that memory stays flat.
 
-    python benchmarks/long_run.py [--checkpoints 20000] [--storage visual] [--folder DIR]
+    python -m benchmarks.long_run [--checkpoints 20000] [--storage visual] [--folder DIR]
 """
 
 from __future__ import annotations

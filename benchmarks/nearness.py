@@ -12,7 +12,7 @@ For each number of points (100 numbers each, float32) it prints one JSON object 
 faiss is compared where it is installed; it is no dependency: run this with the Python of an
 environment of its own that has it, and PYTHONPATH=. .
 
-    python benchmarks/nearness.py [--points 10000,100000,1000000] [--turns 15] [--alone]
+    python -m benchmarks.nearness [--points 10000,100000,1000000] [--turns 15] [--alone]
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ and prints one JSON document:
 With --parity alone, it prints what the parity behind each payload costs: bytes, and CPU time of
 appending and of reading in order, each with it and without it in turns, as ratios.
 
-    python benchmarks/store.py [--warm-up 300] [--window 256] [--low-window 128] [--folder DIR]
-    python benchmarks/store.py --parity [--warm-up 300] [--window 256]
+    python -m benchmarks.store [--warm-up 300] [--window 256] [--low-window 128] [--folder DIR]
+    python -m benchmarks.store --parity [--warm-up 300] [--window 256]
 """
 
 from __future__ import annotations

@@ -32,16 +32,16 @@ import torch
 from PIL import Image
 
 import studio
-from checkpoints_index import CheckpointIndex
-from checkpoints_index.errors import name_some
-from checkpoints_index.importing.finder import GeneratorFinder
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
     count_outcomes,
     open_yard,
 )
+from checkpoints_index import CheckpointIndex
+from checkpoints_index.errors import name_some
+from checkpoints_index.importing.finder import GeneratorFinder
 from renderers.files import read_json
 from renderers.jobs.chunks import list_chunks
 from renderers.jobs.parts import PartFolder

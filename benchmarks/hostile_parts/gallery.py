@@ -16,8 +16,14 @@ from urllib.parse import urlencode
 
 import torch
 
-from hostile_parts.outcomes import HARMLESS, REFUSED, SILENTLY_WRONG, TRACEBACK, open_yard
-from hostile_parts.requests import (
+from benchmarks.hostile_parts.outcomes import (
+    HARMLESS,
+    REFUSED,
+    SILENTLY_WRONG,
+    TRACEBACK,
+    open_yard,
+)
+from benchmarks.hostile_parts.requests import (
     BATCHES,
     MAX_SECONDS,
     RUN,

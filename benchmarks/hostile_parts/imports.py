@@ -24,11 +24,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from checkpoints_index import CheckpointIndex, GeneratorSpec
-from checkpoints_index.importing.finder import FoundGenerator, GeneratorFinder
-from hostile_parts import archives, saved_models, tensor_files
-from hostile_parts.mutations import mutate_bytes
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts import archives, saved_models, tensor_files
+from benchmarks.hostile_parts.mutations import mutate_bytes
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -37,7 +35,9 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
-from hostile_parts.pickles import mutate_pickle
+from benchmarks.hostile_parts.pickles import mutate_pickle
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index.importing.finder import FoundGenerator, GeneratorFinder
 from studio.actions.declared.import_actions import Import
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from checkpoints_index.importing.formats.protobuf import raw, read_message, whole
-from hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_parts
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_parts
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -24,6 +23,7 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
+from checkpoints_index.importing.formats.protobuf import raw, read_message, whole
 from studio.datasets.city_map import draw_extract
 from studio.datasets.osm_extract import read_extract
 from studio.workspace.errors import EXPECTED_ERRORS

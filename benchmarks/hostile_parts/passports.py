@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hostile_parts.mutations import mutate_bytes, mutate_json, mutate_parts
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_json, mutate_parts
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,

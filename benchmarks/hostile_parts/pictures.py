@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hostile_parts.mutations import mutate_bytes, mutate_parts
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_parts
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -27,7 +27,7 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
-from hostile_parts.passports import cut_jpeg
+from benchmarks.hostile_parts.passports import cut_jpeg
 from studio.datasets.folder import prepare_folder
 from studio.datasets.picture import FORMATS, UnreadablePictureError, read_picture
 from studio.workspace.errors import StudioError

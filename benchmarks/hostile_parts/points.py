@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hostile_parts import archives
-from hostile_parts.mutations import mutate_bytes, mutate_json
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts import archives
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_json
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -28,7 +28,7 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
-from hostile_parts.pickles import mutate_pickle
+from benchmarks.hostile_parts.pickles import mutate_pickle
 from latent.points import parse_label
 from studio.specimens.passports import MAX_COORDINATE
 from studio.specimens.point_files import read_points

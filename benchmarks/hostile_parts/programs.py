@@ -17,8 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hostile_parts.outcomes import HARMLESS, REFUSED, SILENTLY_WRONG, TRACEBACK, open_yard
-from hostile_parts.requests import (
+from benchmarks.hostile_parts.outcomes import (
+    HARMLESS,
+    REFUSED,
+    SILENTLY_WRONG,
+    TRACEBACK,
+    open_yard,
+)
+from benchmarks.hostile_parts.requests import (
     MAX_SECONDS,
     RUN,
     VALUES,

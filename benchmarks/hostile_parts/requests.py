@@ -30,7 +30,7 @@ import torch
 from PIL import Image
 
 import studio
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.outcomes import (
     HANG,
     HARMLESS,
     OUTSIDE_WRITE,

@@ -26,8 +26,14 @@ from urllib.parse import quote, urlencode
 import torch
 from PIL import Image
 
-from hostile_parts.outcomes import HARMLESS, REFUSED, SILENTLY_WRONG, TRACEBACK, open_yard
-from hostile_parts.requests import (
+from benchmarks.hostile_parts.outcomes import (
+    HARMLESS,
+    REFUSED,
+    SILENTLY_WRONG,
+    TRACEBACK,
+    open_yard,
+)
+from benchmarks.hostile_parts.requests import (
     BATCHES,
     MAX_SECONDS,
     RUN,

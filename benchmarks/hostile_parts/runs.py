@@ -16,10 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from checkpoints_index import CheckpointIndex, GeneratorSpec
-from checkpoints_index.storage.seals import KEY, seal_json, unseal_json
-from hostile_parts.mutations import mutate_bytes, mutate_json
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_json
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -28,7 +26,9 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
-from hostile_parts.segments import forge_segment
+from benchmarks.hostile_parts.segments import forge_segment
+from checkpoints_index import CheckpointIndex, GeneratorSpec
+from checkpoints_index.storage.seals import KEY, seal_json, unseal_json
 from studio.actions.catalogue import known_actions
 from studio.upkeep.run_verification import verify_belongings
 from studio.workspace.errors import EXPECTED_ERRORS

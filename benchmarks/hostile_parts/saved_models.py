@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_json
 from checkpoints_index.importing.formats.crc32c import masked_crc32c
-from hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_json
 
 Row = tuple[bytes, bytes]
 INDEX, DATA = "variables/variables.index", "variables/variables.data-00000-of-00001"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import xxhash
 
+from benchmarks.hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_json
 from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.segments import Record
-from hostile_parts.mutations import NUMBERS, mutate_bytes, mutate_json
 
 WHOLE = struct.Struct("<8sIQ")  # A header's magic, the length of its text, and the text's check.
 

@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 from safetensors.numpy import load
 
-from hostile_parts import archives
-from hostile_parts.mutations import mutate_bytes, mutate_json
+from benchmarks.hostile_parts import archives
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_json
 
 DTYPES = ("F64", "F16", "BF16", "I64", "U8", "BOOL", "F8_E4M3", "C64", "X", "")
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"

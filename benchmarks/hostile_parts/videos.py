@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from hostile_parts.mutations import mutate_bytes, mutate_json, mutate_parts
-from hostile_parts.outcomes import (
+from benchmarks.hostile_parts.mutations import mutate_bytes, mutate_json, mutate_parts
+from benchmarks.hostile_parts.outcomes import (
     HARMLESS,
     REFUSED,
     SILENTLY_WRONG,
@@ -24,7 +24,7 @@ from hostile_parts.outcomes import (
     count_outcomes,
     open_yard,
 )
-from hostile_parts.runs import RUN, SPEC, _make_run
+from benchmarks.hostile_parts.runs import RUN, SPEC, _make_run
 from studio.actions.catalogue import known_actions
 from studio.actions.declared.film_actions import RenderTimelapse, RenderVerdict
 from studio.workspace.errors import EXPECTED_ERRORS

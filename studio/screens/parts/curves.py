@@ -155,7 +155,7 @@ def zoom_by(metrics: Metrics, zoom: tuple[int, int] | None, step: Step) -> tuple
     Example:
         >>> run = [{"batch": batch} for batch in range(1, 101)]
         >>> zoom_by(run, None, "in"), zoom_by(run, (26, 75), "right"), zoom_by(run, None, (0.5, 1))
-        ((26, 75), (51, 100), (50, 100))
+        ((26, 75), (50, 99), (50, 100))
     """
     if step == "all" or len(metrics) < MIN_SHOWN:
         return None
