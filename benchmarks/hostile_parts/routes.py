@@ -54,6 +54,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "/studio/timeline/picture": PICTURE,
     "/studio/timeline/thumbnails": {"run": RUN, "point": "0.1", "page": PAGE},
     "/studio/specimens/picture": {"run": RUN, "label": f"{BATCHES}.0", "key": "0" * 32},
+    "/studio/metrics.csv": {"run": RUN},
 }
 METHODS = ("GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 HEADERS: tuple[dict[str, str], ...] = (
@@ -166,7 +167,7 @@ def send(address: str, request: Request) -> str:
 
 
 def forge_question(made: Playground, functions: Any, choose: random.Random) -> Request:
-    """A question for a picture, of which one value is forged, doubled, missing or unknown."""
+    """A question for a picture or a table with one value forged, doubled, missing or unknown."""
     path = choose.choice(list(QUESTIONS))
     asked = dict(QUESTIONS[path])
     name = choose.choice([*asked, "unknown"])
@@ -178,17 +179,21 @@ def forge_question(made: Playground, functions: Any, choose: random.Random) -> R
     query = urlencode(asked, errors="surrogatepass")[:60_000]
     if kind > 0.85:
         query = choose.choice((query + "&" + query, "&" * 5000, "%ff=%00&run=%", query[::-1]))
-    look = lambda headers, body: _look_at_picture(asked, kind, headers, body)  # noqa: E731
+    look = lambda headers, body: _look_at_answer(asked, kind, headers, body)  # noqa: E731
     method = choose.choice(METHODS)
     return Request(method, f"{path}?{query}", None, choose.choice(HEADERS), look)
 
 
-def _look_at_picture(
+def _look_at_answer(
     asked: Mapping[str, str], kind: float, headers: HTTPMessage, body: bytes
 ) -> str:
-    """A picture has to be one, of the run and of the kept batch that is nearest to the asked."""
+    """What is given has to be of the run, and a picture of the kept batch nearest to the asked."""
     if not body:
         return HARMLESS
+    if headers["Content-Type"].startswith("text/csv"):
+        is_whole = body.startswith(b"batch,") and body.count(b"\n") == BATCHES + 1
+        is_of_run = kind > 0.85 or asked.get("run") == RUN
+        return HARMLESS if is_whole and is_of_run else SILENTLY_WRONG
     if not headers["Content-Type"].startswith("image/"):
         return TRACEBACK
     Image.open(io.BytesIO(body)).load()
