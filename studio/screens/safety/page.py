@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from gradio.blocks import BlockFunction
+from gradio.block_function import BlockFunction
 from gradio.state_holder import SessionState
 
 from studio.screens.safety.bounded_queue import BoundedQueue
@@ -60,8 +60,8 @@ class GuardedPage(gr.Blocks):
         fewer = copy.copy(block_fn)
         fewer.outputs = [block_fn.outputs[place] for place in changed]
         values = [given[place] for place in changed]
-        alone = len(values) == 1 and not block_fn.batch
-        made = await super().postprocess_data(fewer, values[0] if alone else values, state)
+        is_one = len(values) == 1 and not block_fn.batch
+        made = await super().postprocess_data(fewer, values[0] if is_one else values, state)
         for place, answer in zip(changed, made, strict=True):
             answers[place] = answer
         return answers

@@ -29,7 +29,7 @@ from studio.workspace.paths import Workspace
 NEWS, RUN, ANYTHING = "news", "run", "anything"
 FEW_PAGES = 4  # So many pages hear of everything at once.
 PAGE_S = 1.0  # Of more pages each adds so much to the least time between two changes of a stamp,
-MOST_S = 30.0  # up to this, so that many who look take no more from what works than few.
+MAX_WAIT_S = 30.0  # up to this, so that many who look take no more from what works than few.
 MAX_RUNS = 64
 
 
@@ -69,7 +69,7 @@ class WorkspaceNews:
     def _least_s(self) -> float:
         """Seconds for which a stamp stays at least, by how many pages are open."""
         pages = self._count_pages()
-        return min(MOST_S, PAGE_S * pages) if pages > FEW_PAGES else 0.0
+        return min(MAX_WAIT_S, PAGE_S * pages) if pages > FEW_PAGES else 0.0
 
     def _look(self, run: str | None) -> str:
         self._settle_jobs()
