@@ -1,6 +1,7 @@
 """What an event leaves as it is: pages are told what Gradio tells, and nothing is made anew."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -14,6 +15,12 @@ ANSWERS = (
     [gr.skip(), gr.Dropdown(choices=["x", "y"], value="y"), 3],
     (gr.update(visible=False), "x", gr.skip()),
 )
+
+
+def run_beside(work):
+    """Run a coroutine in a thread of its own: this one may have the loop of a browser's driver."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def answer(kind, predictions, outputs=3):
@@ -31,7 +38,7 @@ def answer(kind, predictions, outputs=3):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gr.components.Component, "__init__", note)
-        told = asyncio.run(page.postprocess_data(fn, predictions, None))
+        told = run_beside(page.postprocess_data(fn, predictions, None))
     return told, len(made)
 
 
