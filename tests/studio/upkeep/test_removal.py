@@ -144,7 +144,7 @@ def test_what_is_recorded_of_films_and_atlases_has_the_new_name(workspace, studi
     assert studio("rename", "run", "city", "city-b").status == 0
     assert list(verify_belongings(workspace, "city-b")) == []
     recorded = {
-        entry["path"]
+        str(record.parent / entry["path"])
         for record in workspace.renders.glob("*/videos.json")
         for entry in json.loads(record.read_text())["videos"]
     }
@@ -152,7 +152,7 @@ def test_what_is_recorded_of_films_and_atlases_has_the_new_name(workspace, studi
     assert recorded == films | {str(mine)}
     (live,) = workspace.renders.glob("city-b-live")
     joined = json.loads((live / "joined.json").read_text())
-    assert set(joined) - {"checksum"} == set(map(str, live.glob("city-b-*.mp4")))
+    assert set(joined) - {"checksum"} == {path.name for path in live.glob("city-b-*.mp4")}
     (atlas,) = list_atlases(workspace, "city-b")
     assert (atlas.run, atlas.path.exists()) == ("city-b", True)
 

@@ -107,10 +107,10 @@ def test_exports_and_finished_films_are_held_against_what_they_were(studio, work
     content = picture.read_bytes()
     flip(picture, content.index(b'"z": "') + 8)
     record = next(workspace.renders.glob("*/videos.json"))
-    film = json.loads(record.read_text())["videos"][0]["path"]
-    flip(workspace.root / film, -50)
+    film = record.parent / json.loads(record.read_text())["videos"][0]["path"]
+    flip(film, -50)
     found = {workspace.root / f.file for f in verify_belongings(workspace, "city")}
-    assert found == {picture, workspace.root / film}
+    assert found == {picture, film}
 
 
 def test_the_records_of_films_and_atlases_are_held_against_what_was_written(studio, workspace):

@@ -147,7 +147,7 @@ class PlanAction(Action):
 
 
 class PlanTimelapse(PlanAction, Timelapse):
-    """Say what a time-lapse will be: frames, time, size.
+    """Say what a time-lapse will be, and its size.
 
     It takes what render timelapse takes, and renders nothing but the pictures of --pictures.
     """

@@ -36,7 +36,7 @@ class PresetList(Result):
 
 
 class PresetsList(Action):
-    """List the presets: those of the studio, and your own."""
+    """List the presets, your own among them."""
 
     command = "presets list"
     section = SECTION
@@ -59,7 +59,7 @@ class PresetsList(Action):
 
 
 class PresetsSave(Action):
-    """Keep settings under a name, to train with later: --preset NAME.
+    """Keep settings as a preset, to train with later.
 
     Dataset and picture size are not kept: they are those of the run that it trains.
     """
@@ -120,7 +120,10 @@ class PresetsSave(Action):
 
 
 class PresetsDelete(Action):
-    """Forget a preset of your own; runs that were trained with it keep their settings."""
+    """Delete a preset of your own.
+
+    Runs that were trained with it keep their settings.
+    """
 
     command = "presets delete"
     section = SECTION

@@ -82,8 +82,9 @@ class PictureFeed {
     this.running.add(wish);
     try {
       const answer = await fetch(`studio/timeline/picture?${query}`, { cache: 'no-cache' });
+      if (answer.status === 204) return;  // A newer wish came before it.
       if (answer.ok) await this.take(answer, key, wish);
-      else if (answer.status !== 409) this.fail(wish, (await answer.json()).detail, answer.status === 503);
+      else this.fail(wish, (await answer.json()).detail, answer.status === 503);
     } catch {
       this.fail(wish, 'The picture did not come. It is asked for again.', true);
     } finally {

@@ -31,7 +31,7 @@ from studio.workspace.paths import Workspace
 
 PICTURE_ROUTE = "/studio/timeline/picture"
 MAX_THREADS = 2  # One draws, and one finds that a picture is known already.
-STALE = 409
+STALE = 204  # Nothing is wrong with it, which a browser would say of an error on its console.
 # The browser asks each time whether its copy is still right, which costs no drawing; and pictures
 # are not compressed once more.
 HEADERS = {"Cache-Control": "private, no-cache", "Content-Encoding": "identity"}
@@ -110,8 +110,8 @@ def _in_words(answer: Callable[[Request], Awaitable[Response]]) -> Answer:
     async def answer_in_words(request: Request) -> Response:
         try:
             return await answer(request)
-        except StaleRequestError as error:
-            return _refuse(STALE, str(error))
+        except StaleRequestError:
+            return Response(status_code=STALE)
         except BusyPagesError as error:
             return _refuse(503, str(error))
         except UnknownRunError as error:
