@@ -55,3 +55,11 @@ def test_what_changes_on_home_does_so_in_its_place_at_any_width(open_page, serve
     for width in (820, 390):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_link_from_an_address_without_a_run_leads_to_one_with_the_chosen_run(open_page):
+    page = open_page("/?run=city&tab=Home")
+    page.locator("#home .home-card", has_text="city").wait_for()
+    page.evaluate("history.replaceState(null, '', '?tab=Home')")
+    page.locator("#home").get_by_role("link", name="Import checkpoints").click()
+    page.wait_for_url("**/?run=city&tab=Checkpoints&batch=**")
