@@ -89,10 +89,15 @@ STYLE_SHEETS = (
     *("compare/compare_tab.css", "render/composer.css"),
 )
 FIRST_PORT, PORTS = 7860, 100
+TRIES = 3  # So often the app is opened at another port, where two that start want the same.
 HOLD_SECONDS = 5.0  # Seconds between the signs of life that an open page is sent.
 MAX_OPEN_PAGES = 100  # Each open page holds a place in Gradio's queue.
 CONCURRENCY = 4  # Requests of one kind that are worked on at the same time.
 MAX_QUEUE = 256  # Requests of one kind that wait for their turn.
+
+
+class PortTakenError(StudioError):
+    """Another program took a port between the choice of it and its use."""
 
 
 def serve_app(
@@ -117,16 +122,23 @@ def serve_app(
         StudioError: a host beyond this machine without auth, a malformed auth, a taken port; or a
             package is missing.
     """
-    given, limits = parse_auth(host, auth), Limits()
-    login = Login(*given) if given else None
-    app = GuardedApp(OwnPages.known_as(host, names), limits)
-    tools = faces.add_tools(app, permissions, login, limits)
-    page = build_app(permissions, limits.pages, faces)
-    # The port is chosen last: while the pages are built, another program may take a free one.
-    port = choose_port(host, port)
-    kept_open = {"lifespan": tools.serving} if tools else {}
-    _launch(page, permissions.workspace, host, port, login, app, kept_open)
-    address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    given = parse_auth(host, auth)
+    login, own_pages = Login(*given) if given else None, OwnPages.known_as(host, names)
+    for tries_left in reversed(range(TRIES if port is None else 1)):
+        limits = Limits()
+        app = GuardedApp(own_pages, limits)
+        tools = faces.add_tools(app, permissions, login, limits)
+        page = build_app(permissions, limits.pages, faces)
+        # The port is chosen last: while the pages are built, another program may take a free one.
+        chosen = choose_port(host, port)
+        kept_open = {"lifespan": tools.serving} if tools else {}
+        try:
+            _launch(page, permissions.workspace, host, chosen, login, app, kept_open)
+            break
+        except PortTakenError:
+            if not tries_left:
+                raise
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{chosen}"
     print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
     if tools:
         print(f"Its tools are at {address}{MCP_PATH}", file=sys.stderr, flush=True)
@@ -159,7 +171,7 @@ def _launch(
         kept_open: the `lifespan` of what is served beside the page, if anything is.
 
     Raises:
-        StudioError: the port was taken since it was chosen.
+        PortTakenError: the port was taken since it was chosen.
     """
     try:
         page.launch(
@@ -189,7 +201,7 @@ def _launch(
             _frontend=False,
         )
     except OSError as error:
-        raise StudioError(
+        raise PortTakenError(
             f"Port {port} on {host} was taken by another program just now. Start the app again."
         ) from error
 

@@ -105,6 +105,26 @@ def test_an_app_whose_first_page_is_slow_is_served_all_the_same(empty_workspace,
         page.close(verbose=False)
 
 
+def test_an_app_whose_port_was_taken_meanwhile_is_opened_at_another(empty_workspace, monkeypatch):
+    wanted, opened = [], []
+
+    def launch(page, workspace, host, port, *others):
+        wanted.append(port)
+        if len(wanted) == 1:
+            raise server.PortTakenError("taken")
+        opened.append(port)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "_launch", launch)
+    with pytest.raises(KeyboardInterrupt):
+        server.serve_app(Permissions(empty_workspace))
+    assert len(wanted) == 2
+    assert opened == wanted[1:]
+    wanted.clear()
+    with pytest.raises(server.PortTakenError):  # Who names a port wants no other one.
+        server.serve_app(Permissions(empty_workspace), port=choose_port(HERE, None))
+
+
 def test_without_a_wish_the_next_free_port_is_taken(taken_port, monkeypatch):
     monkeypatch.setattr(server, "FIRST_PORT", taken_port)
     assert taken_port < choose_port(HERE, None) < taken_port + server.PORTS
