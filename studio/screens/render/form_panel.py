@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EACH_TIME, EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.form import Form
@@ -108,7 +109,8 @@ class FilmForm:
         *written: Any,
     ) -> Any:
         """The command, the pictures and the plan of what is written; nothing while out of sight."""
-        if opened != self._title:
+        is_opening = run is None and bool(list_runs(self._app.workspace.runs))
+        if opened != self._title or is_opening:  # A page that opens soon knows its run.
             return gr.skip()
         composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
         return (
