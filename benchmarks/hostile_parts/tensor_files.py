@@ -105,15 +105,22 @@ def mutate_config(config: Any, drawn: random.Random) -> bytes:
 
 
 def read_h5(content: bytes) -> list[np.ndarray]:
-    """All datasets of numbers, as far as the groups of the file can be followed."""
+    """All datasets of numbers that can be read; what is damaged beside them is passed over."""
     found: list[np.ndarray] = []
-
-    def take(_: str, held: Any) -> None:
-        if isinstance(held, h5py.Dataset) and held.dtype.kind in "fiu":
-            found.append(held[()])
-
-    with h5py.File(io.BytesIO(content)) as file, suppress(RuntimeError):
-        file.visititems(take)
+    with h5py.File(io.BytesIO(content)) as file:
+        groups, seen = [file], set[Any]()
+        while groups:
+            group = groups.pop()
+            for name in group:
+                with suppress(RuntimeError, OSError, KeyError):
+                    held = group[name]
+                    if held.id in seen:
+                        continue
+                    seen.add(held.id)
+                    if isinstance(held, h5py.Group):
+                        groups.append(held)
+                    elif held.dtype.kind in "fiu":
+                        found.append(held[()])
     return found
 
 
