@@ -315,6 +315,7 @@ def test_a_killed_writer_has_on_disk_what_it_wrote_seconds_ago(index, spec, fork
     assert index["city"].last_batch >= 20
 
 
+@pytest.mark.slow
 def test_a_writer_that_nobody_closes_writes_all_at_the_end(index, spec, forker):
     index.create("city", spec, storage="exact").close()
     script = APPENDER.replace("100000", "8").replace("run.flush()", "pass")

@@ -342,6 +342,7 @@ def test_a_run_is_stopped_from_elsewhere_and_resumed(workspace, studio):
     assert kept["checkpoints"] == stopped["batch"] + 2
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_found_interrupted_and_goes_on(workspace, studio):
     training = start(workspace, "train", "streets", "--run", "long", *TINY)
     await_batches(workspace, "long", 3)

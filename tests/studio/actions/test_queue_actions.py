@@ -76,6 +76,7 @@ def test_training_is_paused_goes_on_is_killed_and_is_resumed_as_the_same_job(
     assert studio("jobs", "resume").out == "No job was interrupted.\n"
 
 
+@pytest.mark.slow
 def test_a_film_is_queued_behind_the_training_of_a_run_that_is_not_there_yet(workspace, studio):
     assert studio("render", "timelapse", "new", "--detach").status == 1
     job = submit(workspace, training("new", batches=3)).id
@@ -87,6 +88,7 @@ def test_a_film_is_queued_behind_the_training_of_a_run_that_is_not_there_yet(wor
     assert studio("render", "timelapse", "nowhere", "--after", job).status == 1
 
 
+@pytest.mark.slow
 def test_the_order_time_and_device_of_jobs_that_wait_are_shown_and_changed(
     workspace, studio, later
 ):

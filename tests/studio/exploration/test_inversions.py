@@ -47,6 +47,7 @@ def test_an_exported_picture_leads_back_by_its_passport(studio, vivid, tmp_path)
     assert np.allclose(found["z"], seeded_point(9, 16).z, atol=0.1)
 
 
+@pytest.mark.slow
 def test_two_pictures_in_and_a_film_between_them_out(studio, vivid, tmp_path):
     pictures = [write_picture(vivid, seed, tmp_path / f"{seed}.png") for seed in (3, 4)]
     words = ("--seconds", "1", "--fps", "10", "--crf", "0", "--out", tmp_path / "between.mp4")

@@ -10,6 +10,7 @@ from tests.studio.conftest import BATCHES
 SHORT = ("--points", "0.0,0.1", "--seconds", "0.5", "--fps", "20")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -30,6 +31,7 @@ def test_the_plan_says_what_the_film_becomes(studio, kind, words):
     assert plan["size_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_a_preview_shows_the_frames_of_the_film(studio):
     words = ("city", "--points", "0.0,0.1", "--grid", "--show", "batch", "--crf", "0")
     plan = studio("plan", "timelapse", *words, "--pictures", "3", "--json").json
@@ -52,6 +54,7 @@ def test_what_cannot_be_filmed_has_no_plan(studio):
     assert "No checkpoint of run 'city' lies in '90:99'" in wrong.err
 
 
+@pytest.mark.slow
 def test_a_plan_learns_from_earlier_films(studio):
     words = ("city", "--points", "0.0,0.1", "--seconds", "2", "--fps", "20")
     assert studio("plan", "interpolation", *words, "--json").json["by_films"] == 0

@@ -47,6 +47,7 @@ def with_old_records(workspace):
         write_json(document, record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_old", [False, True])
 def test_a_copied_workspace_lists_and_plays_its_own_films(filled, tmp_path, is_old):
     expected = listed(filled)

@@ -5,7 +5,7 @@ import pytest
 from studio.screens.parts.browser.address import PARTS
 from tests.studio.screens.test_app_in_browser import open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 INNER_TABS = ".tabitem:visible [role=tablist] [role=tab]"
 # Only contrast depends on the colours.
@@ -63,7 +63,6 @@ def test_no_screen_has_a_serious_fault_of_accessibility(loaded, tab):
     assert look_for_faults(loaded) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Checkpoints", "Explore", "Render"])
 def test_no_segment_of_a_screen_has_one_either(loaded, tab):
     unfold(loaded, tab)

@@ -47,6 +47,7 @@ def test_what_was_written_is_there_when_the_page_opens_again(open_page):
     again.get_by_text("studio train streets --run harbour").wait_for()
 
 
+@pytest.mark.slow
 def test_an_idle_page_asks_one_small_question_at_a_time(page):
     page.locator("#live .chart").wait_for()
     page.wait_for_timeout(6000)  # What the page opens with is there, also on a busy machine.
@@ -97,6 +98,7 @@ def test_of_two_quick_presses_none_is_lost_and_a_star_moves_no_picture(page, ser
     assert gallery.locator("figcaption").all_inner_texts() == captions
 
 
+@pytest.mark.slow
 def test_a_run_that_is_started_shows_at_once_that_it_is_being_made(page):
     page.get_by_label("Name of the new run").fill("quick")
     batches = page.get_by_label("Batches", exact=True).first

@@ -6,7 +6,7 @@ import studio as studio_package
 from studio.workspace.jobs import find_job
 from tests.studio.screens.test_app_in_browser import choose_run, open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def test_a_wrong_assumption_is_corrected_under_the_same_name(imported, folder):
     assert activation(imported) == ("ELU", [20, 30, 40])
 
 
+@pytest.mark.slow
 def test_a_replacement_is_done_or_not_wherever_it_is_killed(imported, folder, tmp_path):
     (folder / "G_10.pt").unlink()
     action = Import(folder=folder, run="mine", storage="exact", options=ELU, replace=True)

@@ -135,6 +135,7 @@ def test_the_records_of_films_and_atlases_are_held_against_what_was_written(stud
     assert workspace.root / found.file == joined
 
 
+@pytest.mark.slow
 def test_films_and_sheets_of_every_kind_belong_to_their_run(studio, workspace, tmp_path):
     picture = write_pictures(tmp_path / "photos") / "0.png"
     short = ("city", "--seconds", "0.2", "--batch", "12")

@@ -91,6 +91,7 @@ def test_what_waits_is_moved_paused_scheduled_and_cancelled_in_its_place(page, h
     assert find_job(here.workspace, second).status == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_killed_training_is_offered_and_goes_on_and_another_page_sees_the_same(
     page, browser, served, here
 ):

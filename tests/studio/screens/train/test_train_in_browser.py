@@ -7,6 +7,7 @@ from studio.runs.changes import list_changes
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_enter_in_a_field_changes_the_run_as_its_command_would(page, served, copy_run):
     workspace, run = served[0], copy_run("steered")
     page.locator("#runs").get_by_role("button", name=run).click()

@@ -36,6 +36,7 @@ SRUN = {
 }
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(tmp_path, pixels, capfd):
     single = train(pixels, Processes.single("cpu"))
     np.save(tmp_path / "pixels.npy", pixels)

@@ -221,6 +221,7 @@ def test_a_job_follows_neither_itself_nor_one_that_follows_it_nor_one_that_faile
         schedule_job(queue.workspace, queue.row(third), Terms(follows=99))
 
 
+@pytest.mark.slow
 def test_one_that_needs_all_cards_is_not_overtaken_by_those_that_need_any(queue):
     cards = ("cuda:0", "cuda:1")
     first, second = queue.add(Needs("training", cards)), queue.add(Needs("training", cards))

@@ -10,7 +10,7 @@ from studio.screens.parts.browser.key_sheet import ATLAS, GALLERY, LARGE, PLACES
 from tests.studio.conftest import BATCHES
 from tests.studio.screens.test_app_in_browser import open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Every key that a person could hope for.
 TRIED = [
