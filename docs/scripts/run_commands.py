@@ -1,8 +1,9 @@
 """Run the commands of pages of the docs as they are written, on a workspace with the demo's run.
 
-    python docs/scripts/run_commands.py WORKSPACE docs/explore.md docs/atlas.md
+    python run_commands.py WORKSPACE .../docs/explore.md .../docs/atlas.md
 
-They run in the current folder, one after the other. A line for each tells whether it ended well.
+They run in the current folder, one after the other, and leave there what they write: give the
+pages by their whole paths in a folder of its own. A line for each tells whether it ended well.
 """
 
 from __future__ import annotations

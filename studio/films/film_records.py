@@ -154,8 +154,20 @@ def _read_content(folder: Path, written_ns: int) -> FilmContent:
     """A plan of 20,000 frames is read once; `written_ns` tells it from a later one."""
     plan = read_plan(folder)
     shown = plan.batches
-    checkpoints = 1 + sum(one != other for one, other in pairwise(shown))
-    return FilmContent(plan.labels, min(shown), max(shown), len(shown), checkpoints)
+    return FilmContent(plan.labels, min(shown), max(shown), len(shown), count_checkpoints(shown))
+
+
+def count_checkpoints(batches: Sequence[int]) -> int:
+    """How many times a film shows another checkpoint than in the frame before.
+
+    Args:
+        batches: that of each frame; at least one.
+
+    Example:
+        >>> count_checkpoints([1, 1, 2, 2, 1])
+        3
+    """
+    return 1 + sum(one != other for one, other in pairwise(batches))
 
 
 def _paths_of(workspace: Workspace, result: str) -> Sequence[Path]:

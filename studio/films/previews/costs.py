@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from statistics import median
 
 import torch
@@ -19,7 +18,12 @@ import torch
 from checkpoints_index import GeneratorSpec
 from renderers.pictures.frame_layout import Size
 from renderers.pictures.sheets import GAP_PX, grid_columns
-from studio.films.film_records import FilmRun, film_content, list_film_runs
+from studio.films.film_records import (
+    FilmRun,
+    count_checkpoints,
+    film_content,
+    list_film_runs,
+)
 from studio.films.planning import Film, OpenFilm, Outline
 from studio.training.setup.time_estimate import count_forward
 from studio.workspace.devices import choose_devices
@@ -65,7 +69,7 @@ def estimate_cost(outline: Outline[Film]) -> FilmCost:
     opened, points = outline.opened, len(outline.tracks)
     sizes = video_sizes(opened, points)
     frames = len(outline.batches)
-    checkpoints = 1 + sum(one != other for one, other in pairwise(outline.batches))
+    checkpoints = count_checkpoints(outline.batches)
     pictures = points * (checkpoints if _is_still(outline) else frames)
     guess_s = _guess_s(opened, checkpoints, pictures, frames, sizes)
     guess_bytes = frames * sum(map(_px, sizes)) * _bytes_per_px(opened)
