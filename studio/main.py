@@ -16,7 +16,7 @@ from studio.command_line.help import SectionedGroup
 from studio.demo import Demo
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.names import printable
-from studio.workspace.stopping import exit_on_sigterm, spare_cores
+from studio.workspace.stopping import heed_stop_requests, spare_cores
 
 HELP = "Keep every checkpoint of a generator, film it growing, explore its latent space."
 
@@ -44,7 +44,7 @@ def build() -> click.Group:
 def main() -> None:
     """Run a command: exit status 0 done, 1 failed, 2 wrong usage."""
     spare_cores()
-    exit_on_sigterm()
+    heed_stop_requests()
     try:
         sys.exit(build().main(prog_name="studio", standalone_mode=False) or 0)
     except click.NoSuchOption as error:

@@ -1,9 +1,10 @@
-"""Settings of all tests: property tests do not measure time, and draw the same examples in CI."""
+"""Settings of all tests: CI draws nothing by chance, and property tests do not measure time."""
 
 import os
 import shutil
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -13,6 +14,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_each_time():
+    """New networks begin with the same weights whenever a test is run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,6 +43,16 @@ class PictureDifference:
     rms: float
     largest: int
     peak: float
+
+    def room(self, error_bound: ErrorBound, peak_fraction: float = 1.0) -> float:
+        """How many times as large a difference would just be allowed; 1 and more if this one is.
+
+        Args:
+            error_bound: the bound.
+            peak_fraction: part of its largest difference that the peak may reach, 0..1.
+        """
+        peak = peak_fraction * error_bound.largest / max(self.peak, 1e-9)
+        return min(error_bound.rms / max(self.rms, 1e-9), peak)
 
     def is_within(self, error_bound: ErrorBound, peak_fraction: float = 1.0) -> bool:
         """Whether a bound holds.
@@ -103,20 +113,24 @@ class Calibration:
             return {}  # Without pictures, nothing says how far weights may be rounded.
         exact = _as_levels(exact)
         tensors = self._look_into(weights, exact, changes or {})
-        wanted_rms = used_fraction * self.error_bound.rms
-        allowed, best = wanted_rms**2, dict[str, float]()
+        wanted = replace(self.error_bound, rms=used_fraction * self.error_bound.rms)
+        allowed, best = wanted.rms**2, dict[str, float]()
         for _ in range(ATTEMPTS):
             steps = spend_error(tensors, allowed)
             difference = _compare(exact, self._render_levels(round_weights(weights, steps)))
-            within = difference.is_within(self.error_bound, PEAK_FRACTION)
-            kept = difference.rms <= wanted_rms and within
-            if kept:
+            room = difference.room(wanted, PEAK_FRACTION)
+            if room >= 1:
                 best = steps
-            capped = all(_next_step(steps[t.name]) > t.max_step for t in tensors if t.name in steps)
-            if kept and (capped or difference.rms > 0.95 * wanted_rms):
-                break
-            unused = min(4.0, 0.98 * (wanted_rms / max(difference.rms, 1e-9)) ** 2)
-            allowed *= unused if kept or unused < 1 else 0.5
+                capped = all(
+                    _next_step(steps[t.name]) > t.max_step for t in tensors if t.name in steps
+                )
+                if capped or room < 1 / 0.95:
+                    break
+            else:
+                # Where steps are capped, or fall far below what is allowed, less of that changes
+                # nothing; less of what they take does.
+                allowed = sum(t.error(steps[t.name]) for t in tensors if t.name in steps)
+            allowed *= min(4.0, 0.98 * room**2)
         return best
 
     def compare(

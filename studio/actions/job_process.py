@@ -10,7 +10,7 @@ from studio.workspace.jobs import CANCELLED, mark_refused
 from studio.workspace.names import printable
 from studio.workspace.paths import Workspace
 from studio.workspace.queue.turns import NotFollowedError, awaiting_turn
-from studio.workspace.stopping import exit_on_sigterm, spare_cores
+from studio.workspace.stopping import heed_stop_requests, spare_cores
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     Exit status: 0 done, 1 failed.
     """
     spare_cores()
-    exit_on_sigterm()
+    heed_stop_requests()
     workspace, job_id = Workspace.open(sys.argv[1]), int(sys.argv[2])
     try:
         with awaiting_turn(workspace, job_id, _say) as devices:

@@ -13,13 +13,13 @@ from studio.actions.output import print_error
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
-from studio.workspace.stopping import exit_on_sigterm, spare_cores
+from studio.workspace.stopping import heed_stop_requests, spare_cores
 
 
 def main() -> None:
     """Train; exit status: 0 done or stopped, 1 failed."""
     spare_cores()
-    exit_on_sigterm()
+    heed_stop_requests()
     root, run, duration, job, patience = sys.argv[1:]
     workspace = Workspace.open(root)
     reporter = Reporter(workspace, None if job == "None" else int(job))

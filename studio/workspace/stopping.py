@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+REPEATED_AFTER_S = 0.05
 
 
 @contextmanager
@@ -36,13 +39,40 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def exit_on_sigterm() -> None:
-    """Turn SIGTERM into SystemExit, so that `finally` blocks delete half-written files."""
+def heed_stop_requests() -> None:
+    """Let SIGTERM and Ctrl-C end this process, wherever they come.
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+    SIGTERM becomes SystemExit, so that `finally` blocks delete half-written files. An exception
+    that is raised while Python clears an object away goes no further than there, so a request that
+    comes at such a moment is repeated a moment later.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    if not isinstance(sys.unraisablehook, _Repeater):
+        sys.unraisablehook = _Repeater(sys.unraisablehook)
 
-    signal.signal(signal.SIGTERM, leave)
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+class _Repeater:
+    """Told of exceptions that could not be passed on; repeats the request that one of them was."""
+
+    def __init__(self, tell: Callable[[sys.UnraisableHookArgs], object]) -> None:
+        self._tell = tell
+
+    def __call__(self, lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            self._repeat(signal.SIGINT)
+        elif issubclass(lost.exc_type, SystemExit):
+            self._repeat(signal.SIGTERM)
+        else:
+            self._tell(lost)
+
+    def _repeat(self, number: signal.Signals) -> None:
+        timer = threading.Timer(REPEATED_AFTER_S, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
 
 
 def spare_cores() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoints_index import GeneratorSpec
-from checkpoints_index.codec.calibration import Calibration, RoundedTensor
+from checkpoints_index.codec.calibration import PEAK_FRACTION, Calibration, RoundedTensor
 from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage.error_bound import ErrorBound
@@ -83,6 +83,20 @@ def test_a_layer_of_zeros_is_rounded_where_it_is_known_how_far_it_will_move():
     assert "last.weight" not in CALIBRATION.choose_steps(weights)
     steps = CALIBRATION.choose_steps(weights, {"last.weight": 2e-4})
     assert 0 < steps["last.weight"] <= 2e-4 / 8
+
+
+@pytest.mark.parametrize(
+    ("free", "seed"), [(2, 4), (2, 49), (8, 20), (16, 37), (40, 13), (100, 94)]
+)
+def test_steps_are_found_where_few_values_of_the_picture_bear_all_of_the_error(free, seed):
+    torch.manual_seed(seed)
+    weights = SPEC.build().state_dict()
+    weights["last.bias"][free:] = 50.0  # Saturated: there the picture depends on no weight.
+    if seed % 2:
+        weights["hidden.weight"].fill_(1e-36)  # And the rest of it is the same for every z.
+    kept, steps = kept_in_visual_storage(weights)
+    assert "last.weight" in steps
+    assert CALIBRATION.compare(weights, kept).is_within(ErrorBound(), PEAK_FRACTION)
 
 
 def test_numbers_of_64_bits_are_rounded_as_those_of_32_are():

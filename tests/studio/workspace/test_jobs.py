@@ -25,9 +25,9 @@ SLEEPER = """
 import sys, time
 from studio.workspace.jobs import insert_job
 from studio.workspace.queue.work import working_as_job
-from studio.workspace.stopping import exit_on_sigterm
+from studio.workspace.stopping import heed_stop_requests
 from studio.workspace.paths import Workspace
-exit_on_sigterm()
+heed_stop_requests()
 workspace = Workspace.open(sys.argv[1])
 with working_as_job(workspace, insert_job(workspace, "atlas", {}, ["atlas", "city"], "city")):
     print("working", flush=True)

@@ -27,8 +27,8 @@ from studio.workspace.jobs import CANCELLED, INTERRUPTED, mark_refused
 from studio.workspace.paths import Workspace
 from studio.workspace.queue.turns import NotFollowedError, awaiting_turn
 from studio.workspace.queue.work import working_as_job
-from studio.workspace.stopping import exit_on_sigterm
-exit_on_sigterm()
+from studio.workspace.stopping import heed_stop_requests
+heed_stop_requests()
 workspace, job = Workspace.open(sys.argv[1]), int(sys.argv[2])
 try:
     with awaiting_turn(workspace, job, print), working_as_job(workspace, job, INTERRUPTED):
