@@ -286,7 +286,7 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
     def write(opened: bool, tab: str, run: str | None, *values: Any) -> Any:
         return book.write(run, tab, values) if opened else gr.skip()
 
-    ring = "() => studio.ring('run')"
+    tell = {"fn": None, "inputs": app.run, "outputs": None, "js": "(run) => studio.tellRun(run)"}
     gr.on(
         [page.load, own_event(book.bar, "asked")],
         open_page,
@@ -295,9 +295,9 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         js="() => [location.search]",
         **EVENT_DEFAULTS,
     ).then(None, None, None, js="() => studio.stay()", **EVENT_DEFAULTS).then(
-        None, None, None, js=ring, **EVENT_DEFAULTS
+        **tell, **EVENT_DEFAULTS
     )
-    app.run.change(None, None, None, js=ring, **EVENT_DEFAULTS)
+    app.run.change(**tell, **EVENT_DEFAULTS)
     gr.on(
         [part.change for part in (book.opened, app.open_tab, app.run, *book.sources)],
         show_errors(write),

@@ -24,6 +24,7 @@ ORDERS = {
     "latest": "batch DESC, number",
     "rating": "rating DESC, batch, number",
     "starred": "starred DESC, batch, number",
+    "offered": "starred DESC, origin != 'fixed', batch, number",
     "name": "name = '', casefold(name), batch, number",
 }
 _RANGE = re.compile(r"\s*(\d{0,15})\s*(?:(:)\s*(\d{0,15})\s*)?")
@@ -131,10 +132,16 @@ def find_specimens(workspace: Workspace, run: str, wanted: SpecimenSearch) -> li
     return [read_specimen(workspace, run, row) for row in rows]
 
 
-def find_labels(workspace: Workspace, run: str, wanted: SpecimenSearch) -> list[str]:
-    """The labels of the specimens of a run that are wanted, in their order."""
+def find_labels(
+    workspace: Workspace, run: str, wanted: SpecimenSearch, limit: int | None = None
+) -> list[str]:
+    """The labels of the specimens of a run that are wanted, in their order.
+
+    Args:
+        limit: no more than so many, the first ones.
+    """
     with open_database(workspace.database) as db:
-        rows = _select(db, run, "batch, number", wanted)
+        rows = _select(db, run, "batch, number", wanted, limit)
     return [f"{row[0]}.{row[1]}" for row in rows]
 
 
@@ -148,14 +155,17 @@ def list_tags(workspace: Workspace, run: str) -> list[str]:
 
 
 def _select(
-    db: sqlite3.Connection, run: str, columns: str, wanted: SpecimenSearch
+    db: sqlite3.Connection,
+    run: str,
+    columns: str,
+    wanted: SpecimenSearch,
+    limit: int | None = None,
 ) -> list[sqlite3.Row]:
     db.create_function("casefold", 1, str.casefold, deterministic=True)
     where, values = wanted.condition(run)
-    return db.execute(
-        f"SELECT {columns} FROM specimens WHERE {where} ORDER BY {ORDERS[wanted.sort]}",
-        values,
-    ).fetchall()
+    values["limit"] = -1 if limit is None else limit
+    ordered = f"ORDER BY {ORDERS[wanted.sort]} LIMIT :limit"
+    return db.execute(f"SELECT {columns} FROM specimens WHERE {where} {ordered}", values).fetchall()
 
 
 def _has_tag(name: str) -> str:

@@ -9,13 +9,12 @@ from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from latent.points import LatentPoint
-from studio.films.film_posters import find_poster, make_poster
 from studio.runs.attribution import attribution_of
 from studio.screens.home.links import opening
 from studio.screens.home.run_cards import made_at
 from studio.screens.parts import markup
 from studio.screens.parts.picture_cache import PictureCache
-from studio.screens.render.film_list import FinishedFilm, newest_films
+from studio.screens.render.film_list import FinishedFilm, newest_films, poster_url
 from studio.specimens.specimen_pages import newest_specimens
 from studio.specimens.specimens import Specimen
 from studio.workspace.errors import EXPECTED_ERRORS
@@ -43,22 +42,19 @@ class LatestView:
         return films + specimens + credit
 
     def _draw_films(self, names: Collection[str]) -> Markup:
-        found = [each for each in newest_films(self._workspace, FILMS) if each[0] in names]
-        tiles = markup.join(self._film(run, film) for run, film in found)
+        found = [film for film in newest_films(self._workspace, FILMS) if film.run in names]
+        tiles = markup.join(map(self._film, found))
         hint = "No film yet. Render makes one: a run growing batch by batch, or a walk in it."
         return _row("Newest films", "films-row", tiles, hint, "Render")
 
-    def _film(self, run: str, film: FinishedFilm) -> Markup:
-        poster = None
-        if film.path.is_relative_to(self._workspace.root) and not film.is_numbered:
-            known = find_poster(self._workspace, film.path)
-            poster = known or make_poster(self._workspace, film.path)
+    def _film(self, film: FinishedFilm) -> Markup:
+        is_ours = film.path.is_relative_to(self._workspace.root)
         return _tile(
             f"film {film.key}",
-            opening(run, "Render", film=film.key),
-            None if poster is None else markup.file_url(poster),
+            opening(film.run, "Render", film=film.key),
+            poster_url(self._workspace, film) if is_ours else None,
             film.title,
-            f"{run} · {markup.moment(film.made_at)}",
+            f"{film.run} · {markup.moment(film.made_at)}",
         )
 
     def _draw_specimens(self, names: Collection[str]) -> Markup:

@@ -15,7 +15,7 @@ from studio.screens.parts import markup
 from studio.screens.parts.app_context import AppContext, nearest_batch, nothing_yet
 from studio.screens.parts.assets import read_asset
 from studio.specimens.points import resolve_points
-from studio.specimens.specimens import list_specimens
+from studio.specimens.specimen_search import SpecimenSearch, find_labels
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 
@@ -176,10 +176,10 @@ def _offer(
 ) -> tuple[list[str], bool]:
     """The labels to choose from, the chosen ones among them, and whether there are more."""
     chosen = [*composed.cities, *(point for _, point in composed.keys or ())]
-    specimens = list_specimens(workspace, run)
-    ordered = sorted(specimens, key=lambda s: (not s.starred, s.origin != "fixed"))
-    known = [specimen.label for specimen in ordered] or [f"seed:{n}" for n in range(1, 10)]
-    first = known[: min(offered, MAX_SHOWN)]
+    count = min(offered, MAX_SHOWN)
+    known = find_labels(workspace, run, SpecimenSearch(sort="offered"), count + 1)
+    known = known or [f"seed:{n}" for n in range(1, 10)]
+    first = known[:count]
     others = [label for label in dict.fromkeys(chosen) if label not in first]
     return [*first, *others], len(known) > len(first)
 

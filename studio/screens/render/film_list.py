@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 
@@ -15,7 +16,7 @@ from renderers.files import read_json
 from renderers.jobs.verification import find_render, verify_video
 from renderers.plan.outputs import GRID
 from renderers.video.formats import FORMATS
-from studio.films.film_posters import find_poster, make_poster
+from studio.films.film_posters import find_poster
 from studio.films.film_records import (
     FilmRecord,
     film_content,
@@ -38,7 +39,7 @@ FOR_EDITING = (".mov", ".mkv")
 MAX_LABELS = 12  # So many points are named under a film.
 SHEET = ".png"  # No film is one picture.
 MAX_TITLED = 3  # Films of so many points are called by their labels.
-NEW_POSTERS = 8  # So many small pictures are made at once; the next look makes the next ones.
+POSTER_PATH = "/studio/films/poster"
 SUFFIXES = {known.suffix for known in FORMATS}
 
 
@@ -48,6 +49,7 @@ class FinishedFilm:
 
     Args:
         key: what names the film in a page.
+        run: the one that it is of.
         path: for numbered pictures it ends in a place for the number, such as `%06d.png`.
         points: those that were asked for, as they were written; empty where nothing is known.
         made_at: seconds since 1970, as the job that made it has it on record; of one that is on
@@ -56,6 +58,7 @@ class FinishedFilm:
 
     key: str
     path: Path
+    run: str
     title: str
     made_at: float
     points: tuple[str, ...] = ()
@@ -80,12 +83,13 @@ class FinishedFilm:
 
 def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
     """The finished films and sheets of a run, newest first; within one render the grid first."""
-    named = re.compile(rf"({re.escape(run)}-{FILM}){MARK}")
+    named = re.compile(_folders_of(run))
     records = list_film_records(workspace, run)
     found = [
         FinishedFilm(
             str(path.relative_to(workspace.renders)),
             path,
+            run,
             ": ".join(filter(None, (given_name(folder), _title(workspace, run, name, path)))),
             records[path].made_at if path in records else written_at,
             records[path].points if path in records else (),
@@ -104,19 +108,36 @@ def list_films(workspace: Workspace, run: str) -> list[FinishedFilm]:
     return sorted(found, key=lambda film: (-film.made_at, len(film.key), film.key))
 
 
-def newest_films(workspace: Workspace, count: int) -> list[tuple[str, FinishedFilm]]:
-    """The newest films of all runs with the names of their runs, newest first.
+def find_film(workspace: Workspace, run: str, key: str) -> Path | None:
+    """The file of a film of a run by its key; None where there is none.
+
+    Args:
+        run: a name that a run may have.
+        key: what names it in a page, from outside.
+    """
+    place = Path(key)
+    if len(place.parts) == 2 and re.fullmatch(_folders_of(run), place.parts[0]):
+        inside = workspace.renders / place
+        return inside if inside.suffix in SUFFIXES and inside.is_file() else None
+    records = list_film_records(workspace, run).values()
+    return next((each.path for each in records if _key(workspace, each) == key), None)
+
+
+def newest_films(workspace: Workspace, count: int) -> list[FinishedFilm]:
+    """The newest films of all runs, newest first.
 
     Only what jobs have on record is looked at, however many films there are.
     """
     records = list_newest_films(workspace, count)
     return [
-        (
-            record.run,
-            replace(_recorded_film(workspace, record), title=_own_title(workspace, record)),
-        )
+        replace(_recorded_film(workspace, record), title=_own_title(workspace, record))
         for record in records
     ]
+
+
+def _folders_of(run: str) -> str:
+    """What matches the folders of the renders of a run, and how their films begin."""
+    return rf"({re.escape(run)}-{FILM}){MARK}"
 
 
 def _own_title(workspace: Workspace, record: FilmRecord) -> str:
@@ -132,7 +153,7 @@ def _recorded_film(workspace: Workspace, record: FilmRecord) -> FinishedFilm:
     """A film that a job has on record, wherever it lies."""
     title = _recorded_title(workspace, record)
     key = _key(workspace, record)
-    return FinishedFilm(key, record.path, title, record.made_at, record.points)
+    return FinishedFilm(key, record.path, record.run, title, record.made_at, record.points)
 
 
 def _key(workspace: Workspace, record: FilmRecord) -> str:
@@ -217,9 +238,9 @@ def show_film(
         attribution: the words that are owed beside it, or empty.
         beside: another one of films that plays beside it, if one was chosen.
     """
-    posters = _find_posters(workspace, films)
     choices = markup.join(
-        _choice(other, other == film, posters.get(other), other == beside) for other in films
+        _choice(other, other == film, poster_url(workspace, other), other == beside)
+        for other in films
     )
     facts = _facts(workspace, film) + markup.note(_content(workspace, film))
     stage = _stage(workspace, film)
@@ -227,6 +248,22 @@ def show_film(
         stage = _side_by_side(workspace, film, beside)
     body = stage + markup.credit(attribution) + facts + _show_verdict(film, verdict)
     return markup.card(film.title, body + Markup('<div class="films">{}</div>').format(choices))
+
+
+def poster_url(workspace: Workspace, film: FinishedFilm) -> str | None:
+    """Where the browser finds the small picture of a film; None where there can be none.
+
+    One that was not made yet is made when a browser asks for it, which it does for those in sight.
+    """
+    if film.is_sheet:
+        return markup.file_url(film.path)
+    if film.is_numbered or not film.path.exists():
+        return None
+    poster = find_poster(workspace, film.path)
+    if poster is not None:
+        return markup.file_url(poster)
+    asked = {"run": film.run, "film": film.key, "v": film.path.stat().st_mtime_ns}
+    return f"{POSTER_PATH[1:]}?{urlencode(asked, quote_via=quote)}"
 
 
 def film_script() -> str:
@@ -250,16 +287,6 @@ def _side_by_side(workspace: Workspace, film: FinishedFilm, beside: FinishedFilm
 def film_styles() -> str:
     """The style sheet of what `show_film` gives; see `markup.pressable`."""
     return read_asset(__package__, "film_list.css")
-
-
-def _find_posters(workspace: Workspace, films: Sequence[FinishedFilm]) -> dict[FinishedFilm, Path]:
-    """The small pictures of films; those that are missing are made, a few at each look."""
-    moving = [film for film in films if not film.is_sheet and not film.is_numbered]
-    found = {film: find_poster(workspace, film.path) for film in moving}
-    missing = [film for film, poster in found.items() if poster is None][:NEW_POSTERS]
-    made = {film: make_poster(workspace, film.path) for film in missing}
-    sheets = {film: film.path for film in films if film.is_sheet}
-    return {film: path for film, path in {**found, **made, **sheets}.items() if path is not None}
 
 
 def _content(workspace: Workspace, film: FinishedFilm) -> str:
@@ -324,12 +351,12 @@ def _show_verdict(film: FinishedFilm, verdict: str) -> Markup:
     return Markup('<div class="verdict">{}{}</div>').format(said, command)
 
 
-def _choice(film: FinishedFilm, chosen: bool, poster: Path | None, is_beside: bool) -> Markup:
+def _choice(film: FinishedFilm, chosen: bool, poster: str | None, is_beside: bool) -> Markup:
     suffix = film.path.suffix.removeprefix(".")
     kind = "" if film.is_sheet or suffix == "mp4" else f" · {suffix}"
     picture = Markup('<img src="{}" alt="" loading="lazy">')
     text = Markup('{}<span>{}<br><span class="quiet">{}{}</span></span>').format(
-        picture.format(markup.file_url(poster)) if poster else Markup("<i></i>"),
+        picture.format(poster) if poster else Markup("<i></i>"),
         film.title,
         markup.moment(film.made_at),
         kind,

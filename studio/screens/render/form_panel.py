@@ -74,12 +74,17 @@ class FilmForm:
         states = [self._open_form, self._offered, self._previewed, self._at]
         asked = [*states, *form.inputs]
         drawn = [self._command, self._pictures, self._plan]
+
+        def show_in_sight(open_tab: str, *values: Any) -> Any:
+            """Fields are filled while another tab is open, too; the next look at this one draws."""
+            return self._show(*values) if open_tab == tab.label else gr.skip()
+
         app.keep_current(tab, self._show, asked, drawn)
         for events, how in ((form.inputs, {}), (states, EACH_TIME)):
             gr.on(
                 [each.change for each in events],
-                show_errors(self._show),
-                [app.run, *asked],
+                show_errors(show_in_sight),
+                [app.open_tab, app.run, *asked],
                 drawn,
                 **how,
                 **EVENT_DEFAULTS,

@@ -22,6 +22,7 @@ from studio.screens.parts.jobs_view import announce_submitted, press_job, show_j
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
 from studio.screens.render.film_list import (
+    POSTER_PATH,
     check_film,
     film_script,
     film_styles,
@@ -29,13 +30,14 @@ from studio.screens.render.film_list import (
     show_film,
 )
 from studio.screens.render.form_panel import FilmForm
+from studio.screens.render.poster_route import PosterRoute
 from studio.screens.render.render_fields import (
     lay_out_path,
     lay_out_sheet,
     lay_out_timelapse,
     lay_out_walk,
 )
-from studio.specimens.specimens import list_specimens
+from studio.specimens.specimen_search import SpecimenSearch, find_labels
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import list_jobs
 from studio.workspace.paths import Workspace
@@ -57,6 +59,7 @@ class RenderScreen:
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
+        app.own_answers[POSTER_PATH] = PosterRoute(app.workspace).answer
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._open_form = gr.State(FORMS[0][0])
             with gr.Column(scale=4, min_width=350), gr.Tabs(elem_id="films") as self._tabs:
@@ -230,9 +233,7 @@ def example_keys(kept: Sequence[int], labels: Sequence[str]) -> str:
 
 def point_labels(workspace: Workspace, run: str) -> list[str]:
     """Labels to choose from: starred ones first, then fixed points, then what was sampled."""
-    specimens = list_specimens(workspace, run)
-    ordered = sorted(specimens, key=lambda s: (not s.starred, s.origin != "fixed"))
-    return [specimen.label for specimen in ordered[:OFFERED]]
+    return find_labels(workspace, run, SpecimenSearch(sort="offered"), OFFERED)
 
 
 _NO_FILMS = markup.empty(

@@ -24,5 +24,6 @@ window.addEventListener('popstate', () => {
   const address = Object.fromEntries(new URLSearchParams(location.search));
   [wentTo, until] = [address.tab ? address : null, performance.now() + GOES_MS];
   studio.pressedTab = '';
+  studio.toldRun = '';
   trigger('asked');
 });

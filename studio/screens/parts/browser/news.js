@@ -11,9 +11,17 @@ const ring = (kind) => {
   const event = `${kind} ${studio.openTab()}`;
   if (EVENTS.includes(event)) trigger(event);
 };
-studio.ring = (kind) => {
+// Tells the open tab which run shows, once, however many say so: a page that opens, and the choice.
+// Where one goes back or follows a link, what else the address says has changed, and it is told anew.
+studio.toldRun = '';
+studio.tellRun = (run) => {
   clearTimeout(ringing);
-  ringing = setTimeout(() => ring(kind), 30);
+  ringing = setTimeout(() => {
+    const now = `${run} ${studio.openTab()}`;
+    if (now === studio.toldRun) return;
+    studio.toldRun = now;
+    ring('run');
+  }, 30);
 };
 const showLost = (isLost) => {
   document.body.classList.toggle('lost', isLost);

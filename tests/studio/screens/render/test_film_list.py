@@ -1,11 +1,22 @@
 """What was rendered is found, named, shown and checked."""
 
 import os
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
+from starlette.requests import Request
 
-from studio.screens.render.film_list import check_film, list_films, show_film, verify_words
+from studio.screens.parts import markup
+from studio.screens.render.film_list import (
+    POSTER_PATH,
+    check_film,
+    list_films,
+    poster_url,
+    show_film,
+    verify_words,
+)
+from studio.screens.render.poster_route import PosterRoute
 
 POINTS = ("--points", "0.0,0.1")
 
@@ -139,9 +150,41 @@ def test_a_film_of_many_points_says_how_many(render, workspace):
     assert titles(workspace) == ["Time-lapse of 5 points"]
 
 
-def test_films_to_choose_from_have_pictures_of_their_end(render, workspace):
+@pytest.fixture
+def poster_of(workspace):
+    """poster_of(film): what a browser is answered that asks for its small picture."""
+
+    def ask(query):
+        scope = {"type": "http", "query_string": query.encode(), "headers": []}
+        return PosterRoute(workspace).answer(Request(scope))
+
+    return ask
+
+
+def test_films_to_choose_from_have_pictures_of_their_end_made_when_they_are_seen(
+    render, workspace, poster_of, tmp_path
+):
     render("timelapse", *POINTS, "--grid")
-    assert card(workspace).count('<img src="gradio_api/file=') == 1
-    (poster,) = workspace.posters.glob("*.jpg")
-    with Image.open(poster) as picture:
-        assert picture.width == 128
+    render("timelapse", "--points", "seed:1", "--out", tmp_path / "own.mp4")
+    for film in list_films(workspace, "city"):
+        asked = poster_url(workspace, film)
+        assert asked.startswith(f"{POSTER_PATH[1:]}?run=city&film=")
+        answer = poster_of(asked.partition("?")[2])
+        with Image.open(answer.path) as picture:
+            assert picture.width == 128
+        assert poster_url(workspace, film) == markup.file_url(answer.path)
+    assert len(list(workspace.posters.glob("*.jpg"))) == 2
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "..", "../city.mp4", "city-timelapse-0123ab/../../studio.db", "/etc/passwd"),
+        *("city-timelapse-0123ab/plan.json", "elsewhere-0/film.mp4", "a\0b/c.mp4", "x" * 5000),
+    ],
+)
+def test_no_other_file_is_read_for_the_picture_of_a_film(render, workspace, poster_of, key):
+    render("timelapse", *POINTS, "--grid")
+    answer = poster_of(urlencode({"run": "city", "film": key}))
+    assert answer.status_code == 404
+    assert not workspace.posters.exists() or not list(workspace.posters.iterdir())
