@@ -24,6 +24,7 @@ from studio.screens.explore.explore_tab import ExploreScreen
 from studio.screens.home.home_tab import HomeScreen
 from studio.screens.jobs.job_cards import describe_light
 from studio.screens.jobs.jobs_tab import JobsScreen, lay_out_light
+from studio.screens.menu.city_menu import CityMenu
 from studio.screens.parts.app_context import (
     EACH_TIME,
     EVENT_DEFAULTS,
@@ -231,11 +232,21 @@ def build_app(permissions: Permissions, pages: OpenPages, faces: Faces = NO_FACE
         news = lay_out_news(WorkspaceNews(workspace, pages.count), titles)
         open_tab, address, forms = gr.State(titles[0]), AddressBook(), StoredForms(workspace)
         app = AppContext(
-            permissions, *shared, run, open_tab, awaited, news, address, forms, own_answers
+            permissions,
+            *shared,
+            run,
+            open_tab,
+            awaited,
+            news,
+            address,
+            forms,
+            own_answers,
+            stars=gr.State(0),
         )
         with gr.Tabs() as tabs:
             for screen in SCREENS:
                 screen(app)
+        CityMenu(app)
         _keep_runs_current(app, known, light)
         page.load(lambda: describe_light(workspace), None, light, **EVENT_DEFAULTS)
         _follow_address(page, app, tabs, known)

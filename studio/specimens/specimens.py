@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def seen_at(checkpoints: CheckpointRun, label: str) -> int:
     batches = checkpoints.batches
     if not batches:
         raise StudioError(f"Run '{checkpoints.name}' has no checkpoints yet. Train it first.")
+    return seen_among(batches, label)
+
+
+def seen_among(batches: Sequence[int], label: str) -> int:
+    """As `seen_at` has it, of the batches that are kept, ascending and at least one."""
     around = parse_around(label)
     place = parse_label(label if around is None else around[0].centre)
     return place[0] if place is not None and place[0] in set(batches) else batches[-1]

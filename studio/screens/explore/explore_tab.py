@@ -12,7 +12,7 @@ from latent.nearness.distances import METRICS
 from latent.nearness.features import PLAIN_SPACES
 from latent.points import LatentPoint
 from studio.screens.explore.atlas_view import AtlasView
-from studio.screens.explore.city_menu import CityMenu
+from studio.screens.explore.city_choice import SHOWN, CityChoice
 from studio.screens.explore.corners_view import CornersView
 from studio.screens.explore.interpolation_view import InterpolationView
 from studio.screens.explore.likeness_panel import LikenessPanel
@@ -28,8 +28,10 @@ from studio.screens.parts.app_context import (
     nothing_yet,
     show_errors,
 )
+from studio.screens.parts.browser.address_book import RUN
 from studio.screens.parts.number_field import BatchSlider
 from studio.specimens.points import points_at
+from studio.specimens.specimens import seen_among
 from studio.workspace.names import require_point_label
 
 PLACES = (
@@ -58,7 +60,7 @@ class ExploreScreen:
             self._first, self._known, self._chosen = gr.State(0), gr.State(), gr.State()
             # The batch that is shown, and the one that an address asks for.
             self._at, self._wanted = gr.State(), gr.State()
-            place, stars = (gr.State(PLACES[0]), gr.State()), gr.State(0)
+            place = gr.State(PLACES[0]), gr.State()
             with gr.Column(scale=7, min_width=500), gr.Tabs(elem_id="places") as places:
                 with gr.Tab("Random cities", id=PLACES[0]):
                     self._lay_out_gallery()
@@ -68,10 +70,10 @@ class ExploreScreen:
                 SteeringView(app, self._chosen)
                 PictureView(app, tab, self._chosen)
             with gr.Column(scale=4, min_width=340):
-                near = (atlas.map.near, stars, list(PLAIN_SPACES), list(METRICS))
+                near = (atlas.map.near, app.stars, list(PLAIN_SPACES), list(METRICS))
                 NearView(app, self._chosen, *near)
                 LikenessPanel(app, self._chosen, atlas.choice)
-                CityMenu(app, self._chosen, walk.lately, places, place[0], stars)
+                CityChoice(app, self._chosen, walk.lately, places, place[0])
         self._connect(tab)
         self._hold_place(places, *place)
 
@@ -106,8 +108,21 @@ class ExploreScreen:
         address = self._app.address
         address.hold(self.TITLE, "batch", self._at, target=self._wanted)
         address.hold(self.TITLE, "first", self._first, 0)
-        address.hold_several(self.TITLE, self._chosen, _split_chosen, _join_chosen)
+        address.hold_several(self.TITLE, self._chosen, _split_chosen, self._join_chosen)
         address.begin_anew(self.TITLE, self._known)
+
+    def _join_chosen(self, parts: Mapping[str, Any]) -> Chosen | None:
+        """The chosen city that the parts of an address stand for.
+
+        A link need not say at which batch: the city is seen at its own, else at the last.
+        """
+        run, label, seen = parts[RUN], parts.get("city"), parts.get("seen")
+        if label is None or run is None:
+            return None
+        kept = self._app.batches(run)
+        if seen not in kept:
+            seen = seen_among(kept, label) if kept else None
+        return None if seen is None else Chosen(label, seen, parts.get("shown", SHOWN))
 
     def _hold_place(self, places: gr.Tabs, place: gr.State, wanted: gr.State) -> None:
         """Let the address say which of the ways to find cities is open.
@@ -201,10 +216,3 @@ def _split_chosen(chosen: Chosen | None) -> dict[str, Any]:
     if chosen is None:
         return {}
     return {"city": chosen.label, "seen": chosen.batch, "shown": chosen.shown}
-
-
-def _join_chosen(parts: Mapping[str, Any]) -> Chosen | None:
-    """The chosen city that the parts of an address stand for."""
-    if not {"city", "seen"} <= parts.keys():
-        return None
-    return Chosen(parts["city"], parts["seen"], parts.get("shown", 0))

@@ -13,7 +13,7 @@ from studio.actions.action import words_of
 from studio.actions.declared.nearness_actions import Near
 from studio.actions.declared.specimen_actions import SpecimensStar
 from studio.nearness.searches import find_near
-from studio.screens.explore.city_actions import EXPORT, LIFE, do_with_city
+from studio.screens.menu.city_actions import EXPORT, LIFE, do_with_city
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.feature_cache import FeatureCache

@@ -66,12 +66,16 @@ class LatestView:
 
     def _specimen(self, run: str, specimen: Specimen, point: LatentPoint) -> Markup:
         star = "★ " if specimen.starred else ""
-        return _tile(
+        tile = _tile(
             f"specimen {run} {specimen.label}",
             opening(run, "Explore", city=specimen.label),
             self._source(run, specimen, point),
             f"{star}{specimen.name or specimen.label}",
             run,
+        )
+        menu = markup.menu_button(specimen.label, None, run)
+        return Markup('<div class="picture" data-key="city {} {}">{}{}</div>').format(
+            run, specimen.label, tile, menu
         )
 
     def _credits(self, names: Iterable[str]) -> Sequence[str]:

@@ -70,6 +70,7 @@ class AppContext:
         address: what of the page stands in its address.
         forms: what was written in forms, which the browser keeps.
         own_answers: path -> what answers a GET of it; a tab adds those of its pictures.
+        stars: changes when a star was given or taken in the menu of a city.
     """
 
     permissions: Permissions
@@ -82,6 +83,7 @@ class AppContext:
     address: AddressBook
     forms: StoredForms
     own_answers: dict[str, Answer]
+    stars: gr.State
 
     @property
     def workspace(self) -> Workspace:

@@ -187,13 +187,20 @@ def captioned(source: str, text: str, menu: Markup = NOTHING) -> Markup:
     ).format(source=source, text=text, menu=menu)
 
 
-def menu_button(label: str, batch: int) -> Markup:
-    """The button that opens the menu of a city, at the batch at which it is shown."""
+def menu_button(label: str, batch: int | None, run: str | None = None) -> Markup:
+    """The button that opens the menu of a city, at the batch at which it is shown.
+
+    Args:
+        batch: None where it is shown at its own.
+        run: None for the one that the page has chosen.
+    """
+    place = Markup("") if batch is None else Markup(' data-batch="{}"').format(batch)
+    place += Markup("") if run is None else Markup(' data-run="{}"').format(run)
     return Markup(
         '<button type="button" class="more" data-key="menu {label}" data-city-menu '
-        'data-label="{label}" data-batch="{batch}" aria-haspopup="menu" '
+        'data-label="{label}"{place} aria-haspopup="menu" '
         'aria-label="What can be done with city {label}">⋯</button>'
-    ).format(label=label, batch=batch)
+    ).format(label=label, place=place)
 
 
 def moment(timestamp: float) -> str:

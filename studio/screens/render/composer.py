@@ -136,7 +136,7 @@ def show_composer(app: AppContext, run: str | None, composed: Composed, offered:
         at = nearest_batch(kept, composed.last)
     pictures = draw_cities(app, run, at, labels)
     cities = markup.join(
-        _city(label, pictures.get(label), composed) for label in labels if label in pictures
+        _city(label, at, pictures.get(label), composed) for label in labels if label in pictures
     )
     button = markup.button("More cities", "more", quiet=True) if more else markup.NOTHING
     parts = [_keys(app, run, composed.keys, kept)] if composed.keys is not None else []
@@ -184,17 +184,18 @@ def _offer(
     return [*first, *others], len(known) > len(first)
 
 
-def _city(label: str, source: str | None, composed: Composed) -> Markup:
+def _city(label: str, at: int, source: str | None, composed: Composed) -> Markup:
     chosen = label in composed.cities
     place = composed.cities.index(label) + 1 if chosen else 0
     number = Markup('<i class="number">{}</i>').format(place) if chosen else markup.NOTHING
     pressed = Markup(' aria-pressed="{}"').format(str(chosen).lower())
     return Markup(
-        '<button type="button" class="city" data-action="city" data-label="{label}"{pressed} '
-        'title="{label}"><img src="{source}" alt="City {label}">{number}<span>{label}</span>'
-        "</button>"
+        '<button type="button" class="city" data-action="city" data-label="{label}" '
+        'data-city="{label}" data-batch="{batch}"{pressed} title="{label}">'
+        '<img src="{source}" alt="City {label}">{number}<span>{label}</span></button>'
     ).format(
         label=label,
+        batch=at,
         pressed=markup.NOTHING if composed.keys is not None else pressed,
         source=source,
         number=number,

@@ -68,7 +68,8 @@ class Stage {
       this.cells.style.setProperty('--columns', Math.ceil(Math.sqrt(labels.length)));
       this.cells.replaceChildren(...labels.map((label) => {
         const cell = document.createElement('button');
-        [cell.type, cell.className, cell.dataset.label] = ['button', 'timeline-cell', label];
+        [cell.type, cell.className] = ['button', 'timeline-cell'];
+        Object.assign(cell.dataset, { label, city: label });
         return cell;
       }));
     }
@@ -78,7 +79,7 @@ class Stage {
       cell.disabled = !canStar;
       cell.setAttribute('aria-pressed', String(isStarred));
       cell.setAttribute('aria-label', canStar ? `Star city ${label}` : `City ${label}`);
-      cell.title = canStar ? `City ${label}: ${isStarred ? 'a specimen with a star' : 'press to star it'}` : `City ${label}`;
+      cell.title = canStar ? `City ${label}: ${isStarred ? 'a specimen with a star' : 'press to star it'}; the right button opens its menu` : `City ${label}`;
       cell.textContent = isStarred ? '★' : '☆';
     }
   }

@@ -12,6 +12,8 @@ from studio.screens.parts.browser.address import STEPS, Address
 
 Parts = Mapping[str, Any]
 
+RUN = "run"
+
 
 class _Held(NamedTuple):
     """A component, and the parts of an address that its value stands for."""
@@ -83,7 +85,8 @@ class AddressBook:
 
         Args:
             split: gives the parts for a value.
-            join: gives the value for the parts of an address, of which none need be there.
+            join: gives the value for the parts of an address, of which none need be there; under
+                RUN stands its run, or None.
         """
         self._held.append(_Held(tab, source, source if target is None else target, split, join))
 
@@ -119,5 +122,6 @@ class AddressBook:
         Args:
             tab: None where none is asked for.
         """
-        held = [each.join(address.parts) if each.tab == tab else gr.skip() for each in self._held]
+        parts = {**address.parts, RUN: address.run}
+        held = [each.join(parts) if each.tab == tab else gr.skip() for each in self._held]
         return [*held, *(None if own == tab else gr.skip() for own, _ in self._anew)]

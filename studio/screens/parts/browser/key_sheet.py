@@ -98,6 +98,7 @@ GALLERY = KeyPlace(
         Keys(("Enter",), "look at it large"),
         Keys(RATINGS, "rate it, and all that are chosen with it"),
         Keys(("s",), "star it, and all that are chosen with it"),
+        Keys(("m",), "what can be done with it"),
         Keys(("Control+a", "Escape"), "choose all, none"),
     ),
 )

@@ -11,11 +11,8 @@ studio.openPanel = (title) => {
   };
   look();
 };
-document.addEventListener('click', (event) => {
-  const link = event.target.closest?.('a[data-opens]');
-  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  event.preventDefault();
-  const wanted = new URL(link.href).searchParams;
+studio.follow = (query) => {
+  const wanted = new URLSearchParams(query);
   for (const [name, value] of new URLSearchParams(location.search)) {
     // What begins so is Gradio's and stays, and so does the run where the link names none.
     if (name.startsWith('__') || (name === 'run' && !wanted.has('run'))) wanted.append(name, value);
@@ -23,5 +20,11 @@ document.addEventListener('click', (event) => {
   history.pushState(null, '', `?${wanted}`);
   window.dispatchEvent(new PopStateEvent('popstate'));
   window.scrollTo(0, 0);
+};
+document.addEventListener('click', (event) => {
+  const link = event.target.closest?.('a[data-opens]');
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  studio.follow(new URL(link.href).search);
   if (link.dataset.opens) studio.openPanel(link.dataset.opens);
 });

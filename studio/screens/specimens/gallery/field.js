@@ -9,7 +9,7 @@ class Field {
     Object.assign(this, { catalogue, choice, does, cells: new Map(), active: null, width: 'medium' });
     this.node = root.appendChild(make('div', 'specimen-field'));
     this.node.setAttribute('role', 'group');
-    this.node.setAttribute('aria-label', 'Specimens. Arrow keys move, Space chooses, Enter shows one large, 0 to 5 rate, S stars.');
+    this.node.setAttribute('aria-label', 'Specimens. Arrow keys move, Space chooses, Enter shows one large, 0 to 5 rate, S stars, M opens the menu.');
     this.space = this.node.appendChild(make('div', 'specimen-space'));
     this.node.addEventListener('scroll', () => this.redraw(), { passive: true });
     this.node.addEventListener('click', (event) => this.press(event));
@@ -162,6 +162,7 @@ class Field {
     const label = labelOf(event.target), pressed = event.target.closest('button');
     if (!label || !pressed) return;
     this.setActive(label);
+    if ('cityMenu' in pressed.dataset) return;
     if (pressed.classList.contains('star')) this.does.star([label]);
     else if (pressed.classList.contains('magnify')) this.does.look(label);
     else if (pressed.classList.contains('stack-size')) this.does.spread(label);
@@ -211,17 +212,21 @@ const makeCell = (label) => {
   Object.assign(image, { alt: '', draggable: false, decoding: 'async' });
   const star = node.appendChild(button('☆', 'star', `Star city ${label}`, () => {}));
   const magnify = node.appendChild(button('⤢', 'magnify', `Look at city ${label}`, () => {}));
+  const more = node.appendChild(button('⋯', 'more', `What can be done with city ${label}`, () => {}));
+  more.setAttribute('aria-haspopup', 'menu');
+  Object.assign(more.dataset, { cityMenu: '', label });
+  node.dataset.city = label;
   const stack = node.appendChild(button('', 'stack-size', '', () => {}));
   stack.hidden = true;
   const caption = node.appendChild(make('figcaption'));
   const said = caption.appendChild(make('span', 'said', label));
   const dots = caption.appendChild(make('span', 'dots'));
   dots.setAttribute('aria-hidden', 'true');
-  return { node, thumbnail, image, star, magnify, stack, caption, said, dots };
+  return { node, thumbnail, image, star, magnify, more, stack, caption, said, dots };
 };
 
 const setTab = (cell, tab) => {
-  for (const node of [cell.thumbnail, cell.star, cell.magnify, cell.stack]) {
+  for (const node of [cell.thumbnail, cell.star, cell.magnify, cell.more, cell.stack]) {
     if (node.tabIndex !== tab) node.tabIndex = tab;
   }
 };

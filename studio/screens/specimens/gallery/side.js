@@ -5,7 +5,7 @@ class Side {
     this.node = root.appendChild(make('section', 'card specimen-side'));
     this.title = this.node.appendChild(make('h3'));
     this.hint = this.node.appendChild(make('p', 'small quiet'));
-    this.hint.textContent = 'Press a picture to choose it, with Shift all up to it. Arrow keys move, Space chooses, Enter shows one large, 0 to 5 rate, S stars. Drop an exported picture anywhere here to find its way back.';
+    this.hint.textContent = 'Press a picture to choose it, with Shift all up to it. Arrow keys move, Space chooses, Enter shows one large, 0 to 5 rate, S stars, M opens the menu of a city. Drop an exported picture anywhere here to find its way back.';
     this.one = this.node.appendChild(make('div', 'one'));
     this.picture = this.one.appendChild(button('', 'thumbnail', 'Look at it large', () => this.does.look(this.shown[0])));
     this.image = this.picture.appendChild(make('img', 'crisp'));

@@ -17,14 +17,14 @@ from studio.screens.parts.jobs_view import announce_submitted
 from studio.specimens.specimen_pages import is_starred
 from studio.workspace.errors import StudioError
 
-LOOK, NEAR, WALK = "look", "near", "walk"  # These choose the city.
+LOOK, NEAR, WALK = CHOOSING = "look", "near", "walk"  # These choose the city.
 LIFE, STAR, TAG, EXPORT = "life", "star", "tag", "export"  # These are done with it.
 MENU = {
     LOOK: "Look at it",
     NEAR: "What is near it",
     WALK: "Walk from here",
     LIFE: "Film its life",
-    STAR: "Star it, or take the star away",
+    STAR: "Star it",
     TAG: "Tag it",
     EXPORT: "Export it",
 }
