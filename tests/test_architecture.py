@@ -54,7 +54,7 @@ ORDER = {
         *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
     ],
     "studio.screens": [
-        *(["safety"], ["parts", "programs"]),
+        *(["safety"], ["parts", "programs"], ["menu"]),
         ["train", "checkpoints", "explore", "render", "specimens", "compare", "jobs"],
         *(["home"], ["server"]),
     ],

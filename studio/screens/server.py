@@ -80,7 +80,7 @@ SCREENS: tuple[type[Screen], ...] = (
     *(RenderScreen, SpecimensScreen, CompareScreen, JobsScreen),
 )
 STYLE_SHEETS = (
-    *("parts/theme.css", "parts/markup.css", "parts/chart.css", "parts/jobs_view.css"),
+    *("parts/theme.css", "parts/markup.css", "parts/charts/chart.css", "parts/jobs_view.css"),
     *("parts/browser/news.css", "parts/browser/key_sheet.css"),
     *("home/home_tab.css", "train/train_tab.css"),
     *("checkpoints/storage_view.css", "checkpoints/timeline/timeline.css"),
@@ -297,7 +297,7 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
     def write(opened: bool, tab: str, run: str | None, *values: Any) -> Any:
         return book.write(run, tab, values) if opened else gr.skip()
 
-    tell = {"fn": None, "inputs": app.run, "outputs": None, "js": "(run) => studio.tellRun(run)"}
+    tell = "(run) => studio.tellRun(run)"
     gr.on(
         [page.load, own_event(book.bar, "asked")],
         open_page,
@@ -306,9 +306,9 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         js="() => [location.search]",
         **EVENT_DEFAULTS,
     ).then(None, None, None, js="() => studio.stay()", **EVENT_DEFAULTS).then(
-        **tell, **EVENT_DEFAULTS
+        None, app.run, None, js=tell, **EVENT_DEFAULTS
     )
-    app.run.change(**tell, **EVENT_DEFAULTS)
+    app.run.change(None, app.run, None, js=tell, **EVENT_DEFAULTS)
     gr.on(
         [part.change for part in (book.opened, app.open_tab, app.run, *book.sources)],
         show_errors(write),

@@ -13,7 +13,8 @@ from studio.runs.comparison import ComparedSetting, RunProgress, compare_setting
 from studio.screens.compare.players import lay_out_players, show_players
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
-from studio.screens.parts.curves import Metrics, overlay_runs
+from studio.screens.parts.charts.axes import Metrics
+from studio.screens.parts.charts.curves import overlay_runs
 from studio.workspace.paths import Workspace
 from studio.workspace.records.quantities import format_duration
 
@@ -132,7 +133,7 @@ class CompareScreen:
         choices = markup.join(
             markup.choice(COMPARED[name], "metric", name == metric, metric=name) for name in offered
         )
-        curves = overlay_runs(metrics, colours_of(runs), metric, along == "time", log)
+        curves = overlay_runs(metrics, colours_of(runs), metric, along, log)
         scale = markup.choice("log scale", "log", log)
         chosen = Markup('<div class="choices">{}<i></i>{}</div>').format(choices, scale)
         return markup.card("Curves", chosen + curves)

@@ -16,7 +16,7 @@ from studio.films.live import join_live_film, live_frames
 from studio.runs.attribution import attribution_of
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
-from studio.screens.parts.curves import Metrics, training_seconds, values_of
+from studio.screens.parts.charts.axes import TIME, Metrics, places_along, values_of
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
@@ -97,7 +97,7 @@ def seconds_at(metrics: Metrics, batches: list[int]) -> list[float]:
     """Seconds that a run had trained when each of some batches was done; 0 where nobody knows."""
     if not metrics:
         return [0.0] * len(batches)
-    seconds = np.interp(batches, values_of(metrics, "batch"), training_seconds(metrics))
+    seconds = np.interp(batches, values_of(metrics, "batch"), places_along(metrics, TIME))
     return [round(float(second), 2) for second in seconds]
 
 

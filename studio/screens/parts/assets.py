@@ -32,10 +32,9 @@ def page_head() -> Markup:
 
     Where this Gradio has no such module as is mended, the page works without, only slower.
     """
-    scripts = [
-        read_asset(f"{__package__}.browser", name)
-        for name in ("morph.js", "tabs.js", "forms.js", "links.js")
-    ]
+    names = ("morph.js", "tabs.js", "forms.js", "links.js")
+    scripts = [read_asset(f"{__package__}.browser", name) for name in names]
+    scripts.append(read_asset(f"{__package__}.charts", "readout.js"))
     found = sorted(path.name for path in GRADIO_ASSETS.glob(LOADING_STATUS))
     if found:
         url = Markup('new URL("assets/{}", document.baseURI)').format(found[0])

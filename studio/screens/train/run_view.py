@@ -16,7 +16,8 @@ from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
 from studio.runs.status import AT_WORK, RunSummary
 from studio.screens.parts import markup
-from studio.screens.parts.curves import Step, show_choices, show_curves, show_zoom
+from studio.screens.parts.charts.axes import BATCH
+from studio.screens.parts.charts.curves import Step, show_choices, show_curves, show_zoom
 from studio.screens.parts.jobs_view import progress_text, run_progress
 from studio.screens.parts.run_cache import RunCache
 from studio.workspace.advice import explain
@@ -36,13 +37,15 @@ def show_live(
     log: bool,
     awaited: str | None = None,
     zoom: tuple[int, int] | None = None,
+    axis: str = BATCH,
 ) -> Markup:
     """Everything about one run that changes while it trains.
 
     Args:
-        view: which curves are shown; see `studio.screens.parts.curves.VIEWS`.
+        view: which curves are shown; see `studio.screens.parts.charts.curves.VIEWS`.
         log: whether they stand on a logarithmic scale.
         zoom: the first and the last batch that the curves show; None for all.
+        axis: what lies along them.
         awaited: the run that was started and is to be shown once it is there.
     """
     workspace = run_cache.workspace
@@ -56,7 +59,8 @@ def show_live(
         )
     events = list_events(workspace, run, MAX_MARKED_EVENTS)
     metrics = run_cache.metrics(run)
-    curves = show_choices(view, log) + show_curves(metrics, events, view, log, zoom)
+    curves = show_choices(view, log, axis)
+    curves += show_curves(metrics, events, view, log, zoom, axis)
     if len(metrics) > 1:
         curves += _curve_tools(run, zoom)
     return Markup(

@@ -25,7 +25,8 @@ from studio.screens.parts.app_context import (
     folded,
     show_errors,
 )
-from studio.screens.parts.curves import VIEWS, zoom_by, zoom_script
+from studio.screens.parts.charts.axes import AXES, BATCH
+from studio.screens.parts.charts.curves import VIEWS, zoom_by, zoom_script
 from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
@@ -70,7 +71,7 @@ class TrainScreen:
         self._form = TrainForm(app.workspace)
         with app.tab(self.TITLE) as tab, gr.Row(equal_height=False):
             self._view, self._log = gr.State("losses"), gr.State(False)
-            self._zoom = gr.State(None)
+            self._zoom, self._axis = gr.State(None), gr.State(BATCH)
             self._kept_dataset = gr.State()
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
@@ -90,7 +91,7 @@ class TrainScreen:
 
     def _connect(self, tab: gr.Tab) -> None:
         self._connect_form()
-        app, curves = self._app, [self._view, self._log, self._zoom]
+        app, curves = self._app, [self._view, self._log, self._zoom, self._axis]
         seen = [self._live, self._runs]
         app.keep_current(tab, self._look, [*curves, app.awaited], seen, clock=True)
         looked = [self._layers_open, self._layers_batch]
@@ -110,6 +111,7 @@ class TrainScreen:
         app.address.hold(self.TITLE, "curves", self._view, "losses", known=VIEWS)
         app.address.hold(self.TITLE, "log", self._log, False)
         app.address.hold(self.TITLE, "seen", self._zoom)
+        app.address.hold(self.TITLE, "over", self._axis, BATCH, known=AXES)
         app.own_answers["/studio/metrics.csv"] = MetricsRoute(app.workspace).answer
 
     def _lay_out_removal(self) -> None:
@@ -253,10 +255,11 @@ class TrainScreen:
         view: str,
         log: bool,
         zoom: tuple[int, int] | None,
+        axis: str,
         awaited: str | None,
     ) -> tuple[str, str]:
         records = self._app.run_cache
-        return show_live(records, run, view, log, awaited, zoom), show_runs(records, run)
+        return show_live(records, run, view, log, awaited, zoom, axis), show_runs(records, run)
 
     def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:
@@ -264,18 +267,27 @@ class TrainScreen:
         return show_layers(self._app.workspace.histograms(run), batch)
 
     def _press(
-        self, run: str, view: str, log: bool, zoom: tuple[int, int] | None, event: gr.EventData
-    ) -> tuple[str, bool, tuple[int, int] | None, str]:
+        self,
+        run: str,
+        view: str,
+        log: bool,
+        zoom: tuple[int, int] | None,
+        axis: str,
+        event: gr.EventData,
+    ) -> tuple[str, bool, tuple[int, int] | None, str, str]:
         """Look at other curves, or ask the chosen run for something."""
         if event.action == "curves":
             view = event.view
         elif event.action == "log":
             log = not log
         elif event.action == "zoom":
-            zoom = zoom_by(self._app.run_cache.metrics(run), zoom, read_step(event))
+            zoom = zoom_by(self._app.run_cache.metrics(run), zoom, read_step(event), axis)
+        elif event.action == "axis":
+            axis = event.axis if event.axis in AXES else BATCH
         else:
             self._steer(run, event)
-        return view, log, zoom, show_live(self._app.run_cache, run, view, log, zoom=zoom)
+        shown = show_live(self._app.run_cache, run, view, log, zoom=zoom, axis=axis)
+        return view, log, zoom, axis, shown
 
     def _steer(self, run: str, event: gr.EventData) -> None:
         workspace = self._app.workspace

@@ -17,19 +17,23 @@ from studio.runs.events import Event, record_event
 from studio.screens.compare.compare_tab import run_name, show_progress, show_settings
 from studio.screens.compare.players import show_players
 from studio.screens.parts import markup
-from studio.screens.parts.chart import Curve, Mark, draw_bands, draw_curves
-from studio.screens.parts.curves import overlay_runs, show_curves
+from studio.screens.parts.charts.axes import BATCH, TIME
+from studio.screens.parts.charts.chart import Curve, Mark, draw_bands, draw_curves
+from studio.screens.parts.charts.curves import overlay_runs, show_curves
+from studio.screens.parts.charts.scales import Span
 from studio.screens.parts.jobs_view import show_jobs
 from studio.screens.parts.run_cache import RunCache
-from studio.screens.parts.scales import Span
 from studio.screens.render.film_list import list_films, show_film
 from studio.screens.train.histogram_view import show_layers
 from studio.screens.train.live_settings import show_requests
 from studio.screens.train.run_view import show_live, show_runs
 
 HOSTILE = "<img src=x onerror='alert(1)'>\" onload=\"&amp;"
-# How hostile text may be written: as it is, in an address, and within quotes of a shell.
-WRITTEN = (HOSTILE, quote(HOSTILE), HOSTILE.replace("'", "'\"'\"'"))
+# How hostile text may be written: as it is, in an address, within quotes of a shell, and in JSON.
+WRITTEN = (
+    *(HOSTILE, quote(HOSTILE), HOSTILE.replace("'", "'\"'\"'")),
+    json.dumps(HOSTILE)[1:-1],
+)
 
 BATCHES = Span.of_batches(1, 3)
 METRICS = [{"batch": batch, "seconds": 1.0, HOSTILE: 1.0} for batch in (1, 2, 3)]
@@ -59,8 +63,8 @@ PIECES = {
     "curves": lambda: draw_curves([CURVE], BATCHES, HOSTILE, [MARK]),
     "bands": lambda: draw_bands([CURVE], BATCHES, HOSTILE, [MARK]),
     "marks of events": lambda: show_curves(LOSSES, EVENTS, "losses", False),
-    "runs laid over": lambda: overlay_runs({HOSTILE: METRICS}, COLOURS, HOSTILE, True, False),
-    "unknown metric": lambda: overlay_runs({HOSTILE: LOSSES}, COLOURS, HOSTILE, False, False),
+    "runs laid over": lambda: overlay_runs({HOSTILE: METRICS}, COLOURS, HOSTILE, TIME, False),
+    "unknown metric": lambda: overlay_runs({HOSTILE: LOSSES}, COLOURS, HOSTILE, BATCH, False),
     "progress": lambda: show_progress([RunProgress(HOSTILE, HOSTILE, 3, 1.0, {})]),
     "settings": lambda: show_settings([HOSTILE, HOSTILE], [SETTING]),
     "run name": lambda: run_name(HOSTILE, COLOURS),

@@ -18,7 +18,8 @@ from studio.screens.checkpoints.timeline.jumps import find_jumps
 from studio.screens.checkpoints.timeline.picture_painter import MAX_POINTS
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext
 from studio.screens.parts.assets import read_asset
-from studio.screens.parts.curves import VIEWS, Metrics, marks_of, values_of
+from studio.screens.parts.charts.axes import Metrics, values_of
+from studio.screens.parts.charts.curves import VIEWS, marks_of
 from studio.specimens.specimen_pages import starred_labels
 
 SCRIPTS = (

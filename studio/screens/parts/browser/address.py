@@ -134,7 +134,10 @@ _SEARCH = AddressPart(_read_search)
 
 PARTS: dict[str, dict[str, AddressPart]] = {  # By the title of the tab in which they matter.
     "Home": {},
-    "Train": {"curves": _WORD, "log": _FLAG, "seen": AddressPart(_read_stretch, _write_stretch)},
+    "Train": {
+        **{"curves": _WORD, "log": _FLAG, "over": _WORD},
+        "seen": AddressPart(_read_stretch, _write_stretch),
+    },
     "Checkpoints": {
         **{"batch": _BATCH, "point": _LABEL},
         **{"from": _BATCH, "to": _BATCH, "beside": _BATCH},

@@ -12,8 +12,9 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup
 
+from studio.screens.parts.charts.readout import ReadCurve, write_readout
+from studio.screens.parts.charts.scales import HEIGHT, LEFT, RIGHT, WIDTH, Scale, Span
 from studio.screens.parts.markup import NOTHING, join
-from studio.screens.parts.scales import HEIGHT, LEFT, RIGHT, WIDTH, Scale, Span
 
 MAX_CURVE_POINTS = 400
 MAX_BAND_POINTS = 150  # Points of each border between two bands.
@@ -72,7 +73,10 @@ def draw_curves(
         return NOTHING
     scale = Scale.covering(np.concatenate([curve.y for curve in known]), log)
     lines = join(_line(curve, span, scale, rough, smoothed) for curve in known)
-    return _frame(_axes(span, scale) + lines, span, label, marks) + _legend(known)
+    read = [
+        ReadCurve(c.title, c.colour, c.x, c.y, _smoothed(c.y) if smoothed else None) for c in known
+    ]
+    return _frame(_axes(span, scale) + lines, span, label, marks, read) + _legend(known)
 
 
 def draw_bands(
@@ -100,7 +104,12 @@ def draw_bands(
         _area(x[chosen], scale.place(top[chosen]), scale.place(floor[chosen]), band.colour)
         for band, top, floor in zip(bands, tops, floors, strict=True)
     )
-    return _frame(areas + _axes(span, scale, " %"), span, label, marks) + _legend(bands)
+    parts = 100 * parts[:, known] / whole[known]
+    read = [
+        ReadCurve(band.title, band.colour, bands[0].x[known], part, unit=" %")
+        for band, part in zip(bands, parts, strict=True)
+    ]
+    return _frame(areas + _axes(span, scale, " %"), span, label, marks, read) + _legend(bands)
 
 
 def _drawable(curve: Curve, log: bool) -> Curve:
@@ -166,13 +175,26 @@ def _steps(x: np.ndarray, y: np.ndarray) -> str:
     return " ".join(f"{px:.1f} {py:.1f}" for px, py in zip(x, y, strict=True))
 
 
-def _frame(drawing: Markup, span: Span, label: str, marks: Sequence[Mark]) -> Markup:
+def _frame(
+    drawing: Markup, span: Span, label: str, marks: Sequence[Mark], read: Sequence[ReadCurve]
+) -> Markup:
     fractions = [float(span.fraction(np.array(mark.at))) for mark in marks]
     shown = join(_mark(mark, at) for mark, at in zip(marks, fractions, strict=True) if 0 <= at <= 1)
     return Markup(
-        '<div class="plot" data-left="{:.4f}" data-right="{:.4f}">'
+        '<div class="plot" data-left="{:.4f}" data-right="{:.4f}" data-readout="{}" tabindex="0" '
+        'role="group" aria-label="{}. Arrow keys read its values.">'
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>{}</div>'
-    ).format(LEFT / WIDTH, 1 - RIGHT / WIDTH, WIDTH, HEIGHT, label, drawing, shown)
+    ).format(
+        LEFT / WIDTH,
+        1 - RIGHT / WIDTH,
+        write_readout(read, span),
+        label,
+        WIDTH,
+        HEIGHT,
+        label,
+        drawing,
+        shown,
+    )
 
 
 def _mark(mark: Mark, fraction: float) -> Markup:

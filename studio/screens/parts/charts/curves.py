@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,16 @@ from markupsafe import Markup
 from studio.runs.events import Event
 from studio.screens.parts import markup
 from studio.screens.parts.assets import read_asset
-from studio.screens.parts.chart import Curve, Mark, draw_bands, draw_curves
-from studio.screens.parts.scales import Span
+from studio.screens.parts.charts.axes import (
+    AXES,
+    BATCH,
+    Metrics,
+    places_along,
+    span_along,
+    values_of,
+)
+from studio.screens.parts.charts.chart import Curve, Mark, draw_bands, draw_curves
 
-Metrics = Sequence[Mapping[str, Any]]
 Step = str | tuple[float, float]  # See `zoom_by`.
 
 RECENT_BATCHES = 100  # Batches over which the fraction of waiting is measured.
@@ -112,6 +118,7 @@ def show_curves(
     view: str,
     log: bool,
     zoom: tuple[int, int] | None = None,
+    axis: str = BATCH,
 ) -> Markup:
     """A view of a run as it stands, with marks where something happened.
 
@@ -121,13 +128,18 @@ def show_curves(
         view: a key of VIEWS.
         log: a logarithmic scale.
         zoom: the first and the last batch that are shown; None for all.
+        axis: what lies along them, a key of AXES.
     """
     chosen = VIEWS[view]
-    if len(metrics) < 2:
+    if len(metrics) < MIN_SHOWN:
         return _TOO_SHORT
-    metrics = within(metrics, zoom)
+    x, marks = places_along(metrics, axis), marks_along(metrics, events, axis)
+    part = slice_within(metrics, zoom)
+    metrics, x = metrics[part], x[part]
     drawn = (
-        _draw_time(metrics, events) if view == "time" else _draw_view(chosen, metrics, events, log)
+        _draw_time(metrics, x, axis, marks)
+        if view == "time"
+        else _draw_view(chosen, metrics, x, axis, marks, log)
     )
     if drawn:
         return drawn
@@ -136,19 +148,27 @@ def show_curves(
     return Markup('<div class="plot unknown">{}</div>').format(unknown)
 
 
-def within(metrics: Metrics, zoom: tuple[int, int] | None) -> Metrics:
-    """The metrics of a stretch of batches; all of them where it holds too few."""
+def slice_within(metrics: Metrics, zoom: tuple[int, int] | None) -> slice:
+    """Which of the batches a stretch holds; all of them where it holds too few."""
     if zoom is None:
-        return metrics
+        return slice(None)
     low = bisect_left(metrics, zoom[0], key=_batch_of)
     high = bisect_right(metrics, zoom[1], key=_batch_of)
-    return metrics[low:high] if high - low >= MIN_SHOWN else metrics
+    return slice(low, high) if high - low >= MIN_SHOWN else slice(None)
 
 
-def zoom_by(metrics: Metrics, zoom: tuple[int, int] | None, step: Step) -> tuple[int, int] | None:
+def within(metrics: Metrics, zoom: tuple[int, int] | None) -> Metrics:
+    """The metrics of a stretch of batches; all of them where it holds too few."""
+    return metrics[slice_within(metrics, zoom)]
+
+
+def zoom_by(
+    metrics: Metrics, zoom: tuple[int, int] | None, step: Step, axis: str = BATCH
+) -> tuple[int, int] | None:
     """The stretch of batches after a step; None for all of them.
 
     Args:
+        axis: what lies along the curves, a key of AXES.
         step: `in`, `out`, `left` and `right`, by half of what is seen or as much, or `all`;
             or two fractions of what is seen, between which somebody dragged.
 
@@ -165,7 +185,9 @@ def zoom_by(metrics: Metrics, zoom: tuple[int, int] | None, step: Step) -> tuple
     length = high - low
     if isinstance(step, tuple):
         ends = sorted(min(max(end, 0.0), 1.0) for end in step)
-        low, high = round(low + ends[0] * length), round(low + ends[1] * length)
+        x = places_along(metrics, axis)[slice_within(metrics, zoom)]
+        marked = x[0] + np.array(ends) * (x[-1] - x[0])
+        low, high = np.interp(marked, x, values_of(seen, "batch")).round().astype(int).tolist()
     elif step in ("left", "right"):
         by = max(1, length // 2) * (1 if step == "right" else -1)
         by = min(max(by, first - low), last - high)
@@ -210,27 +232,32 @@ def _batch_of(entry: Mapping[str, Any]) -> int:
     return int(entry["batch"])
 
 
-def show_choices(view: str, log: bool) -> Markup:
-    """Buttons with which another view is chosen, and whether the scale is logarithmic."""
+def show_choices(view: str, log: bool, axis: str = BATCH) -> Markup:
+    """Buttons that choose another view, the scale, and what lies along all views."""
     buttons = markup.join(
         markup.choice(known.title, "curves", name == view, view=name)
         for name, known in VIEWS.items()
     )
     scale = markup.NOTHING if view == "time" else markup.choice("log scale", "log", log)
-    return Markup('<div class="choices" role="group" aria-label="Curves">{}<i></i>{}</div>').format(
-        buttons, scale
+    along = markup.join(
+        markup.choice(title, "axis", name == axis, axis=name) for name, title in AXES.items()
     )
+    return Markup(
+        '<div class="choices" role="group" aria-label="Curves">{}<i></i>{}</div>'
+        '<div class="choices small" role="group" aria-label="Along the curves">'
+        '<span class="quiet">over</span>{}</div>'
+    ).format(buttons, scale, along)
 
 
 def overlay_runs(
-    runs: Mapping[str, Metrics], colours: Mapping[str, str], metric: str, by_time: bool, log: bool
+    runs: Mapping[str, Metrics], colours: Mapping[str, str], metric: str, axis: str, log: bool
 ) -> Markup:
-    """The same metric of several runs, over batches or over the time that they trained.
+    """The same metric of several runs, over batches, pictures seen or time.
 
     Args:
         runs: the metrics of the batches of each run, by its name.
         colours: the name of each run's colour in CSS.
-        by_time: over seconds of training instead of batches.
+        axis: what lies along them, a key of AXES.
         log: a logarithmic scale.
     """
     known = {name: metrics for name, metrics in runs.items() if len(metrics) > 1}
@@ -238,7 +265,7 @@ def overlay_runs(
         Curve(
             name,
             colours[name],
-            training_seconds(metrics) if by_time else values_of(metrics, "batch"),
+            places_along(metrics, axis),
             values_of(metrics, metric),
         )
         for name, metrics in known.items()
@@ -246,23 +273,12 @@ def overlay_runs(
     if not curves:
         return _TOO_SHORT
     ends = min(curve.x[0] for curve in curves), max(curve.x[-1] for curve in curves)
-    span = Span.of_seconds(*ends) if by_time else Span.of_batches(*ends)
+    span = span_along(axis, np.array(ends))
     smooth = metric not in {name for name, _, _ in VIEWS["rates"].series}
     drawn = draw_curves(
         curves, span, f"{metric} of {', '.join(known)}", log=log, rough=not smooth, smoothed=smooth
     )
     return drawn or markup.paragraph(f"None of these runs wrote down {metric}.")
-
-
-def values_of(metrics: Metrics, name: str) -> np.ndarray:
-    """A metric of each batch: float [N]; not a number where it was not written down."""
-    unknown = np.nan
-    return np.array([entry.get(name, unknown) for entry in metrics], float)
-
-
-def training_seconds(metrics: Metrics) -> np.ndarray:
-    """Seconds that the run had trained when each batch was done: float [N]."""
-    return np.cumsum(np.nan_to_num(values_of(metrics, "seconds")))
 
 
 def waiting_fraction(metrics: Metrics) -> float | None:
@@ -287,48 +303,57 @@ def marks_of(events: Sequence[Event]) -> list[Mark]:
     return [_mark(batch, by_batch[batch]) for batch in newest]
 
 
+def marks_along(metrics: Metrics, events: Sequence[Event], axis: str) -> list[Mark]:
+    """Marks of what happened where its batch stands along an axis; others are left out."""
+    batches, x = values_of(metrics, "batch"), places_along(metrics, axis)
+    marks = marks_of(events)
+    places = np.interp([mark.at for mark in marks], batches, x, left=np.nan, right=np.nan)
+    return [
+        replace(mark, at=float(at))
+        for mark, at in zip(marks, places, strict=True)
+        if np.isfinite(at)
+    ]
+
+
 def _mark(batch: int, events: Sequence[Event]) -> Mark:
     kind = min((event.kind for event in events), key=MARKED.index)
     said = "; ".join(event.text for event in events)
     return Mark(batch, "wrong" if kind in WRONG else kind, f"Batch {batch:,}: {said}")
 
 
-def _draw_view(view: CurveView, metrics: Metrics, events: Sequence[Event], log: bool) -> Markup:
-    batches = values_of(metrics, "batch")
+def _draw_view(
+    view: CurveView, metrics: Metrics, x: np.ndarray, axis: str, marks: Sequence[Mark], log: bool
+) -> Markup:
     curves = [
-        Curve(title, colour, batches, values_of(metrics, name) / view.per)
+        Curve(title, colour, x, values_of(metrics, name) / view.per)
         for name, title, colour in view.series
     ]
     if view.unit:
-        curves = [
-            Curve(f"{c.title} ({view.unit})", c.colour, c.x, c.y) if c is curves[-1] else c
-            for c in curves
-        ]
-    span = Span.of_batches(batches[0], batches[-1])
-    label = f"{view.title} over batches"
-    return draw_curves(curves, span, label, marks_of(events), log, smoothed=view.smoothed)
+        last = curves[-1]
+        curves[-1] = Curve(f"{last.title} ({view.unit})", last.colour, last.x, last.y)
+    label = f"{view.title} over {AXES[axis]}"
+    return draw_curves(curves, span_along(axis, x), label, marks, log, smoothed=view.smoothed)
 
 
-def _draw_time(metrics: Metrics, events: Sequence[Event]) -> Markup:
+def _draw_time(metrics: Metrics, x: np.ndarray, axis: str, marks: Sequence[Mark]) -> Markup:
     """Where the time of a batch goes, and how much of it was spent waiting."""
     waiting = waiting_fraction(metrics)
     if waiting is None:
         return markup.NOTHING
-    batches, seconds = values_of(metrics, "batch"), values_of(metrics, "seconds")
+    seconds = values_of(metrics, "seconds")
     *phases, other = VIEWS["time"].series
     parts = [values_of(metrics, name) for name, _, _ in phases]
     parts.append(np.clip(seconds - np.sum(parts, axis=0), 0, None))
     bands = [
-        Curve(title, colour, batches, part)
+        Curve(title, colour, x, part)
         for (_, title, colour), part in zip((*phases, other), parts, strict=True)
     ]
-    span = Span.of_batches(batches[0], batches[-1])
     label = "Share of the time of a batch that each part takes"
     said = Markup(
         '<div class="small quiet">Waiting for data: <b class="number">{:.1%}</b> of the last '
         "{} batches.</div>"
     ).format(waiting, min(RECENT_BATCHES, len(metrics)))
-    return draw_bands(bands, span, label, marks_of(events)) + said
+    return draw_bands(bands, span_along(axis, x), label, marks) + said
 
 
 _TOO_SHORT = markup.paragraph("The curves begin with the second batch.")

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.screens.parts.chart import (
+from studio.screens.parts.charts.chart import (
     MAX_CURVE_POINTS,
     Curve,
     Mark,
     draw_bands,
     draw_curves,
 )
-from studio.screens.parts.scales import HEIGHT, WIDTH, Span
+from studio.screens.parts.charts.scales import HEIGHT, WIDTH, Span
 
 
 def curve(values, title="D", colour="--water"):

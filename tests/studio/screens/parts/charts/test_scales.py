@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.screens.parts.scales import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, Span
+from studio.screens.parts.charts.scales import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, Span
 
 VALUES = st.lists(st.floats(1e-9, 1e12), min_size=1, max_size=30)
 

@@ -1,13 +1,14 @@
 import pytest
 
 from studio.runs.events import Event
-from studio.screens.parts.curves import (
+from studio.screens.parts.charts.axes import BATCH, PICTURES, TIME, places_along
+from studio.screens.parts.charts.curves import (
     VIEWS,
+    marks_along,
     marks_of,
     overlay_runs,
     show_choices,
     show_curves,
-    training_seconds,
     waiting_fraction,
     within,
     zoom_by,
@@ -55,16 +56,16 @@ def test_what_happened_is_marked_at_its_batch_and_what_is_wrong_stands_out():
 
 
 def test_the_chosen_view_is_pressed():
-    assert show_choices("speed", True).count('aria-pressed="true"') == 2
+    assert show_choices("speed", True).count('aria-pressed="true"') == 3
     assert "log scale" not in show_choices("time", False)
 
 
 def test_runs_are_laid_over_each_other_by_batch_or_by_time():
     fast, slow = entries(10), [{**entry, "seconds": 60.0} for entry in entries(10)]
     colours = {"fast": "--accent", "slow": "--water"}
-    assert "batch 10" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", False, False)
-    assert "10 min" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", True, False)
-    assert training_seconds(slow)[-1] == 600
+    assert "batch 10" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", BATCH, False)
+    assert "10 min" in overlay_runs({"fast": fast, "slow": slow}, colours, "g", TIME, False)
+    assert places_along(slow, TIME)[-1] == 600
 
 
 def test_curves_show_the_stretch_that_is_zoomed_to_and_its_numbers():
@@ -90,3 +91,29 @@ def test_zooming_keeps_within_the_run_and_comes_back_to_all():
     assert zoom_by(metrics, (20, 40), "all") is None
     assert zoom_by(metrics, (20, 40), (1.5, 0.5)) == (30, 40)
     assert zoom_by([], (20, 40), "in") is None
+
+
+def test_curves_lie_over_batches_pictures_or_time():
+    run = [{**entry, "seconds": 2.0, "pictures_per_s": 32.0} for entry in entries(50)]
+    assert places_along(run, PICTURES)[-1] == 50 * 64
+    assert "3,200 pictures" in show_curves(run, [], "losses", False, None, PICTURES)
+    assert "2 min" in show_curves(run, [], "losses", False, None, TIME)
+    part = show_curves(run, [], "losses", False, (20, 40), PICTURES)
+    assert "1,280 pictures" in part  # Those before the part count as well.
+    assert "2,560 pictures" in part
+
+
+def test_a_mark_stands_where_its_batch_is_and_one_of_no_batch_here_is_left_out():
+    run = entries(10)
+    run[4]["seconds"] = 11.0  # It stood still for a while.
+    events = [Event("city", batch, "alarm", "wrong", 1.0) for batch in (5, 10, 11)]
+    assert [mark.at for mark in marks_along(run, events, TIME)] == [15.0, 20.0]
+
+
+def test_a_part_that_was_marked_is_of_what_lies_along_the_curves():
+    run = entries(100)
+    for entry in run[50:]:
+        entry["seconds"] = 3.0
+    assert zoom_by(run, None, (0.5, 1.0)) == (50, 100)
+    low, high = zoom_by(run, None, (0.5, 1.0), TIME)
+    assert (low, high) == (67, 100)  # Half of the time, not half of the batches.

@@ -38,6 +38,11 @@ class Span:
         return cls(first, last, lambda batch: f"batch {batch:,.0f}")
 
     @classmethod
+    def of_pictures(cls, first: float, last: float) -> Span:
+        """From one number of pictures to another."""
+        return cls(first, last, lambda count: f"{count:,.0f} pictures")
+
+    @classmethod
     def of_seconds(cls, first: float, last: float) -> Span:
         """From one time to another, in seconds."""
         return cls(first, last, format_duration)
