@@ -31,6 +31,7 @@ from studio.screens.parts.app_context import (
     AppContext,
     RunChoice,
     Screen,
+    once_soon,
     show_errors,
 )
 from studio.screens.parts.assets import page_head, read_asset
@@ -309,10 +310,11 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         None, app.run, None, js=tell, **EVENT_DEFAULTS
     )
     app.run.change(None, app.run, None, js=tell, **EVENT_DEFAULTS)
+    parts = [book.opened, app.open_tab, app.run, *book.sources]
     gr.on(
-        [part.change for part in (book.opened, app.open_tab, app.run, *book.sources)],
+        [once_soon(book.bar, "write", [part.change for part in parts])],
         show_errors(write),
-        [book.opened, app.open_tab, app.run, *book.sources],
+        parts,
         book.bar,
         trigger_mode="always_last",
         **EVENT_DEFAULTS,

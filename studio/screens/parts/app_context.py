@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, ClassVar, Protocol
 
 import gradio as gr
@@ -19,7 +21,7 @@ from studio.actions.declared.latent.look_actions import SHOWN_SEEDS
 from studio.actions.permissions import Permissions
 from studio.runs.attribution import attribution_of
 from studio.screens.parts.browser.address_book import AddressBook
-from studio.screens.parts.browser.news import NEWS, RUN, event_of
+from studio.screens.parts.browser.news import NEWS, RUN, event_of, own_event
 from studio.screens.parts.browser.stored_forms import StoredForms
 from studio.screens.parts.markup import empty
 from studio.screens.parts.picture_cache import PictureCache
@@ -176,7 +178,15 @@ class AppContext:
         """
         script = self.forms.keep(form, fields, targets)
         changes = [field.change for field in fields if field is not self.run]  # type: ignore[attr-defined]
-        gr.on(changes, None, list(fields), None, js=script, **EACH_TIME, **EVENT_DEFAULTS)
+        gr.on(
+            [once_soon(self.address.bar, f"keep {form}", changes)],
+            None,
+            list(fields),
+            None,
+            js=script,
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
 
     def attribution(self, run: str) -> str:
         """The words that are owed beside pictures of a run; empty where none are."""
@@ -223,6 +233,19 @@ def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
             return gr.skip()
 
     return work_or_warn
+
+
+def once_soon(place: gr.HTML, name: str, changes: Sequence[Any]) -> MethodType:
+    """An event that comes once, a moment after the last of some events that come together.
+
+    Args:
+        place: the hidden part of the page that is its address.
+        name: of the event, its own.
+        changes: events of components, such as `field.change`.
+    """
+    script = f"() => studio.soon({json.dumps(name)})"
+    gr.on(changes, None, None, None, js=script, **EACH_TIME, **EVENT_DEFAULTS)
+    return own_event(place, name)
 
 
 def folded(title: str, elem_id: str | None = None) -> tuple[gr.Accordion, gr.State]:

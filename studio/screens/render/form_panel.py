@@ -9,7 +9,7 @@ import gradio as gr
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
-from studio.screens.parts.app_context import EACH_TIME, EVENT_DEFAULTS, AppContext, show_errors
+from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, once_soon, show_errors
 from studio.screens.parts.form import Form
 from studio.screens.render.composer import (
     OFFERED,
@@ -80,15 +80,15 @@ class FilmForm:
             return self._show(*values) if open_tab == tab.label else gr.skip()
 
         app.keep_current(tab, self._show, asked, drawn)
-        for events, how in ((form.inputs, {}), (states, EACH_TIME)):
-            gr.on(
-                [each.change for each in events],
-                show_errors(show_in_sight),
-                [app.open_tab, app.run, *asked],
-                drawn,
-                **how,
-                **EVENT_DEFAULTS,
-            )
+        changes = [each.change for each in asked]
+        gr.on(
+            [once_soon(app.address.bar, f"draw {self._title}", changes)],
+            show_errors(show_in_sight),
+            [app.open_tab, app.run, *asked],
+            drawn,
+            trigger_mode="always_last",
+            **EVENT_DEFAULTS,
+        )
         self._names = [name for name in COMPOSED if name in form.laid]
         fields = [form.laid[name] for name in self._names]
         app.on_press(

@@ -23,6 +23,7 @@ from studio.screens.parts.app_context import (
     EVENT_DEFAULTS,
     AppContext,
     folded,
+    once_soon,
     show_errors,
 )
 from studio.screens.parts.charts.axes import AXES, BATCH
@@ -177,7 +178,15 @@ class TrainScreen:
             **EVENT_DEFAULTS,
         )
         changes = [field.change for field in form.inputs]
-        gr.on(changes, self._show_plan, form.inputs, self._plan, **EVENT_DEFAULTS)
+        planned = once_soon(self._app.address.bar, "plan training", changes)
+        gr.on(
+            [planned],
+            self._show_plan,
+            form.inputs,
+            self._plan,
+            trigger_mode="always_last",
+            **EVENT_DEFAULTS,
+        )
         self._app.keep_form("train", form.inputs, {laid["dataset"]: self._kept_dataset})
         outputs = [self._app.awaited, laid["run"], self._live]
         start = self._start_button

@@ -5,6 +5,13 @@ const GOES_MS = 8000; // So long an answer may be under way that knows nothing o
 // An address that names no run leads to whichever is chosen then.
 const isThere = ({ run, tab }) => tab === wentTo.tab && (wentTo.run === undefined || run === wentTo.run);
 let wentTo = null, until = 0;
+// Says once what many changes say that come together: each time the values of many parts of the
+// page are gathered for it, which takes a browser longer than the rest of what it does then.
+const SOON_MS = 40, soon = {};
+studio.soon = (name) => {
+  clearTimeout(soon[name]);
+  soon[name] = setTimeout(() => trigger(name), SOON_MS);
+};
 watch('value', () => {
   if (!props.value) return;
   const now = [...new URLSearchParams(location.search)];
