@@ -9,6 +9,7 @@ from pathlib import Path
 from checkpoints_index.errors import CheckpointError, RunExistsError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.run import CheckpointRun
+from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import (
     STORAGES,
     checkpoints_folder,
@@ -74,7 +75,8 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
         bound = None if storage == "exact" else error_bound or ErrorBound()
         if spec.trusted:
             trust_class(self.folder, spec.architecture)
-        write_description(folder, spec, storage, bound, secrets.token_hex(8))
+        run_format = segments.PREDICTING_FORMAT if bound is None else segments.FORMAT
+        write_description(folder, spec, storage, bound, secrets.token_hex(8), run_format)
         return CheckpointRun(open_catalogue(self.folder, name))
 
     def __getitem__(self, name: str) -> CheckpointRun:

@@ -430,7 +430,7 @@ class CheckpointRun:
             threads = min(MAX_ENCODING_THREADS, os.cpu_count() or 1)
             known = self._catalogue
             encoder = CheckpointEncoder(
-                self.name, self.spec, known.error_bound, threads, known.run_id
+                self.name, self.spec, known.error_bound, threads, known.run_id, known.format
             )
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()

@@ -142,21 +142,28 @@ class TensorLayout:
         entries: the tensors in their order.
         reversible: whether differences lead from either checkpoint to the other, which costs a
             little more where every bit is kept.
+        predicts: whether a difference may be one to where the last step would have led, so that
+            whoever reads it needs the two checkpoints before; not with `reversible`.
     """
 
     entries: tuple[TensorEntry, ...]
     reversible: bool = False
+    predicts: bool = False
 
     @classmethod
     def of(
-        cls, weights: Mapping[str, Tensor], steps: Mapping[str, float], reversible: bool = False
+        cls,
+        weights: Mapping[str, Tensor],
+        steps: Mapping[str, float],
+        reversible: bool = False,
+        predicts: bool = False,
     ) -> TensorLayout:
         """The layout of a state dict.
 
         Args:
             weights: the state dict, on any device.
             steps: step of each tensor that may be rounded; the others stay exact.
-            reversible: as in the class.
+            reversible, predicts: as in the class.
 
         Raises:
             CheckpointError: a tensor has a dtype that cannot be stored.
@@ -175,6 +182,7 @@ class TensorLayout:
                 for name, tensor in weights.items()
             ),
             reversible,
+            predicts,
         )
 
     @classmethod
@@ -185,18 +193,25 @@ class TensorLayout:
             ValueError: it describes none, or one of more weights than any generator has.
         """
         tensors, reversible = description.get("tensors"), description.get("reversible")
+        predicts = description.get("predicts", False)  # Older segments do not say.
         if not isinstance(tensors, list) or not isinstance(reversible, bool):
             raise ValueError("it lists no tensors")
+        if not isinstance(predicts, bool) or (predicts and reversible):
+            raise ValueError("it predicts in a way that is not known")
         entries = tuple(map(TensorEntry.from_json, tensors))
         if len({entry.name for entry in entries}) < len(entries):
             raise ValueError("two tensors in it have one name")
         if (total := sum(entry.size for entry in entries)) > MAX_WEIGHTS:
             raise ValueError(f"it claims {total:,} weights, and at most {MAX_WEIGHTS:,} are read")
-        return cls(entries, reversible)
+        return cls(entries, reversible, predicts)
 
     def to_json(self) -> dict[str, Any]:
         """What rebuilds the layout, of JSON's types."""
-        return {"tensors": [asdict(e) for e in self.entries], "reversible": self.reversible}
+        return {
+            "tensors": [asdict(e) for e in self.entries],
+            "reversible": self.reversible,
+            "predicts": self.predicts,
+        }
 
     def fits(self, weights: Mapping[str, Tensor]) -> bool:
         """Whether the weights have these names, shapes and dtypes, in this order."""
@@ -241,6 +256,10 @@ class TensorLayout:
     def new_arrays(self) -> IntegerArrays:
         """The integers of a checkpoint, all zero."""
         return {kind: np.zeros(n, f"i{kind.itemsize}") for kind, n in self.array_sizes.items()}
+
+    def new_arrays_before(self) -> IntegerArrays | None:
+        """Zeros for the checkpoint before one, as they are before a key; None if not predicting."""
+        return self.new_arrays() if self.predicts else None
 
     def to_integers(self, weights: Mapping[str, Tensor], arrays: IntegerArrays) -> None:
         """Write weights as integers.

@@ -8,7 +8,8 @@ takes the cheapest of these forms:
 - `TRITS`:      nearly all moved by -1, 0 or 1: five to a byte; what goes further, as gaps;
 - `NIBBLES`:    nearly all moved by -7 to 7: two to a byte; what goes further, as gaps;
 - `SPLIT`:      keys, and large moves: a high byte, and low bits as they are;
-- `MAGNITUDES`: bits of floats that moved: lengths, and bits (`kernels.pack_magnitudes`).
+- `MAGNITUDES`: bits of floats that moved: lengths, and bits (`kernels.pack_magnitudes`);
+- `PREDICTED`:  the same, of the difference to where a part of the last step would have led.
 
 The bytes are then coded by the entropy stage of zstandard; there is next to nothing that repeats,
 so its search for repetitions is turned down as far as it goes.
@@ -25,7 +26,7 @@ import zstandard
 from checkpoints_index.codec import kernels
 
 BLOCK_ITEMS = 1 << 17  # At 2 bytes an item, a block fills half of a usual second-level cache.
-ZERO, GAPS, TRITS, NIBBLES, SPLIT, MAGNITUDES = range(6)  # the forms of a block
+ZERO, GAPS, TRITS, NIBBLES, SPLIT, MAGNITUDES, PREDICTED = range(7)  # the forms of a block
 SPARSE = 0.09  # Where a smaller part of the items moved, gaps are the smallest form.
 FEW = 0.03  # At most this part of the items may go further than a digit holds.
 
@@ -35,6 +36,8 @@ _PART = struct.Struct("<II")  # length of a part as it is, and compressed
 _HEAD = struct.Struct("<B")
 _LOW_BITS = {2: (4, 8), 4: (4, 8, 16, 24)}  # what `SPLIT` may set apart, by bytes an item
 _REACH = {GAPS: 0, TRITS: 1, NIBBLES: 7}  # the largest move that a digit of a form holds
+_EIGHTHS = (0, 4, 8)  # how much of the last step may be expected once more; 0: none
+_SAMPLED = 8  # One item of so many tells which of them is the best.
 _MAX_PART_BYTES = 8 * BLOCK_ITEMS
 _NOTHING = np.empty(0, np.uint8)
 _ENTROPY_ONLY = zstandard.ZstdCompressionParameters(
@@ -49,16 +52,25 @@ class BlockPacker:
         self._zstd = zstandard.ZstdCompressor(compression_params=_ENTROPY_ONLY)
         self._difference = np.empty(BLOCK_ITEMS, np.int64)
         self._zeros = np.zeros(BLOCK_ITEMS, np.int64)
+        self._predicted = np.empty(BLOCK_ITEMS, np.int64)
         self._bytes = np.empty(BLOCK_ITEMS, np.uint8)
         self._words = np.empty(2 * BLOCK_ITEMS + 1, np.uint32)
 
-    def pack(self, new: Integers, base: Integers | None, exponent: ExponentField | None) -> bytes:
+    def pack(
+        self,
+        new: Integers,
+        base: Integers | None,
+        exponent: ExponentField | None,
+        before: Integers | None = None,
+    ) -> bytes:
         """The bytes that lead from `base` to `new`.
 
         Args:
             new: integers [N], 1 <= N <= BLOCK_ITEMS; of a lattice within `kernels.LATTICE_LIMIT`.
             base: integers [N] of the same type; None for a block that stands alone.
             exponent: as `IntegerKind.exponent_field` gives it; None for a lattice.
+            before: integers [N] of the checkpoint before the base, where whoever unpacks has them
+                as well; what is not a lattice is then predicted where that is shorter.
         """
         if base is None and new.itemsize in _LOW_BITS:
             return self._pack_split(new)
@@ -67,7 +79,13 @@ class BlockPacker:
         if exponent is not None:
             if not kernels.differ(new, base):
                 return _HEAD.pack(ZERO)
-            return self._pack_magnitudes(new, base, exponent)
+            eighths = 0 if before is None else _choose_eighths(new, base, before)
+            if not eighths:
+                return _HEAD.pack(MAGNITUDES) + self._pack_magnitudes(new, base, exponent)
+            predicted = self._predicted.view(new.dtype)[: new.size]
+            kernels.extrapolate(base, before, eighths, predicted)
+            head = _HEAD.pack(PREDICTED) + _HEAD.pack(eighths)
+            return head + self._pack_magnitudes(new, predicted, exponent)
         difference = self._difference.view(new.dtype)[: new.size]
         moved = int(kernels.subtract(new, base, difference))
         if not moved:
@@ -124,7 +142,7 @@ class BlockPacker:
     def _pack_magnitudes(self, new: Integers, base: Integers, exponent: ExponentField) -> bytes:
         lengths = self._bytes[: new.size]
         count = kernels.pack_magnitudes(new, base, *exponent, lengths, self._words)
-        return b"".join((_HEAD.pack(MAGNITUDES), self._compress(lengths), self._words[:count].data))
+        return b"".join((self._compress(lengths), self._words[:count].data))
 
     def _compress(self, part: Integers) -> bytes:
         compressed = self._zstd.compress(part.data) if part.size else b""
@@ -138,7 +156,12 @@ class BlockUnpacker:
         self._zstd = zstandard.ZstdDecompressor()
 
     def unpack(
-        self, block: memoryview, items: Integers, exponent: ExponentField | None, sign: int = 1
+        self,
+        block: memoryview,
+        items: Integers,
+        exponent: ExponentField | None,
+        sign: int = 1,
+        before: Integers | None = None,
     ) -> None:
         """Turn the items of the base into those that were packed, in place.
 
@@ -148,14 +171,38 @@ class BlockUnpacker:
             exponent: that with which it was packed.
             sign: 1; or -1 to go from what was packed to its base, which needs a lattice or an
                 exponent of (0, 0).
+            before: integers [N] of the checkpoint before the base, where blocks may be predicted.
+                They become those of the base.
 
         Raises:
             ValueError: these bytes were not made by a packer. The items may have changed.
         """
         try:
-            self._unpack(block, items, exponent, items.dtype.type(sign))
+            if before is not None:
+                self._unpack_after(block, items, exponent, before)
+            else:
+                self._unpack(block, items, exponent, items.dtype.type(sign))
         except (struct.error, zstandard.ZstdError) as error:
             raise ValueError(f"a block that is damaged: {error}") from error
+
+    def _unpack_after(
+        self,
+        block: memoryview,
+        items: Integers,
+        exponent: ExponentField | None,
+        before: Integers,
+    ) -> None:
+        """Unpack a block that may be predicted from its base and the checkpoint before that."""
+        (form,) = _HEAD.unpack_from(block)
+        base = items.copy()
+        if form == PREDICTED:
+            (eighths,) = _HEAD.unpack_from(block, _HEAD.size)
+            kernels.extrapolate(base, before, eighths, items)
+            rest = block[2 * _HEAD.size :]
+            self._unpack_magnitudes(rest, items, exponent or (0, 0), items.dtype.type(1))
+        else:
+            self._unpack(block, items, exponent, items.dtype.type(1))
+        np.copyto(before, base)
 
     def _unpack(
         self,
@@ -250,6 +297,11 @@ class BlockUnpacker:
         if size_bytes > _MAX_PART_BYTES or zstandard.frame_content_size(compressed) != size_bytes:
             raise ValueError("a block of another size")
         return np.frombuffer(self._zstd.decompress(compressed), np.uint8), start + compressed_bytes
+
+
+def _choose_eighths(new: Integers, base: Integers, before: Integers) -> int:
+    """How much of the last step is best expected once more: what leaves the shortest rest."""
+    return min(_EIGHTHS, key=lambda part: kernels.count_bits(new, base, before, part, _SAMPLED))
 
 
 def _count_beyond(items: Integers, reach: int) -> int:

@@ -20,6 +20,7 @@ def pack(
     base: IntegerArrays | None,
     packers: Sequence[BlockPacker],
     pool: ThreadPool,
+    before: IntegerArrays | None = None,
 ) -> bytes:
     """The integers of a checkpoint, as their difference to `base` where there is one.
 
@@ -28,15 +29,18 @@ def pack(
         new, base: arrays of this layout.
         packers: one for each thread of the pool.
         pool: threads that share the blocks.
+        before: those of the checkpoint before `base`, where the layout predicts and the reader has
+            them as well.
     """
     blocks = [b""] * len(layout.blocks)
 
     def pack_some(packer: BlockPacker, positions: range) -> None:
         for position in positions:
             kind, part = layout.blocks[position]
-            before = base[kind][part] if base else None
+            base_items = base[kind][part] if base else None
+            items_before = before[kind][part] if before else None
             exponent = kind.exponent_field(layout.reversible)
-            blocks[position] = packer.pack(new[kind][part], before, exponent)
+            blocks[position] = packer.pack(new[kind][part], base_items, exponent, items_before)
 
     pool.map(pack_some, packers, pool.split(len(blocks)))
     return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
@@ -47,6 +51,7 @@ def unpack(
     chain: Sequence[SignedPayload],
     arrays: IntegerArrays,
     pool: ThreadPool = SERIAL,
+    before: IntegerArrays | None = None,
 ) -> None:
     """Decode a chain of payloads in place: from the first base to what the last one leads to.
 
@@ -57,6 +62,8 @@ def unpack(
         chain: each leads from what the one before led to.
         arrays: integers of the base of the first payload; zeros where that is a key. Changed.
         pool: threads that share the blocks.
+        before: where the layout predicts, integers of the checkpoint before that base; anything
+            where a key comes first. They become those of the last base. Then all signs are 1.
 
     Raises:
         ValueError: these bytes were not made by `pack` for this layout.
@@ -68,8 +75,9 @@ def unpack(
         for position in positions:
             kind, part = layout.blocks[position]
             items, exponent = arrays[kind][part], kind.exponent_field(layout.reversible)
+            items_before = before[kind][part] if before else None
             for table, (_, sign) in zip(tables, chain, strict=True):
-                unpacker.unpack(table[position], items, exponent, sign)
+                unpacker.unpack(table[position], items, exponent, sign, items_before)
 
     pool.map(unpack_some, pool.split(len(layout.blocks)))
 

@@ -36,6 +36,7 @@ class RecordChain:
         self.size_bytes, self.key_bytes = 0, 0
         self.newest: tuple[int, IntegerArrays] | None = None
         self.spare = layout.new_arrays()
+        self._before_newest: IntegerArrays | None = None  # kept where the layout predicts
         self._skip_base: tuple[int, IntegerArrays] | None = None
         self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
@@ -60,7 +61,7 @@ class RecordChain:
             self.key_bytes += len(records[0].payload)
         else:
             base, before = self.newest
-            payload = self._pack(arrays, before)
+            payload = self._pack(arrays, before, self._known_before())
             records = [PendingRecord(segments.DELTA, batch, base, payload, check)]
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
             if self._skip_base is not None:
@@ -69,11 +70,27 @@ class RecordChain:
                 records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
             self._skip_base = batch, integers.copy_arrays(arrays)
         records = [record.with_parity() for record in records]
-        self.spare = self.newest[1] if self.newest else self.layout.new_arrays()
-        self.newest = batch, arrays
+        self._advance(batch, arrays)
         self.length += 1
         self.size_bytes += sum(len(record.payload) for record in records)
         return records
 
-    def _pack(self, arrays: IntegerArrays, base: IntegerArrays | None) -> bytes:
-        return payloads.pack(self.layout, arrays, base, self._packers, self._pool)
+    def _advance(self, batch: int, arrays: IntegerArrays) -> None:
+        """Make these arrays the newest; the oldest ones that are no longer needed are spare."""
+        oldest = self.newest[1] if self.newest else None
+        if self.layout.predicts:
+            oldest, self._before_newest = self._before_newest, oldest
+        self.spare = oldest or self.layout.new_arrays()
+        self.newest = batch, arrays
+
+    def _known_before(self) -> IntegerArrays | None:
+        """The checkpoint before the newest, where a reader that began at the last key has it."""
+        return self._before_newest if self.length % KEY_INTERVAL > 1 else None
+
+    def _pack(
+        self,
+        arrays: IntegerArrays,
+        base: IntegerArrays | None,
+        before: IntegerArrays | None = None,
+    ) -> bytes:
+        return payloads.pack(self.layout, arrays, base, self._packers, self._pool, before)

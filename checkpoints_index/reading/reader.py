@@ -59,6 +59,23 @@ class Edge(NamedTuple):
         return self.record.batch if self.sign > 0 else self.record.base
 
 
+class DecodedIntegers(NamedTuple):
+    """The integers of a checkpoint, and what the next difference may be predicted from.
+
+    Attributes:
+        arrays: its integers.
+        before: those of the checkpoint before it on the way there; None where none is predicted.
+    """
+
+    arrays: IntegerArrays
+    before: IntegerArrays | None
+
+    def copy(self) -> DecodedIntegers:
+        """The same in memory of its own."""
+        before = integers.copy_arrays(self.before) if self.before else None
+        return DecodedIntegers(integers.copy_arrays(self.arrays), before)
+
+
 class CheckpointReader:
     """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference.
 
@@ -73,8 +90,8 @@ class CheckpointReader:
         self._layouts: dict[tuple[Path, str], TensorLayout] = {}
         self._damaged: set[Record] = set()
         self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
-        self._decoded: tuple[Record, IntegerArrays] | None = None
-        self._passed: dict[int, IntegerArrays] = {}  # a cache of the same segment, if one-way
+        self._decoded: tuple[Record, DecodedIntegers] | None = None
+        self._passed: dict[int, DecodedIntegers] = {}  # a cache of the same segment, if one-way
         self._pool = ThreadPool(min(MAX_THREADS, threads or os.cpu_count() or 1), "decode")
 
     def weights(self, batch: int) -> dict[str, Tensor]:
@@ -165,14 +182,14 @@ class CheckpointReader:
             self._segment_layout, self._decoded = layout, None
             self._passed.clear()
         if self._decoded is not None and self._decoded[0] == record:
-            return self._decoded[1]
-        arrays = None
-        while arrays is None:
-            arrays = self._decode_path(record, self._find_path(record, layout), layout)
-        if integers.checksum(arrays) != record.integers_xxh3:
+            return self._decoded[1].arrays
+        found = None
+        while found is None:
+            found = self._decode_path(record, self._find_path(record, layout), layout)
+        if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
-        self._decoded = record, arrays
-        return arrays
+        self._decoded = record, found
+        return found.arrays
 
     def _find_path(self, record: Record, layout: TensorLayout) -> list[Edge]:
         """The edges that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
@@ -224,12 +241,13 @@ class CheckpointReader:
 
     def _decode_path(
         self, record: Record, edges: list[Edge], layout: TensorLayout
-    ) -> IntegerArrays | None:
+    ) -> DecodedIntegers | None:
         """The integers of a record, along edges that lead there; None where one is damaged."""
-        arrays = self._start_from(edges[0].source if edges else record.batch, layout)
+        found = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
         pool = SERIAL if layout.reversible else self._pool
-        room = 0 if layout.reversible else min(MAX_CACHED, CACHE_BYTES // layout.size_bytes)
+        node_bytes = layout.size_bytes * (2 if layout.predicts else 1)
+        room = 0 if layout.reversible else min(MAX_CACHED, CACHE_BYTES // node_bytes)
         cached = min(room, len(edges) - 1) if len(edges) > 2 else 0  # nodes near the end
         at_once, one_by_one = edges[: len(edges) - cached], edges[len(edges) - cached :]
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
@@ -242,26 +260,26 @@ class CheckpointReader:
                     return None
                 chain.append((payload, edge.sign))
             try:
-                payloads.unpack(layout, chain, arrays, pool)
+                payloads.unpack(layout, chain, found.arrays, pool, found.before)
             except ValueError:  # Checksums were right, yet no packer made one of them.
                 self._damaged.update(edge.record for edge in group)
                 return None
             if cached and group is not groups[-1]:
-                self._cache(group[-1].target, arrays, room)
-        return arrays
+                self._cache(group[-1].target, found, room)
+        return found
 
-    def _start_from(self, node: int, layout: TensorLayout) -> IntegerArrays:
+    def _start_from(self, node: int, layout: TensorLayout) -> DecodedIntegers:
         """The integers of a known node, free to be changed."""
         decoded, self._decoded = self._decoded, None
         if decoded is not None and decoded[0].batch == node:
             return decoded[1]
         if node in self._passed:
-            return integers.copy_arrays(self._passed[node])
-        return layout.new_arrays()
+            return self._passed[node].copy()
+        return DecodedIntegers(layout.new_arrays(), layout.new_arrays_before())
 
-    def _cache(self, node: int, arrays: IntegerArrays, room: int) -> None:
+    def _cache(self, node: int, found: DecodedIntegers, room: int) -> None:
         """Keep the integers of a node that is passed, since the next path may lead back to it."""
-        self._passed[node] = integers.copy_arrays(arrays)
+        self._passed[node] = found.copy()
         while len(self._passed) > room:
             del self._passed[next(iter(self._passed))]
 

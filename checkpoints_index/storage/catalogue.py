@@ -39,6 +39,7 @@ class Catalogue:
     Attributes:
         spec, storage, error_bound: what the run was created with.
         run_id: what tells its segments from those of others; None in runs of older versions.
+        format: the format of its segments, of which older versions may read fewer.
         records: batch -> the record that holds its checkpoint.
         descriptions: segment -> the description in its header; None where that is damaged.
 
@@ -49,7 +50,8 @@ class Catalogue:
 
     def __init__(self, run: str, folder: Path) -> None:
         self.run, self.folder = run, folder
-        self.spec, self.storage, self.error_bound, self.run_id = read_description(run, folder)
+        described = read_description(run, folder)
+        self.spec, self.storage, self.error_bound, self.run_id, self.format = described
         self.records: dict[int, Record] = {}
         self.descriptions: dict[Path, dict[str, Any] | None] = {}
         self._segments: dict[Path, Segment] = {}
@@ -175,7 +177,7 @@ def describe_change(header: Any, here: Any) -> str:
 
 def read_description(
     run: str, folder: Path
-) -> tuple[GeneratorSpec, str, ErrorBound | None, str | None]:
+) -> tuple[GeneratorSpec, str, ErrorBound | None, str | None, int]:
     """The generator, the storage and the error bound that a run was created with.
 
     Args:
@@ -184,7 +186,7 @@ def read_description(
 
     Returns:
         The spec; "exact" or "visual"; the bound, None for exact storage; the identity of the run,
-        None where an older version made it.
+        None where an older version made it; and the format.
 
     Raises:
         DamagedDescriptionError: the file is missing, or is not what `write_description` writes.
@@ -196,11 +198,12 @@ def read_description(
         place = trusted_place(folder.parent.parent, spec.architecture)
         trusted = ":" not in spec.architecture or place is not None
         spec = replace(spec, trusted=trusted, place=place)
-        if description.get("format") != segments.FORMAT:
+        known = (segments.FORMAT, segments.PREDICTING_FORMAT)
+        if description.get("format") not in known:
             raise CheckpointError(
                 f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
-                f"this version reads format {segments.FORMAT}. Read them with the version that "
-                "wrote them, or train the run again."
+                f"this version reads formats {known[0]} and {known[1]}. Read them with the version "
+                "that wrote them, or train the run again."
             )
         # The key is older than the attribute's name.
         error_bound = ErrorBound.from_json(description["promise"])
@@ -209,7 +212,7 @@ def read_description(
             raise ValueError(f"its storage is {str(storage)[:40]!r}")
         if not isinstance(run_id, str | None):
             raise ValueError("its identity is no text")
-        return spec, storage, error_bound, run_id
+        return spec, storage, error_bound, run_id, description["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedDescriptionError(run, DESCRIPTION, str(error)) from error
 
@@ -220,6 +223,7 @@ def write_description(
     storage: str,
     error_bound: ErrorBound | None,
     run_id: str | None,
+    run_format: int,
 ) -> None:
     """Make a folder of checkpoints a run, or replace its description.
 
@@ -229,13 +233,14 @@ def write_description(
         storage: one of STORAGES.
         error_bound: of "visual" storage; None for "exact".
         run_id: stands in the headers of the run's segments; None for a run of an older version.
+        run_format: that of its segments, FORMAT or PREDICTING_FORMAT of `segments`.
 
     Raises:
         OSError: it cannot be written.
     """
     # Sorted, as in the headers of segments: made anew from one it is the same to the byte.
     description = {
-        "format": segments.FORMAT,
+        "format": run_format,
         "id": run_id,
         "generator": json.loads(json.dumps(spec.to_json(), sort_keys=True)),
         "storage": storage,

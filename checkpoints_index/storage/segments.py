@@ -37,6 +37,7 @@ import xxhash
 from checkpoints_index.storage import headers, parity
 
 FORMAT = 2
+PREDICTING_FORMAT = 3  # The same, where differences may be predicted: new runs of exact storage.
 SUFFIX = ".segment"
 RECORD_MAGIC = b"CKPT"
 TABLE_MAGIC = b"CITYTAB2"

@@ -148,7 +148,8 @@ def _restore_description(run: str, folder: Path) -> bool:
     try:
         spec = GeneratorSpec.from_json(header["generator"])
         bound = ErrorBound.from_json(header["promise"])
-        write_description(folder, spec, header["storage"], bound, header.get("run_id"))
+        identity = header.get("run_id")
+        write_description(folder, spec, header["storage"], bound, identity, header["format"])
     except (ValueError, KeyError) as error:
         raise DamagedDescriptionError(
             run, "the header of its newest segment", str(error)
@@ -157,9 +158,10 @@ def _restore_description(run: str, folder: Path) -> bool:
 
 
 def _find_header(folder: Path) -> dict[str, Any] | None:
-    """The newest header of this format that is whole."""
+    """The newest header that is whole, and of a format that is known."""
+    known = (segments.FORMAT, segments.PREDICTING_FORMAT)
     for path in reversed(segments.list_segments(folder)):
         description = segments.read_segment(path).description
-        if description is not None and description.get("format") == segments.FORMAT:
+        if description is not None and description.get("format") in known:
             return description
     return None

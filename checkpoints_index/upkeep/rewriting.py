@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import TensorLayout
+from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.record_chain import RecordChain
 from checkpoints_index.errors import (
     CheckpointError,
@@ -222,19 +222,25 @@ def refuse_unless_readable(path: Path, expected: dict[int, int]) -> None:
 def _decodes(description: dict[str, Any], records: list[Record]) -> bool:
     """Whether the chain of deltas, and that of skip deltas, lead to what their records say."""
     layout = TensorLayout.from_json(description)
-    kinds = (segments.DELTA, segments.SKIP_DELTA) if layout.reversible else (segments.DELTA,)
-    chains = {kind: layout.new_arrays() for kind in kinds}
+    chains = _begin_chains(layout)
     for record in records:
         payload = segments.read_payload(record)
         if payload is None:
             return False
         if record.kind == segments.KEY:
-            chains = {kind: layout.new_arrays() for kind in kinds}
-        for arrays in chains.values() if record.kind == segments.KEY else [chains[record.kind]]:
-            payloads.unpack(layout, [(payload, 1)], arrays)
+            chains = _begin_chains(layout)
+        led_on = chains.values() if record.kind == segments.KEY else [chains[record.kind]]
+        for arrays, before in led_on:
+            payloads.unpack(layout, [(payload, 1)], arrays, before=before)
             if integers.checksum(arrays) != record.integers_xxh3:
                 return False
     return True
+
+
+def _begin_chains(layout: TensorLayout) -> dict[int, tuple[IntegerArrays, IntegerArrays | None]]:
+    """By the kind of a chain's records its integers before a key, and those before them."""
+    kinds = (segments.DELTA, segments.SKIP_DELTA) if layout.reversible else (segments.DELTA,)
+    return {kind: (layout.new_arrays(), layout.new_arrays_before()) for kind in kinds}
 
 
 def _failure(run: str, folder: Path, error: OSError) -> CheckpointError:

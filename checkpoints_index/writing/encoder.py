@@ -66,6 +66,8 @@ class CheckpointEncoder:
         error_bound: how far pictures may differ (storage "visual"); None keeps every bit.
         threads: number of threads that encode one checkpoint; the calling one is among them.
         run_id: stands in the header of each segment; see `Catalogue`.
+        run_format: the format that the run was created with, so that what reads a part of it reads
+            the rest.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class CheckpointEncoder:
         error_bound: ErrorBound | None,
         threads: int = 1,
         run_id: str | None = None,
+        run_format: int = segments.FORMAT,
     ) -> None:
-        self._run_id = run_id
+        self._run_id, self._format = run_id, run_format
         self._run, self._spec, self._error_bound = run, spec, error_bound
         self._pool = ThreadPool(threads, "encode")
         self._calibration = Calibration(spec, error_bound, self._pool) if error_bound else None
@@ -199,7 +202,12 @@ class CheckpointEncoder:
             rounded = round_weights(weights, steps)
             few = self._calibration.compare(weights, rounded, CHECK_PICTURES)
             self._few_to_all = self._calibration.compare(weights, rounded).rms / max(few.rms, 1e-9)
-        layout = TensorLayout.of(weights, steps, reversible=self._error_bound is not None)
+        layout = TensorLayout.of(
+            weights,
+            steps,
+            reversible=self._error_bound is not None,
+            predicts=self._error_bound is None and self._format == segments.PREDICTING_FORMAT,
+        )
         chain = RecordChain(layout, self._pool)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
@@ -209,7 +217,7 @@ class CheckpointEncoder:
     def _describe(self, layout: TensorLayout) -> dict[str, Any]:
         """The description in a segment's header."""
         return {
-            "format": segments.FORMAT,
+            "format": self._format,
             "id": secrets.token_hex(8),
             "run": self._run,
             "run_id": self._run_id,

@@ -26,7 +26,12 @@ from checkpoints_index.codec.kernels.lattices import (
     scale,
     scale_channels_last,
 )
-from checkpoints_index.codec.kernels.magnitudes import add_magnitudes, pack_magnitudes
+from checkpoints_index.codec.kernels.magnitudes import (
+    add_magnitudes,
+    count_bits,
+    extrapolate,
+    pack_magnitudes,
+)
 
 __all__ = [
     "LATTICE_LIMIT",
@@ -37,7 +42,9 @@ __all__ = [
     "add_split",
     "add_trits",
     "count_beyond",
+    "count_bits",
     "differ",
+    "extrapolate",
     "find_gaps",
     "order",
     "pack_magnitudes",

@@ -29,6 +29,43 @@ def _exponent(item, shift, mask):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def extrapolate(base, before, eighths, predicted):  # type: ignore[no-untyped-def]
+    """predicted = base + eighths / 8 of the step from `before` to it, in integers that wrap around.
+
+    Args:
+        base, before: integers [N] of one type.
+        eighths: how much of the step is expected once more, 0 to 255.
+        predicted: integers [N] of that type in other memory, written.
+    """
+    part = np.uint64(eighths)
+    for i in range(predicted.size):
+        # Unsigned, as the compiler takes it for granted that signed 8-byte integers never wrap.
+        step = np.uint64(base[i]) - np.uint64(before[i])
+        move = np.int64(step * part) >> np.int64(3)
+        predicted[i] = base.dtype.type(np.uint64(base[i]) + np.uint64(move))
+
+
+@njit(nogil=True, cache=True)
+def count_bits(new, base, before, eighths, stride):  # type: ignore[no-untyped-def]
+    """Lengths in bits of the differences to what `extrapolate` predicts, of every so many items.
+
+    Args:
+        new, base, before: integers [N] of one type.
+        eighths: as `extrapolate` takes them.
+        stride: the distance between the items that are looked at.
+    """
+    part, total = np.uint64(eighths), np.int64(0)
+    for i in range(0, new.size, stride):
+        step = np.uint64(base[i]) - np.uint64(before[i])
+        move = np.int64(step * part) >> np.int64(3)
+        wrapped = np.uint64(new[i]) - np.uint64(base[i]) - np.uint64(move)
+        rest = np.int64(new.dtype.type(wrapped))
+        magnitude = np.uint64(rest) if rest >= 0 else -np.uint64(rest)
+        total += _bit_length(magnitude)  # type: ignore[call-arg]
+    return total
+
+
+@njit(nogil=True, cache=True)
 def pack_magnitudes(new, base, exponent_shift, exponent_mask, classes, words):  # type: ignore[no-untyped-def]
     """Differences of any size: the length of each in bits, and then its bits.
 

@@ -12,6 +12,7 @@ from checkpoints_index.codec.packing import (
     GAPS,
     MAGNITUDES,
     NIBBLES,
+    PREDICTED,
     SPLIT,
     TRITS,
     ZERO,
@@ -140,3 +141,62 @@ def test_a_damaged_block_raises_a_value_error_or_gives_other_integers(pair, data
     block[data.draw(st.integers(0, len(block) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with contextlib.suppress(ValueError):
         assert unpacked(block[:size], base, None).shape == new.shape
+
+
+@st.composite
+def three_blocks(draw):
+    """Blocks of integers of one type, of three checkpoints: any, or on a line with some noise."""
+    dtype = draw(st.sampled_from([np.int8, np.int16, np.int32, np.int64]))
+    limits, size = np.iinfo(dtype), draw(st.integers(1, 300))
+    choose = np.random.default_rng(draw(st.integers(0, 2**32)))
+    before, base, new = choose.integers(limits.min, limits.max, (3, size), dtype, endpoint=True)
+    if draw(st.booleans()):
+        noise = choose.integers(-2, 3, size).astype(dtype)
+        with np.errstate(over="ignore"):
+            new = base + (base - before) + noise
+    return before, base, new
+
+
+@settings(max_examples=100, deadline=None)
+@given(three_blocks(), st.sampled_from([(0, 0), (2, 15), (7, 255)]))
+def test_any_blocks_lead_there_from_the_two_before(blocks, exponent):
+    before, base, new = blocks
+    block = BlockPacker().pack(new, base, exponent, before)
+    items, earlier = base.copy(), before.copy()
+    BlockUnpacker().unpack(memoryview(block), items, exponent, before=earlier)
+    assert np.array_equal(items, new)
+    assert np.array_equal(earlier, base)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64])
+def test_what_goes_on_as_it_went_is_predicted_and_short(dtype):
+    choose = np.random.default_rng(4)
+    before = choose.integers(-(2**13), 2**13, 131_072).astype(dtype)
+    step = choose.integers(-500, 500, before.size).astype(dtype)
+    base = before + step
+    on, halved, anew = (
+        BlockPacker().pack(base + s, base, (0, 0), before)
+        for s in (step, step >> 1, choose.permutation(step))
+    )
+    assert (on[:2], halved[:2]) == (bytes([PREDICTED, 8]), bytes([PREDICTED, 4]))
+    assert max(len(on), len(halved)) < 1000
+    assert anew[0] == MAGNITUDES
+
+
+def test_a_predicted_block_is_refused_where_nothing_is_known_before_it():
+    before, base, new = (np.arange(k, 900 + k, dtype=np.int32) * k for k in (2, 3, 4))
+    block = BlockPacker().pack(new, base, (0, 0), before)
+    assert block[0] == PREDICTED
+    with pytest.raises(ValueError, match="unknown form"):
+        unpacked(block, base, (0, 0))
+
+
+@settings(max_examples=100, deadline=None)
+@given(three_blocks(), st.data())
+def test_a_damaged_predicted_block_raises_a_value_error_or_gives_integers(blocks, data):
+    before, base, new = blocks
+    block = bytearray(BlockPacker().pack(new, base, (0, 0), before))
+    block[data.draw(st.integers(0, len(block) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    cut = bytes(block[: data.draw(st.integers(1, len(block)))])
+    with contextlib.suppress(ValueError):
+        BlockUnpacker().unpack(memoryview(cut), base.copy(), (0, 0), before=before.copy())
