@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from renderers.errors import UnfinishedRenderError
 from renderers.files import checksum_file, read_json, remove_leftovers, write_json
@@ -144,6 +146,12 @@ class PartRenderer:
                 put(rendered)
                 on_frame(rendered.frame - part.first + 1)
         self.parts.mark_whole(part)
+
+    def forget(self, device: str) -> None:
+        """Give back the memory of the modules on a device that failed, as far as it lets go."""
+        self.device_renderers.pop(device, None)
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
     def _renderer_on(self, device: str) -> DeviceRenderer:
         if device not in self.device_renderers:
