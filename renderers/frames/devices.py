@@ -44,6 +44,17 @@ def require_devices(devices: Sequence[str]) -> list[str]:
     return full
 
 
+def card_number(device: str) -> int | None:
+    """The number of a GPU of CUDA, as this process counts them; None for another device.
+
+    Example:
+        >>> card_number("cuda:1"), card_number("cpu")
+        (1, None)
+    """
+    processor, _, index = device.partition(":")
+    return int(index or 0) if processor == "cuda" else None
+
+
 def concurrency_of(device: str) -> int:
     """The number of forward passes that run at a time on a device."""
     return CPU_CONCURRENCY if device == "cpu" else 1
@@ -67,3 +78,23 @@ def sharing_cores(processes: int = 1) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Let forward passes in float32 be float32, and give the same bits each time they run.
+
+    A GPU would round the factors of convolutions to 10 bits (TF32), and choose among ways to add
+    that differ in their last bits, so that a part which is rendered again, or on another card of
+    the same kind, would not join the others without a seam. This is the one place that decides it,
+    for films and previews of them. Half precision is asked for by its name, see `FrameRenderer`.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

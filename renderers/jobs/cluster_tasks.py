@@ -12,7 +12,7 @@ from typing import Any
 
 from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
-from renderers.frames.devices import require_devices, sharing_cores
+from renderers.frames.devices import exact_arithmetic, require_devices, sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
@@ -173,7 +173,8 @@ def _render(
 
     try:
         require_devices([device])
-        with sharing_cores(processes=os.cpu_count() or 1):  # Ray gives each task a core.
+        # Ray gives each task a core.
+        with sharing_cores(processes=os.cpu_count() or 1), exact_arithmetic():
             renderer.render(part, device, on_frame)
     except Exception as error:
         return ProcessFailure.capture(error, node)

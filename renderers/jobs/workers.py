@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from renderers.errors import UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
-from renderers.frames.devices import sharing_cores
+from renderers.frames.devices import exact_arithmetic, sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
@@ -74,7 +74,7 @@ def _render_here(
         rate.count(before + done)
         on_progress(before + done, total, str(rate))
 
-    with sharing_cores():
+    with sharing_cores(), exact_arithmetic():
         for whole, part in enumerate(parts):
             try:
                 renderer.render(part, device, on_frame)
@@ -296,7 +296,7 @@ def _work(connection: Connection, renderer: PartRenderer, device: str, processes
     """Render in a process of its own: parts come in, messages for `_listen` go out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what an interrupt means.
     try:
-        with sharing_cores(processes):
+        with sharing_cores(processes), exact_arithmetic():
             while part := _next_part(connection):
                 renderer.render(part, device, connection.send)
                 connection.send(None)

@@ -170,11 +170,13 @@ class FilmOptions(DeclaredRecord):
         Raises:
             RenderError: a value cannot be read, or does not go with the others.
         """
+        from renderers.frames.devices import card_number
         from renderers.pictures.display_options import DisplayOptions, parse_crop, parse_size
         from renderers.plan.options import RenderOptions
         from renderers.video.encoders import choose_encoder
 
         form = self.file_format()
+        cards = [card_number(device) for device in self.devices] or [None]
         return RenderOptions(
             fps=self.rate(),
             display=DisplayOptions(
@@ -186,7 +188,7 @@ class FilmOptions(DeclaredRecord):
             overlay=tuple(dict.fromkeys((*(["batch"] * self.overlay), *self.show))),
             **self.views(),
             format=form,
-            encoder=choose_encoder(self.encoder, form.part_codec),
+            encoder=choose_encoder(self.encoder, form.part_codec, cards, self.engine == "local"),
             preset=self.preset,
             crf=self.crf,
             precision=self.precision,
