@@ -123,7 +123,10 @@ class FilmOptions(DeclaredRecord):
         section=WHERE,
     )
     devices: Commas = option(
-        (), "Such as cuda:0,cuda:1; all GPUs that are there by default.", section=WHERE
+        (),
+        "Such as cuda:0,cuda:1; all GPUs that are there by default. auto takes those that nobody "
+        "works on, and waits for one where there is none.",
+        section=WHERE,
     )
     engine: Literal["local", "ray"] = option(
         "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE

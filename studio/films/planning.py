@@ -30,7 +30,7 @@ from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.selection import describe_cut
 from studio.specimens.points import points_or_fixed, resolve_points
-from studio.workspace.devices import choose_devices
+from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -203,7 +203,7 @@ def choose_engine(film: FilmOptions) -> Engine:
         from renderers.jobs.cluster import render_parts_on_cluster
 
         return partial(render_parts_on_cluster, address=film.address)
-    return partial(render_parts, devices=require_devices(film.devices or choose_devices()))
+    return partial(render_parts, devices=require_devices(name_devices(film.devices)))
 
 
 def plan_film(
