@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -14,7 +16,12 @@ from typing import Any, Literal
 
 from renderers.errors import UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
-from renderers.frames.devices import exact_arithmetic, sharing_cores
+from renderers.frames.devices import (
+    enter_process,
+    exact_arithmetic,
+    is_card_name,
+    sharing_cores,
+)
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
@@ -52,7 +59,7 @@ def render_parts(
         Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
     whole, failure = 0, ""
-    if len(devices) == 1:
+    if len(devices) == 1 and not is_card_name(devices[0]):
         whole, failure = _render_here(renderer, parts, devices[0], on_progress)
     if whole < len(parts):
         # A renderer is sent without the modules of this process.
@@ -120,14 +127,15 @@ class _Worker:
     def __init__(
         self, renderer: PartRenderer, start_method: StartMethod, card: _Card, processes: int
     ) -> None:
-        device = card.device
-        self.card, self.rate, self._finished = card, Rate(device), 0
+        self.card, self.rate, self._finished = card, Rate(card.device), 0
+        device, variables = enter_process(card.device)
         context: Any = multiprocessing.get_context(start_method)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=_work, args=(theirs, renderer, device, processes), daemon=True
         )
-        self.process.start()
+        with _environment(variables):
+            self.process.start()
         theirs.close()  # Only the worker holds it now, so its death ends the connection.
         self.part: Part | None = None
         self.done = 0
@@ -158,6 +166,21 @@ class _Worker:
         self.process.join(PATIENCE_S)
         self.process.kill()
         self.process.join()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Let processes that begin in the block find variables in their environment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _WorkerPool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from latent.nearness.layers import Layer, require_channels
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
-from renderers.frames.devices import require_devices
+from renderers.frames.devices import device_here
 from renderers.frames.layer_pictures import LayerView, measure_levels
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
@@ -113,7 +113,7 @@ def _levels(
     digest = _digest(checkpoints.digests(sample), z, layer.name, channels)
     remembered = read_json(path) or {}
     if remembered.get("digest") != digest:
-        device = require_devices(name_devices(opened.film.devices))[0]
+        device = device_here(name_devices(opened.film.devices))
         measured = measure_levels(
             *(checkpoints, z, layer.name, channels, sample, device, on_progress)
         )

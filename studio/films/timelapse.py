@@ -13,7 +13,7 @@ from checkpoints_index.errors import DamagedCheckpointError, name_some
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
-from renderers.frames.devices import require_devices
+from renderers.frames.devices import device_here
 from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
@@ -225,7 +225,7 @@ def _remembered_change(
     remembered = read_json(folder / "change.json") or {}
     if remembered.get("digest") != digest.hexdigest():
         once = sorted(set(batches))
-        device = require_devices(name_devices(film.devices))[0]
+        device = device_here(name_devices(film.devices))
         change = measure_change(checkpoints, points, once, device, on_progress)
         remembered = {"digest": digest.hexdigest(), "batches": once, "change": change.tolist()}
         write_json(remembered, folder / "change.json")

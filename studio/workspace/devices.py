@@ -263,11 +263,17 @@ def lease_path(folder: Path, device: str, kind: str = "") -> Path:
     Training has a card's own lease, whether it takes turns or not; other kinds have others.
     """
     processor, _, index = device.partition(":")
-    card = str(index)
-    if processor == "cuda" and torch.cuda.is_available():
-        card = str(getattr(torch.cuda.get_device_properties(int(index)), "uuid", index))
+    card, visible = index, os.environ.get(VISIBLE, "").split(",")
+    if device.startswith("GPU-"):
+        processor, card = "cuda", device.removeprefix("GPU-")
+    elif processor == "cuda" and visible[0].startswith("MIG-"):
+        processor = visible[min(int(index or 0), len(visible) - 1)].strip()
+    elif processor == "cuda" and torch.cuda.is_available():
+        known = getattr(torch.cuda.get_device_properties(int(index)), "uuid", index)
+        card = str(known).removeprefix("GPU-")
     apart = "" if kind in ("", TRAINING) else f"-{kind}"
-    return folder / f"{socket.gethostname()}{apart}-{processor}-{card or 0}.lock"
+    name = f"{processor}-{card or 0}".replace("/", "-")  # Older names of parts have slashes.
+    return folder / f"{socket.gethostname()}{apart}-{name}.lock"
 
 
 def visible_devices(devices: Sequence[str]) -> dict[str, str]:

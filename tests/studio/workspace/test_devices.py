@@ -215,3 +215,25 @@ def test_of_20_processes_that_ask_at_once_no_two_have_one_card_and_no_card_is_lo
     assert counts["cards"] == 4
     assert counts["killed"] > 0
     assert counts["two_on_one_card"] == counts["lost"] == 0
+
+
+def test_a_part_of_a_card_has_one_lease_whoever_names_it(empty_workspace, monkeypatch):
+    named = devices.lease_path(empty_workspace.leases, "MIG-aaaa")
+    slashed = devices.lease_path(empty_workspace.leases, "MIG-GPU-aaaa/1/0")
+    assert slashed.parent == named.parent
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-aaaa")
+    assert devices.lease_path(empty_workspace.leases, "cuda:0") == named
+    assert devices.lease_path(empty_workspace.leases, "cuda") == named
+    assert visible_devices(["cuda:0"]) == {"CUDA_VISIBLE_DEVICES": "MIG-aaaa"}
+
+
+def test_a_card_has_one_lease_whether_it_is_named_by_number_or_by_name(
+    empty_workspace, monkeypatch
+):
+    class Card:
+        uuid = "5e1c0f1a-1111"
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Card)
+    by_number = devices.lease_path(empty_workspace.leases, "cuda:3")
+    assert devices.lease_path(empty_workspace.leases, "GPU-5e1c0f1a-1111") == by_number
