@@ -12,7 +12,7 @@ from typing import Any
 
 from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
-from renderers.frames.devices import exact_arithmetic, require_devices, sharing_cores
+from renderers.frames.devices import exact_arithmetic, known_devices, sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
@@ -172,7 +172,10 @@ def _render(
             tally.report.remote(number, node, done)
 
     try:
-        require_devices([device])
+        if device not in (known := known_devices()):  # A card that has gone is one that failed.
+            raise RuntimeError(
+                f"No CUDA GPUs are available, where Ray has one: there is {', '.join(known)}"
+            )
         # Ray gives each task a core.
         with sharing_cores(processes=os.cpu_count() or 1), exact_arithmetic():
             renderer.render(part, device, on_frame)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from renderers.errors import RenderError
+from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
@@ -154,6 +154,20 @@ def test_a_device_that_fails_on_a_node_gives_its_part_to_another_task(
     assert "CUDA error: unspecified launch failure." in caplog.text
     assert len(passes(tmp_path)) == len(plan.parts) + 1
     assert_undisturbed(renderer, tmp_path / "local")
+
+
+def test_a_card_that_has_gone_is_one_that_failed(tmp_path, cluster, caplog) -> None:
+    """Ray believes in a GPU of the second node, and torch finds none there."""
+    node = cluster.add_node(**LOOPBACK, num_gpus=1)
+    renderer = renderer_in(tmp_path, make_plan(two_points(), range(20), SHORT_PARTS))
+    try:
+        with pytest.raises(UnfinishedRenderError, match="failed 5 times at one part") as caught:
+            render(renderer, cluster.address)
+    finally:
+        cluster.remove_node(node)
+    assert "No CUDA GPUs are available, where Ray has one: there is cpu" in str(caught.value)
+    assert "On node " in str(caught.value)
+    assert str(caught.value).endswith("Finished parts are kept.")
 
 
 def test_an_interrupt_stops_the_tasks_which_delete_what_they_began(tmp_path, cluster, plan) -> None:
