@@ -20,7 +20,7 @@ from typing import Self
 import torch
 
 from checkpoints_index.storage.locks import FileLock, is_held, read_holder
-from renderers.frames.devices import require_devices
+from renderers.frames.devices import is_card_name, require_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import FILMS, TRAINING
 from studio.workspace.paths import Workspace
@@ -68,7 +68,13 @@ def require_device(device: str | None) -> list[str]:
 
     Raises:
         RenderError: the device is not there; the text lists those that are.
+        StudioError: it is named as a card, which only a film's own processes can use.
     """
+    if device is not None and is_card_name(device):
+        raise StudioError(
+            f"Only films take {device} by its name. Let the command see that card alone, as "
+            f"cuda:0: {VISIBLE}={device}"
+        )
     return choose_devices() if device is None else require_devices([device])
 
 

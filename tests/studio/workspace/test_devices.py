@@ -237,3 +237,12 @@ def test_a_card_has_one_lease_whether_it_is_named_by_number_or_by_name(
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: Card)
     by_number = devices.lease_path(empty_workspace.leases, "cuda:3")
     assert devices.lease_path(empty_workspace.leases, "GPU-5e1c0f1a-1111") == by_number
+
+
+def test_what_works_in_its_own_process_does_not_take_a_card_by_its_name(studio, workspace):
+    said = studio("near", "city", "0.0", "--device", "MIG-aaaa")
+    assert said.status == 1
+    assert "Only films take MIG-aaaa by its name." in said.err
+    assert "CUDA_VISIBLE_DEVICES=MIG-aaaa" in said.err
+    said = studio("render", "timelapse", "city", "--devices", "MIG-aaaa")
+    assert "There is no device 'MIG-aaaa'. This machine has: cpu" in said.err
