@@ -11,6 +11,10 @@ class UnfinishedRenderError(RenderError):
     """A render stopped before its end; its finished parts are kept and are not rendered again."""
 
 
+class EncoderError(RenderError):
+    """An encoder does not work here, or stopped before its video was complete."""
+
+
 class FullDiskError(RenderError):
     """The disk was full before a video was complete."""
 

@@ -62,6 +62,21 @@ class FileLock:
         self.release()
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of a file; nobody does where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def read_holder(path: Path) -> str:
     """What the last holder of a lock file noted in it; "" where nothing can be read."""
     try:

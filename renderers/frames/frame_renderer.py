@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from renderers.frames.device_failures import is_out_of_memory
 from renderers.frames.passes import FixedShapePasses, forward_frames
 from renderers.frames.small_pictures import SmallPictures
 
@@ -94,8 +95,8 @@ class FrameRenderer:
         while True:
             try:
                 return torch.cat([self._pass(G, chunk) for chunk in torch.split(z, self.max_batch)])
-            except torch.OutOfMemoryError:
-                if self.max_batch == 1:
+            except RuntimeError as error:
+                if self.max_batch == 1 or not is_out_of_memory(error):
                     raise
                 self.max_batch = (min(self.max_batch, len(z)) + 1) // 2
             self._passes.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from renderers.errors import RenderError, UnfinishedRenderError
-from renderers.frames.devices import require_devices, sharing_cores
+from renderers.frames.device_failures import describe_failure, is_device_failure
+from renderers.frames.devices import exact_arithmetic, known_devices, sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
@@ -21,6 +23,8 @@ POLL_S = 0.5  # Progress is looked at, and a task reports it, this often.
 PATIENCE_S = 10  # Cancelled tasks have this long to delete what they began.
 # A file has this long to show on another machine: NFS remembers for long what is absent.
 ARRIVAL_S = 60
+
+log = logging.getLogger(__name__)
 
 
 class ClusterTasks:
@@ -40,15 +44,19 @@ class ClusterTasks:
         self._tally: Any = ray.remote(_Tally).options(num_cpus=0, scheduling_strategy=here).remote()
         shared = ray.put(renderer)
         needs: dict[str, Any] = {"num_gpus": 1} if self._kind == "GPU" else {"num_cpus": 1}
-        task = ray.remote(max_retries=MAX_ATTEMPTS - 1, **needs)(_render)
+        self._task: Any = ray.remote(max_retries=MAX_ATTEMPTS - 1, **needs)(_render)
         # Ray shows each task its own GPU only, which is therefore the first.
         device = "cuda:0" if self._kind == "GPU" else "cpu"
-        self._pending = {
-            task.remote(shared, number, part, device, self._tally): (number, part)
-            for number, part in enumerate(parts)
-        }
+        self._given = shared, device, self._tally
+        self._pending: dict[Any, tuple[int, Part]] = {}
+        self._failures = Counter[int]()
+        for number, part in enumerate(parts):
+            self._submit(number, part)
         self._finished, self._total = 0, count_part_frames(parts)
         self._rates: dict[str, Rate] = {}
+
+    def _submit(self, number: int, part: Part) -> None:
+        self._pending[self._task.remote(*self._given, number, part)] = number, part
 
     def follow(self, on_progress: OnProgress) -> None:
         """Wait for all tasks, reporting meanwhile how far they are."""
@@ -76,11 +84,25 @@ class ClusterTasks:
     def _take(self, task: Any) -> None:
         import ray
 
-        _, part = self._pending.pop(task)
+        number, part = self._pending.pop(task)
         if failure := ray.get(task):
-            raise failure.restore()
+            self._give_again(number, part, failure.restore())
+            return
         self._require_arrived(part)
         self._finished += len(part.batches)
+
+    def _give_again(self, number: int, part: Part, error: Exception) -> None:
+        """Give a part whose device failed to another task, so often as that of a dead node."""
+        if not is_device_failure(error):
+            raise error
+        self._failures[number] += 1
+        log.warning("%s.", describe_failure(error))
+        if self._failures[number] == MAX_ATTEMPTS:
+            raise UnfinishedRenderError(
+                f"The devices of the Ray cluster failed {MAX_ATTEMPTS} times at one part, and said "
+                f"at last: {describe_failure(error)}. Finished parts are kept."
+            )
+        self._submit(number, part)
 
     def _require_arrived(self, part: Part) -> None:
         deadline = time.monotonic() + ARRIVAL_S
@@ -137,7 +159,7 @@ class _Tally:
 
 
 def _render(
-    renderer: PartRenderer, number: int, part: Part, device: str, tally: Any
+    renderer: PartRenderer, device: str, tally: Any, number: int, part: Part
 ) -> ProcessFailure | None:
     """A task: render one part on a node. An error is returned, since Ray would wrap it."""
     node = socket.gethostname()
@@ -150,8 +172,12 @@ def _render(
             tally.report.remote(number, node, done)
 
     try:
-        require_devices([device])
-        with sharing_cores(processes=os.cpu_count() or 1):  # Ray gives each task a core.
+        if device not in (known := known_devices()):  # A card that has gone is one that failed.
+            raise RuntimeError(
+                f"No CUDA GPUs are available, where Ray has one: there is {', '.join(known)}"
+            )
+        # Ray gives each task a core.
+        with sharing_cores(processes=os.cpu_count() or 1), exact_arithmetic():
             renderer.render(part, device, on_frame)
     except Exception as error:
         return ProcessFailure.capture(error, node)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from renderers.errors import UnfinishedRenderError
+import torch
+
+from renderers.errors import EncoderError, UnfinishedRenderError
 from renderers.files import checksum_file, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.device_renderer import DeviceRenderer, TrackPictures
+from renderers.jobs.encoder_choice import EncoderChoice
 from renderers.jobs.stages import feeding
 from renderers.pictures.overlay import Overlay
 from renderers.plan.cutting import Part
 from renderers.plan.outputs import VideoView, list_views
 from renderers.plan.render_plan import RenderPlan
-from renderers.video.encoders import VideoEncoder
+from renderers.video.encoders import HARDWARE, VideoEncoder
 from renderers.video.frame_encoding import NumberedFrame, encode_frames
+from renderers.video.video_reader import read_parameters
 
 NAME_LENGTH = 24  # The name of a part is so much of its digest.
 
@@ -46,24 +50,52 @@ class PartFolder:
             for view in range(len(list_views(self.plan)))
         ]
 
-    def is_whole(self, part: Part) -> bool:
-        """Whether all videos of a part are there, as long as they were when they were closed."""
-        marked = read_json(self._marker(part))
-        return marked is not None and marked["sizes"] == _sizes(self.paths(part))
+    @property
+    def encoder(self) -> EncoderChoice:
+        """Which encoder all parts are made with."""
+        return EncoderChoice(self.folder, self.plan.options)
 
-    def mark_whole(self, part: Part) -> None:
+    def is_whole(self, part: Part) -> bool:
+        """Whether all videos of a part are there, as long as they were when they were closed.
+
+        Where the film's encoder was given up, those that it made are not whole any more.
+        """
+        marked = read_json(self._marker(part))
+        return (
+            marked is not None
+            and marked["sizes"] == _sizes(self.paths(part))
+            and self.encoder.takes(marked.get("encoder"))
+        )
+
+    def mark_whole(self, part: Part, encoder: str) -> None:
         """Write the marker of a part whose videos are closed.
+
+        Args:
+            encoder: the name of the one that made them.
 
         Raises:
             RenderError: it cannot be written.
         """
         paths = self.paths(part)
-        marked = {"sizes": _sizes(paths), "sha256": [checksum_file(path) for path in paths]}
+        sums = [checksum_file(path) for path in paths]
+        marked = {"sizes": _sizes(paths), "sha256": sums, "encoder": encoder}
         write_json(marked, self._marker(part))
 
     def missing(self) -> list[Part]:
         """The parts that are not whole."""
         return [part for part in self.plan.parts if not self.is_whole(part)]
+
+    def give_up_mixed(self) -> None:
+        """Give the film's encoder up where its parts, made on several cards, cannot be joined."""
+        if not self.encoder.is_hardware:
+            return
+        kinds = {
+            tuple(map(read_parameters, self.paths(part)))
+            for part in self.plan.parts
+            if self.is_whole(part)
+        }
+        if len(kinds) > 1:
+            self.encoder.give_up("its parts, made on cards of several kinds, cannot be joined")
 
     def require_unchanged(self) -> None:
         """See that all parts are what they were when they were closed.
@@ -99,7 +131,7 @@ class PartFolder:
         remove_leftovers(self.folder)
         own = {self._name(part) for part in self.plan.parts}
         for path in self.folder.iterdir():
-            if path.name[:NAME_LENGTH] not in own:
+            if path.name[:NAME_LENGTH] not in own and path != self.encoder.given_up_file:
                 path.unlink(missing_ok=True)
 
     def _name(self, part: Part) -> str:
@@ -123,14 +155,18 @@ class PartRenderer:
 
     Attributes:
         device_renderers: the modules that stay on each device from part to part.
+        proven_on: the devices whose own encoder has proven that it works.
     """
 
     source: CheckpointSource
     parts: PartFolder
     device_renderers: dict[str, DeviceRenderer] = field(default_factory=dict, init=False)
+    proven_on: set[str] = field(default_factory=set, init=False)
 
     def render(self, part: Part, device: str, on_frame: Callable[[int], None]) -> None:
         """Render all tracks in one pass over a part's checkpoints, encoding meanwhile.
+
+        Where an encoder of the device fails, the film goes on with the one that works everywhere.
 
         Args:
             on_frame: called with the number of frames of the part that are done so far.
@@ -138,12 +174,43 @@ class PartRenderer:
         Raises:
             RenderError: a checkpoint is missing, or an encoder or the disk fails.
         """
-        renderer = self._renderer_on(device)
-        with closing(renderer.render(part)) as frames, feeding(self._encoders(part)) as put:
-            for rendered in frames:
+        encoder = self._encoder_on(device)
+        try:
+            self._render_with(encoder, part, device, on_frame)
+        except EncoderError as error:
+            if encoder.name not in HARDWARE:
+                raise
+            self.parts.encoder.give_up(str(error), device)
+            self._render_with(self._encoder_on(device), part, device, on_frame)
+
+    def _render_with(
+        self, encoder: VideoEncoder, part: Part, device: str, on_frame: Callable[[int], None]
+    ) -> None:
+        frames = closing(self._renderer_on(device).render(part))
+        with frames as rendering, feeding(self._encoders(part, encoder)) as put:
+            for rendered in rendering:
                 put(rendered)
                 on_frame(rendered.frame - part.first + 1)
-        self.parts.mark_whole(part)
+        self.parts.mark_whole(part, encoder.name)
+
+    def _encoder_on(self, device: str) -> VideoEncoder:
+        """The film's encoder, tried on a device before the first part there."""
+        videos = len(list_views(self.parts.plan))
+        encoder = self.parts.encoder.current(videos, device)
+        if encoder.name in HARDWARE and device not in self.proven_on:
+            try:
+                encoder.prove(videos)
+            except EncoderError as error:
+                self.parts.encoder.give_up(str(error), device)
+                return self.parts.encoder.current(videos, device)
+            self.proven_on.add(device)
+        return encoder
+
+    def forget(self, device: str) -> None:
+        """Give back the memory of the modules on a device that failed, as far as it lets go."""
+        self.device_renderers.pop(device, None)
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
     def _renderer_on(self, device: str) -> DeviceRenderer:
         if device not in self.device_renderers:
@@ -151,11 +218,10 @@ class PartRenderer:
             self.device_renderers[device] = renderer
         return self.device_renderers[device]
 
-    def _encoders(self, part: Part) -> list[Callable[[Iterator[Any]], None]]:
+    def _encoders(self, part: Part, encoder: VideoEncoder) -> list[Callable[[Iterator[Any]], None]]:
         """Consumers of `TrackPictures`, one for each view."""
         plan = self.parts.plan
         views = list_views(plan)
-        encoder = plan.options.encoder_for(len(views))
         return [
             partial(_encode_view, view, path=path, plan=plan, encoder=encoder)
             for view, path in zip(views, self.parts.paths(part), strict=True)

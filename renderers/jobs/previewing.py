@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from renderers.frames.devices import sharing_cores
+from renderers.frames.devices import exact_arithmetic, sharing_cores
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.cutting import Part
@@ -37,7 +37,11 @@ def preview_frames(
         RenderError: a checkpoint is missing, or an encoder fails.
     """
     shown = _one_video(plan)
-    with TemporaryDirectory(prefix="preview-") as folder, sharing_cores():
+    with (
+        TemporaryDirectory(prefix="preview-") as folder,
+        sharing_cores(),
+        exact_arithmetic(),
+    ):
         parts = PartFolder(Path(folder), shown)
         renderer = PartRenderer(source, parts)
         for frame in frames:

@@ -143,21 +143,33 @@ def render_missing(
     Raises:
         UnfinishedRenderError: some are not there.
     """
-    frames = len(parts.plan.batches)
-    before = frames - count_part_frames(missing)
-    on_progress(before, frames)
+    frames, was_given_up = len(parts.plan.batches), parts.encoder.is_given_up
+    on_progress(frames - count_part_frames(missing), frames)
     if missing:
-        parts.plan.options.encoder_for(1).prove()
-        renderer = PartRenderer(source, parts)
-
-        def count_kept_too(done: int, total: int, note: str = "") -> None:
-            on_progress(before + done, frames, note)
-
-        engine(renderer, missing, on_progress=count_kept_too)
+        if not parts.encoder.is_hardware:  # A card's own encoder is tried where the card is.
+            parts.encoder.current(1, "cpu").prove()
+        _render_in(engine, PartRenderer(source, parts), missing, on_progress)
+        parts.give_up_mixed()
+        if not was_given_up and parts.encoder.is_given_up:
+            missing = parts.missing()
+            _render_in(engine, PartRenderer(source, parts), missing, on_progress)
     if lacking := [part for part in missing if not parts.is_whole(part)]:
         raise UnfinishedRenderError(
             f"{len(lacking)} of {len(missing)} parts were not rendered. The others are kept."
         )
+
+
+def _render_in(
+    engine: Engine, renderer: PartRenderer, missing: Sequence[Part], on_progress: OnProgress
+) -> None:
+    """Let an engine render parts, and count the others of the plan as done."""
+    frames = len(renderer.parts.plan.batches)
+    before = frames - count_part_frames(missing)
+
+    def count_kept_too(done: int, total: int, note: str = "") -> None:
+        on_progress(before + done, frames, note)
+
+    engine(renderer, missing, on_progress=count_kept_too)
 
 
 def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:

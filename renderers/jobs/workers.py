@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
-
-import torch
+from typing import Any, Literal
 
 from renderers.errors import UnfinishedRenderError
-from renderers.frames.devices import sharing_cores
+from renderers.frames.device_failures import describe_failure, is_device_failure
+from renderers.frames.devices import (
+    enter_process,
+    exact_arithmetic,
+    is_card_name,
+    sharing_cores,
+)
 from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.progress import OnProgress, Rate
 
-MAX_DEATHS = 3  # So many processes on one device are replaced before it is given up.
+MAX_RESTARTS = 2  # A worker is started anew so often on a device that failed, then never again.
 PATIENCE_S = 10  # A dismissed worker has this long to delete what it began.
+
+StartMethod = Literal["spawn", "forkserver"]
 
 log = logging.getLogger(__name__)
 
@@ -30,55 +40,102 @@ def render_parts(
     parts: Sequence[Part],
     devices: Sequence[str],
     on_progress: OnProgress,
+    start_method: StartMethod = "spawn",
 ) -> None:
     """Render parts, handing them out as devices get free.
+
+    Whatever a device does, its part goes to another one: its process is started anew twice, then
+    the device is left out. One device alone works in this process until it fails.
 
     Args:
         devices: one or more; each gets a process of its own if there are several.
         on_progress: called with the number of frames of these parts that are done and of all, and
-            the rate of each device. It goes down when a process dies, since its part begins again.
+            the rate of each device. It goes down when a device fails, since its part begins again.
+        start_method: how processes begin, see `multiprocessing`: `forkserver` spares each of them
+            the import of torch, which takes seconds, where many films follow each other.
 
     Raises:
-        UnfinishedRenderError: processes died again and again on every device.
+        UnfinishedRenderError: every device failed again and again, or its processes died.
         Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
-    if len(devices) == 1:
-        _render_here(renderer, parts, devices[0], on_progress)
-    elif parts:
-        _WorkerPool(renderer, parts, devices, on_progress).work()
+    whole, failure = 0, ""
+    if len(devices) == 1 and not is_card_name(devices[0]):
+        whole, failure = _render_here(renderer, parts, devices[0], on_progress)
+    if whole < len(parts):
+        # A renderer is sent without the modules of this process.
+        begin = partial(_Worker, replace(renderer), start_method)
+        _WorkerPool(begin, parts, devices, on_progress, whole, failure).work()
 
 
 def _render_here(
     renderer: PartRenderer, parts: Sequence[Part], device: str, on_progress: OnProgress
-) -> None:
+) -> tuple[int, str]:
+    """Render parts in this process.
+
+    Returns:
+        How many are whole, and what the device said where it failed before the others.
+    """
     rate, before, total = Rate(device), 0, count_part_frames(parts)
 
     def on_frame(done: int) -> None:
         rate.count(before + done)
         on_progress(before + done, total, str(rate))
 
-    with sharing_cores():
-        for part in parts:
-            renderer.render(part, device, on_frame)
+    with sharing_cores(), exact_arithmetic():
+        for whole, part in enumerate(parts):
+            try:
+                renderer.render(part, device, on_frame)
+            except RuntimeError as error:
+                if not is_device_failure(error):
+                    raise
+                failure = whole, describe_failure(error)
+                break
             before += len(part.batches)
+        else:
+            return len(parts), ""
+    renderer.forget(device)
+    return failure
+
+
+@dataclass(eq=False)
+class _Card:
+    """A device of the pool, and how often it has failed.
+
+    Attributes:
+        last_failure: what happened the last time, as it is told after the name.
+    """
+
+    device: str
+    failures: int = 0
+    last_failure: str = ""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether no worker is started on it any more."""
+        return self.failures > MAX_RESTARTS
 
 
 class _Worker:
     """A process on one device, and the part that it renders.
 
     Attributes:
+        card: the device, as one of several that may have the same name.
         part: the part at work; None while it waits for one.
         done: frames of that part that are done.
     """
 
-    def __init__(self, renderer: PartRenderer, device: str, processes: int) -> None:
-        self.device, self.rate, self._finished = device, Rate(device), 0
-        spawn = multiprocessing.get_context("spawn")
-        self.connection, theirs = spawn.Pipe()
-        self.process = spawn.Process(
+    def __init__(
+        self, renderer: PartRenderer, start_method: StartMethod, card: _Card, processes: int
+    ) -> None:
+        self.card, self.rate, self._finished = card, Rate(card.device), 0
+        device, variables = enter_process(card.device)
+        context: Any = multiprocessing.get_context(start_method)
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
             target=_work, args=(theirs, renderer, device, processes), daemon=True
         )
-        self.process.start()
+        with _environment(variables):
+            self.process.start()
         theirs.close()  # Only the worker holds it now, so its death ends the connection.
         self.part: Part | None = None
         self.done = 0
@@ -111,23 +168,50 @@ class _Worker:
         self.process.join()
 
 
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Let processes that begin in the block find variables in their environment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class _WorkerPool:
-    """Workers on several devices, and the parts that none of them has yet."""
+    """Workers on several devices, and the parts that none of them has yet.
+
+    Args:
+        begin: begins a worker on a card, one of so many `processes`.
+        whole: so many of the first parts are whole already.
+        failure: what the only device said when it failed before there was a pool.
+    """
 
     def __init__(
         self,
-        renderer: PartRenderer,
+        begin: Callable[..., _Worker],
         parts: Sequence[Part],
         devices: Sequence[str],
         on_progress: OnProgress,
+        whole: int,
+        failure: str,
     ) -> None:
-        self._waiting = deque(parts)
-        self._finished, self._total = 0, count_part_frames(parts)
+        self._waiting = deque(parts[whole:])
+        self._finished, self._total = count_part_frames(parts[:whole]), count_part_frames(parts)
         self._on_progress = on_progress
-        used = devices[: len(parts)]
-        self._deaths, self._last_death = Counter[str](), ""
-        self._begin = partial(_Worker, renderer, processes=len(used))
-        self._workers = [self._begin(device) for device in used]
+        self._cards = [_Card(device) for device in devices]
+        self._spare = deque(self._cards)  # Cards on which a worker may be started.
+        self._failed_on: dict[str, set[_Card]] = {}  # The cards that failed, by the part's digest.
+        used = min(len(self._cards), len(self._waiting))
+        self._begin = partial(begin, processes=used)
+        if failure:
+            self._count_failure(self._cards[0], f"said: {failure}")
+        self._workers = [self._begin(self._spare.popleft()) for _ in range(used)]
 
     def work(self) -> None:
         """Render all parts."""
@@ -144,73 +228,101 @@ class _WorkerPool:
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            if self._waiting and not worker.part:
-                worker.give(self._waiting.popleft())
+            if not worker.part and (part := self._choose(worker.card)):
+                self._waiting.remove(part)
+                worker.give(part)
         if self._waiting and not self._workers:
-            raise UnfinishedRenderError(
-                f"The render processes died again and again, the last one {self._last_death}. "
-                "Finished parts are kept."
+            told = "; ".join(
+                f"{card.device} failed {card.failures} times, and at last {card.last_failure}"
+                for card in self._cards
             )
+            raise UnfinishedRenderError(
+                f"No device is left to render on: {told}. Finished parts are kept."
+            )
+
+    def _choose(self, card: _Card) -> Part | None:
+        """The next part for a card: one on which it has not failed, unless all others have, too."""
+        others = {worker.card for worker in self._workers} - {card}
+        for part in self._waiting:
+            failed = self._failed_on.get(part.digest, set())
+            if card not in failed or others <= failed:
+                return part
+        return None
 
     def _listen(self, worker: _Worker) -> None:
         """Take one message: a failure, the number of frames done, or None for a whole part."""
         try:
             message: ProcessFailure | int | None = worker.connection.recv()
         except (EOFError, OSError):
-            self._bury(worker)
+            self._replace(worker, None)
             return
         if isinstance(message, ProcessFailure):
-            raise message.restore()
-        if message is None:
+            error = message.restore()
+            if not is_device_failure(error):
+                raise error
+            self._replace(worker, f"said: {describe_failure(error)}")
+        elif message is None:
             self._finished += worker.finish()
         else:
             worker.count(message)
         done = self._finished + sum(w.done for w in self._workers)
-        rates = ", ".join(filter(None, (str(w.rate) for w in self._workers)))
-        self._on_progress(done, self._total, rates)
+        rates = [str(w.rate) for w in self._workers]
+        lost = [f"{card.device} is left out" for card in self._cards if card.is_left_out]
+        self._on_progress(done, self._total, ", ".join(filter(None, [*rates, *lost])))
 
-    def _bury(self, worker: _Worker) -> None:
-        """Give the part of a dead worker to another one, and replace it a few times."""
+    def _replace(self, worker: _Worker, reason: str | None) -> None:
+        """Give the part of a worker whose device failed, or that died, to another one.
+
+        Args:
+            reason: what the device did; None where the process ended without a word.
+        """
         assert worker.part is not None
         self._waiting.appendleft(worker.part)
+        self._failed_on.setdefault(worker.part.digest, set()).add(worker.card)
         self._workers.remove(worker)
         worker.dismiss()
-        self._last_death = describe_death(worker.device, worker.process.exitcode)
-        log.warning("A render process died %s; another one takes over.", self._last_death)
-        self._deaths[worker.device] += 1
-        if self._deaths[worker.device] <= MAX_DEATHS:
-            self._workers.append(self._begin(worker.device))
+        if not worker.card.is_left_out:
+            self._spare.append(worker.card)
+        self._count_failure(worker.card, reason or describe_death(worker.process.exitcode))
+        if self._spare:
+            self._workers.append(self._begin(self._spare.popleft()))
+
+    def _count_failure(self, card: _Card, reason: str) -> None:
+        """Take note of it, say it, and leave a card out that failed too often."""
+        card.failures, card.last_failure = card.failures + 1, reason
+        log.warning("%s %s.", card.device, reason)
+        if card.is_left_out:
+            log.warning("%s is left out, since it failed %d times.", card.device, card.failures)
+            self._spare.remove(card)
 
 
-def describe_death(device: str, status: int | None) -> str:
-    """How a process ended.
+def describe_death(status: int | None) -> str:
+    """How a process ended, as it is told after the name of its device.
 
     Args:
         status: its exit status, negative for the number of the signal that killed it.
 
     Example:
-        >>> describe_death("cuda:0", -9)
-        'on cuda:0 by SIGKILL, which the system sends where memory runs out'
-        >>> describe_death("cuda:0", 1)
-        'on cuda:0 with exit status 1'
+        >>> describe_death(-9)
+        'lost its process by SIGKILL, which the system sends where memory runs out'
+        >>> describe_death(1)
+        'lost its process with exit status 1'
     """
     if status is None or status >= 0:
-        return f"on {device} with exit status {status}"
+        return f"lost its process with exit status {status}"
     name = signal.Signals(-status).name
     why = ", which the system sends where memory runs out" if name == "SIGKILL" else ""
-    return f"on {device} by {name}{why}"
+    return f"lost its process by {name}{why}"
 
 
 def _work(connection: Connection, renderer: PartRenderer, device: str, processes: int) -> None:
     """Render in a process of its own: parts come in, messages for `_listen` go out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what an interrupt means.
     try:
-        with sharing_cores(processes):
+        with sharing_cores(processes), exact_arithmetic():
             while part := _next_part(connection):
                 renderer.render(part, device, connection.send)
                 connection.send(None)
-    except torch.AcceleratorError as error:
-        log.warning("%s is lost, another one takes over its part: %s", device, error)
     except Exception as error:
         _report(connection, error)
 

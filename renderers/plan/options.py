@@ -16,7 +16,7 @@ from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_ra
 
 OVERLAYS = ("batch", "run", "label", "curve", "events")
 PRECISIONS = ("float32", "bf16")
-MAX_THREADS = 8  # All encoders of a part together use at most so many threads.
+MAX_THREADS = 8  # More threads of one encoder cost more quality than they save time.
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class RenderOptions:
         precision: the arithmetic of the forward pass. `bf16` is used where frames stay within a
             level of 255.
         compile: use `torch.compile` for forward passes, where frames stay within a level of 255.
+        threads: of each encoder, see `share_threads`; None in plans of earlier versions.
         part_frames: the most frames in a part, which is what a killed render can lose.
         layer: show the maps of a layer of the generator instead of pictures; None for pictures.
         scatter: lay the pictures of all tracks at places that move, instead of a grid.
@@ -56,6 +57,7 @@ class RenderOptions:
     crf: int | None = None
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
+    threads: int | None = None
     part_frames: int = 250
     layer: LayerView | None = None
     scatter: ScatterView | None = None
@@ -64,6 +66,7 @@ class RenderOptions:
         if not (self.points or self.grid):
             raise RenderError("Nothing to render: ask for a video a point, a grid, or both.")
         _require_range("fps", self.fps, MIN_RATE, MAX_RATE)
+        _require_range("threads", self.threads, 1, MAX_THREADS)
         _require_range("columns", self.columns, 1, 10_000)
         _require_range("part_frames", self.part_frames, 1, 1_000_000)
         _require_known("overlay", self.overlay, OVERLAYS)
@@ -73,13 +76,13 @@ class RenderOptions:
     def encoder_for(self, videos: int) -> VideoEncoder:
         """The encoder to use when so many videos are written at once.
 
-        The plan alone decides the number of threads, not the machine: it shows in the encoded
-        bytes, and a render that goes on elsewhere should give the same.
+        The number of threads is the plan's, not that of the machine which goes on with it: it
+        shows in the encoded bytes, which should be the same.
 
         Raises:
             RenderError: the encoder is unknown, or does not make the format.
         """
-        threads = max(1, MAX_THREADS // videos)
+        threads = self.threads or share_threads(MAX_THREADS, videos)
         return self.format.encoder(self.encoder, self.preset, self.crf, threads)
 
     @property
@@ -114,13 +117,23 @@ class RenderOptions:
     def visible(self) -> dict[str, Any]:
         """All options that show in a frame, as JSON; equal ones give equal frames."""
         document = self.to_json()
-        del document["part_frames"]
+        del document["part_frames"], document["threads"]
         if not self.compile:  # Plans made before there was this choice keep their digest.
             del document["compile"]
         for name in ("layer", "scatter"):
             if document[name] is None:
                 del document[name]
         return document
+
+
+def share_threads(cores: int, videos: int) -> int:
+    """The number of threads of each encoder, where so many videos are written at once.
+
+    Example:
+        >>> share_threads(16, 6), share_threads(2, 6), share_threads(64, 1)
+        (2, 1, 8)
+    """
+    return min(MAX_THREADS, max(1, cores // videos))
 
 
 def _require_range(name: str, value: Rate | None, low: int, high: int) -> None:

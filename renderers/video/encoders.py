@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from threading import Timer
 
-from renderers.errors import RenderError
+from renderers.errors import EncoderError, RenderError
 from renderers.video.ffmpeg import ffmpeg_command, ffmpeg_complaint
 from renderers.video.rates import Rate
 
@@ -54,6 +57,7 @@ KINDS = {
     "ffv1": EncoderKind("ffv1", "bgr0", always=("-level", "3", "-slices", "4", "-slicecrc", "1")),
 }
 HARDWARE = ("h264_nvenc", "h264_qsv")
+PROOF_S = 20  # Sessions that are tried at a time have so long to give their first bytes.
 MAX_SVT_LEVEL = 6  # The highest level of parallelism of libsvtav1.
 
 
@@ -69,6 +73,8 @@ class VideoEncoder:
         crf: constant quality from 0 (lossless, or nearly), where lower is better; None for one
             that looks like the original.
         threads: encoding threads, 0 for one a core. The same number gives the same bytes.
+        card: the number of the GPU that encodes, as this process counts them; ffmpeg's choice if
+            None.
 
     Raises:
         RenderError: an unknown name, or a quality that the encoder does not have.
@@ -78,6 +84,7 @@ class VideoEncoder:
     preset: str | None = None
     crf: int | None = None
     threads: int = 0
+    card: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
@@ -122,6 +129,8 @@ class VideoEncoder:
         if self.kind.quality:
             option, usual, _ = self.kind.quality
             arguments += [option, str(usual if self.crf is None else self.crf)]
+        if self.name == "h264_nvenc" and self.card is not None:
+            arguments += ["-gpu", str(self.card)]
         return [*arguments, *self._threading(), *self._crispness(crisp)]
 
     def _threading(self) -> list[str]:
@@ -142,21 +151,56 @@ class VideoEncoder:
             fitting = " or ".join(name for name, kind in KINDS.items() if kind.codec == codec)
             raise RenderError(f"The encoder {self.name} does not make {codec}. Use {fitting}.")
 
-    def prove(self) -> None:
-        """Encode one frame, since the name of an encoder in ffmpeg's list proves nothing.
+    def prove(self, sessions: int = 1) -> None:
+        """Encode, since the name of an encoder in ffmpeg's list proves nothing.
+
+        Args:
+            sessions: so many encoders are at work at the same moment; cards have limits.
 
         Raises:
-            RenderError: this machine cannot.
+            EncoderError: this machine cannot.
         """
-        picture = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=1", "-frames:v", "1"]
-        command = ffmpeg_command(*picture, *self.arguments(fps=1), "-f", "null", "-")
-        result = subprocess.run(command, capture_output=True)
-        if result.returncode:
-            complaint = ffmpeg_complaint(result.stderr, result.returncode)
-            raise RenderError(
-                f"The encoder '{self.name}' does not work on this machine ({complaint}). "
-                f"Use {default_encoder(self.kind.codec)}, which works everywhere."
-            )
+        picture = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=100"]
+        if sessions == 1:
+            one = ["-frames:v", "1", *self.arguments(fps=1), "-f", "null", "-"]
+            result = subprocess.run(ffmpeg_command(*picture, *one), capture_output=True)
+            if result.returncode:
+                raise self._refusal(ffmpeg_complaint(result.stderr, result.returncode))
+            return
+        # Pictures come at their own pace, so that no session ends before all have begun.
+        long = ["-t", str(PROOF_S), *self.arguments(fps=1), "-flush_packets", "1", "-f", "h264"]
+        command = ffmpeg_command("-re", *picture, *long, "pipe:1")
+        with ExitStack() as stack:
+            tried = [stack.enter_context(_trying(command)) for _ in range(sessions)]
+            for process in tried:
+                assert process.stdout is not None
+                assert process.stderr is not None
+                if not process.stdout.read(1):
+                    said = process.stderr.read()
+                    reason = ffmpeg_complaint(said, process.wait())
+                    raise self._refusal(f"{sessions} videos at a time: {reason}")
+
+    def _refusal(self, reason: str) -> EncoderError:
+        return EncoderError(
+            f"The encoder '{self.name}' does not work on this machine ({reason}). "
+            f"Use {default_encoder(self.kind.codec)}, which works everywhere."
+        )
+
+
+@contextmanager
+def _trying(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A session of an encoder, which is ended when it has been tried, or hangs."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watch = Timer(2 * PROOF_S, process.kill)
+    watch.start()
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+    finally:
+        watch.cancel()
 
 
 def default_encoder(codec: str) -> str:
@@ -169,13 +213,24 @@ def default_encoder(codec: str) -> str:
     return next(name for name, kind in KINDS.items() if kind.codec == codec)
 
 
-def choose_encoder(name: str | None, codec: str = "h264") -> str:
-    """Choose the encoder to use for a codec, proven if it is hardware.
+def choose_encoder(
+    name: str | None,
+    codec: str = "h264",
+    cards: Sequence[int | None] = (None,),
+    is_here: bool = True,
+) -> str:
+    """Choose the encoder to use for a codec, tried if it is hardware.
+
+    Whether it has room for all videos of a film, on each card, shows where they are encoded; see
+    `renderers.jobs.encoder_choice`.
 
     Args:
         name: None for the one that works everywhere, `auto` for the first hardware encoder that
-            works on this machine, if any, or one of `KINDS`.
+            works on one of the cards, if any, or one of `KINDS`.
         codec: what the encoder has to make.
+        cards: the numbers of the GPUs that will encode.
+        is_here: whether this machine encodes. Another one is not asked here: `auto` is then the
+            first hardware encoder, and whether it works shows there.
 
     Returns:
         Its name.
@@ -185,17 +240,18 @@ def choose_encoder(name: str | None, codec: str = "h264") -> str:
     """
     if name == "auto":
         hardware = [name for name in HARDWARE if KINDS[name].codec == codec]
-        return next(filter(_works, hardware), default_encoder(codec))
+        tried = (found for found in hardware if not is_here or _works(found, cards))
+        return next(tried, default_encoder(codec))
     encoder = VideoEncoder(name or default_encoder(codec))
     encoder.require_codec(codec)
-    if encoder.name in HARDWARE:
-        encoder.prove()
+    if encoder.name in HARDWARE and is_here:
+        replace(encoder, card=cards[0]).prove()
     return encoder.name
 
 
-def _works(name: str) -> bool:
-    try:
-        VideoEncoder(name).prove()
-    except RenderError:
-        return False
-    return True
+def _works(name: str, cards: Sequence[int | None]) -> bool:
+    for card in cards:
+        with suppress(EncoderError):
+            VideoEncoder(name, card=card).prove()
+            return True
+    return False

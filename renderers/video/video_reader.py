@@ -19,6 +19,8 @@ READ_NOTHING_ELSE = [
     *("-protocol_whitelist", "file"),
     *("-format_whitelist", "mov,mp4,matroska,webm,gif,webp_anim,webp_pipe"),
 ]
+# The tables of a part, which lie at its beginning, are not longer.
+MAX_HEAD_BYTES = 1 << 18
 # Colours are converted without shortcuts, and no frame is doubled or dropped.
 EXACT = [
     *("-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"),
@@ -46,6 +48,22 @@ def count_packets(path: Path | str) -> int:
         RenderError: it cannot be read.
     """
     return _count(path, ["-c", "copy"])
+
+
+def read_parameters(path: Path) -> bytes:
+    """What a player is told of the H.264 stream of an MP4 file before its first frame.
+
+    Parts can be joined as they are only where these are the same: size, profile, level, and how
+    the encoder numbers its frames.
+
+    Returns:
+        The content of the box `avcC` (ISO/IEC 14496-15); b"" where there is none at the beginning.
+    """
+    with path.open("rb") as file:
+        head = file.read(MAX_HEAD_BYTES)
+    at = head.find(b"avcC")
+    length = int.from_bytes(head[at - 4 : at], "big") if at >= 4 else 0
+    return head[at + 4 : at - 4 + length]
 
 
 def read_late_picture(path: Path | str, width_px: int) -> bytes:

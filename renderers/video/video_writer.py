@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from renderers.errors import FullDiskError, RenderError
+from renderers.errors import EncoderError, FullDiskError, RenderError
 from renderers.files import PendingFile
 from renderers.video.encoders import VideoEncoder
 from renderers.video.ffmpeg import fast_start, ffmpeg_command, ffmpeg_complaint
@@ -142,7 +142,7 @@ class VideoWriter:
         stopped = f"The encoder of {self.path} stopped after {self.frames} frames: {complaint}."
         if "No space" in complaint:
             return FullDiskError(f"{stopped} Free some space.")
-        return RenderError(stopped)
+        return EncoderError(stopped)
 
     def __enter__(self) -> VideoWriter:
         return self

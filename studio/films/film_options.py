@@ -123,7 +123,10 @@ class FilmOptions(DeclaredRecord):
         section=WHERE,
     )
     devices: Commas = option(
-        (), "Such as cuda:0,cuda:1; all GPUs that are there by default.", section=WHERE
+        (),
+        "Such as cuda:0,cuda:1; all GPUs that are there by default. auto takes those that nobody "
+        "works on, and waits for one where there is none.",
+        section=WHERE,
     )
     engine: Literal["local", "ray"] = option(
         "local", "Where the parts are rendered; see docs/cluster.md.", section=WHERE
@@ -170,11 +173,13 @@ class FilmOptions(DeclaredRecord):
         Raises:
             RenderError: a value cannot be read, or does not go with the others.
         """
+        from renderers.frames.devices import card_number
         from renderers.pictures.display_options import DisplayOptions, parse_crop, parse_size
         from renderers.plan.options import RenderOptions
         from renderers.video.encoders import choose_encoder
 
         form = self.file_format()
+        cards = [card_number(device) for device in self.devices] or [None]
         return RenderOptions(
             fps=self.rate(),
             display=DisplayOptions(
@@ -186,7 +191,7 @@ class FilmOptions(DeclaredRecord):
             overlay=tuple(dict.fromkeys((*(["batch"] * self.overlay), *self.show))),
             **self.views(),
             format=form,
-            encoder=choose_encoder(self.encoder, form.part_codec),
+            encoder=choose_encoder(self.encoder, form.part_codec, cards, self.engine == "local"),
             preset=self.preset,
             crf=self.crf,
             precision=self.precision,

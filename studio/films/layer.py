@@ -12,7 +12,7 @@ from torch import Tensor
 from latent.nearness.layers import Layer, require_channels
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
-from renderers.frames.devices import require_devices
+from renderers.frames.devices import device_here
 from renderers.frames.layer_pictures import LayerView, measure_levels
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
@@ -22,7 +22,7 @@ from studio.exploration.layers import choose_layer
 from studio.films.film_options import LayerFilm
 from studio.films.planning import OpenFilm, choose_engine, open_film, plan_film
 from studio.runs.selection import choose_batches
-from studio.workspace.devices import choose_devices
+from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -113,7 +113,7 @@ def _levels(
     digest = _digest(checkpoints.digests(sample), z, layer.name, channels)
     remembered = read_json(path) or {}
     if remembered.get("digest") != digest:
-        device = require_devices(opened.film.devices or choose_devices())[0]
+        device = device_here(name_devices(opened.film.devices))
         measured = measure_levels(
             *(checkpoints, z, layer.name, channels, sample, device, on_progress)
         )

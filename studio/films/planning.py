@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,7 +18,7 @@ from renderers.frames.devices import require_devices
 from renderers.jobs.claims import refuse_foreign
 from renderers.jobs.rendering import Engine
 from renderers.jobs.workers import render_parts
-from renderers.plan.options import RenderOptions
+from renderers.plan.options import RenderOptions, share_threads
 from renderers.plan.outputs import default_file, output_paths
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
 from renderers.video.formats import USUAL_RATE
@@ -29,7 +30,7 @@ from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.selection import describe_cut
 from studio.specimens.points import points_or_fixed, resolve_points
-from studio.workspace.devices import choose_devices
+from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -202,7 +203,7 @@ def choose_engine(film: FilmOptions) -> Engine:
         from renderers.jobs.cluster import render_parts_on_cluster
 
         return partial(render_parts_on_cluster, address=film.address)
-    return partial(render_parts, devices=require_devices(film.devices or choose_devices()))
+    return partial(render_parts, devices=require_devices(name_devices(film.devices)))
 
 
 def plan_film(
@@ -231,10 +232,11 @@ def plan_film(
         largest=largest or max([*numbers, *batches]),
         events=_filmed_events(workspace, run) if "events" in overlay else (),
     )
+    videos = len(tracks) * options.points + options.grid
     return make_plan(
         tracks,
         batches,
-        options,
+        replace(options, threads=share_threads(os.cpu_count() or 1, videos)),
         weights=opened.checkpoints.digests(batches),
         caption=caption,
         borders=opened.checkpoints.key_batches,

@@ -15,7 +15,7 @@ from studio.films.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches, describe_cut
 from studio.specimens.points import points_or_fixed
-from studio.workspace.devices import require_device
+from studio.workspace.devices import borrow_device, require_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -48,27 +48,28 @@ def draw_sheet(
         StudioError: or an error of the libraries, as `check_sheet`; or a sheet too large to be
             looked at.
     """
-    checkpoints, points, batches, device = _prepare(workspace, sheet)
+    checkpoints, points, batches = _prepare(workspace, sheet)
     for remark in _remarks(checkpoints.batches, sheet, len(batches)):
         say(remark)
-    return render_montage(
-        checkpoints,
-        points,
-        batches,
-        sheet.out or sheet_place(workspace, sheet.run, "sheet", sheet),
-        columns=sheet.columns,
-        scale=sheet.scale,
-        title=_title(sheet.run, points, batches),
-        footer=attribution_of(workspace, sheet.run),
-        device=device,
-        on_progress=on_progress,
-    )
+    with borrow_device(workspace, sheet.device, f"a sheet of {sheet.run}") as device:
+        return render_montage(
+            checkpoints,
+            points,
+            batches,
+            sheet.out or sheet_place(workspace, sheet.run, "sheet", sheet),
+            columns=sheet.columns,
+            scale=sheet.scale,
+            title=_title(sheet.run, points, batches),
+            footer=attribution_of(workspace, sheet.run),
+            device=device,
+            on_progress=on_progress,
+        )
 
 
 def _prepare(
     workspace: Workspace, sheet: SheetOptions
-) -> tuple[CheckpointRun, list[LatentPoint], list[int], str]:
-    """The open run, and the points, batches and device of a sheet."""
+) -> tuple[CheckpointRun, list[LatentPoint], list[int]]:
+    """The open run, and the points and batches of a sheet, whose device is there."""
     run = sheet.run
     checkpoints = CheckpointIndex(workspace.runs)[run]
     points = points_or_fixed(workspace, run, sheet.points, checkpoints.spec.z_dim)
@@ -77,7 +78,8 @@ def _prepare(
             f"Run '{run}' has no points of its own. Name some: --points seed:1,seed:2"
         )
     batches = _choose(checkpoints.batches, sheet, len(points))
-    return checkpoints, points, batches, require_device(sheet.device)[0]
+    require_device(sheet.device)
+    return checkpoints, points, batches
 
 
 def _choose(kept: Sequence[int], sheet: SheetOptions, points: int) -> list[int]:

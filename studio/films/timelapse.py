@@ -13,6 +13,7 @@ from checkpoints_index.errors import DamagedCheckpointError, name_some
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
+from renderers.frames.devices import device_here
 from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
@@ -31,7 +32,7 @@ from studio.films.planning import (
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import Choice, choose_frames
 from studio.runs.status import run_status
-from studio.workspace.devices import choose_devices
+from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -217,14 +218,14 @@ def _remembered_change(
     on_progress: OnProgress,
 ) -> np.ndarray:
     """`measure_change`, once for the same weights and points: float64 [batches]."""
-    checkpoints, folder = opened.checkpoints, opened.folder
+    checkpoints, folder, film = opened.checkpoints, opened.folder, opened.film
     digest = hashlib.sha256("".join(checkpoints.digests(batches)).encode())
     for point in points:
         digest.update(point.z.numpy().tobytes())
     remembered = read_json(folder / "change.json") or {}
     if remembered.get("digest") != digest.hexdigest():
         once = sorted(set(batches))
-        device = choose_devices()[0]
+        device = device_here(name_devices(film.devices))
         change = measure_change(checkpoints, points, once, device, on_progress)
         remembered = {"digest": digest.hexdigest(), "batches": once, "change": change.tolist()}
         write_json(remembered, folder / "change.json")

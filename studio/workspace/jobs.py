@@ -40,11 +40,13 @@ class Needs:
         kind: of work; jobs of another kind share the device.
         devices: those that it may take, such as `cuda:1` or `cpu`.
         count: how many of them.
+        exclusive: it takes all on which nobody works, whatever the kind, and `count` at least.
     """
 
     kind: str
     devices: tuple[str, ...]
     count: int = 1
+    exclusive: bool = False
 
 
 @dataclass(frozen=True)
@@ -364,8 +366,9 @@ def _from_row(workspace: Workspace, row: Any) -> JobRow:
 def _read_needs(value: Any) -> Needs | None:
     """The devices that a row says; None where it says none, or is damaged."""
     try:
-        return Needs(str(value["kind"]), tuple(map(str, value["devices"])), int(value["count"]))
-    except (TypeError, KeyError, ValueError):
+        devices, exclusive = tuple(map(str, value["devices"])), bool(value.get("exclusive", False))
+        return Needs(str(value["kind"]), devices, int(value["count"]), exclusive)
+    except (AttributeError, TypeError, KeyError, ValueError):
         return None
 
 

@@ -141,7 +141,7 @@ class RenderDirection(FilmAction, DirectionFilm):
 
         check_direction_film(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.direction import film_direction
 

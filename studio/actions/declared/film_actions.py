@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from studio.films.film_options import (
     Timelapse,
 )
 from studio.workspace.claims import Claim
-from studio.workspace.jobs import FILMS, Needs
+from studio.workspace.jobs import FILMS, Needs, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.record import DeclaredRecord, InvalidValueError, option, run_name
@@ -62,12 +63,50 @@ class FilmAction(Action):
 
     def needs(self) -> Needs | None:
         """The devices that the film is rendered on; on a cluster, Ray says who waits."""
-        from studio.workspace.devices import choose_devices
+        from studio.workspace.devices import AUTO, name_devices
 
-        if getattr(self, "engine", "local") != "local":
+        asked = self.asked_devices()
+        if asked is None:
             return None
-        devices = tuple(dict.fromkeys(getattr(self, "devices", ()) or choose_devices()))
-        return Needs(FILMS, devices, len(devices))
+        devices = tuple(dict.fromkeys(name_devices(asked)))
+        return Needs(FILMS, devices, 1 if AUTO in asked else len(devices), AUTO in asked)
+
+    def asked_devices(self) -> tuple[str, ...] | None:
+        """The devices that somebody named, `auto`, or none for all; None on a cluster."""
+        local = getattr(self, "engine", "local") == "local"
+        return tuple(getattr(self, "devices", ())) if local else None
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Render it on its devices: those that the job holds, else those that were asked for."""
+        from studio.workspace.devices import AUTO, film_devices, name_devices
+
+        asked = self.asked_devices()
+        if asked is None:
+            return self.render(workspace, reporter)
+        with ExitStack() as stack:
+            if reporter.devices:
+                devices = list(reporter.devices) if AUTO in asked else name_devices(asked)
+            elif _begins_at_once(workspace, reporter):
+                devices = name_devices(asked)
+            else:
+                work = f"a film of {self.about_run}"
+                held = film_devices(workspace, asked, work, reporter.announce)
+                devices = stack.enter_context(held)
+            film = self.model_copy(update={"devices": tuple(devices)})
+            return film.render(workspace, reporter)
+
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+        """Render it on the devices that it names.
+
+        Raises:
+            StudioError: or an error of the libraries, as `perform`.
+        """
+        raise AssertionError(f"{type(self).__name__} does not say how it is rendered")
+
+
+def _begins_at_once(workspace: Workspace, reporter: Reporter) -> bool:
+    """Whether this is a job that somebody let begin without its devices."""
+    return reporter.job_id is not None and bool(find_job(workspace, reporter.job_id).at_once)
 
 
 class RenderTimelapse(FilmAction, Timelapse):
@@ -86,7 +125,7 @@ class RenderTimelapse(FilmAction, Timelapse):
 
         check_timelapse(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.timelapse import film_timelapse
 
@@ -113,7 +152,7 @@ class RenderInterpolation(FilmAction, Interpolation):
 
         check_interpolation(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.interpolation import film_interpolation
 
@@ -140,7 +179,7 @@ class RenderPath(FilmAction, KeyFramedPath):
 
         check_path(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.interpolation import film_path
 

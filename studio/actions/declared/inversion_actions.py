@@ -105,7 +105,7 @@ class RenderBetween(FilmAction, FilmBetween):
 
         check_between(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Look for the points, and render."""
         from studio.films.between import film_between
 

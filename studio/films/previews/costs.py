@@ -26,7 +26,7 @@ from studio.films.film_records import (
 )
 from studio.films.planning import Film, OpenFilm, Outline
 from studio.training.setup.time_estimate import count_forward
-from studio.workspace.devices import choose_devices
+from studio.workspace.devices import name_devices
 from studio.workspace.errors import EXPECTED_ERRORS
 
 START_S = 1.5  # Modules are built, and an encoder proves that it works.
@@ -120,7 +120,7 @@ def _guess_s(
     """Seconds on this machine's cores, and on its GPUs where it has some."""
     operations, parameters = _count_work(opened.checkpoints.spec)
     cores = os.cpu_count() or 1
-    devices = opened.film.devices or choose_devices()
+    devices = name_devices(opened.film.devices)
     passes = pictures * operations
     gpus = sum(device != "cpu" for device in devices)
     drawn_s = passes / (GPU_PACE * gpus) if gpus else passes / (CORE_PACE * cores)

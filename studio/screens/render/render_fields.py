@@ -14,6 +14,7 @@ from studio.actions.declared.film_actions import (
     RenderTimelapse,
 )
 from studio.screens.parts.form import Form
+from studio.workspace.devices import AUTO
 
 FILMS = {"grid": "one of all", "each": "one a point", "both": "both"}
 PACES = {"batch": "every checkpoint", "perceptual": "the same visible change"}
@@ -133,5 +134,5 @@ def _file(form: Form[Any]) -> None:
     with gr.Row():
         form.field("crop")
         form.field("crf", "Quality (CRF)", placeholder="18 looks like the original")
-    form.field("devices", choices=known_devices())
+    form.field("devices", choices=[AUTO, *known_devices()])
     form.rest(*ELSEWHERE)

@@ -13,8 +13,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from checkpoints_index.storage.locks import FileLock
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
@@ -28,6 +28,9 @@ from studio.workspace.jobs import (
 )
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say
+
+if TYPE_CHECKING:
+    from studio.workspace.devices import DeviceLease
 
 POLL_S = 1.0
 
@@ -63,7 +66,8 @@ def awaiting_turn(workspace: Workspace, job_id: int, say: Say) -> Iterator[tuple
     with ExitStack() as stack:
         while True:
             job = _require_waiting(workspace, job_id)
-            reason, held = find_obstacle(workspace, job), dict[str, FileLock]()
+            reason = find_obstacle(workspace, job)
+            held: dict[str, DeviceLease] = {}
             if reason is None and job.needs is not None and not job.at_once:
                 reason, held = _take_devices(workspace, job, job.needs)
             if reason is None:
@@ -159,13 +163,14 @@ def _is_due(workspace: Workspace, job: JobRow) -> bool:
 
 def _take_devices(
     workspace: Workspace, job: JobRow, needs: Needs
-) -> tuple[str | None, dict[str, FileLock]]:
+) -> tuple[str | None, dict[str, DeviceLease]]:
     """What a job waits for, and the leases of the devices that it needs, of which one is empty."""
     from studio.workspace.devices import describe_wait, take_leases
 
     asked = (needs.devices, min(needs.count, len(needs.devices)))
-    held = take_leases(workspace.leases, *asked, f"job {job.id}, {job.text}", needs.kind)
-    return (None if held else describe_wait(workspace.leases, *asked, needs.kind)), held
+    how = needs.kind, needs.exclusive
+    held = take_leases(workspace.leases, *asked, f"job {job.id}, {job.text}", *how)
+    return (None if held else describe_wait(workspace.leases, *asked, *how)), held
 
 
 def _take_over(workspace: Workspace, job_id: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checkpoints_index.errors import RunLockedError
-from checkpoints_index.storage.locks import FileLock, lock_run, read_holder
+from checkpoints_index.storage.locks import FileLock, is_held, lock_run, read_holder
 
 HOLDER = """
 import sys
@@ -60,3 +60,14 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     process.stdin.close()
     process.stdout.close()
     lock_run("city", tmp_path).release()
+
+
+def test_whoever_asks_whether_a_lock_is_held_neither_takes_nor_marks_it(tmp_path):
+    path = tmp_path / "lease.lock"
+    assert not is_held(path)
+    assert not path.exists()
+    with FileLock(path, note="training city"):
+        assert is_held(path)
+    assert not is_held(path)
+    assert read_holder(path) == "training city"
+    FileLock(path).release()

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 
-from renderers.errors import RenderError
+from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
@@ -130,6 +131,43 @@ def test_an_error_of_the_source_comes_through_a_task_with_its_class_and_node(
     assert caught.value.__notes__[0].startswith("On node ")
     assert renderer.parts.is_whole(plan.parts[0])
     assert leftovers(tmp_path) == []
+
+
+class _FailingSource(GrowingSource):
+    """The device fails, the first time that a task comes so far."""
+
+    def _die(self) -> None:
+        assert self.die_once
+        if not self.die_once.exists():
+            self.die_once.touch()
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+
+def test_a_device_that_fails_on_a_node_gives_its_part_to_another_task(
+    tmp_path, cluster, plan, caplog
+) -> None:
+    parts = renderer_in(tmp_path, plan).parts
+    source = _FailingSource(log=tmp_path / "passes.log", die_once=tmp_path / "failed")
+    renderer = PartRenderer(source, parts)
+    render(renderer, cluster.address)
+    assert "On node " in caplog.text
+    assert "CUDA error: unspecified launch failure." in caplog.text
+    assert len(passes(tmp_path)) == len(plan.parts) + 1
+    assert_undisturbed(renderer, tmp_path / "local")
+
+
+def test_a_card_that_has_gone_is_one_that_failed(tmp_path, cluster, caplog) -> None:
+    """Ray believes in a GPU of the second node, and torch finds none there."""
+    node = cluster.add_node(**LOOPBACK, num_gpus=1)
+    renderer = renderer_in(tmp_path, make_plan(two_points(), range(20), SHORT_PARTS))
+    try:
+        with pytest.raises(UnfinishedRenderError, match="failed 5 times at one part") as caught:
+            render(renderer, cluster.address)
+    finally:
+        cluster.remove_node(node)
+    assert "No CUDA GPUs are available, where Ray has one: there is cpu" in str(caught.value)
+    assert "On node " in str(caught.value)
+    assert str(caught.value).endswith("Finished parts are kept.")
 
 
 def test_an_interrupt_stops_the_tasks_which_delete_what_they_began(tmp_path, cluster, plan) -> None:

@@ -16,10 +16,12 @@ import pytest
 
 from renderers.errors import RenderError
 from renderers.jobs.parts import PartFolder
+from renderers.jobs.rendering import keep_plan
 from renderers.jobs.verification import read_plan
 from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
 from renderers.plan.outputs import Video
+from renderers.plan.render_plan import make_plan
 from renderers.video.video_reader import count_frames, read_frames
 from tests.mounting import small_file_system
 from tests.renderers.tiny import (
@@ -29,6 +31,7 @@ from tests.renderers.tiny import (
     UnreadableSourceError,
     level_of,
     render_tiny,
+    two_points,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -326,3 +329,13 @@ def test_a_film_that_an_earlier_version_named_with_a_colon_is_taken_as_finished(
     again = render(tmp_path, GreySource(), batches)
     assert [video.path.name for video in again][:2] == ["film-seed:1.mp4", "film-seed:2.mp4"]
     assert names(tmp_path) == before
+
+
+def test_a_film_that_goes_on_where_there_are_more_cores_encodes_as_it_was_begun(tmp_path) -> None:
+    begun, there = (replace(SHORT_PARTS, threads=threads) for threads in (1, 6))
+    first = keep_plan(tmp_path, make_plan(two_points(), range(40), begun))
+    then = keep_plan(tmp_path, make_plan(two_points(), range(40), there))
+    assert first == then
+    assert then.options.encoder_for(3).threads == 1
+    assert there.encoder_for(3).threads == 6
+    assert replace(SHORT_PARTS, threads=None).encoder_for(3).threads == 2  # of earlier versions

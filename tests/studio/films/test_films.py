@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage import segments
 from renderers.video.video_reader import count_frames, read_frames
 from studio.runs.selection import choose_frames, nearest_batch
+from studio.workspace.devices import take_leases
 
 POINTS = ("--points", "seed:1,seed:2")
 
@@ -181,6 +183,21 @@ def test_a_damaged_checkpoint_is_named_and_can_be_left_out(studio, render, works
     assert "--skip-damaged" in refused.err
     (video,) = render("timelapse", "--points", "seed:1", "--skip-damaged")
     assert video["frames"] == 11
+
+
+def test_a_film_on_auto_waits_for_the_one_that_is_at_work_and_then_holds_the_device(
+    studio, workspace
+):
+    (other,) = take_leases(workspace.leases, ["cpu"], 1, "a film of town", "films").values()
+    Timer(2.0, other.release).start()
+    words = ("render", "timelapse", "city", "--points", "seed:1", "--devices", "auto")
+    made = studio(*words, "--out", workspace.root / "auto.mp4")
+    assert made.status == 0, made.err
+    assert "Waiting for a device. At work: cpu: a film of town" in made.err
+    assert count_frames(workspace.root / "auto.mp4") == 12
+    assert take_leases(workspace.leases, ["cpu"], 1, "a film", "films")
+    both = studio(*words[:-1], "auto,cpu", "--out", workspace.root / "both.mp4")
+    assert "'auto' stands for all devices that nobody works on" in both.err
 
 
 def test_a_run_that_has_ended_is_followed_to_its_end(render):

@@ -82,7 +82,7 @@ class RenderLayer(FilmAction, LayerFilm):
 
         check_layer_film(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.layer import film_layer
 

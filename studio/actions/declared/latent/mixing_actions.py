@@ -164,7 +164,7 @@ class RenderWalk(FilmAction, WalkNear):
 
         check_walk(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.interpolation import film_walk
 

@@ -239,6 +239,22 @@ def test_one_that_needs_all_cards_is_not_overtaken_by_those_that_need_any(queue)
     queue.until(any_card, "queued", f"job {both} is at work on it")
 
 
+def test_one_that_takes_what_is_free_waits_for_other_kinds_of_work_too(queue):
+    wanted = Needs("films", ("cuda:0", "cuda:1"), 1, exclusive=True)
+    training = queue.add(Needs("training", ("cuda:0", "cuda:1"), 2))
+    queue.until(training, "running")
+    film = queue.add(wanted)
+    queue.until(film, "queued", f"cuda:1: job {training}")
+    queue.end(training)
+    queue.until(film, "running")
+    later = queue.add(Needs("training", ("cuda:0", "cuda:1")))
+    queue.until(later, "queued", f"cuda:0: job {film}")
+    assert queue.row(film).needs == wanted
+    queue.end(film)
+    queue.until(later, "running")
+    queue.end(later)
+
+
 def test_only_what_waits_has_a_place(queue):
     job = queue.add()
     queue.until(job, "running")
