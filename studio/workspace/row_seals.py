@@ -14,6 +14,8 @@ from typing import Any
 
 import xxhash
 
+from studio.workspace.stopping import undisturbed
+
 SEAL = "seal"
 COLUMNS = {
     "events": ("id", "run", "batch", "kind", "text", "created_at"),
@@ -42,6 +44,7 @@ COLUMNS = {
 }
 
 
+@undisturbed
 def seal_row(*values: Any) -> str:
     """The xxh3 of the values of a row and of their types, 16 hexadecimal digits."""
     text = "\0".join(f"{type(value).__name__} {value!r}" for value in values)

@@ -48,3 +48,23 @@ def test_other_exceptions_that_go_no_further_are_told_as_python_tells_them():
     )
     assert "Exception ignored" in ended.stderr
     assert "TypeError" in ended.stderr
+
+
+def test_a_request_within_a_function_that_sqlite_calls_comes_once_that_is_done():
+    program = """
+import signal, sqlite3, sys, time
+from studio.workspace.stopping import heed_stop_requests, undisturbed
+heed_stop_requests()
+@undisturbed
+def called(value):
+    signal.raise_signal(signal.SIGTERM)
+    return value + 1
+db = sqlite3.connect(":memory:")
+db.create_function("called", 1, called)
+print(db.execute("SELECT called(1)").fetchone()[0], flush=True)
+time.sleep(60)
+"""
+    words = [sys.executable, "-c", program]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout) == (128 + signal.SIGTERM, "2\n")
+    assert "OperationalError" not in ended.stderr
