@@ -3,7 +3,7 @@
 // Elements are the same where their keys are: data-key, else their id, else what pressing them does.
 const studio = (window.studio ??= {});
 studio.morph = (() => {
-  const OF_WHAT = ['label', 'job', 'film', 'view', 'metric', 'batch', 'by', 'to'];
+  const OF_WHAT = ['label', 'job', 'film', 'view', 'metric', 'axis', 'batch', 'by', 'to'];
   const keyOf = (node) => {
     if (node.nodeType !== Node.ELEMENT_NODE) return null;
     const { key, action } = node.dataset ?? {};
