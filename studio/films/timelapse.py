@@ -50,7 +50,11 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
             missing device, too many frames for the format, or options that need to know
             how a followed run ends.
     """
-    opened = _open(workspace, film)
+    _check(_open(workspace, film))
+
+
+def _check(opened: OpenFilm[Timelapse]) -> None:
+    film = opened.film
     labels = [point.label for point in opened.points(film.points, or_fixed=True)]
     if film.follow:
         _require_open_end(opened)
@@ -69,8 +73,8 @@ def outline_timelapse(workspace: Workspace, film: Timelapse) -> Outline[Timelaps
     Raises:
         StudioError: or an error of the libraries, as `check_timelapse`.
     """
-    check_timelapse(workspace, film)
     opened = _open(workspace, film)
+    _check(opened)
     points = opened.points(film.points, or_fixed=True)
     choice = _choose_frames(opened)
     frames = len(choice.batches)

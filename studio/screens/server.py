@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -140,6 +141,9 @@ def serve_app(
         except PortTakenError:
             if not tries_left:
                 raise
+    # What the pages are made of stays, and need not be looked through for what has become garbage.
+    gc.collect()
+    gc.freeze()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{chosen}"
     print(f"The studio is open at {address}  (Ctrl-C closes it)", file=sys.stderr, flush=True)
     if tools:
