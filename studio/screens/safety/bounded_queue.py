@@ -14,7 +14,7 @@ MAX_OF_PAGE = (
 )
 MAX_OF_CLIENT = 160  # Events of one address; the rest of the queue is left to others.
 # Gradio looks a thousand times a second for an event, which takes 6 % of a core for ever.
-LOOK_S = 0.01
+LOOK_S = 0.02
 LOOK_FOR_PROGRESS_S = 0.2  # No event of the studio reports any.
 BUSY = "This page has asked for too much at a time. Wait until some of it is answered."
 
