@@ -25,6 +25,8 @@ from studio.workspace.stopping import SIGNALS
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.1  # Time between two checks of the processes.
 PATIENCE_S = 20.0  # Time for the others to end, once one has died.
+OTHERS_S = 2.0  # Seconds that the others have to end where one was aborted.
+ABORTED = 128 + signal.SIGABRT
 WHEN_PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2).
 
 
@@ -179,12 +181,29 @@ def wait_for(members: list[Member]) -> int:
     """The exit status of the first that failed, once all have ended; 0 if none did."""
     while any(m.is_running for m in members) and not any(m.status for m in members):
         time.sleep(POLL_S)
-    failed = next((member for member in members if member.status), None)
+    failed = find_failed(members)
     if failed is None:
         return 0
     end_all(members)
     failed.print_errors()
     return failed.status
+
+
+def find_failed(members: list[Member]) -> Member | None:
+    """The member that failed first, as far as that is known; None if none did.
+
+    One that has lost the others may be aborted by the library that they talked through, as soon as
+    the one that failed is gone. So an abort counts only where nobody else fails a moment later.
+    """
+    deadline = time.monotonic() + OTHERS_S
+    while True:
+        failed = [member for member in members if member.status]
+        told = [member for member in failed if member.status != ABORTED]
+        if told or not failed:
+            return told[0] if told else None
+        if time.monotonic() > deadline or not any(member.is_running for member in members):
+            return failed[0]
+        time.sleep(POLL_S)
 
 
 def end_all(members: list[Member]) -> None:

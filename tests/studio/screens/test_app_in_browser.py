@@ -171,6 +171,8 @@ def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
     keys.fill("3@0.0 -> 9@99.9")
     keys.press("Tab")
     page.get_by_text("studio render path city '3@0.0 -> 9@99.9'").wait_for()
+    # Its plan says so, too, and has then moved the button to where it stays.
+    page.locator("#films").get_by_text("Run 'city' has no specimen 99.9").wait_for()
     page.get_by_role("button", name="Render the path").click()
     page.get_by_test_id("toast-text").filter(has_text="has no specimen 99.9").wait_for()
     assert page.locator("#jobs code", has_text="render path").count() == 0

@@ -1,12 +1,13 @@
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from studio.training.machine.launching import launch
+from studio.training.machine.launching import find_failed, launch
 from studio.training.machine.processes import Processes, read_environment
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.training import sharded_training
@@ -58,6 +59,17 @@ def test_who_loses_the_others_says_what_to_do(capfd):
     said = capfd.readouterr().out
     assert said.startswith("Process 0 of 2 has lost the others")
     assert "studio resume" in said
+
+
+def test_of_several_that_ended_the_one_that_was_aborted_is_not_the_first():
+    def member(status):
+        return SimpleNamespace(status=status, is_running=False)
+
+    aborted, failed, killed = member(134), member(7), member(137)
+    assert find_failed([aborted, failed]) is failed
+    assert find_failed([aborted, killed]) is killed
+    assert find_failed([member(0), aborted]) is aborted
+    assert find_failed([member(0), member(0)]) is None
 
 
 def test_a_single_process_changes_nothing():
