@@ -72,10 +72,10 @@ def draw_curves(
     if not known:
         return NOTHING
     scale = Scale.covering(np.concatenate([curve.y for curve in known]), log)
-    lines = join(_line(curve, span, scale, rough, smoothed) for curve in known)
     read = [
         ReadCurve(c.title, c.colour, c.x, c.y, _smoothed(c.y) if smoothed else None) for c in known
     ]
+    lines = join(_line(curve, span, scale, rough) for curve in read)
     return _frame(_axes(span, scale) + lines, span, label, marks, read) + _legend(known)
 
 
@@ -96,7 +96,8 @@ def draw_bands(
     known = np.isfinite(whole) & (whole > 0)
     if not known.any():
         return NOTHING
-    tops = np.cumsum(100 * parts[:, known] / whole[known], axis=0)
+    parts = 100 * parts[:, known] / whole[known]
+    tops = np.cumsum(parts, axis=0)
     scale, x = Scale(0, 100), span.place(bands[0].x[known])
     chosen = _evenly(len(x), MAX_BAND_POINTS)
     floors = np.vstack([np.zeros_like(tops[:1]), tops[:-1]])
@@ -104,7 +105,6 @@ def draw_bands(
         _area(x[chosen], scale.place(top[chosen]), scale.place(floor[chosen]), band.colour)
         for band, top, floor in zip(bands, tops, floors, strict=True)
     )
-    parts = 100 * parts[:, known] / whole[known]
     read = [
         ReadCurve(band.title, band.colour, bands[0].x[known], part, unit=" %")
         for band, part in zip(bands, parts, strict=True)
@@ -118,15 +118,15 @@ def _drawable(curve: Curve, log: bool) -> Curve:
     return Curve(curve.title, curve.colour, curve.x[kept], y)
 
 
-def _line(curve: Curve, span: Span, scale: Scale, rough: bool, smoothed: bool) -> Markup:
+def _line(curve: ReadCurve, span: Span, scale: Scale, rough: bool) -> Markup:
     drawn = NOTHING
     if rough:
         chosen = _extremes(curve.y)
         x, y = span.place(curve.x[chosen]), scale.place(curve.y[chosen])
-        drawn += _path(x, y, curve.colour, "faint" if smoothed else "")
-    if smoothed:
+        drawn += _path(x, y, curve.colour, "" if curve.mean is None else "faint")
+    if curve.mean is not None:
         chosen = _evenly(len(curve.y), MAX_CURVE_POINTS)
-        x, y = span.place(curve.x[chosen]), scale.place(_smoothed(curve.y)[chosen])
+        x, y = span.place(curve.x[chosen]), scale.place(curve.mean[chosen])
         drawn += _path(x, y, curve.colour, "")
     return drawn
 

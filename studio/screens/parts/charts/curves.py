@@ -133,7 +133,8 @@ def show_curves(
     chosen = VIEWS[view]
     if len(metrics) < MIN_SHOWN:
         return _TOO_SHORT
-    x, marks = places_along(metrics, axis), marks_along(metrics, events, axis)
+    x = places_along(metrics, axis)
+    marks = marks_along(metrics, events, x)
     part = slice_within(metrics, zoom)
     metrics, x = metrics[part], x[part]
     drawn = (
@@ -303,11 +304,16 @@ def marks_of(events: Sequence[Event]) -> list[Mark]:
     return [_mark(batch, by_batch[batch]) for batch in newest]
 
 
-def marks_along(metrics: Metrics, events: Sequence[Event], axis: str) -> list[Mark]:
-    """Marks of what happened where its batch stands along an axis; others are left out."""
-    batches, x = values_of(metrics, "batch"), places_along(metrics, axis)
+def marks_along(metrics: Metrics, events: Sequence[Event], x: np.ndarray) -> list[Mark]:
+    """Marks of what happened where its batch stands; others are left out.
+
+    Args:
+        x: float [N], where each batch of the metrics stands, as `places_along` gives it.
+    """
     marks = marks_of(events)
-    places = np.interp([mark.at for mark in marks], batches, x, left=np.nan, right=np.nan)
+    places = np.interp(
+        [mark.at for mark in marks], values_of(metrics, "batch"), x, left=np.nan, right=np.nan
+    )
     return [
         replace(mark, at=float(at))
         for mark, at in zip(marks, places, strict=True)

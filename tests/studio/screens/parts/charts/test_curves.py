@@ -107,7 +107,7 @@ def test_a_mark_stands_where_its_batch_is_and_one_of_no_batch_here_is_left_out()
     run = entries(10)
     run[4]["seconds"] = 11.0  # It stood still for a while.
     events = [Event("city", batch, "alarm", "wrong", 1.0) for batch in (5, 10, 11)]
-    assert [mark.at for mark in marks_along(run, events, TIME)] == [15.0, 20.0]
+    assert [mark.at for mark in marks_along(run, events, places_along(run, TIME))] == [15.0, 20.0]
 
 
 def test_a_part_that_was_marked_is_of_what_lies_along_the_curves():
