@@ -16,6 +16,7 @@ from renderers.errors import RenderError
 CPU_CONCURRENCY = 2
 # Names of whole cards, and of parts of cards (MIG), in the list of `nvidia-smi -L`.
 CARD_NAMES = ("GPU-", "MIG-")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def known_devices() -> list[str]:
@@ -79,7 +80,7 @@ def enter_process(device: str) -> tuple[str, dict[str, str]]:
         >>> enter_process("cuda:1"), enter_process("MIG-5a1c")
         (('cuda:1', {}), ('cuda:0', {'CUDA_VISIBLE_DEVICES': 'MIG-5a1c'}))
     """
-    return ("cuda:0", {"CUDA_VISIBLE_DEVICES": device}) if is_card_name(device) else (device, {})
+    return ("cuda:0", {VISIBLE: device}) if is_card_name(device) else (device, {})
 
 
 def card_number(device: str) -> int | None:

@@ -20,14 +20,13 @@ from typing import Self
 import torch
 
 from checkpoints_index.storage.locks import FileLock, is_held, read_holder
-from renderers.frames.devices import is_card_name, require_devices
+from renderers.frames.devices import VISIBLE, is_card_name, require_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import FILMS, TRAINING
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
 
 POLL_S = 1.0  # How often somebody who waits for a device looks again.
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 AUTO = "auto"  # In the place of names: all devices that nobody works on.
 
 

@@ -25,6 +25,8 @@ from studio.workspace.paths import Workspace
 MAX_OPEN_RUNS = 2  # Each holds a generator on the device.
 MAX_PICTURES = 1500
 THUMBNAIL_PX, LARGE_PX = 192, 1024
+# How long a browser keeps a picture whose address is another one as soon as it changes.
+FOR_GOOD = "private, max-age=31536000, immutable"
 
 
 class EncodedPicture(NamedTuple):

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from studio.films.film_posters import find_poster, make_poster
+from studio.screens.parts.picture_cache import FOR_GOOD
 from studio.screens.render.film_list import find_film
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.names import require_run_name, require_texts
 from studio.workspace.paths import Workspace
 
-FOR_GOOD = "private, max-age=31536000, immutable"
 NO_PICTURE = "There is no such film, or none that can be read."
 
 

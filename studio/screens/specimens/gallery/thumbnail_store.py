@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from latent.points import LatentPoint
 from studio.screens.parts.picture_cache import (
+    FOR_GOOD,
     LARGE_PX,
     THUMBNAIL_PX,
     EncodedPicture,
@@ -37,7 +38,6 @@ AT_ONCE = 16  # Pictures that are drawn in one forward pass; others wait so long
 MAX_WANTED = 4000  # So many pictures that pages were told of are remembered until they are drawn.
 MAX_FILES = 60_000  # Files that are kept; at more, those go that were drawn first.
 TRIMMED_EACH = 500  # New files between two looks at how many there are.
-FOR_GOOD = "private, max-age=31536000, immutable"
 GONE = "There is no such picture any more. Load the page again."
 # How a whole file ends; one that was being written when the machine stopped is drawn again.
 ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
