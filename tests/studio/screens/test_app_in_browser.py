@@ -26,6 +26,11 @@ def open_tab(page, name):
     page.get_by_role("tab", name=name, exact=True).click()
 
 
+def command_shown(page, command):
+    """The command on the screen in view; cards of jobs, out of view, show some as well."""
+    return page.get_by_text(command).locator("visible=true")
+
+
 def number_field(page, label, value):
     field = page.get_by_label(label, exact=True).locator("visible=true").first
     field.fill(str(value))
@@ -35,7 +40,7 @@ def number_field(page, label, value):
 def test_a_run_started_through_the_form_shows_its_first_picture(page):
     page.get_by_label("Name of the new run").fill("harbour")
     number_field(page, "Batches", 2)
-    page.get_by_text("studio train streets --run harbour").wait_for()
+    command_shown(page, "studio train streets --run harbour").wait_for()
     page.get_by_role("button", name="Start training").click()
     picture = page.locator("#live img[alt='The fixed points of harbour']")
     picture.wait_for(timeout=120_000)
@@ -48,7 +53,7 @@ def test_a_run_started_through_the_form_shows_its_first_picture(page):
 
 def test_what_cannot_be_is_told_in_words_and_changes_nothing(page):
     page.get_by_label("Name of the new run").fill("city")
-    page.get_by_text("studio train streets --run city").wait_for()
+    command_shown(page, "studio train streets --run city").wait_for()
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("Run 'city' exists already. Go on with it: studio resume city").wait_for()
     assert page.get_by_label("Name of the new run").input_value() == "city"
@@ -91,7 +96,7 @@ def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(
     assert load_file(tmp_path / "G.safetensors").keys()
     page.get_by_role("tab", name="Thin").click()
     page.get_by_label("only what is referred to").check()
-    page.get_by_text(f"studio thin {run} --keep-pinned").wait_for()
+    command_shown(page, f"studio thin {run} --keep-pinned").wait_for()
     page.get_by_role("button", name="Thin…").click()
     page.get_by_role("button", name=f"Let {BATCHES - 3} go").click()
     page.locator("#housekeeping-job", has_text="are gone, leaving").wait_for(timeout=60_000)
@@ -152,7 +157,7 @@ def test_a_film_rendered_through_the_form_plays_in_the_page_and_is_checked(page,
     batches = page.get_by_label("Batches", exact=True).locator("visible=true")
     batches.fill(":7")
     batches.press("Tab")
-    page.get_by_text("--batches :7").wait_for()
+    command_shown(page, "--batches :7").wait_for()
     page.get_by_role("button", name="Render the time-lapse").click()
     film = page.locator("#player video")
     film.wait_for(timeout=120_000)
@@ -170,7 +175,7 @@ def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
     keys = page.get_by_role("textbox", name="Keys")
     keys.fill("3@0.0 -> 9@99.9")
     keys.press("Tab")
-    page.get_by_text("studio render path city '3@0.0 -> 9@99.9'").wait_for()
+    command_shown(page, "studio render path city '3@0.0 -> 9@99.9'").wait_for()
     # Its plan says so, too, and has then moved the button to where it stays.
     page.locator("#films").get_by_text("Run 'city' has no specimen 99.9").wait_for()
     page.get_by_role("button", name="Render the path").click()
@@ -183,7 +188,7 @@ def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
     page.get_by_role("tab", name="Sheet", exact=True).click()
     assert page.get_by_label("Or at one batch", exact=True).input_value() == ""
     number_field(page, "Or at one batch", BATCHES)
-    page.get_by_text(f"studio render sheet city --batch {BATCHES}").wait_for()
+    command_shown(page, f"studio render sheet city --batch {BATCHES}").wait_for()
     page.get_by_role("button", name="Render the sheet").click()
     sheet = page.locator("#player .sheet img")
     sheet.wait_for(timeout=60_000)

@@ -10,7 +10,7 @@ from checkpoints_index import CheckpointIndex
 from renderers.video.video_reader import count_frames
 from studio.workspace.jobs import ACTIVE, jobs_that_are
 from tests.studio.screens.conftest import free_port, serving
-from tests.studio.screens.test_app_in_browser import open_tab
+from tests.studio.screens.test_app_in_browser import command_shown, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -63,7 +63,7 @@ def test_a_training_and_a_film_outlive_the_server_and_the_page_finds_them_again(
         page.goto(f"{url}/?run=harbour&tab=Train")
         page.locator("#live .line .badge.training").wait_for()
         page.get_by_label("Name of the new run").fill("half written")
-        page.get_by_text("--run 'half written'").wait_for()
+        command_shown(page, "--run 'half written'").wait_for()
 
         page.reload()  # In the middle of the training.
         page.locator("#live .line .badge.training").wait_for()

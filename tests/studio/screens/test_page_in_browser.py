@@ -5,7 +5,7 @@ import pytest
 from studio.workspace.jobs import insert_job
 from studio.workspace.queue.work import working_as_job
 from tests.studio.conftest import BATCHES
-from tests.studio.screens.test_app_in_browser import open_tab
+from tests.studio.screens.test_app_in_browser import command_shown, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -34,17 +34,17 @@ def test_a_wrong_address_opens_the_studio_as_usual_and_says_so(open_page):
 def test_what_was_written_is_there_when_the_page_opens_again(open_page):
     page = open_page("/?tab=Train")
     page.get_by_label("Name of the new run").fill("harbour")
-    page.get_by_text("studio train streets --run harbour").wait_for()
+    command_shown(page, "studio train streets --run harbour").wait_for()
     open_tab(page, "Render")
     batches = page.get_by_label("Batches", exact=True).locator("visible=true")
     batches.fill(":7")
     batches.press("Tab")
-    page.get_by_text("--batches :7").wait_for()
+    command_shown(page, "--batches :7").wait_for()
     page.wait_for_url("**tab=Render*")
     again = open_page("/?run=city&tab=Render")
-    again.get_by_text("--batches :7").wait_for()
+    command_shown(again, "--batches :7").wait_for()
     open_tab(again, "Train")
-    again.get_by_text("studio train streets --run harbour").wait_for()
+    command_shown(again, "studio train streets --run harbour").wait_for()
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_a_run_that_is_started_shows_at_once_that_it_is_being_made(page):
     batches = page.get_by_label("Batches", exact=True).first
     batches.fill("2")
     batches.press("Tab")
-    page.get_by_text("studio train streets --run quick --batches 2").wait_for()
+    command_shown(page, "studio train streets --run quick --batches 2").wait_for()
     page.get_by_role("button", name="Start training").click()
     page.locator("#live h3", has_text="quick").wait_for(timeout=3000)
     page.locator("#live .working").wait_for(timeout=3000)

@@ -4,7 +4,7 @@ import pytest
 
 import studio as studio_package
 from studio.workspace.jobs import find_job
-from tests.studio.screens.test_app_in_browser import choose_run, open_tab
+from tests.studio.screens.test_app_in_browser import choose_run, command_shown, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -63,7 +63,7 @@ def test_a_run_that_one_renames_has_its_new_name_with_the_other_whose_form_stays
     other.goto(f"{url}/?run=city&tab=Train")
     name = other.get_by_label("Name of the new run")
     name.fill("half written")
-    other.get_by_text("--run 'half written'").wait_for()
+    command_shown(other, "--run 'half written'").wait_for()
     choose_run(one, town)
     one.get_by_text("Rename or delete this run").click()
     field = one.get_by_label("Its new name").locator("visible=true").first

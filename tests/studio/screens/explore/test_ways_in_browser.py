@@ -5,6 +5,7 @@ import pytest
 from studio.specimens.specimens import list_specimens
 from studio.workspace.jobs import list_jobs
 from tests.studio.conftest import BATCHES
+from tests.studio.screens.test_app_in_browser import command_shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -37,7 +38,7 @@ def test_cities_are_joined_steered_and_kept(open_page, served):
     slider = page.get_by_role("slider", name="How far along it")
     slider.focus()
     slider.press("End")
-    page.get_by_text(f"studio steer city {b} --batch {BATCHES} --along z:3=4").wait_for()
+    command_shown(page, f"studio steer city {b} --batch {BATCHES} --along z:3=4").wait_for()
     page.locator("#steered figcaption", has_text="z:3=4 · batch").wait_for()
     page.wait_for_url("**along=z*3*4*")
     steered = open_page(page.url.removeprefix(served[1]))

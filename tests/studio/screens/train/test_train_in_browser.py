@@ -3,6 +3,7 @@
 import pytest
 
 from studio.runs.changes import list_changes
+from tests.studio.screens.test_app_in_browser import command_shown
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +17,7 @@ def test_enter_in_a_field_changes_the_run_as_its_command_would(page, served, cop
     rate = page.locator("#controls").get_by_label("Learning rate of G")
     page.wait_for_function("field => field.value === '0.0002'", arg=rate.element_handle())
     rate.fill("1e-5")
-    page.get_by_text(f"studio set {run} learning_rate_g=1e-05").wait_for()
+    command_shown(page, f"studio set {run} learning_rate_g=1e-05").wait_for()
     rate.press("Enter")
     page.get_by_text("When it goes on: learning_rate_g 1e-05").wait_for()
     (change,) = list_changes(workspace, run)
