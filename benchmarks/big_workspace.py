@@ -12,6 +12,7 @@ wanted one of the machine's cores meanwhile:
 - `heap_mb`: the heap of the page after each of some rounds over all tabs.
 
     python -m benchmarks.big_workspace [--workspace FOLDER] [--only idle] [--rounds 30]
+    python -m benchmarks.big_workspace --only heap_mb --rounds 60 --every 60  # an hour of use
 """
 
 from __future__ import annotations
@@ -88,13 +89,19 @@ def measure_idle_tabs(browser: Browser, url: str, seconds: float) -> dict[str, A
     return found
 
 
-def measure_heap(browser: Browser, url: str, rounds: int) -> list[float]:
-    """The heap after each of so many rounds over all tabs, in each of which something is done."""
+def measure_heap(browser: Browser, url: str, rounds: int, every_s: float) -> list[float]:
+    """The heap after each of so many rounds over all tabs, in each of which something is done.
+
+    Args:
+        rounds: how many of them.
+        every_s: a round begins at most once in so many seconds.
+    """
     page = browser.new_page(viewport=VIEWPORT)
     open_tab(page, url, "Home")
     page.evaluate("window.seen = []")  # Where a drag counts pictures, which nothing does here.
     session, heap = page.context.new_cdp_session(page), []
     for number in range(rounds):
+        began = time.perf_counter()
         for tab in TABS:
             page.get_by_role("tab", name=tab, exact=True).click()
             page.wait_for_timeout(400)
@@ -107,6 +114,7 @@ def measure_heap(browser: Browser, url: str, rounds: int) -> list[float]:
                 page.locator(".specimen-field").evaluate(move)
                 page.wait_for_timeout(400)
         heap.append(heap_mb(session))
+        page.wait_for_timeout(max(0.0, 1000 * (every_s - (time.perf_counter() - began))))
     page.close()
     return heap
 
@@ -130,6 +138,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of idling on each tab")
     parser.add_argument("--stops", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=30, help="over all tabs")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds from round to round")
     parser.add_argument("--only", action="append", help="a part; may be repeated")
     asked = parser.parse_args()
     parts: dict[str, Callable[[Browser, str], Any]] = {
@@ -137,7 +146,7 @@ def main() -> None:
         "idle": lambda browser, url: measure_idle_tabs(browser, url, asked.seconds),
         "scrubbing": lambda browser, url: scrubbing.measure(browser, url, RUN, asked.stops, 12.0),
         "gallery": measure_gallery,
-        "heap_mb": lambda browser, url: measure_heap(browser, url, asked.rounds),
+        "heap_mb": lambda browser, url: measure_heap(browser, url, asked.rounds, asked.every),
     }
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace.open(asked.workspace or Path(folder))
