@@ -7,14 +7,12 @@ from typing import Any, ClassVar
 import gradio as gr
 from markupsafe import Markup
 
-from checkpoints_index.generators.architectures import ARCHITECTURES
 from checkpoints_index.storage.catalogue import list_runs
 from studio.actions.action import Action
 from studio.actions.declared.checkpoint_actions import Reindex
 from studio.actions.declared.removal_actions import DeleteRun, RenameRun
 from studio.actions.declared.run_actions import Continue, Pause, Save, TrainingRequest
 from studio.actions.declared.training_actions import Resume
-from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
@@ -45,6 +43,7 @@ from studio.screens.train.training_form import (
     preset_config,
     shown_values,
 )
+from studio.screens.train.training_layout import NO_FORECAST, lay_out_settings
 from studio.training.setup.own_presets import list_own_presets
 from studio.training.setup.presets import NO_PRESET, PRESETS
 from studio.training.setup.run_request import choose_settings, explain_choice, first_batch
@@ -74,6 +73,7 @@ class TrainScreen:
             self._view, self._log = gr.State("losses"), gr.State(False)
             self._zoom, self._axis = gr.State(None), gr.State(BATCH)
             self._kept_dataset = gr.State()
+            self._filled_for = gr.Textbox(visible="hidden")  # The origin whose settings are shown.
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
                 self._datasets = DatasetsPanel(
@@ -150,16 +150,21 @@ class TrainScreen:
 
     def _connect_form(self) -> None:
         form, laid = self._form, self._form.laid
+        settings, filled_for = list(form.settings.values()), self._filled_for
         gr.on(
-            [
-                laid["like"].input,
-                laid["preset"].input,  # What the browser kept has settings of its own.
-                *(laid[name].blur for name in ("branch", "init_from")),
-                *(laid[name].submit for name in ("branch", "init_from")),
-            ],
+            [laid["like"].input, laid["preset"].input],
             show_errors(self._fill_settings),
             form.inputs,
-            settings := list(form.settings.values()),
+            settings,
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
+        written = [laid[name] for name in ("branch", "init_from")]
+        gr.on(
+            [event for field in written for event in (field.blur, field.submit)],
+            show_errors(self._fill_for_origin),
+            [filled_for, *form.inputs],
+            [filled_for, *settings],
             **EACH_TIME,
             **EVENT_DEFAULTS,
         )
@@ -187,7 +192,8 @@ class TrainScreen:
             trigger_mode="always_last",
             **EVENT_DEFAULTS,
         )
-        self._app.keep_form("train", form.inputs, {laid["dataset"]: self._kept_dataset})
+        kept = [*form.inputs, filled_for]  # What the browser kept has settings of its own.
+        self._app.keep_form("train", kept, {laid["dataset"]: self._kept_dataset})
         outputs = [self._app.awaited, laid["run"], self._live]
         start = self._start_button
         start.click(show_errors(self._start), form.inputs, outputs, **EVENT_DEFAULTS)
@@ -200,6 +206,14 @@ class TrainScreen:
         base = self._form.base(*values)
         shown = shown_values(base, list(self._form.settings))
         return [gr.update(value=value) for value in shown]
+
+    def _fill_for_origin(self, filled_for: str, *values: Any) -> list[Any]:
+        """Show the settings of another origin; whoever only passes by keeps what was typed."""
+        fields = self._form.as_written(*values)
+        origin = " ".join(str(fields.get(name, "")) for name in ("branch", "init_from")).strip()
+        if origin == filled_for:
+            return [gr.skip()] * (1 + len(self._form.settings))
+        return [origin, *self._fill_settings(*values)]
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
         """Show the settings that are chosen for the pictures; what somebody wrote stays."""
@@ -218,6 +232,7 @@ class TrainScreen:
     def _show_plan(self, *values: Any) -> tuple[Markup, Markup]:
         """The command that the form stands for, and what its checkpoints will take."""
         fields = self._form.as_written(*values)
+        unnamed = {} if "run" in fields else {"run": "NAME"}
         said = (
             ""
             if {"branch", "like"} & set(fields)
@@ -226,7 +241,7 @@ class TrainScreen:
         forecast = warning = ""
         try:
             if "dataset" in fields:
-                written = self._form.read(*values, run=fields.get("run", "NAME"))
+                written = self._form.read(*values, **unnamed)
                 action = self._app.permissions.check(written)
                 config = choose_settings(self._app.workspace, action.request)
                 explained = explain_choice(self._app.workspace, action.request, config)
@@ -237,9 +252,9 @@ class TrainScreen:
                 )
         except EXPECTED_ERRORS as error:
             warning = explain(error)
-        command = self._form.preview(*values)
+        command = self._form.preview(*values, **unnamed)
         if not (said or forecast or warning):
-            return command, _NO_FORECAST
+            return command, NO_FORECAST
         return command, markup.note(said) + markup.note(
             Markup('{} <span class="warning">{}</span>').format(forecast, warning)
         )
@@ -337,70 +352,3 @@ def read_resume(run: str, batches: str) -> Resume:
         raise StudioError(
             f"'{batches}' is no batch to train to. Write a whole number, such as 2000."
         ) from error
-
-
-def lay_out_settings(form: TrainForm) -> gr.HTML:
-    """Lay out what everyone chooses, then what one may leave to the preset.
-
-    Returns:
-        The place between the two, for the forecast.
-    """
-    form.field("dataset", "Pictures to train on", choices=[])
-    with gr.Row():
-        form.field("run", "Name of the new run", placeholder="such as city", min_width=150)
-        form.setting("batches", min_width=90)
-    with gr.Row():
-        form.field(
-            "preset",
-            "Settings",
-            value=CHOSEN,
-            choices=[CHOSEN, *PRESETS, NO_PRESET],
-            names={CHOSEN: "automatic"},
-            min_width=90,
-        )
-        form.field("like", "As run", value="", choices=[""], names={"": "none"}, min_width=90)
-    with gr.Row():
-        form.field(
-            "storage",
-            "Checkpoints keep",
-            info="all that can be seen, or every bit",
-            radio=True,
-            min_width=170,
-        )
-        form.field("quality", value=TrainingConfig.quality, info="rms off, of 255", step=0.05)
-    forecast = markup.pressable(_NO_FORECAST, elem_id="forecast")
-    with gr.Accordion("More settings", open=False, elem_id="more-settings"):
-        _lay_out_more(form)
-    return forecast
-
-
-def _lay_out_more(form: TrainForm) -> None:
-    """What one may leave to the preset."""
-    with gr.Row():
-        form.field("branch", "Go on from", placeholder="RUN@BATCH")
-        form.field("init_from", "Networks of", placeholder="RUN")
-    with gr.Row():
-        form.field("duration", "Train for", placeholder="such as 85m")
-        form.field("patience", "Patience", info="batches without a better score")
-        form.field("processes")
-        form.device()
-    with gr.Row():
-        form.setting("generator", choices=list(ARCHITECTURES), allow_custom_value=True)
-        form.setting("discriminator")
-    with gr.Row():
-        form.setting("loss")
-        form.setting("precision")
-    with gr.Row():
-        form.setting("learning_rate_g", "First learning rate of G", step=1e-5)
-        form.setting("learning_rate_d", "First learning rate of D", step=1e-5)
-    with gr.Row():
-        form.setting("schedule")
-        form.setting("batch_size")
-    form.setting(
-        "fit_memory", "Fit the memory", info="When it runs out, a batch is taken in smaller passes."
-    )
-    form.setting("augmentation")
-    form.field("settings", "Any other setting")
-
-
-_NO_FORECAST = markup.note("What the run takes is said here, once there are pictures to train on.")

@@ -123,10 +123,7 @@ def open_page(request, context, served, copy_run):
         opened = context.new_page()
         pages.append(opened)
         opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
+        opened.on("console", lambda message: _keep_complaint(opened, message, complaints))
         opened.on(
             "request", lambda request: _refuse_other_machines(request.url, served[1], complaints)
         )
@@ -162,6 +159,18 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def reload(page) -> None:
+    """Press F5. What the page still asked is cut off by that, of which Gradio complains."""
+    page.is_leaving = True
+    page.reload()
+    page.is_leaving = False
+
+
+def _keep_complaint(page, message, complaints: list) -> None:
+    if message.type == "error" and not getattr(page, "is_leaving", False):
+        complaints.append(message.text)
 
 
 def _refuse_other_machines(url: str, home: str, complaints: list) -> None:

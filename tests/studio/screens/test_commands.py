@@ -13,8 +13,9 @@ from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_th
 from studio.screens.explore.atlas_view import read_atlas_form
 from studio.screens.parts.form import Form
 from studio.screens.specimens.specimens_tab import spell_sample
-from studio.screens.train.train_tab import lay_out_settings, read_resume
+from studio.screens.train.train_tab import read_resume
 from studio.screens.train.training_form import CHOSEN, TrainForm, shown_values
+from studio.screens.train.training_layout import lay_out_settings
 from studio.training.setup.presets import NO_PRESET
 from studio.training.setup.run_request import choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS

@@ -1,5 +1,7 @@
 """The map of an atlas in a real browser: it zooms, finds, and lets cities be chosen."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from benchmarks.made_up_atlas import make_up_atlas
 from studio.atlases.atlas_files import atlas_folder
 from studio.specimens.specimens import list_specimens
 from tests.studio.conftest import BATCHES
+from tests.studio.screens.conftest import reload
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 COUNT = 3000
@@ -35,12 +38,17 @@ def field(page, atlas):
     return found
 
 
-def pixels_of(field, atlas):
-    """Where the cities stand while the whole map is in view: float [N, 2]."""
+def pixels_of(field, atlas, middle=(0.5, 0.5), zoom=1.0):
+    """Where the cities stand: float [N, 2].
+
+    Args:
+        middle: the place of the map in the middle of the field.
+        zoom: how many times larger it is than where the whole map is in view.
+    """
     box = field.bounding_box()
-    whole = 0.92 * min(box["width"] - 2, box["height"] - 2)
-    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-    return middle + (atlas.coordinates - 0.5) * [whole, -whole]
+    whole = zoom * 0.92 * min(box["width"] - 2, box["height"] - 2)
+    centre = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    return centre + (atlas.coordinates - middle) * [whole, -whole]
 
 
 def test_a_city_is_found_by_its_number_and_its_neighbours_are_shown(page, field, atlas):
@@ -111,3 +119,44 @@ def test_a_line_around_cities_chooses_them_and_they_are_starred_and_tagged(
     field.focus()
     field.press("Escape")
     page.locator("#selection").wait_for(state="hidden")
+
+
+def test_a_city_is_zoomed_to_joined_with_a_neighbour_and_the_way_is_filmed_and_played(
+    page, field, atlas, served
+):
+    page.locator("[data-tool=pictures]").select_option("none")
+    field.scroll_into_view_if_needed()
+    x, y = pixels_of(field, atlas)[0]
+    page.mouse.move(x, y)
+    for _ in range(8):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(60)
+    page.wait_for_url("**zoom=**")
+    page.wait_for_timeout(1000)  # The map and its address have come to rest.
+    at = [float(part) for part in parse_qs(urlsplit(page.url).query)["zoom"][0].split(",")]
+    assert at[2] > 10
+    page.mouse.click(*pixels_of(field, atlas, at[:2], at[2])[0])
+    page.locator("#near h3", has_text=f"City {BATCHES}.0").wait_for()
+    page.wait_for_url(f"**city={BATCHES}.0**")
+    reload(page)
+    page.locator("#near h3", has_text=f"City {BATCHES}.0").wait_for()
+    page.locator(".atlas-field[data-frames]").wait_for()
+
+    page.locator("#near .thumbnail").first.click()
+    page.get_by_role("tab", name="Walk between two").click()
+    way = page.locator("#interpolation h3", has_text=f"From {BATCHES}.0 to")
+    way.wait_for()
+    told = way.inner_text()
+    page.wait_for_url("**ends=**place=walk**")
+    reload(page)
+    page.locator("#interpolation h3", has_text=told).wait_for()
+    page.get_by_role("button", name="Film this way").click()
+    page.locator(".toast-body", has_text="is filmed").wait_for()
+    page.get_by_role("tab", name="Render", exact=True).click()
+    page.wait_for_url("**tab=Render**")
+    reload(page)
+    page.locator("#jobs .badge.done").first.wait_for(timeout=120_000)
+    film = page.locator("#player video").first
+    film.wait_for()
+    assert film.evaluate("film => film.play().then(() => film.videoWidth)") > 0
+    page.wait_for_function("document.querySelector('#player video').currentTime > 0.2")

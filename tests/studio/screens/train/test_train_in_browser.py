@@ -44,6 +44,24 @@ def test_a_preset_is_chosen_and_said_and_another_one_fills_the_form(page):
     )
 
 
+def test_another_origin_fills_the_form_and_passing_by_it_keeps_what_was_typed(page):
+    page.get_by_role("button", name="More settings").click()
+    origin = page.get_by_label("Go on from")
+    origin.fill("city@5")
+    origin.press("Enter")
+    batches = page.get_by_label("Batches", exact=True).first
+    is_it = "([field, value]) => field.value === value"
+    page.wait_for_function(is_it, arg=[batches.element_handle(), "12"])
+    batches.fill("14")
+    for field in (origin, page.get_by_label("Networks of")):
+        field.focus()
+        field.press("Tab")
+    told = command_shown(page, "studio train streets --run NAME --batches 14 --from city@5")
+    told.wait_for()
+    page.wait_for_timeout(1000)  # An answer that would fill the form again has come.
+    assert batches.input_value() == "14"
+
+
 def test_what_lies_folded_away_opens_and_shows_the_layers(page):
     page.get_by_role("button", name="Weights and activations").click()
     page.locator("#layers table, #layers .empty").first.wait_for()
