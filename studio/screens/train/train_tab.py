@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import gradio as gr
@@ -51,6 +52,10 @@ from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.records.record import InvalidValueError
 
+ORIGINS = "branch", "init_from"  # The fields whose leaving fills the form with settings.
+ASK_TO_FILL = """(kept, branch, networks, ...values) => [
+    studio.askToFill('train', kept, `${branch} ${networks}`.trim()), branch, networks, ...values]"""
+FILL_FORM = "(answer, ...values) => studio.fillForm(answer, values)"
 REQUESTS = {  # What is told when a run is asked for something.
     "pause": "Pausing {}: it waits once its batch is done.",
     "continue": "Going on with {}: the next batch begins.",
@@ -151,22 +156,27 @@ class TrainScreen:
     def _connect_form(self) -> None:
         form, laid = self._form, self._form.laid
         settings, filled_for = list(form.settings.values()), self._filled_for
+        answer = gr.Textbox(visible="hidden")
         gr.on(
             [laid["like"].input, laid["preset"].input],
-            show_errors(self._fill_settings),
+            show_errors(self._answer_settings),
             form.inputs,
-            settings,
+            answer,
             **EACH_TIME,
             **EVENT_DEFAULTS,
         )
-        written = [laid[name] for name in ("branch", "init_from")]
+        written = [laid[name] for name in ORIGINS]
         gr.on(
             [event for field in written for event in (field.blur, field.submit)],
-            show_errors(self._fill_for_origin),
-            [filled_for, *form.inputs],
-            [filled_for, *settings],
+            show_errors(self._answer_for_origin),
+            [filled_for, *written, *form.inputs],
+            [filled_for, answer],
+            js=ASK_TO_FILL,
             **EACH_TIME,
             **EVENT_DEFAULTS,
+        )
+        answer.change(
+            None, [answer, *settings], settings, js=FILL_FORM, **EACH_TIME, **EVENT_DEFAULTS
         )
         laid["dataset"].change(
             show_errors(self._follow_dataset),
@@ -201,19 +211,18 @@ class TrainScreen:
     def _presets(self) -> list[str]:
         return [*PRESETS, *list_own_presets(self._app.workspace), NO_PRESET]
 
-    def _fill_settings(self, *values: Any) -> list[Any]:
-        """Show the settings of the chosen preset, or of the run to go on from."""
+    def _answer_settings(self, *values: Any) -> str:
+        """The settings of the chosen preset or origin, and those that the form had meanwhile."""
         base = self._form.base(*values)
         shown = shown_values(base, list(self._form.settings))
-        return [gr.update(value=value) for value in shown]
+        return json.dumps({"was": values[len(self._form.laid) :], "now": shown})
 
-    def _fill_for_origin(self, filled_for: str, *values: Any) -> list[Any]:
-        """Show the settings of another origin; whoever only passes by keeps what was typed."""
-        fields = self._form.as_written(*values)
-        origin = " ".join(str(fields.get(name, "")) for name in ("branch", "init_from")).strip()
+    def _answer_for_origin(self, filled_for: str, branch: str, init_from: str, *values: Any) -> Any:
+        """The settings of another origin; whoever only passes by keeps what was typed."""
+        origin = f"{branch} {init_from}".strip()
         if origin == filled_for:
-            return [gr.skip()] * (1 + len(self._form.settings))
-        return [origin, *self._fill_settings(*values)]
+            return gr.skip(), gr.skip()
+        return origin, self._answer_settings(*values)
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
         """Show the settings that are chosen for the pictures; what somebody wrote stays."""

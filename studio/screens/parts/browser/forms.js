@@ -8,3 +8,18 @@ studio.keepForm = (place, form, values) => {
   }
 };
 studio.keptForms = (place) => [localStorage.getItem(place) ?? ''];
+
+// For whom a form was filled is known at once; the answer comes later, and what is typed meanwhile
+// stays as it is.
+const filledFor = {};
+studio.askToFill = (form, kept, origin) => {
+  const before = filledFor[form] ?? kept;
+  filledFor[form] = origin;
+  return before;
+};
+studio.fillForm = (answer, values) => {
+  if (!answer) return values;
+  const { was, now } = JSON.parse(answer);
+  const text = (value) => JSON.stringify(value ?? '');
+  return values.map((value, i) => (text(value) === text(was[i]) ? now[i] : value));
+};

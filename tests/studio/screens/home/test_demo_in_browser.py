@@ -26,7 +26,7 @@ def page(browser, empty_workspace):
         opened.goto(url)
         yield opened
         for row in jobs_that_are(empty_workspace, *UNENDED):
-            cancel_job(empty_workspace, row.id)
+            cancel_job(empty_workspace, row)
     context.close()
 
 
@@ -40,6 +40,7 @@ def test_one_press_makes_a_run_films_an_atlas_and_specimens(page, empty_workspac
     card.locator("img").wait_for(timeout=60_000)
     open_tab(page, "Jobs")
     board = page.locator("#job-board")
+    page.wait_for_url("**tab=Jobs**")
     page.reload()
     board.locator(".badge.running").first.wait_for()
     page.wait_for_function(
