@@ -310,7 +310,7 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         [app.run, known, tabs, app.open_tab, book.opened, *book.targets],
         js="() => [location.search]",
         **EVENT_DEFAULTS,
-    ).then(None, None, None, js="() => studio.stay()", **EVENT_DEFAULTS).then(
+    ).then(_pressed_tab, book.bar, app.open_tab, js="() => studio.stay()", **EVENT_DEFAULTS).then(
         None, app.run, None, js=tell, **EVENT_DEFAULTS
     )
     app.run.change(None, app.run, None, js=tell, **EVENT_DEFAULTS)
@@ -323,6 +323,11 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         trigger_mode="always_last",
         **EVENT_DEFAULTS,
     )
+
+
+def _pressed_tab(title: str) -> Any:
+    """The tab that was pressed before the answer to the page's address came; it stays open."""
+    return title if title in {screen.TITLE for screen in SCREENS} else gr.skip()
 
 
 def read_address(text: str, runs: Sequence[str]) -> Address:

@@ -18,8 +18,10 @@ document.addEventListener('click', (event) => {
   if (tab && row?.contains(tab)) studio.pressedTab = tab.textContent.trim();
 }, true);
 studio.stay = () => {
-  if (!studio.pressedTab || studio.pressedTab === studio.openTab()) return;
-  studio.findTab(studio.pressedTab)?.click();
+  if (studio.pressedTab && studio.pressedTab !== studio.openTab()) {
+    studio.findTab(studio.pressedTab)?.click();
+  }
+  return [studio.pressedTab];  // The answer has said that another one is open.
 };
 studio.rest = () => requestAnimationFrame(() => {
   for (const film of document.querySelectorAll('video')) {

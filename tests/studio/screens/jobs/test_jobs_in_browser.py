@@ -8,9 +8,17 @@ import pytest
 
 import studio as studio_package
 from studio.actions.submission import submit
-from studio.workspace.jobs import UNENDED, find_job, insert_job, jobs_that_are, mark_refused
+from studio.workspace.jobs import (
+    UNENDED,
+    find_job,
+    insert_job,
+    jobs_that_are,
+    list_jobs,
+    mark_refused,
+)
 from studio.workspace.queue.requests import cancel_job
 from tests.studio.actions.test_queue_actions import training, until
+from tests.studio.screens.conftest import reload
 
 pytestmark = pytest.mark.browser
 
@@ -137,3 +145,33 @@ def test_what_a_job_says_is_text_and_nothing_is_wider_than_the_page(page, here, 
     page.keyboard.press("Enter")
     card.locator("pre").wait_for()
     card.locator("button[aria-expanded=true]", has_text="Log").wait_for()
+
+
+@pytest.mark.slow
+def test_what_was_cancelled_is_tried_again_and_a_reload_finds_everything_where_it_was(page, here):
+    first, second = (
+        here.render_timelapse(run="city", points=f"seed:{seed}", at="+1h").id for seed in (3, 4)
+    )
+    open_board(page, first, second)
+    press(page, "Move up", second)
+    page.wait_for_url("**tab=Jobs**")
+    reload(page)
+    card_of(page, second).wait_for()
+    assert order(page, first, second) == [second, first]
+    press(page, "Pause", first)
+    status_of(page, first, "paused")
+    page.get_by_role("button", name=f"Cancel job {second}").click()
+    status_of(page, second, "cancelled")
+    reload(page)
+    status_of(page, first, "paused")
+    status_of(page, second, "cancelled")
+    press(page, "Run again", second)
+    page.wait_for_function(
+        "known => [...document.querySelectorAll('#job-board .job-card')]"
+        ".some((card) => !known.includes(Number(card.dataset.job)))",
+        arg=[first, second],
+    )
+    again = max(row.id for row in list_jobs(here.workspace))
+    reload(page)
+    card_of(page, again).wait_for()
+    assert find_job(here.workspace, again).fields == find_job(here.workspace, second).fields
