@@ -79,6 +79,7 @@ class TrainScreen:
             self._zoom, self._axis = gr.State(None), gr.State(BATCH)
             self._kept_dataset = gr.State()
             self._filled_for = gr.Textbox(visible="hidden")  # The origin whose settings are shown.
+            self._answer = gr.Textbox(visible="hidden")  # The settings with which to fill the form.
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
                 self._datasets = DatasetsPanel(
@@ -155,8 +156,8 @@ class TrainScreen:
 
     def _connect_form(self) -> None:
         form, laid = self._form, self._form.laid
-        settings, filled_for = list(form.settings.values()), self._filled_for
-        answer = gr.Textbox(visible="hidden")
+        settings = list(form.settings.values())
+        filled_for, answer = self._filled_for, self._answer
         gr.on(
             [laid["like"].input, laid["preset"].input],
             show_errors(self._answer_settings),
