@@ -12,8 +12,8 @@ from typing import Any
 
 from renderers.errors import MissingPackageError, RenderError, UnfinishedRenderError
 from renderers.jobs.cluster_tasks import ClusterTasks
-from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part
+from renderers.plan.part_work import PartWork
 from renderers.progress import OnProgress
 
 CONNECT_S = 5  # A cluster has this long to answer.
@@ -22,7 +22,7 @@ LOCAL_STORE_BYTES = 100 << 20
 
 
 def render_parts_on_cluster(
-    renderer: PartRenderer,
+    renderer: PartWork,
     parts: Sequence[Part],
     address: str | None,
     on_progress: OnProgress,

@@ -14,8 +14,8 @@ from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
 from renderers.frames.devices import exact_arithmetic, known_devices, sharing_cores
 from renderers.jobs.failures import ProcessFailure
-from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
+from renderers.plan.part_work import PartWork
 from renderers.progress import OnProgress, Rate
 
 MAX_ATTEMPTS = 5  # A part whose node or process dies is tried this often.
@@ -34,7 +34,7 @@ class ClusterTasks:
         parts: the parts to render; the cluster must be connected.
     """
 
-    def __init__(self, renderer: PartRenderer, parts: Sequence[Part]) -> None:
+    def __init__(self, renderer: PartWork, parts: Sequence[Part]) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -159,7 +159,7 @@ class _Tally:
 
 
 def _render(
-    renderer: PartRenderer, device: str, tally: Any, number: int, part: Part
+    renderer: PartWork, device: str, tally: Any, number: int, part: Part
 ) -> ProcessFailure | None:
     """A task: render one part on a node. An error is returned, since Ray would wrap it."""
     node = socket.gethostname()

@@ -10,8 +10,9 @@ from renderers.files import locked
 from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import claim
 from renderers.jobs.parts import PartFolder
-from renderers.jobs.rendering import Engine, finish, join, keep_plan, render_missing
+from renderers.jobs.rendering import finish, join, keep_plan, render_missing
 from renderers.plan.outputs import Video, output_paths
+from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -211,6 +211,10 @@ class PartRenderer:
         self.device_renderers.pop(device, None)
         with suppress(RuntimeError):
             torch.cuda.empty_cache()
+
+    def for_other_process(self) -> Self:
+        """The same renderer, without the modules of this process."""
+        return replace(self)
 
     def _renderer_on(self, device: str) -> DeviceRenderer:
         if device not in self.device_renderers:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 from renderers.errors import UnfinishedRenderError
 from renderers.files import (
@@ -24,22 +23,10 @@ from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.outputs import Video, earlier_paths, list_views, output_paths
+from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
 from renderers.video.joining import join_parts, require_film_place
-
-
-class Engine(Protocol):
-    """Renders parts somewhere, such as `workers.render_parts` on some devices.
-
-    Args:
-        on_progress: called with the number of frames of these parts that are done and of all, and
-            the rate of each device.
-    """
-
-    def __call__(
-        self, renderer: PartRenderer, parts: Sequence[Part], *, on_progress: OnProgress
-    ) -> None: ...
 
 
 def render_film(

@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
@@ -23,8 +23,8 @@ from renderers.frames.devices import (
     sharing_cores,
 )
 from renderers.jobs.failures import ProcessFailure
-from renderers.jobs.parts import PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
+from renderers.plan.part_work import PartWork
 from renderers.progress import OnProgress, Rate
 
 MAX_RESTARTS = 2  # A worker is started anew so often on a device that failed, then never again.
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def render_parts(
-    renderer: PartRenderer,
+    renderer: PartWork,
     parts: Sequence[Part],
     devices: Sequence[str],
     on_progress: OnProgress,
@@ -62,13 +62,12 @@ def render_parts(
     if len(devices) == 1 and not is_card_name(devices[0]):
         whole, failure = _render_here(renderer, parts, devices[0], on_progress)
     if whole < len(parts):
-        # A renderer is sent without the modules of this process.
-        begin = partial(_Worker, replace(renderer), start_method)
+        begin = partial(_Worker, renderer.for_other_process(), start_method)
         _WorkerPool(begin, parts, devices, on_progress, whole, failure).work()
 
 
 def _render_here(
-    renderer: PartRenderer, parts: Sequence[Part], device: str, on_progress: OnProgress
+    renderer: PartWork, parts: Sequence[Part], device: str, on_progress: OnProgress
 ) -> tuple[int, str]:
     """Render parts in this process.
 
@@ -125,7 +124,7 @@ class _Worker:
     """
 
     def __init__(
-        self, renderer: PartRenderer, start_method: StartMethod, card: _Card, processes: int
+        self, renderer: PartWork, start_method: StartMethod, card: _Card, processes: int
     ) -> None:
         self.card, self.rate, self._finished = card, Rate(card.device), 0
         device, variables = enter_process(card.device)
@@ -315,7 +314,7 @@ def describe_death(status: int | None) -> str:
     return f"lost its process by {name}{why}"
 
 
-def _work(connection: Connection, renderer: PartRenderer, device: str, processes: int) -> None:
+def _work(connection: Connection, renderer: PartWork, device: str, processes: int) -> None:
     """Render in a process of its own: parts come in, messages for `_listen` go out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what an interrupt means.
     try:

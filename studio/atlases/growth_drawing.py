@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from latent.maps.growth import NEIGHBOURS, GrowthMap, describe_map, draw_next, n
 from latent.nearness.agreement import measure_agreement
 from latent.points import LatentPoint
 from renderers.files import locked
+from renderers.jobs.workers import render_parts
 from renderers.plan.pacing import measure_change, spread, spread_change
 from renderers.progress import ignore_progress
 from studio.atlases.atlas_drawing import check_count
@@ -117,14 +120,19 @@ def grow_atlas(
         if atlas != former or not former.maps:
             save_points(atlas, z)
         with borrow_device(workspace, device, f"atlas over training of {asked.run}") as chosen:
-            with reporter.task("Looking for where pictures change") as on_progress:
-                change = partial(measure_change, checkpoints, points, device=chosen)
-                batches = choose_maps(
-                    checkpoints.batches,
-                    former.batches,
-                    asked,
-                    lambda some: change(some, on_progress=on_progress),
+            engine = partial(render_parts, devices=[chosen])
+            with (
+                reporter.task("Looking for where pictures change") as on_progress,
+                TemporaryDirectory() as notes,
+            ):
+                measure = partial(
+                    measure_change,
+                    *(checkpoints, points),
+                    folder=Path(notes),
+                    engine=engine,
+                    on_progress=on_progress,
                 )
+                batches = choose_maps(checkpoints.batches, former.batches, asked, measure)
             atlas = _draw_maps(checkpoints, atlas, z, batches, chosen, reporter)
     shifted = [_measure_shift(atlas, drawn, places) for drawn, places in begun]
     new_points = len(labels) - len(former.labels) if begun else len(labels)

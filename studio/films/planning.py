@@ -16,10 +16,10 @@ from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
 from renderers.frames.devices import require_devices
 from renderers.jobs.claims import refuse_foreign
-from renderers.jobs.rendering import Engine
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions, share_threads
 from renderers.plan.outputs import default_file, output_paths
+from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
 from renderers.video.formats import USUAL_RATE
 from renderers.video.joining import require_film_place

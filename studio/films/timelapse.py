@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,11 +14,11 @@ from checkpoints_index.errors import DamagedCheckpointError, name_some
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
 from renderers.files import read_json, write_json
-from renderers.frames.devices import device_here
 from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.pacing import measure_change, spread, spread_change
+from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress
 from studio.films.film_options import Timelapse
@@ -32,7 +33,6 @@ from studio.films.planning import (
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import Choice, choose_frames
 from studio.runs.status import run_status
-from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
@@ -109,7 +109,7 @@ def film_timelapse(
     for remark in opened.remarks(film.batches):
         say(remark)
     choice = _choose(opened, on_progress, say)
-    shown = _pace(opened, points, choice.batches, on_progress)
+    shown = _pace(opened, points, choice.batches, engine, on_progress)
     plan = plan_film(
         opened,
         points,
@@ -205,6 +205,7 @@ def _pace(
     opened: OpenFilm[Timelapse],
     points: Sequence[LatentPoint],
     batches: Sequence[int],
+    engine: Engine,
     on_progress: OnProgress,
 ) -> np.ndarray:
     """Which of the batches each frame shows: positions, ascending, int [frames]."""
@@ -212,27 +213,29 @@ def _pace(
     frames = None if film.duration is None else count_frames(film.duration, film.rate())
     if film.pace == "batch":
         return spread(len(batches), frames or len(batches))
-    return spread_change(_remembered_change(opened, points, batches, on_progress), frames)
+    return spread_change(_remembered_change(opened, points, batches, engine, on_progress), frames)
 
 
 def _remembered_change(
     opened: OpenFilm[Timelapse],
     points: Sequence[LatentPoint],
     batches: Sequence[int],
+    engine: Engine,
     on_progress: OnProgress,
 ) -> np.ndarray:
     """`measure_change`, once for the same weights and points: float64 [batches]."""
-    checkpoints, folder, film = opened.checkpoints, opened.folder, opened.film
+    checkpoints, folder = opened.checkpoints, opened.folder
     digest = hashlib.sha256("".join(checkpoints.digests(batches)).encode())
     for point in points:
         digest.update(point.z.numpy().tobytes())
     remembered = read_json(folder / "change.json") or {}
     if remembered.get("digest") != digest.hexdigest():
         once = sorted(set(batches))
-        device = device_here(name_devices(film.devices))
-        change = measure_change(checkpoints, points, once, device, on_progress)
+        measured = folder / f"change-{digest.hexdigest()[:16]}"
+        change = measure_change(checkpoints, points, once, measured, engine, on_progress)
         remembered = {"digest": digest.hexdigest(), "batches": once, "change": change.tolist()}
         write_json(remembered, folder / "change.json")
+        shutil.rmtree(measured, ignore_errors=True)
     of_batch = dict(zip(remembered["batches"], remembered["change"], strict=True))
     return np.array([of_batch.pop(batch, 0.0) for batch in batches])
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from renderers.errors import UnfinishedRenderError
+from renderers.jobs.workers import render_parts
 from renderers.plan.pacing import measure_change, spread, spread_change
 from tests.renderers.tiny import GreySource, GrowingSource, two_points
+
+ENGINE = partial(render_parts, devices=["cpu"])
 
 
 def test_frames_are_spread_evenly_from_the_first_to_the_last_checkpoint() -> None:
@@ -62,11 +67,12 @@ class _StandsStillSource:
                 yield batch, G
 
 
-def test_change_is_measured_between_neighbouring_checkpoints() -> None:
+def test_change_is_measured_between_neighbouring_checkpoints(tmp_path) -> None:
     reports: list[tuple[int, int]] = []
     source = _StandsStillSource(GrowingSource())
     change = measure_change(
-        source, two_points(), range(20), on_progress=lambda *n: reports.append(n)
+        *(source, two_points(), range(20), tmp_path / "change", ENGINE),
+        on_progress=lambda *n: reports.append(n[:2]),
     )
     assert change.shape == (20,)
     assert change[0] == 0
@@ -75,13 +81,55 @@ def test_change_is_measured_between_neighbouring_checkpoints() -> None:
     assert reports[-1] == (20, 20)
 
 
-def test_change_between_checkpoints_that_were_passed_over_goes_evenly(monkeypatch) -> None:
+def test_change_between_checkpoints_that_were_passed_over_goes_evenly(
+    monkeypatch, tmp_path
+) -> None:
     monkeypatch.setattr("renderers.plan.pacing.MAX_CHECKPOINTS", 5)
-    change = measure_change(GreySource(), two_points(), range(0, 9))
-    compared = measure_change(GreySource(), two_points(), range(0, 9, 2))
+    change = measure_change(GreySource(), two_points(), range(0, 9), tmp_path / "a", ENGINE)
+    compared = measure_change(GreySource(), two_points(), range(0, 9, 2), tmp_path / "b", ENGINE)
     assert change[1] == pytest.approx(change[2])
     assert change[1:3].sum() == pytest.approx(compared[1])
     assert change.sum() == pytest.approx(compared.sum())
+
+
+def test_change_is_the_same_in_parts_and_on_several_devices(monkeypatch, tmp_path) -> None:
+    given = GrowingSource(), two_points(), range(12)
+    whole = measure_change(*given, tmp_path / "whole", ENGINE)
+    monkeypatch.setattr("renderers.plan.pacing.PART_CHECKPOINTS", 4)
+    assert measure_change(*given, tmp_path / "parts", ENGINE).tolist() == whole.tolist()
+    engine = partial(render_parts, devices=["cpu", "cpu"])
+    assert measure_change(*given, tmp_path / "devices", engine).tolist() == whole.tolist()
+
+
+def test_what_was_measured_before_it_was_killed_is_not_measured_again(
+    monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr("renderers.plan.pacing.PART_CHECKPOINTS", 4)
+    given = GrowingSource(), two_points(), range(12), tmp_path
+    asked: list[int] = []
+
+    def first_alone(renderer, parts, *, on_progress) -> None:
+        asked.append(len(parts))
+        ENGINE(renderer, parts[:1], on_progress=on_progress)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_change(*given, first_alone)
+    with pytest.raises(KeyboardInterrupt):
+        measure_change(*given, first_alone)
+    assert asked == [3, 2]
+    change = measure_change(*given, ENGINE)
+    assert change.tolist() == measure_change(*given[:3], tmp_path / "anew", ENGINE).tolist()
+
+
+def test_a_damaged_note_is_measured_anew(tmp_path) -> None:
+    given = GrowingSource(), two_points(), range(6), tmp_path, ENGINE
+    change = measure_change(*given)
+    (note,) = tmp_path.iterdir()
+    note.write_text("{}")
+    with pytest.raises(UnfinishedRenderError, match="batches 0 to 5 cannot be read"):
+        measure_change(*given)
+    assert measure_change(*given).tolist() == change.tolist()
 
 
 @given(
