@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -297,7 +298,7 @@ def _follow_address(page: gr.Blocks, app: AppContext, tabs: gr.Tabs, known: gr.S
         chosen, tab = gr.Dropdown(choices=names, value=run), address.tab
         # Where no tab is asked for, a hasty person may have opened one by now.
         opened = (gr.skip(), gr.skip()) if tab is None else (gr.Tabs(selected=tab), tab)
-        return [chosen, names, *opened, True, *book.values(address, tab)]
+        return [chosen, names, *opened, True, *book.values(replace(address, run=run), tab)]
 
     def write(opened: bool, tab: str, run: str | None, *values: Any) -> Any:
         return book.write(run, tab, values) if opened else gr.skip()

@@ -24,6 +24,12 @@ def test_an_address_opens_the_same_view_and_back_undoes_a_step(open_page):
     page.locator("#near h3", has_text=f"City {BATCHES}.3").wait_for()
 
 
+def test_an_address_without_a_run_opens_its_view_of_the_run_that_shows(open_page):
+    page = open_page(f"/?tab=Explore&city={BATCHES}.5&seen={BATCHES}&shown=24")
+    page.locator("#near h3", has_text=f"City {BATCHES}.5").wait_for()
+    page.wait_for_url(f"**/?run=city&tab=Explore**city={BATCHES}.5**")
+
+
 def test_a_wrong_address_opens_the_studio_as_usual_and_says_so(open_page):
     page = open_page("/?run=gone&tab=Explore")
     page.get_by_text("there is no run 'gone'").wait_for()
