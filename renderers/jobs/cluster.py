@@ -1,4 +1,4 @@
-"""Render parts on several machines: a Ray task for each, in a folder that all nodes share."""
+"""Render parts on several machines: Ray actors do them, in a folder that all nodes share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def render_parts_on_cluster(
     address: str | None,
     on_progress: OnProgress,
 ) -> None:
-    """Render parts as Ray tasks: on a GPU each where the cluster has some, else on a core each.
+    """Render parts in Ray actors: one on each GPU where the cluster has some, else on each core.
 
     The record is the files, never Ray's word: a part counts when it is whole in the folder as
     seen from here. Ray may run a part twice; both write the same under names of their own until
@@ -45,7 +45,7 @@ def render_parts_on_cluster(
         UnfinishedRenderError: the nodes died again and again.
         RenderError: the cluster cannot be reached or refuses the token, or its nodes do not share
             the folder.
-        Exception: what a task raised, with its own class; it names the node.
+        Exception: what an actor raised, with its own class; it names the node.
     """
     if not parts:
         return

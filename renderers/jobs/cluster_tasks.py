@@ -1,4 +1,4 @@
-"""Render each part in a Ray task of its own, and count how far the tasks are."""
+"""Do parts in Ray actors, which keep their modules, and count how far they are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 import os
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from renderers.errors import RenderError, UnfinishedRenderError
@@ -19,8 +20,8 @@ from renderers.plan.part_work import PartWork
 from renderers.progress import OnProgress, Rate
 
 MAX_ATTEMPTS = 5  # A part whose node or process dies is tried this often.
-POLL_S = 0.5  # Progress is looked at, and a task reports it, this often.
-PATIENCE_S = 10  # Cancelled tasks have this long to delete what they began.
+POLL_S = 0.5  # Progress is looked at, and an actor reports it, this often.
+PATIENCE_S = 10  # Actors that are stopped have this long to delete what they began.
 # A file has this long to show on another machine: NFS remembers for long what is absent.
 ARRIVAL_S = 60
 
@@ -28,10 +29,12 @@ log = logging.getLogger(__name__)
 
 
 class ClusterTasks:
-    """A Ray task for each part; Ray gives those of a dead node to another.
+    """An actor on each GPU of the cluster, or on each core, and the parts that none has yet.
+
+    Nodes that join get actors of their own; the part of an actor that dies goes to another.
 
     Args:
-        parts: the parts to render; the cluster must be connected.
+        parts: the parts to do; the cluster must be connected.
     """
 
     def __init__(self, renderer: PartWork, parts: Sequence[Part]) -> None:
@@ -42,59 +45,106 @@ class ClusterTasks:
         self._kind = "GPU" if _resources().get("GPU") else "CPU"
         self._parts = renderer.parts
         self._tally: Any = ray.remote(_Tally).options(num_cpus=0, scheduling_strategy=here).remote()
-        shared = ray.put(renderer)
         needs: dict[str, Any] = {"num_gpus": 1} if self._kind == "GPU" else {"num_cpus": 1}
-        self._task: Any = ray.remote(max_retries=MAX_ATTEMPTS - 1, **needs)(_render)
-        # Ray shows each task its own GPU only, which is therefore the first.
+        self._actor: Any = ray.remote(**needs)(_PartActor)
+        # Ray shows each actor its own GPU only, which is therefore the first.
         device = "cuda:0" if self._kind == "GPU" else "cpu"
-        self._given = shared, device, self._tally
-        self._pending: dict[Any, tuple[int, Part]] = {}
+        self._given = ray.put(renderer.for_other_process()), device, self._tally
+        self._waiting = deque(enumerate(parts))
+        # What is awaited: that an actor is ready, where it has no part, or that its part is done.
+        self._awaited: dict[Any, tuple[Any, tuple[int, Part] | None]] = {}
+        self._idle: list[Any] = []
         self._failures = Counter[int]()
-        for number, part in enumerate(parts):
-            self._submit(number, part)
+        self._lost = 0  # Actors that died one after the other before they were ready.
         self._finished, self._total = 0, count_part_frames(parts)
         self._rates: dict[str, Rate] = {}
 
-    def _submit(self, number: int, part: Part) -> None:
-        self._pending[self._task.remote(*self._given, number, part)] = number, part
-
     def follow(self, on_progress: OnProgress) -> None:
-        """Wait for all tasks, reporting meanwhile how far they are."""
+        """Do all parts, reporting meanwhile how far they are."""
         import ray
 
-        while self._pending:
-            done, _ = ray.wait(list(self._pending), timeout=POLL_S)
-            for task in done:
-                self._take(task)
+        while self._waiting or self._numbers():
+            self._begin_actors()
+            self._hand_out()
+            done, _ = ray.wait(list(self._awaited), timeout=POLL_S) if self._awaited else ([], [])
+            for reference in done:
+                self._take(reference)
             if not done:
                 self._require_nodes()
             done_frames, rates = self._count()
             on_progress(done_frames, self._total, rates)
+        self._dismiss()
 
     def cancel(self) -> None:
-        """Stop what runs, and give it time to delete what it began."""
+        """Stop what is at work, and give it time to delete what it began."""
         import ray
 
-        pending = list(self._pending)
-        for task in pending:
-            ray.cancel(task)
-        if pending:
-            ray.wait(pending, num_returns=len(pending), timeout=PATIENCE_S, fetch_local=False)
+        ray.get(self._tally.stop.remote())
+        at_work = [reference for reference, (_, given) in self._awaited.items() if given]
+        if at_work:
+            ray.wait(at_work, num_returns=len(at_work), timeout=PATIENCE_S, fetch_local=False)
+        self._dismiss()
 
-    def _take(self, task: Any) -> None:
+    def _dismiss(self) -> None:
+        """End all actors, at work or not."""
+        for actor in [*self._idle, *(actor for actor, _ in self._awaited.values())]:
+            _end(actor)
+        self._idle, self._awaited = [], {}
+
+    def _begin_actors(self) -> None:
+        """Begin as many actors as the nodes of this moment have room for, and parts need."""
+        room = int(_resources().get(self._kind, 0))
+        wanted = min(room, len(self._waiting) + len(self._numbers()))
+        for _ in range(wanted - len(self._awaited) - len(self._idle)):
+            actor = self._actor.remote(*self._given)
+            self._awaited[actor.is_ready.remote()] = actor, None
+
+    def _hand_out(self) -> None:
+        while self._idle and self._waiting:
+            actor, (number, part) = self._idle.pop(), self._waiting.popleft()
+            self._awaited[actor.render.remote(number, part)] = actor, (number, part)
+
+    def _take(self, reference: Any) -> None:
+        """Take note that an actor is ready, has done its part, or has failed."""
         import ray
 
-        number, part = self._pending.pop(task)
-        if failure := ray.get(task):
-            self._give_again(number, part, failure.restore())
+        actor, given = self._awaited.pop(reference)
+        try:
+            failure = ray.get(reference)
+        except ray.exceptions.RayActorError as error:
+            self._replace(actor, given, error)
             return
-        self._require_arrived(part)
-        self._finished += len(part.batches)
+        self._lost = 0
+        if given is not None and failure is not None:
+            self._give_again(actor, *given, failure.restore())
+            return
+        if given is not None:
+            self._require_arrived(given[1])
+            self._finished += len(given[1].batches)
+        self._idle.append(actor)
 
-    def _give_again(self, number: int, part: Part, error: Exception) -> None:
-        """Give a part whose device failed to another task, so often as that of a dead node."""
+    def _replace(self, actor: Any, given: tuple[int, Part] | None, error: Exception) -> None:
+        """Give the part of an actor that died, or whose node did, to another one."""
+        _end(actor)
+        if given is None:
+            self._lost += 1
+            if self._lost == MAX_ATTEMPTS:
+                raise error
+            return
+        number, part = given
+        self._failures[number] += 1
+        if self._failures[number] == MAX_ATTEMPTS:
+            raise error
+        self._waiting.appendleft((number, part))
+
+    def _give_again(self, actor: Any, number: int, part: Part, error: Exception) -> None:
+        """Give a part whose device failed to another actor, so often as that of a dead node.
+
+        A device that failed may be of no use to its process any more, which ends with it.
+        """
         if not is_device_failure(error):
             raise error
+        _end(actor)
         self._failures[number] += 1
         log.warning("%s.", describe_failure(error))
         if self._failures[number] == MAX_ATTEMPTS:
@@ -102,7 +152,7 @@ class ClusterTasks:
                 f"The devices of the Ray cluster failed {MAX_ATTEMPTS} times at one part, and said "
                 f"at last: {describe_failure(error)}. Finished parts are kept."
             )
-        self._submit(number, part)
+        self._waiting.appendleft((number, part))
 
     def _require_arrived(self, part: Part) -> None:
         deadline = time.monotonic() + ARRIVAL_S
@@ -121,6 +171,10 @@ class ClusterTasks:
                 "start nodes (docs/cluster.md)."
             )
 
+    def _numbers(self) -> list[int]:
+        """The numbers of the parts at work."""
+        return [given[0] for _, given in self._awaited.values() if given]
+
     def _count(self) -> tuple[int, str]:
         """The frames done in all, and each node's rate."""
         import ray
@@ -128,8 +182,16 @@ class ClusterTasks:
         done, rendered = ray.get(self._tally.count.remote())
         for node, frames in rendered.items():
             self._rates.setdefault(node, Rate(node)).count(frames)
-        unfinished = sum(done.get(number, 0) for number, _ in self._pending.values())
+        unfinished = sum(done.get(number, 0) for number in self._numbers())
         return self._finished + unfinished, ", ".join(filter(None, map(str, self._rates.values())))
+
+
+def _end(actor: Any) -> None:
+    """End an actor, which may be dead already, and give back what it was given of its node."""
+    import ray
+
+    with suppress(ray.exceptions.RayError):
+        ray.kill(actor)
 
 
 def _resources() -> dict[str, float]:
@@ -146,39 +208,66 @@ class _Tally:
     def __init__(self) -> None:
         self._done: dict[int, int] = {}
         self._rendered: Counter[str] = Counter()
+        self._stopped = False
 
-    def report(self, number: int, node: str, done: int) -> None:
-        """Take note that a node has done so many frames of a part; fewer if it began again."""
+    def report(self, number: int, node: str, done: int) -> bool:
+        """Take note that a node has done so many frames of a part; fewer if it began again.
+
+        Returns:
+            Whether it is to go on.
+        """
         before = self._done.get(number, 0)
         self._rendered[node] += done - before if done >= before else done
         self._done[number] = done
+        return not self._stopped
+
+    def stop(self) -> None:
+        """Tell whoever reports from now on to stop."""
+        self._stopped = True
 
     def count(self) -> tuple[dict[int, int], dict[str, int]]:
         """The frames done of each part, and those rendered on each node."""
         return self._done, self._rendered
 
 
-def _render(
-    renderer: PartWork, device: str, tally: Any, number: int, part: Part
-) -> ProcessFailure | None:
-    """A task: render one part on a node. An error is returned, since Ray would wrap it."""
-    node = socket.gethostname()
-    reported_s = -POLL_S
+class _StoppedError(Exception):
+    """The one who gave the part wants it no more."""
 
-    def on_frame(done: int) -> None:
-        nonlocal reported_s
-        if time.monotonic() - reported_s >= POLL_S or done == len(part.batches):
-            reported_s = time.monotonic()
-            tally.report.remote(number, node, done)
 
-    try:
-        if device not in (known := known_devices()):  # A card that has gone is one that failed.
+class _PartActor:
+    """A process on a node that does one part after the other, with the modules of the first."""
+
+    def __init__(self, renderer: PartWork, device: str, tally: Any) -> None:
+        self._renderer, self._device, self._tally = renderer, device, tally
+
+    def is_ready(self) -> None:
+        """Say that the process has begun."""
+
+    def render(self, number: int, part: Part) -> ProcessFailure | None:
+        """Do one part. An error is returned, since Ray would wrap it."""
+        import ray
+
+        node, reported_s = socket.gethostname(), -POLL_S
+
+        def on_frame(done: int) -> None:
+            nonlocal reported_s
+            if time.monotonic() - reported_s >= POLL_S or done == len(part.batches):
+                reported_s = time.monotonic()
+                if not ray.get(self._tally.report.remote(number, node, done)):
+                    raise _StoppedError
+
+        try:
+            self._require_device()
+            # Ray gives each actor a core.
+            with sharing_cores(processes=os.cpu_count() or 1), exact_arithmetic():
+                self._renderer.render(part, self._device, on_frame)
+        except Exception as error:
+            return ProcessFailure.capture(error, node)
+        return None
+
+    def _require_device(self) -> None:
+        """See that the device is there: a card that has gone is one that failed."""
+        if self._device not in (known := known_devices()):
             raise RuntimeError(
                 f"No CUDA GPUs are available, where Ray has one: there is {', '.join(known)}"
             )
-        # Ray gives each task a core.
-        with sharing_cores(processes=os.cpu_count() or 1), exact_arithmetic():
-            renderer.render(part, device, on_frame)
-    except Exception as error:
-        return ProcessFailure.capture(error, node)
-    return None

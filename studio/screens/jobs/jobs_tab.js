@@ -104,6 +104,10 @@ const makeCard = (id) => {
   const frame = parts.frame = card.appendChild(make('div', 'job-picture'));
   parts.picture = frame.appendChild(make('img'));
   parts.film = frame.appendChild(make('video'));
+  // A film shows a frame of its last third; its first ones, of a training, are plain grey.
+  parts.film.addEventListener('loadedmetadata', () => {
+    if (parts.film.paused) parts.film.currentTime = 0.7 * parts.film.duration;
+  });
   Object.assign(parts.film, { muted: true, preload: 'metadata', playsInline: true, tabIndex: -1 });
   const body = card.appendChild(make('div', 'job-body'));
   const line = body.appendChild(make('div', 'line'));
@@ -147,8 +151,7 @@ const fillPicture = (parts, job) => {
   show(parts.picture, Boolean(job.picture) && !job.moves);
   show(parts.film, Boolean(job.picture) && job.moves);
   const node = job.moves ? parts.film : parts.picture;
-  const source = job.moves ? `${job.picture}#t=0.001` : job.picture; // So a film shows a frame.
-  if (job.picture && node.getAttribute('src') !== source) node.src = source;
+  if (job.picture && node.getAttribute('src') !== job.picture) node.src = job.picture;
   parts.picture.alt = `The last picture of job ${job.id}`;
 };
 

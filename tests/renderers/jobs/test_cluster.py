@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import pytest
 import torch
 
 from renderers.errors import RenderError, UnfinishedRenderError
+from renderers.frames.devices import concurrency_of
 from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
+from renderers.plan.pacing import measure_change
 from renderers.plan.render_plan import RenderPlan, make_plan
 from renderers.progress import ignore_progress
 from renderers.video.video_reader import read_frames
@@ -131,6 +134,35 @@ def test_an_error_of_the_source_comes_through_a_task_with_its_class_and_node(
     assert caught.value.__notes__[0].startswith("On node ")
     assert renderer.parts.is_whole(plan.parts[0])
     assert leftovers(tmp_path) == []
+
+
+class _CountingSource(GrowingSource):
+    """Notes each module that is built, and in which process."""
+
+    def build(self):
+        assert self.log
+        with self.log.with_name("built.log").open("a") as file:
+            print(os.getpid(), file=file)
+        return super().build()
+
+
+def test_an_actor_keeps_its_modules_from_part_to_part(tmp_path, cluster, plan) -> None:
+    parts = renderer_in(tmp_path, plan).parts
+    render(PartRenderer(_CountingSource(log=tmp_path / "passes.log"), parts), cluster.address)
+    built = (tmp_path / "built.log").read_text().splitlines()
+    assert len(plan.parts) > 2
+    assert len(set(built)) == 1
+    # The source builds one itself whenever it is asked for checkpoints.
+    assert len(built) - len(plan.parts) == concurrency_of("cpu") + 1
+
+
+def test_the_pace_of_a_film_is_measured_on_a_cluster(tmp_path, cluster, monkeypatch) -> None:
+    monkeypatch.setattr("renderers.plan.pacing.PART_CHECKPOINTS", 8)
+    given = GrowingSource(), two_points(), range(20)
+    on_cluster = partial(render_parts_on_cluster, address=cluster.address)
+    here = partial(render_parts, devices=["cpu"])
+    change = measure_change(*given, tmp_path / "cluster", on_cluster)
+    assert change.tolist() == measure_change(*given, tmp_path / "here", here).tolist()
 
 
 class _FailingSource(GrowingSource):
