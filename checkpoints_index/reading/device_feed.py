@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-import torch
-
 from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.staging import PayloadStager, StagedPayload
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError
 from checkpoints_index.reading.reader import CheckpointReader, DecodedIntegers, ReadStep
-from checkpoints_index.reading.transfers import HostBuffer
+from checkpoints_index.reading.transfers import DeviceStreams, HostBuffer
 from checkpoints_index.storage.segments import Record
 
 MAX_STEPS = 8  # Checkpoints further away than so many records are decoded on the CPU.
@@ -29,7 +27,7 @@ class StagedStep(NamedTuple):
 
     Attributes:
         staged: its parts, in the memory of `host`.
-        host: sends them.
+        host: has begun to send them.
         sign, from_nothing: as in `ReadStep`.
     """
 
@@ -60,7 +58,7 @@ class DeviceFeed:
 
     Args:
         reader: finds and reads the records.
-        device: where they go.
+        streams: those of the device to which they go.
         depth: so many checkpoints may be staged before the first of them is sent.
         pool: threads that share the decompression.
     """
@@ -68,11 +66,11 @@ class DeviceFeed:
     def __init__(
         self,
         reader: CheckpointReader,
-        device: torch.device,
+        streams: DeviceStreams,
         depth: int,
         pool: ThreadPool = SERIAL,
     ) -> None:
-        self._reader, self._device, self._pool = reader, device, pool
+        self._reader, self._streams, self._pool = reader, streams, pool
         self._held: Record | None = None  # What the device has once it has all that was staged.
         self._stager: tuple[TensorLayout, PayloadStager] | None = None
         self._hosts: deque[list[HostBuffer]] = deque([] for _ in range(depth))
@@ -105,10 +103,12 @@ class DeviceFeed:
             if steps is None:
                 return None
             stager = self._stager_of(self._reader.layout(record))
-            hosts += [HostBuffer(self._device) for _ in range(len(steps) - len(hosts))]
+            hosts += [HostBuffer(self._streams) for _ in range(len(steps) - len(hosts))]
             staged = [self._stage(stager, *each) for each in zip(steps, hosts, strict=False)]
             found = [step for step in staged if step is not None]
             if len(found) == len(steps):
+                for step in found:
+                    step.host.send()
                 return found
         return None
 

@@ -12,6 +12,7 @@ from checkpoints_index.codec.staging import StagedKind
 from checkpoints_index.codec.unpacking import predict, unpack_moves
 from checkpoints_index.errors import DamagedCheckpointError
 from checkpoints_index.reading.device_feed import StagedCheckpoint, StagedStep
+from checkpoints_index.reading.transfers import DeviceStreams
 from checkpoints_index.storage.segments import Record
 
 CHECK_INTERVAL = 64  # Integers are held against their checksum after so many steps on the device.
@@ -24,11 +25,11 @@ class ResidentIntegers:
 
     Args:
         run: the run's name, for errors.
-        device: where they are.
+        streams: those of the device where they are.
     """
 
-    def __init__(self, run: str, device: torch.device) -> None:
-        self._run, self._device = run, device
+    def __init__(self, run: str, streams: DeviceStreams) -> None:
+        self._run, self._streams = run, streams
         self._arrays: Integers = {}
         self._before: Integers | None = None  # where the layout predicts
         self._spare: Integers = {}  # Moves are written there; between checkpoints it is free.
@@ -50,6 +51,11 @@ class ResidentIntegers:
         Raises:
             DamagedCheckpointError: integers are not what was stored.
         """
+        with self._streams.writing_weights():
+            self._go_on(staged, is_last)
+            staged.layout.write_weights(self._restore_bits(), weights)
+
+    def _go_on(self, staged: StagedCheckpoint, is_last: bool) -> None:
         if staged.whole is not None:
             self._begin(staged.whole.arrays, staged.whole.before)
         for step in staged.steps:
@@ -58,7 +64,6 @@ class ResidentIntegers:
         most = CHECK_INTERVAL if staged.layout.reversible else KEY_INTERVAL - 1
         if self._unchecked >= most or (is_last and self._unchecked):
             self._check(staged.record)
-        staged.layout.write_weights(self._restore_bits(), weights)
 
     def _begin(self, arrays: IntegerArrays, before: IntegerArrays | None) -> None:
         self._arrays, self._before, self._spare = {}, None, {}  # Give back memory first.
@@ -67,11 +72,11 @@ class ResidentIntegers:
         self._spare = {kind: torch.empty_like(items) for kind, items in self._arrays.items()}
 
     def _send(self, arrays: IntegerArrays) -> Integers:
-        return {k: torch.from_numpy(items).to(self._device) for k, items in arrays.items()}
+        return {k: torch.from_numpy(items).to(self._streams.device) for k, items in arrays.items()}
 
     def _go(self, step: StagedStep, staged: StagedCheckpoint) -> None:
         """Add what a record holds to the integers of its base, or subtract it."""
-        buffer = step.host.send()
+        buffer = step.host.receive()
         if step.from_nothing:
             for items in self._arrays.values():
                 items.zero_()

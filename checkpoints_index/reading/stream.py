@@ -17,6 +17,7 @@ from checkpoints_index.codec.thread_pool import ThreadPool
 from checkpoints_index.reading.device_feed import DeviceFeed
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.resident_integers import ResidentIntegers
+from checkpoints_index.reading.transfers import DeviceStreams
 from checkpoints_index.storage.catalogue import Catalogue
 
 PREFETCH = 2  # So many checkpoints are decoded before they are asked for.
@@ -47,7 +48,8 @@ def stream(
 
     The modules take turns, so that one may still be at work when the next is asked for. On a
     GPU the integers stay there; what crosses the bus is what lay on the disk, without the entropy
-    coding of zstandard, and it is unpacked and added there.
+    coding of zstandard, and it is unpacked and added there, beside whatever runs on a stream
+    other than the caller's own.
 
     Args:
         catalogue: that of the run, used by nobody else.
@@ -67,8 +69,9 @@ def stream(
     staging = ThreadPool(min(threads, MAX_STAGING_THREADS), "stage")
     try:
         if device.type == "cuda" if unpack_on_device is None else unpack_on_device:
-            feed = DeviceFeed(reader, device, PREFETCH + 1, staging)
-            swap = ResidentIntegers(catalogue.run, device).swap
+            streams = DeviceStreams(device)
+            feed = DeviceFeed(reader, streams, PREFETCH + 1, staging)
+            swap = ResidentIntegers(catalogue.run, streams).swap
             yield from _swap_in_order(reader, batches, resident, feed.decode, swap)
         else:
             decode = WeightFeed(reader).decode

@@ -13,6 +13,7 @@ from checkpoints_index.reading import resident_integers
 from checkpoints_index.reading.device_feed import MAX_STEPS, DeviceFeed
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.stream import stream
+from checkpoints_index.reading.transfers import DeviceStreams
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue, open_catalogue
 
@@ -87,7 +88,7 @@ def test_a_gpu_unpacks_the_weights_that_were_kept(run, decoded, order):
 
 def open_feed(run):
     catalogue = open_catalogue(run.folder.parents[1], run.name)
-    return DeviceFeed(CheckpointReader(catalogue), CPU, depth=3)
+    return DeviceFeed(CheckpointReader(catalogue), DeviceStreams(CPU), depth=3)
 
 
 def test_only_the_first_checkpoint_is_decoded_on_the_cpu(run):
