@@ -7,7 +7,6 @@ from torch import Tensor
 
 from checkpoints_index.codec import integers
 from checkpoints_index.codec.integers import IntegerArrays, IntegerKind, TensorLayout
-from checkpoints_index.codec.record_chain import KEY_INTERVAL
 from checkpoints_index.codec.staging import StagedKind
 from checkpoints_index.codec.unpacking import predict, unpack_moves
 from checkpoints_index.errors import DamagedCheckpointError
@@ -33,6 +32,7 @@ class ResidentIntegers:
         self._arrays: Integers = {}
         self._before: Integers | None = None  # where the layout predicts
         self._spare: Integers = {}  # Moves are written there; between checkpoints it is free.
+        self._record: Record | None = None  # that of the checkpoint whose integers they are
         self._unchecked = 0  # steps since integers were last held against their checksum
 
     def swap(
@@ -40,8 +40,9 @@ class ResidentIntegers:
     ) -> None:
         """Go on to a checkpoint, and write it over a state dict.
 
-        A wrong difference makes all later integers wrong, until a key. Hence a check every so many
-        steps, and one at the last, are checks of all steps before.
+        A wrong difference makes all later integers wrong, until others take their place. Hence the
+        checks every so many steps, before that place is taken, and at the end are checks of all
+        steps before.
 
         Args:
             staged: the checkpoint, from the one that was staged before.
@@ -56,14 +57,15 @@ class ResidentIntegers:
             staged.layout.write_weights(self._restore_bits(), weights)
 
     def _go_on(self, staged: StagedCheckpoint, is_last: bool) -> None:
+        if staged.whole is not None or any(step.from_nothing for step in staged.steps):
+            self._check()
         if staged.whole is not None:
             self._begin(staged.whole.arrays, staged.whole.before)
         for step in staged.steps:
             self._go(step, staged)
-        self._unchecked = 0 if staged.whole is not None else self._unchecked + len(staged.steps)
-        most = CHECK_INTERVAL if staged.layout.reversible else KEY_INTERVAL - 1
-        if self._unchecked >= most or (is_last and self._unchecked):
-            self._check(staged.record)
+        self._record, self._unchecked = staged.record, self._unchecked + len(staged.steps)
+        if is_last or self._unchecked >= CHECK_INTERVAL:
+            self._check()
 
     def _begin(self, arrays: IntegerArrays, before: IntegerArrays | None) -> None:
         self._arrays, self._before, self._spare = {}, None, {}  # Give back memory first.
@@ -117,11 +119,14 @@ class ResidentIntegers:
                 bits[kind] = sign.bitwise_and_(torch.iinfo(items.dtype).max).bitwise_xor_(items)
         return bits
 
-    def _check(self, record: Record) -> None:
+    def _check(self) -> None:
+        """Hold the integers against their checksum, if steps were made since the last time."""
+        if self._record is None or not self._unchecked:
+            return
         self._unchecked = 0
         arrays = {kind: items.cpu().numpy() for kind, items in self._arrays.items()}
-        if integers.checksum(arrays) != record.integers_xxh3:
-            raise self._damage(record)
+        if integers.checksum(arrays) != self._record.integers_xxh3:
+            raise self._damage(self._record)
 
     def _damage(self, record: Record) -> DamagedCheckpointError:
         reason = "what was decoded is not what was stored"

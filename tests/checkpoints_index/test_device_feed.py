@@ -173,7 +173,17 @@ def test_integers_that_are_not_those_that_were_stored_end_the_stream(copied, sto
     walked = []
     with pytest.raises(DamagedCheckpointError, match="is not what was stored"):
         walked.extend(batch for batch, _ in walk(copied, range(50, stop)))
-    assert walked[-1] < min(stop - 1, 50 + resident_integers.CHECK_INTERVAL)
+    assert walked[-1] < min(stop - 1, 51 + resident_integers.CHECK_INTERVAL)
+
+
+def test_integers_are_checked_before_others_take_their_place(copied):
+    """A stream that goes on far away would otherwise never look at what it leaves."""
+    forge(copied, 60, 55)
+    walked = []
+    with pytest.raises(DamagedCheckpointError, match=r"6[01] of run 'city'"):
+        walked.extend(batch for batch, _ in walk(copied, [58, 59, 60, 61, 3]))
+    # Lengths of bits that depend on wrong integers of storage exact are found out at once.
+    assert walked == ([58, 59] if copied.storage == "exact" else [58, 59, 60, 61])
 
 
 def test_bytes_that_no_packer_made_are_left_to_the_reader(copied, decoded):
