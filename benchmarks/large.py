@@ -133,16 +133,18 @@ class DecodingPath:
             streams = DeviceStreams(device)
             self._decode = DeviceFeed(self._reader, streams, PREFETCH + 1).decode
             self._swap = ResidentIntegers(run.name, streams).swap
-        self.seconds: list[tuple[float, float]] = []
+        self.seconds: list[tuple[float, float]] = []  # CPU time of both halves
+        self.swapping_s: list[float] = []
         self.bytes_sent: list[int] = []
 
     def go_to(self, batch: int) -> None:
         began = time.process_time()
         decoded = self._decode(batch)
-        half = time.process_time()
+        half, wall = time.process_time(), time.perf_counter()
         self._swap(decoded, self._weights)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
+        self.swapping_s.append(time.perf_counter() - wall)
         self.seconds.append((half - began, time.process_time() - half))
         steps = getattr(decoded, "steps", [])
         self.bytes_sent.append(sum(step.staged.buffer.nbytes for step in steps))
@@ -180,6 +182,7 @@ def decode(run: CheckpointRun, device: torch.device) -> dict[str, Any]:
         "feeding_cpu_s": float(np.median(feeding)),
         "feeding_least_cpu_s": min(feeding),
         "numba_decoding_alone_cpu_s": float(np.median(numba[:, 0])),
+        "unpacking_on_the_device_s": median(paths["tensors"].swapping_s[i] for i in followers),
     }
     found = {name: round(seconds, 4) for name, seconds in found.items()}
     ratio = found["feeding_cpu_s"] / found["numba_cpu_s"]
@@ -255,6 +258,8 @@ def measure(run: CheckpointRun, shown: GeneratorSpec, device: str) -> dict[str, 
         "forward": forward["forward_s"],
         "x264": encoding["x264_cpu_s"] / cores,
     }
+    if is_gpu:
+        stages["unpacking"] = decoding["unpacking_on_the_device_s"]
     found = find_bottleneck(stages, max(1, torch.cuda.device_count()) if is_gpu else 1)
     if is_gpu and is_own:
         place = Place(run.folder.parents[1], run.name, len(run.batches), POINTS)
