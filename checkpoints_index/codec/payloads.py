@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
-from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker
+from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker, Integers
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 
 SignedPayload = tuple[bytes, int]  # with 1 it leads from its base to what was packed, with -1 back
@@ -68,7 +68,7 @@ def unpack(
     Raises:
         ValueError: these bytes were not made by `pack` for this layout.
     """
-    tables = [_find_blocks(payload, len(layout.blocks)) for payload, _ in chain]
+    tables = [_cut(payload, len(layout.blocks)) for payload, _ in chain]
 
     def unpack_some(positions: range) -> None:
         unpacker = BlockUnpacker()
@@ -82,10 +82,22 @@ def unpack(
     pool.map(unpack_some, pool.split(len(layout.blocks)))
 
 
-def _find_blocks(payload: bytes, count: int) -> list[memoryview]:
-    """The blocks of a payload, cut out by its table of lengths."""
-    lengths = np.frombuffer(payload, "<u4", count).tolist() if len(payload) >= 4 * count else []
-    ends = list(accumulate(lengths, initial=4 * count))
-    if len(lengths) != count or ends[-1] != len(payload):
+def find_blocks(payload: bytes, count: int) -> Integers:
+    """Where the blocks of a payload begin, and where the last one ends: int64 [count + 1].
+
+    Raises:
+        ValueError: these are not the bytes of so many blocks.
+    """
+    if len(payload) < 4 * count:
         raise ValueError("a payload of another layout")
-    return [memoryview(payload)[start:end] for start, end in pairwise(ends)]
+    lengths = np.frombuffer(payload, "<u4", count)
+    bounds = np.concatenate(([4 * count], 4 * count + np.cumsum(lengths, dtype=np.int64)))
+    if bounds[-1] != len(payload):
+        raise ValueError("a payload of another layout")
+    return bounds
+
+
+def _cut(payload: bytes, count: int) -> list[memoryview]:
+    """The blocks of a payload, cut out by its table of lengths."""
+    bounds = find_blocks(payload, count).tolist()
+    return [memoryview(payload)[start:end] for start, end in pairwise(bounds)]

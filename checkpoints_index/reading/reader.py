@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,22 @@ class Edge(NamedTuple):
     def target(self) -> int:
         """The batch that it leads to."""
         return self.record.batch if self.sign > 0 else self.record.base
+
+
+class ReadStep(NamedTuple):
+    """A payload that leads from one checkpoint to another.
+
+    Attributes:
+        record: its record.
+        payload: what lies in the record, held against its checksum.
+        sign: 1 where it leads from its base to its batch, -1 where it is undone.
+        from_nothing: whether its base are zeros.
+    """
+
+    record: Record
+    payload: bytes
+    sign: int
+    from_nothing: bool
 
 
 class DecodedIntegers(NamedTuple):
@@ -120,6 +136,58 @@ class CheckpointReader:
                 raise
         record = self.find(batch)
         return self.layout(record), self._decode(record)
+
+    def hand_over(self, batch: int) -> tuple[TensorLayout, DecodedIntegers]:
+        """The layout and the integers at a batch, in memory of their own.
+
+        Raises:
+            UnknownBatchError: there is no checkpoint of that batch.
+            DamagedCheckpointError: it cannot be read back as it was written.
+        """
+        layout, _ = self.integers(batch)
+        assert self._decoded is not None
+        return layout, self._decoded[1].copy()
+
+    def read_steps(self, held: Record, record: Record, most: int) -> list[ReadStep] | None:
+        """What leads to a checkpoint from one that somebody else holds decoded, or from a key.
+
+        What was decoded here is forgotten, since whoever holds the other one goes on from there.
+
+        Args:
+            held: the record of the checkpoint that is held.
+            record: that of the wanted one.
+            most: so many steps are worth while.
+
+        Returns:
+            The steps in their order; None where that is no way there, or too long a one.
+
+        Raises:
+            DamagedCheckpointError: the header of its segment is damaged, or all ways there.
+            FileNotFoundError: its segment has been replaced.
+        """
+        layout = self.layout(record)
+        if layout is not self.layout(held):
+            return None
+        while True:
+            edges = self._find_path(record, layout, held, ())
+            if len(edges) > most:
+                return None
+            contents = [segments.read_payload(edge.record) for edge in edges]
+            lost = {e.record for e, content in zip(edges, contents, strict=True) if content is None}
+            if not lost:
+                break
+            self._damaged |= lost
+        self._decoded = None
+        self._passed.clear()
+        return [
+            ReadStep(edge.record, content, edge.sign, edge.source == NOTHING)
+            for edge, content in zip(edges, contents, strict=True)
+            if content is not None
+        ]
+
+    def avoid(self, record: Record) -> None:
+        """Go round a record from now on, since no packer made what lies in it."""
+        self._damaged.add(record)
 
     def find(self, batch: int) -> Record:
         """The record of a batch.
@@ -185,20 +253,28 @@ class CheckpointReader:
             return self._decoded[1].arrays
         found = None
         while found is None:
-            found = self._decode_path(record, self._find_path(record, layout), layout)
+            held = self._decoded[0] if self._decoded else None
+            edges = self._find_path(record, layout, held, self._passed)
+            found = self._decode_path(record, edges, layout)
         if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
         self._decoded = record, found
         return found.arrays
 
-    def _find_path(self, record: Record, layout: TensorLayout) -> list[Edge]:
-        """The edges that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
-        decoded = self._decoded[0] if self._decoded else None
-        single = self._find_single_edge(decoded, record, layout)
+    def _find_path(
+        self, record: Record, layout: TensorLayout, held: Record | None, passed: Iterable[int]
+    ) -> list[Edge]:
+        """The edges that lead to a record, from what is held or from nothing (Dijkstra 1959).
+
+        Args:
+            held: the record of a checkpoint that is there, decoded.
+            passed: the batches of others.
+        """
+        single = self._find_single_edge(held, record, layout)
         if single is not None:
             return [single]
         edges = self._collect_edges(record.path, layout)
-        starts = [NOTHING, *self._passed] + ([decoded.batch] if decoded else [])
+        starts = [NOTHING, *passed] + ([held.batch] if held else [])
         order = count()
         queue: list[tuple[int, int, int, Edge | None]] = [(0, next(order), s, None) for s in starts]
         arrived: dict[int, Edge | None] = {}
@@ -215,15 +291,15 @@ class CheckpointReader:
         raise self._damage(record, self._describe_loss(record))
 
     def _find_single_edge(
-        self, decoded: Record | None, record: Record, layout: TensorLayout
+        self, held: Record | None, record: Record, layout: TensorLayout
     ) -> Edge | None:
-        """The edge from what is decoded to the checkpoint after it, or before."""
-        if decoded is None:
+        """The edge from what is held to the checkpoint after it, or before."""
+        if held is None:
             return None
-        for edge in (Edge(record, 1), Edge(decoded, -1)):
+        for edge in (Edge(record, 1), Edge(held, -1)):
             has_direction = edge.sign > 0 or layout.reversible
             usable = edge.record.kind != segments.KEY and edge.record not in self._damaged
-            leads_there = (edge.source, edge.target) == (decoded.batch, record.batch)
+            leads_there = (edge.source, edge.target) == (held.batch, record.batch)
             if has_direction and usable and leads_there:
                 return edge
         return None

@@ -193,17 +193,19 @@ def inspect_payload(record: Record) -> Payload:
     Raises:
         OSError: the file is gone or cannot be read.
     """
-    with record.path.open("rb") as file:
-        raw = os.pread(file.fileno(), record.payload_bytes, record.offset + RECORD_HEAD_BYTES)
-    is_damaged = xxhash.xxh3_64_intdigest(raw) != record.payload_xxh3
-    if not record.parity:
-        return Payload(None if is_damaged else raw, is_damaged)
-    length = parity.payload_length(record.payload_bytes)
-    whole: bytes | None = raw
-    if is_damaged:
-        is_cut = len(raw) < record.payload_bytes
-        whole = None if is_cut else parity.restore(raw, length, record.payload_xxh3)
-    return Payload(whole and whole[:length], is_damaged)
+    total, start = record.payload_bytes, record.offset + RECORD_HEAD_BYTES
+    length = parity.payload_length(total) if record.parity else total
+    with record.path.open("rb") as file:  # Both apart, since a large payload is slow to copy.
+        content = os.pread(file.fileno(), length, start)
+        behind = os.pread(file.fileno(), total - length, start + length)
+    digest = xxhash.xxh3_64(content)
+    digest.update(behind)
+    if digest.intdigest() == record.payload_xxh3:
+        return Payload(content, is_damaged=False)
+    if not record.parity or len(content) + len(behind) < total:
+        return Payload(None, is_damaged=True)
+    whole = parity.restore(content + behind, length, record.payload_xxh3)
+    return Payload(whole and whole[:length], is_damaged=True)
 
 
 def has_whole_head(record: Record) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import nn
 
 from renderers.frames.concurrency import run_in_order
 from renderers.frames.devices import concurrency_of
+from renderers.frames.forward_stream import ForwardStream
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.layer_pictures import LayerPictures
 from renderers.frames.small_pictures import SmallPictures
@@ -57,6 +58,7 @@ class DeviceRenderer:
         # One module more than concurrent passes, so that weights are loaded beside the passes.
         self._modules = [source.build().to(device) for _ in range(concurrency_of(device) + 1)]
         self._shown: dict[nn.Module, nn.Module] = {}
+        self._stream = ForwardStream(device)
         self._renderer = FrameRenderer(
             precision=plan.options.precision,
             fixed_batch=len(plan.labels) * self._frames_at_once,
@@ -82,13 +84,13 @@ class DeviceRenderer:
     ) -> Iterator[Callable[[], list[TrackPictures]]]:
         """Forward passes to be done, each of which makes some neighbouring frames."""
         for span, (_, held) in zip(spans, stream, strict=True):
-            G = self._shown_of(held)
+            G, written = self._shown_of(held), self._stream.mark_weights()
             if self._plan.is_static:
-                yield partial(self._render_static, G, span)
+                yield partial(self._render_static, G, written, span)
                 continue
             for first in range(span.first, span.end, self._frames_at_once):
                 end = min(first + self._frames_at_once, span.end)
-                yield partial(self._render_moving, G, first, end)
+                yield partial(self._render_moving, G, written, first, end)
 
     def _shown_of(self, G: nn.Module) -> nn.Module:
         """What the film shows of a generator: its pictures, large or small, or those of a layer."""
@@ -99,15 +101,21 @@ class DeviceRenderer:
             self._shown[G] = small or shown
         return self._shown[G]
 
-    def _render_static(self, G: nn.Module, span: CheckpointSpan) -> list[TrackPictures]:
+    def _render_static(
+        self, G: nn.Module, written: Any, span: CheckpointSpan
+    ) -> list[TrackPictures]:
         """Static points: render once, repeat for every frame of this checkpoint."""
-        [rendered] = self._render_moving(G, span.first, span.first + 1)
+        [rendered] = self._render_moving(G, written, span.first, span.first + 1)
         return [TrackPictures(frame, rendered.pictures) for frame in range(span.first, span.end)]
 
-    def _render_moving(self, G: nn.Module, first: int, end: int) -> list[TrackPictures]:
+    def _render_moving(
+        self, G: nn.Module, written: Any, first: int, end: int
+    ) -> list[TrackPictures]:
         """Frames first to end, without end, in one forward pass."""
         z = self._plan.z(first, end)
-        pictures = self._plan.options.display.apply_crop(self._renderer.render(G, z.flatten(0, 1)))
+        with self._stream.passes_after(written):
+            rendered = self._renderer.render(G, z.flatten(0, 1))
+        pictures = self._plan.options.display.apply_crop(rendered)
         by_frame = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
         return [TrackPictures(first + offset, own) for offset, own in enumerate(by_frame)]
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from checkpoints_index.reading.reader import CheckpointReader
-from checkpoints_index.reading.stream import WeightFeed, WeightSwapper
 from checkpoints_index.storage.catalogue import open_catalogue
 
 
@@ -49,14 +48,3 @@ def test_scrubbing_back_gives_what_scrubbing_forward_gave(run):
 def test_several_threads_decode_what_one_does(run):
     for batch in (3, 77, 140):
         assert same(open_reader(run, threads=3).weights(batch), open_reader(run).weights(batch))
-
-
-def test_differences_added_on_the_device_give_the_same_weights(run):
-    """What a GPU does, done on the CPU."""
-    reader = open_reader(run)
-    feed = WeightFeed(open_reader(run), in_differences=True)
-    G = run.spec.build()
-    swapper = WeightSwapper(torch.device("cpu"))
-    for batch in (0, 1, 2, 40, 41, 149):
-        swapper.swap(feed.decode(batch), G.state_dict())
-        assert same(G.state_dict(), reader.weights(batch))

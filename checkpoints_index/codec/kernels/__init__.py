@@ -32,9 +32,18 @@ from checkpoints_index.codec.kernels.magnitudes import (
     extrapolate,
     pack_magnitudes,
 )
+from checkpoints_index.codec.kernels.part_places import (
+    LOW_PLANES,
+    SLOTS,
+    fill_words,
+    find_parts,
+    lead_inside,
+)
 
 __all__ = [
     "LATTICE_LIMIT",
+    "LOW_PLANES",
+    "SLOTS",
     "TRITS",
     "add_at_gaps",
     "add_magnitudes",
@@ -45,7 +54,10 @@ __all__ = [
     "count_bits",
     "differ",
     "extrapolate",
+    "fill_words",
     "find_gaps",
+    "find_parts",
+    "lead_inside",
     "order",
     "pack_magnitudes",
     "pack_nibbles",
