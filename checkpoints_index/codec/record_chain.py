@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
+from checkpoints_index.codec.tracking import TrackingPacker
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.segments import PendingRecord
 
@@ -37,6 +40,7 @@ class RecordChain:
         self.newest: tuple[int, IntegerArrays] | None = None
         self.spare = layout.new_arrays()
         self._before_newest: IntegerArrays | None = None  # kept where the layout predicts
+        self._trackers = payloads.new_trackers(layout)
         self._skip_base: tuple[int, IntegerArrays] | None = None
         self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
@@ -52,7 +56,7 @@ class RecordChain:
             batch: its batch, above that of the checkpoint before.
 
         Returns:
-            A key or a delta, and perhaps a skip delta.
+            A key or a delta, tracked or not, and perhaps a skip delta.
         """
         arrays = self.spare
         check = integers.checksum(arrays)
@@ -61,14 +65,17 @@ class RecordChain:
             self.key_bytes += len(records[0].payload)
         else:
             base, before = self.newest
-            payload = self._pack(arrays, before, self._known_before())
-            records = [PendingRecord(segments.DELTA, batch, base, payload, check)]
+            payload = self._pack(arrays, before, self._known_before(), self._trackers)
+            goes_on = any(tracker and tracker.goes_on for tracker in self._trackers or ())
+            kind = segments.TRACKED_DELTA if goes_on else segments.DELTA
+            records = [PendingRecord(kind, batch, base, payload, check)]
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
             if self._skip_base is not None:
                 base, before = self._skip_base
                 payload = self._pack(arrays, before)
                 records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
             self._skip_base = batch, integers.copy_arrays(arrays)
+            self._forget_tracks()
         records = [record.with_parity() for record in records]
         self._advance(batch, arrays)
         self.length += 1
@@ -83,6 +90,12 @@ class RecordChain:
         self.spare = oldest or self.layout.new_arrays()
         self.newest = batch, arrays
 
+    def _forget_tracks(self) -> None:
+        """Expect nothing from here on, as a reader does that enters by a key or a skip delta."""
+        for tracker in self._trackers or ():
+            if tracker is not None:
+                tracker.begin_anew()
+
     def _known_before(self) -> IntegerArrays | None:
         """The checkpoint before the newest, where a reader that began at the last key has it."""
         return self._before_newest if self.length % KEY_INTERVAL > 1 else None
@@ -92,5 +105,6 @@ class RecordChain:
         arrays: IntegerArrays,
         base: IntegerArrays | None,
         before: IntegerArrays | None = None,
+        trackers: Sequence[TrackingPacker | None] | None = None,
     ) -> bytes:
-        return payloads.pack(self.layout, arrays, base, self._packers, self._pool, before)
+        return payloads.pack(self.layout, arrays, base, self._packers, self._pool, before, trackers)

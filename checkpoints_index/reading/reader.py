@@ -1,19 +1,18 @@
 """Finding and decoding the checkpoints of one run.
 
-The records of a segment are the edges of a graph whose nodes are batches: a key leads to its batch
-from nothing, a delta or a skip delta from its base and, in reversible segments, back again. The
-checkpoint that was decoded last is one more node to start from. The reader takes the path with the
-fewest bytes; where a record turns out to be damaged it takes another path, so that most damage
-costs no checkpoint at all.
+The records of a segment are the edges of a graph (`paths`). The checkpoint that was decoded last is
+one more node to start from. The reader takes the path with the fewest bytes; where a record turns
+out to be damaged it takes another path, so that most damage costs no checkpoint at all.
+
+What cannot be undone is walked backwards by going there from a key or a skip delta once, and by
+keeping what is passed on the way.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,42 +20,19 @@ from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
+from checkpoints_index.codec.payloads import TrackerStates
+from checkpoints_index.codec.record_chain import SKIP_INTERVAL
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
+from checkpoints_index.reading.paths import Edge, Node, find_path, find_single_edge
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import Record
 
 MAX_THREADS = 8
-RECORD_COST_BYTES = 50_000  # Decoding one more record costs as much as so many bytes of payload.
 GROUP_BYTES = 64 << 20  # So many bytes of payloads are held at a time.
 CACHE_BYTES = 256 << 20  # Checkpoints that a path passed are kept up to this size ...
-MAX_CACHED = 8  # ... and this number.
-NOTHING = -1  # the node that keys start from
-
-
-class Edge(NamedTuple):
-    """One record on the path to a checkpoint.
-
-    Attributes:
-        record: the record.
-        sign: 1 where it leads from its base to its batch, -1 where it is undone.
-    """
-
-    record: Record
-    sign: int
-
-    @property
-    def source(self) -> int:
-        """The batch that it leads from, or NOTHING."""
-        if self.record.kind == segments.KEY:
-            return NOTHING
-        return self.record.base if self.sign > 0 else self.record.batch
-
-    @property
-    def target(self) -> int:
-        """The batch that it leads to."""
-        return self.record.batch if self.sign > 0 else self.record.base
+MAX_CACHED = 8  # ... and this number, where every bit is kept.
 
 
 class DecodedIntegers(NamedTuple):
@@ -65,15 +41,24 @@ class DecodedIntegers(NamedTuple):
     Attributes:
         arrays: its integers.
         before: those of the checkpoint before it on the way there; None where none is predicted.
+        states: those of the trackers that were led there; None where none are.
     """
 
     arrays: IntegerArrays
     before: IntegerArrays | None
+    states: TrackerStates | None
+
+    @classmethod
+    def before_key(cls, layout: TensorLayout) -> DecodedIntegers:
+        """What a key leads on from: zeros, of which nothing is known."""
+        before, states = layout.new_arrays_before(), payloads.new_states(layout)
+        return cls(layout.new_arrays(), before, states)
 
     def copy(self) -> DecodedIntegers:
-        """The same in memory of its own."""
+        """The same in memory of its own, but for the trackers, which are not led on from there."""
         before = integers.copy_arrays(self.before) if self.before else None
-        return DecodedIntegers(integers.copy_arrays(self.arrays), before)
+        states = self.states and [None] * len(self.states)
+        return DecodedIntegers(integers.copy_arrays(self.arrays), before, states)
 
 
 class CheckpointReader:
@@ -91,6 +76,8 @@ class CheckpointReader:
         self._damaged: set[Record] = set()
         self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
         self._decoded: tuple[Record, DecodedIntegers] | None = None
+        self._is_tracked = False  # whether trackers were led to what is decoded
+        self._last_batch = 0  # what was asked for last
         self._passed: dict[int, DecodedIntegers] = {}  # a cache of the same segment, if one-way
         self._pool = ThreadPool(min(MAX_THREADS, threads or os.cpu_count() or 1), "decode")
 
@@ -183,71 +170,52 @@ class CheckpointReader:
             self._passed.clear()
         if self._decoded is not None and self._decoded[0] == record:
             return self._decoded[1].arrays
-        found = None
+        room, found = self._choose_room(record.batch, layout), None
         while found is None:
-            found = self._decode_path(record, self._find_path(record, layout), layout)
+            found = self._decode_path(record, self._find_path(record, layout), layout, room)
         if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
         self._decoded = record, found
         return found.arrays
 
+    def _choose_room(self, batch: int, layout: TensorLayout) -> int:
+        """How many checkpoints are kept of those that are passed on the way to one."""
+        last, self._last_batch = self._last_batch, batch
+        if layout.tracks:
+            batches = self._catalogue.batches
+            back = bisect_left(batches, last) - bisect_left(batches, batch)
+            walks_back = 0 < back <= SKIP_INTERVAL
+            return CACHE_BYTES // layout.integers_bytes if walks_back else 0
+        if layout.reversible:
+            return 0
+        node_bytes = layout.size_bytes * (2 if layout.predicts else 1)
+        return min(MAX_CACHED, CACHE_BYTES // node_bytes)
+
     def _find_path(self, record: Record, layout: TensorLayout) -> list[Edge]:
-        """The edges that lead to a record, from what is decoded or from nothing (Dijkstra 1959)."""
-        decoded = self._decoded[0] if self._decoded else None
-        single = self._find_single_edge(decoded, record, layout)
-        if single is not None:
-            return [single]
-        edges = self._collect_edges(record.path, layout)
-        starts = [NOTHING, *self._passed] + ([decoded.batch] if decoded else [])
-        order = count()
-        queue: list[tuple[int, int, int, Edge | None]] = [(0, next(order), s, None) for s in starts]
-        arrived: dict[int, Edge | None] = {}
-        while queue:
-            cost, _, node, edge = heapq.heappop(queue)
-            if node in arrived:
-                continue
-            arrived[node] = edge
-            if node == record.batch:
-                return _trace(arrived, node)
-            for onward in edges[node]:
-                further = cost + onward.record.payload_bytes + RECORD_COST_BYTES
-                heapq.heappush(queue, (further, next(order), onward.target, onward))
-        raise self._damage(record, self._describe_loss(record))
-
-    def _find_single_edge(
-        self, decoded: Record | None, record: Record, layout: TensorLayout
-    ) -> Edge | None:
-        """The edge from what is decoded to the checkpoint after it, or before."""
-        if decoded is None:
-            return None
-        for edge in (Edge(record, 1), Edge(decoded, -1)):
-            has_direction = edge.sign > 0 or layout.reversible
-            usable = edge.record.kind != segments.KEY and edge.record not in self._damaged
-            leads_there = (edge.source, edge.target) == (decoded.batch, record.batch)
-            if has_direction and usable and leads_there:
-                return edge
-        return None
-
-    def _collect_edges(self, path: Path, layout: TensorLayout) -> defaultdict[int, list[Edge]]:
-        """All edges of a segment by the batch that they lead from, without damaged records."""
-        edges: defaultdict[int, list[Edge]] = defaultdict(list)
-        for record in self._catalogue.records_in(path):
-            if record in self._damaged:
-                continue
-            edges[Edge(record, 1).source].append(Edge(record, 1))
-            if layout.reversible and record.kind != segments.KEY:
-                edges[Edge(record, -1).source].append(Edge(record, -1))
-        return edges
+        """The edges that lead to a record, from what is decoded or from nothing."""
+        if record.batch in self._passed:
+            return []
+        starts = [Node(batch) for batch in self._passed]
+        if self._decoded is not None:
+            last = self._decoded[0]
+            decoded = Node(last.batch, self._is_tracked)
+            single = find_single_edge(decoded, record, last, layout)
+            if single is not None and single.record not in self._damaged:
+                return [single]
+            starts.append(decoded)
+        whole = [r for r in self._catalogue.records_in(record.path) if r not in self._damaged]
+        path = find_path(whole, starts, record.batch, layout)
+        if path is None:
+            raise self._damage(record, self._describe_loss(record))
+        return path
 
     def _decode_path(
-        self, record: Record, edges: list[Edge], layout: TensorLayout
+        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int
     ) -> DecodedIntegers | None:
         """The integers of a record, along edges that lead there; None where one is damaged."""
         found = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
         pool = SERIAL if layout.reversible else self._pool
-        node_bytes = layout.size_bytes * (2 if layout.predicts else 1)
-        room = 0 if layout.reversible else min(MAX_CACHED, CACHE_BYTES // node_bytes)
         cached = min(room, len(edges) - 1) if len(edges) > 2 else 0  # nodes near the end
         at_once, one_by_one = edges[: len(edges) - cached], edges[len(edges) - cached :]
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
@@ -260,10 +228,11 @@ class CheckpointReader:
                     return None
                 chain.append((payload, edge.sign))
             try:
-                payloads.unpack(layout, chain, found.arrays, pool, found.before)
+                payloads.unpack(layout, chain, found.arrays, pool, found.before, found.states)
             except ValueError:  # Checksums were right, yet no packer made one of them.
                 self._damaged.update(edge.record for edge in group)
                 return None
+            self._is_tracked = layout.tracks and group[-1].leads_trackers
             if cached and group is not groups[-1]:
                 self._cache(group[-1].target, found, room)
         return found
@@ -273,9 +242,10 @@ class CheckpointReader:
         decoded, self._decoded = self._decoded, None
         if decoded is not None and decoded[0].batch == node:
             return decoded[1]
+        self._is_tracked = False
         if node in self._passed:
             return self._passed[node].copy()
-        return DecodedIntegers(layout.new_arrays(), layout.new_arrays_before())
+        return DecodedIntegers.before_key(layout)
 
     def _cache(self, node: int, found: DecodedIntegers, room: int) -> None:
         """Keep the integers of a node that is passed, since the next path may lead back to it."""
@@ -292,15 +262,6 @@ class CheckpointReader:
         lost = sorted(r.batch for r in self._damaged if r.path == record.path)
         names = ", ".join(map(str, lost)) or "its base"
         return f"the bytes of checkpoint {names}, which it needs, have changed"
-
-
-def _trace(arrived: dict[int, Edge | None], node: int) -> list[Edge]:
-    """The edges that led to a node, in the order in which they are decoded."""
-    edges: list[Edge] = []
-    while (edge := arrived[node]) is not None:
-        edges.append(edge)
-        node = edge.source
-    return edges[::-1]
 
 
 def _group(edges: list[Edge]) -> Iterator[list[Edge]]:

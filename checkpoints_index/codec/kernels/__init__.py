@@ -32,9 +32,18 @@ from checkpoints_index.codec.kernels.magnitudes import (
     extrapolate,
     pack_magnitudes,
 )
+from checkpoints_index.codec.kernels.trackers import (
+    MISSES,
+    MOVES,
+    find_rests,
+    follow,
+    try_gains,
+)
 
 __all__ = [
     "LATTICE_LIMIT",
+    "MISSES",
+    "MOVES",
     "TRITS",
     "add_at_gaps",
     "add_magnitudes",
@@ -46,6 +55,8 @@ __all__ = [
     "differ",
     "extrapolate",
     "find_gaps",
+    "find_rests",
+    "follow",
     "order",
     "pack_magnitudes",
     "pack_nibbles",
@@ -55,4 +66,5 @@ __all__ = [
     "scale",
     "scale_channels_last",
     "subtract",
+    "try_gains",
 ]
