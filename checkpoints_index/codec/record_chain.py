@@ -8,7 +8,7 @@ from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
-from checkpoints_index.codec.tracking import TrackingPacker
+from checkpoints_index.codec.tracking import DOUBTED_AGE, TrackingPacker, pays_off
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.segments import PendingRecord
 
@@ -24,6 +24,7 @@ class RecordChain:
     Args:
         layout: that of the segment.
         pool: threads that share the blocks of a checkpoint.
+        tracks_pay: whether trackers are likely to pay, where the layout tracks.
 
     Attributes:
         length: number of checkpoints that were encoded.
@@ -31,16 +32,19 @@ class RecordChain:
         key_bytes: payload bytes of the keys among them.
         newest: the checkpoint that was encoded last: its batch, and its integers.
         spare: arrays of the layout, for the integers of the next checkpoint.
+        tracks_pay: whether they did of late.
     """
 
-    def __init__(self, layout: TensorLayout, pool: ThreadPool = SERIAL) -> None:
+    def __init__(
+        self, layout: TensorLayout, pool: ThreadPool = SERIAL, tracks_pay: bool = True
+    ) -> None:
         self.layout = layout
         self.length = 0
         self.size_bytes, self.key_bytes = 0, 0
         self.newest: tuple[int, IntegerArrays] | None = None
         self.spare = layout.new_arrays()
         self._before_newest: IntegerArrays | None = None  # kept where the layout predicts
-        self._trackers = payloads.new_trackers(layout)
+        self._trackers, self.tracks_pay = payloads.new_trackers(layout) or [], tracks_pay
         self._skip_base: tuple[int, IntegerArrays] | None = None
         self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
@@ -66,9 +70,10 @@ class RecordChain:
         else:
             base, before = self.newest
             payload = self._pack(arrays, before, self._known_before(), self._trackers)
-            goes_on = any(tracker and tracker.goes_on for tracker in self._trackers or ())
+            goes_on = any(tracker and tracker.goes_on for tracker in self._trackers)
             kind = segments.TRACKED_DELTA if goes_on else segments.DELTA
             records = [PendingRecord(kind, batch, base, payload, check)]
+            self._doubt_tracks()
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
             if self._skip_base is not None:
                 base, before = self._skip_base
@@ -92,9 +97,18 @@ class RecordChain:
 
     def _forget_tracks(self) -> None:
         """Expect nothing from here on, as a reader does that enters by a key or a skip delta."""
-        for tracker in self._trackers or ():
-            if tracker is not None:
-                tracker.begin_anew()
+        if self.length > 0:
+            self.tracks_pay = pays_off(self._trackers)
+        for tracker in filter(None, self._trackers):
+            tracker.begin_anew(self.tracks_pay)
+
+    def _doubt_tracks(self) -> None:
+        """Leave trackers that do not pay up to the next entry."""
+        is_old = self.length % SKIP_INTERVAL >= DOUBTED_AGE
+        if self.tracks_pay and is_old and not pays_off(self._trackers):
+            self.tracks_pay = False
+            for tracker in filter(None, self._trackers):
+                tracker.give_up()
 
     def _known_before(self) -> IntegerArrays | None:
         """The checkpoint before the newest, where a reader that began at the last key has it."""

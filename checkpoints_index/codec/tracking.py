@@ -19,6 +19,7 @@ place of an integer at first, to rounding, and nothing of its velocity: they beg
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ FORGETTING = 0.85  # Bits are averaged over the last records, each of which coun
 CLEAR = 0.1  # Where the sample differs by less than this part, both ways are packed.
 DOUBTED_AGE = 24  # From here on a tracker that does not take fewer bits is given up ...
 PAYS = 0.97  # ... which are those that it has to save, for the time that it takes.
+WORTH_A_WAY = 0.9  # Checkpoints are tracked where that takes at most this part of their bits.
 
 _HEAD = struct.Struct("<BBBB")
 
@@ -127,6 +129,7 @@ class TrackingPacker:
     """
 
     def __init__(self, size: int) -> None:
+        self._size = size
         self._sample = slice(0, size, -(-size // SAMPLED))
         shape = (len(RESTLESSNESS), len(range(size)[self._sample]))
         self._trials = np.zeros((2, *shape), np.int16)
@@ -136,11 +139,25 @@ class TrackingPacker:
         self._is_given_up = False
         self.goes_on = False
 
-    def begin_anew(self) -> None:
-        """Expect nothing at the next block: its reader may have come from elsewhere."""
-        self._state = None
-        self._is_given_up = self._is_idle()
+    @property
+    def expected_bits(self) -> tuple[float, float]:
+        """About the bits that blocks took of late: their moves, and with the best trackers."""
+        moves = float(self._mean_bits[-1])
+        return self._size * moves, self._size * min(moves, float(self._mean_bits[:-1].min()))
+
+    def begin_anew(self, pays: bool = True) -> None:
+        """Expect nothing at the next block: its reader may have come from elsewhere.
+
+        Args:
+            pays: whether trackers are to run at all, if they are of use to this block.
+        """
+        self.give_up()
+        self._is_given_up = not pays or self._is_idle()
         self._forget()
+
+    def give_up(self) -> None:
+        """Pack differences alone up to the next beginning; the sample goes on."""
+        self._is_given_up, self._state = True, None
 
     def pack(self, packer: BlockPacker, new: Integers, base: Integers) -> bytes:
         """The bytes that lead from `base` to `new`.
@@ -151,7 +168,7 @@ class TrackingPacker:
         """
         bits = self._try_gains(new, base)
         if self._state is not None and self._age >= DOUBTED_AGE and self._is_idle():
-            self._is_given_up, self._state = True, None
+            self.give_up()
         self.goes_on = not self._is_given_up and self._state is not None
         if self._state is None:
             block = packer.pack(new, base, None)
@@ -216,6 +233,16 @@ class TrackingPacker:
         """Whether no tracker takes fewer bits than moves do."""
         moves = self._mean_bits[-1]
         return bool(moves) and bool(self._mean_bits[:-1].min() >= PAYS * moves)
+
+
+def pays_off(trackers: Iterable[TrackingPacker | None]) -> bool:
+    """Whether trackers save enough of a checkpoint, which then cannot be walked back from.
+
+    Args:
+        trackers: those of all blocks of a checkpoint.
+    """
+    moves, tracked = np.array([t.expected_bits for t in trackers if t] or [(0, 0)]).sum(0)
+    return bool(tracked <= WORTH_A_WAY * moves)
 
 
 def _entropies(counts: Integers) -> Integers:

@@ -212,7 +212,8 @@ class CheckpointEncoder:
             predicts=self._error_bound is None and self._format == segments.PREDICTING_FORMAT,
             tracks=self._error_bound is not None and self._format == segments.TRACKING_FORMAT,
         )
-        chain = RecordChain(layout, self._pool)
+        tracks_pay = self._chain is None or self._chain.tracks_pay
+        chain = RecordChain(layout, self._pool, tracks_pay)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
         self._is_wasteful = False

@@ -4,12 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from checkpoints_index.codec import kernels
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.packing import ZERO, BlockPacker, BlockUnpacker
+from checkpoints_index.codec.record_chain import SKIP_INTERVAL, RecordChain
 from checkpoints_index.codec.tracking import (
     BEGUN,
     DOUBTED_AGE,
@@ -22,6 +25,7 @@ from checkpoints_index.codec.tracking import (
     TrackingUnpacker,
     settling_gains,
 )
+from checkpoints_index.storage import segments
 
 LIMIT = kernels.LATTICE_LIMIT
 
@@ -187,3 +191,23 @@ def test_a_steady_move_is_expected_after_a_few_integers():
     lead(blocks, places)
     assert blocks[10][1] == MISSES
     assert len(blocks[10]) < 8, "nothing is missed"
+
+
+def test_a_chain_whose_trackers_save_little_can_be_walked_back_soon():
+    choose = np.random.default_rng(0)
+    layout = TensorLayout.of({"w": torch.ones(300, 300)}, {"w": 1 / 4096}, True, tracks=True)
+    (kind,) = layout.array_sizes
+    chain = RecordChain(layout)
+    places = choose.integers(-1, 2, (2 * SKIP_INTERVAL, 90_000)).cumsum(0)
+    kinds = []
+    for batch, place in enumerate(places):
+        chain.spare[kind][:] = place
+        kinds += [record.kind for record in chain.encode_spare(batch)]
+    assert not chain.tracks_pay
+    assert segments.TRACKED_DELTA in kinds[:DOUBTED_AGE]
+    assert segments.TRACKED_DELTA not in kinds[DOUBTED_AGE + 1 :]
+    following = RecordChain(layout, tracks_pay=chain.tracks_pay)
+    for batch, place in enumerate(places[:20]):
+        following.spare[kind][:] = place
+        kinds = [record.kind for record in following.encode_spare(batch)]
+        assert segments.TRACKED_DELTA not in kinds
