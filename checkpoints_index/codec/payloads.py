@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -62,6 +62,7 @@ def unpack(
     pool: ThreadPool = SERIAL,
     before: IntegerArrays | None = None,
     states: TrackerStates | None = None,
+    copies: Mapping[int, IntegerArrays] | None = None,
 ) -> None:
     """Decode a chain of payloads in place: from the first base to what the last one leads to.
 
@@ -76,6 +77,7 @@ def unpack(
             where a key comes first. They become those of the last base. Then all signs are 1.
         states: where the layout tracks, those of the trackers at that base. They become those
             behind the last payload.
+        copies: by its position in the chain, where the integers behind a payload are copied to.
 
     Raises:
         ValueError: these bytes were not made by `pack` for this layout.
@@ -89,12 +91,14 @@ def unpack(
             kind, part = layout.blocks[position]
             items, exponent = arrays[kind][part], kind.exponent_field(layout.reversible)
             items_before = before[kind][part] if before else None
-            for table, (_, sign) in zip(tables, chain, strict=True):
+            for step, (table, (_, sign)) in enumerate(zip(tables, chain, strict=True)):
                 if states is not None and kind.origin == "lattice":
                     state = states[position]
                     states[position] = tracking.unpack(table[position], items, sign, state)
                 else:
                     unpacker.unpack(table[position], items, exponent, sign, items_before)
+                if copies and step in copies:
+                    np.copyto(copies[step][kind][part], items)
 
     pool.map(unpack_some, pool.split(len(layout.blocks)))
 

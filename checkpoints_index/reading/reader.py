@@ -219,6 +219,11 @@ class CheckpointReader:
         cached = min(room, len(edges) - 1) if len(edges) > 2 else 0  # nodes near the end
         at_once, one_by_one = edges[: len(edges) - cached], edges[len(edges) - cached :]
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
+        if layout.tracks:  # Their states are large: a block at a time, they stay in the cache.
+            groups = list(_group(edges))
+        kept = {edge.target for edge in edges[-1 - cached : -1]} if layout.tracks else set()
+        if kept:
+            self._passed.clear()  # Never twice the room is taken.
         for group in groups:
             chain = []
             for edge in group:
@@ -228,13 +233,21 @@ class CheckpointReader:
                     return None
                 chain.append((payload, edge.sign))
             try:
-                payloads.unpack(layout, chain, found.arrays, pool, found.before, found.states)
+                copies = {
+                    n: layout.new_arrays() for n, edge in enumerate(group) if edge.target in kept
+                }
+                payloads.unpack(
+                    layout, chain, found.arrays, pool, found.before, found.states, copies
+                )
             except ValueError:  # Checksums were right, yet no packer made one of them.
                 self._damaged.update(edge.record for edge in group)
                 return None
             self._is_tracked = layout.tracks and group[-1].leads_trackers
-            if cached and group is not groups[-1]:
-                self._cache(group[-1].target, found, room)
+            for n, arrays in copies.items():
+                node = found._replace(arrays=arrays, states=payloads.new_states(layout))
+                self._cache(group[n].target, node, room)
+            if cached and not layout.tracks and group is not groups[-1]:
+                self._cache(group[-1].target, found.copy(), room)
         return found
 
     def _start_from(self, node: int, layout: TensorLayout) -> DecodedIntegers:
@@ -249,7 +262,7 @@ class CheckpointReader:
 
     def _cache(self, node: int, found: DecodedIntegers, room: int) -> None:
         """Keep the integers of a node that is passed, since the next path may lead back to it."""
-        self._passed[node] = found.copy()
+        self._passed[node] = found
         while len(self._passed) > room:
             del self._passed[next(iter(self._passed))]
 
