@@ -75,7 +75,7 @@ class CheckpointIndex(Mapping[str, CheckpointRun]):
         bound = None if storage == "exact" else error_bound or ErrorBound()
         if spec.trusted:
             trust_class(self.folder, spec.architecture)
-        run_format = segments.PREDICTING_FORMAT if bound is None else segments.FORMAT
+        run_format = segments.PREDICTING_FORMAT if bound is None else segments.TRACKING_FORMAT
         write_description(folder, spec, storage, bound, secrets.token_hex(8), run_format)
         return CheckpointRun(open_catalogue(self.folder, name))
 

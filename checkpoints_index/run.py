@@ -113,7 +113,8 @@ class CheckpointRun:
         self._settle()
         listed = self._catalogue
         records = (record for path in listed.descriptions for record in listed.records_in(path))
-        return sorted({record.batch for record in records if record.kind != segments.DELTA})
+        entries = (segments.KEY, segments.SKIP_DELTA)
+        return sorted({record.batch for record in records if record.kind in entries})
 
     def digest(self, batches: Iterable[int]) -> str:
         """A checksum of the weights at some batches, 32 hexadecimal digits.

@@ -142,7 +142,7 @@ def test_a_real_segment_is_read_by_the_tables_of_bytes(segment_bytes):
     assert [record[1:5] for record in checkpoints] == [
         (0, 1, 3, 3),
         (1, 1, 4, 3),
-        (1, 1, 6, 4),
+        (4, 1, 6, 4),
     ]
 
     (_, table_offset, check), size = read_fields("Trailer", content, at)

@@ -18,12 +18,14 @@ from checkpoints_index.codec.packing import (
     Integers,
 )
 from checkpoints_index.codec.payloads import find_blocks
+from checkpoints_index.codec.tracking import BEGUN, HEAD_BYTES, MISSES, MOVES, TRACKED
 
 # Slots of the parts of a block: its digits, high bytes or lengths; planes of low bits; gaps, long
 # gaps, signs, which go further, and by how much; and the words of bits, which are not compressed.
 MAIN, LOW, DISTANCES = 0, 1, 1 + kernels.LOW_PLANES
 LONG, SIGNS, FURTHER, REACHES, WORDS = range(DISTANCES + 1, DISTANCES + 6)
 SLOTS = WORDS + 1
+UNTRACKED = -1  # the way of a block without a tracker
 WITH_LENGTHS = (MAGNITUDES, PREDICTED)
 _GAPPED = (GAPS, TRITS, NIBBLES)
 
@@ -68,6 +70,8 @@ class FoundParts:
     Attributes:
         order: int64 [B], the blocks in their order here.
         form, detail: int64 [B].
+        trackers: int64 [3, B], the way of each block of the layout, UNTRACKED where it has none,
+            and its gains.
         places, compressed, plain: int64 [B, slots], where parts lie in the payload, and their
             lengths there and unpacked; words are not compressed.
 
@@ -81,6 +85,7 @@ class FoundParts:
         if np.diff(bounds).min(initial=1) < 1:
             raise ValueError("a block of no bytes")
         begin, ends = bounds[:-1].copy(), bounds[1:]
+        self.trackers = self._read_trackers(layout, laid, begin, ends)
         form = self.bytes[begin].astype(np.int64)
         detailed = (form == SPLIT) | (form == PREDICTED)
         if form.max(initial=0) > PREDICTED or ((ends - begin)[detailed] < 2).any():
@@ -93,6 +98,26 @@ class FoundParts:
         self.form, self.detail = form[self.order], detail[self.order]
         self._walk((begin + 1 + detailed)[self.order], ends[self.order])
         self._refuse_other_sizes(laid)
+
+    def _read_trackers(
+        self, layout: TensorLayout, laid: LaidBlocks, begin: Integers, ends: Integers
+    ) -> Integers:
+        """The heads of tracked blocks; `begin` is led on to the blocks in them."""
+        found = np.full((3, begin.size), UNTRACKED, np.int64)
+        tracked = np.flatnonzero(self.bytes[begin] == TRACKED)
+        if not tracked.size:
+            return found
+        is_lattice = np.array([kind.origin == "lattice" for kind in laid.kinds])[laid.kind]
+        if not (layout.tracks and is_lattice[tracked].all()):
+            raise ValueError("a block that is tracked where nothing is")
+        if ((ends - begin)[tracked] <= HEAD_BYTES).any():
+            raise ValueError("a block that is damaged: it ends within its head")
+        for number, row in enumerate(found, 1):
+            row[tracked] = self.bytes[begin[tracked] + number]
+        if not np.isin(found[0, tracked], (BEGUN, MISSES, MOVES)).all():
+            raise ValueError("a block that is tracked in an unknown way")
+        begin[tracked] += HEAD_BYTES
+        return found
 
     def _walk(self, begin: Integers, ends: Integers) -> None:
         """Find the parts between bytes of the payload, in order."""

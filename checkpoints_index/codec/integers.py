@@ -144,11 +144,14 @@ class TensorLayout:
             little more where every bit is kept.
         predicts: whether a difference may be one to where the last step would have led, so that
             whoever reads it needs the two checkpoints before; not with `reversible`.
+        tracks: whether lattices may be told by what trackers of them miss (`codec.tracking`), which
+            alone does not lead back; only with `reversible`.
     """
 
     entries: tuple[TensorEntry, ...]
     reversible: bool = False
     predicts: bool = False
+    tracks: bool = False
 
     @classmethod
     def of(
@@ -157,13 +160,14 @@ class TensorLayout:
         steps: Mapping[str, float],
         reversible: bool = False,
         predicts: bool = False,
+        tracks: bool = False,
     ) -> TensorLayout:
         """The layout of a state dict.
 
         Args:
             weights: the state dict, on any device.
             steps: step of each tensor that may be rounded; the others stay exact.
-            reversible, predicts: as in the class.
+            reversible, predicts, tracks: as in the class.
 
         Raises:
             CheckpointError: a tensor has a dtype that cannot be stored.
@@ -183,6 +187,7 @@ class TensorLayout:
             ),
             reversible,
             predicts,
+            tracks,
         )
 
     @classmethod
@@ -193,17 +198,20 @@ class TensorLayout:
             ValueError: it describes none, or one of more weights than any generator has.
         """
         tensors, reversible = description.get("tensors"), description.get("reversible")
-        predicts = description.get("predicts", False)  # Older segments do not say.
+        # Older segments do not say.
+        predicts, tracks = (description.get(key, False) for key in ("predicts", "tracks"))
         if not isinstance(tensors, list) or not isinstance(reversible, bool):
             raise ValueError("it lists no tensors")
         if not isinstance(predicts, bool) or (predicts and reversible):
             raise ValueError("it predicts in a way that is not known")
+        if not isinstance(tracks, bool) or (tracks and not reversible):
+            raise ValueError("it tracks in a way that is not known")
         entries = tuple(map(TensorEntry.from_json, tensors))
         if len({entry.name for entry in entries}) < len(entries):
             raise ValueError("two tensors in it have one name")
         if (total := sum(entry.size for entry in entries)) > MAX_WEIGHTS:
             raise ValueError(f"it claims {total:,} weights, and at most {MAX_WEIGHTS:,} are read")
-        return cls(entries, reversible, predicts)
+        return cls(entries, reversible, predicts, tracks)
 
     def to_json(self) -> dict[str, Any]:
         """What rebuilds the layout, of JSON's types."""
@@ -211,6 +219,7 @@ class TensorLayout:
             "tensors": [asdict(e) for e in self.entries],
             "reversible": self.reversible,
             "predicts": self.predicts,
+            "tracks": self.tracks,
         }
 
     def fits(self, weights: Mapping[str, Tensor]) -> bool:
@@ -223,6 +232,11 @@ class TensorLayout:
     def size_bytes(self) -> int:
         """Bytes of the weights as they are."""
         return sum(entry.size * entry.torch_dtype.itemsize for entry in self.entries)
+
+    @cached_property
+    def integers_bytes(self) -> int:
+        """Bytes of the integers of one checkpoint."""
+        return sum(kind.itemsize * count for kind, count in self.array_sizes.items())
 
     @cached_property
     def places(self) -> dict[str, Place]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker, Integers
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
+from checkpoints_index.codec.tracking import TrackerState, TrackingPacker, TrackingUnpacker
 
 SignedPayload = tuple[bytes, int]  # with 1 it leads from its base to what was packed, with -1 back
+TrackerStates = list[TrackerState | None]  # that of each block of a layout
 
 
 def pack(
@@ -21,6 +23,7 @@ def pack(
     packers: Sequence[BlockPacker],
     pool: ThreadPool,
     before: IntegerArrays | None = None,
+    trackers: Sequence[TrackingPacker | None] | None = None,
 ) -> bytes:
     """The integers of a checkpoint, as their difference to `base` where there is one.
 
@@ -31,6 +34,8 @@ def pack(
         pool: threads that share the blocks.
         before: those of the checkpoint before `base`, where the layout predicts and the reader has
             them as well.
+        trackers: one for each block of a lattice, None for others, where the layout tracks and
+            `base` is the checkpoint that they packed before.
     """
     blocks = [b""] * len(layout.blocks)
 
@@ -39,6 +44,10 @@ def pack(
             kind, part = layout.blocks[position]
             base_items = base[kind][part] if base else None
             items_before = before[kind][part] if before else None
+            tracker = trackers[position] if trackers else None
+            if tracker is not None and base_items is not None:
+                blocks[position] = tracker.pack(packer, new[kind][part], base_items)
+                continue
             exponent = kind.exponent_field(layout.reversible)
             blocks[position] = packer.pack(new[kind][part], base_items, exponent, items_before)
 
@@ -52,6 +61,8 @@ def unpack(
     arrays: IntegerArrays,
     pool: ThreadPool = SERIAL,
     before: IntegerArrays | None = None,
+    states: TrackerStates | None = None,
+    copies: Mapping[int, IntegerArrays] | None = None,
 ) -> None:
     """Decode a chain of payloads in place: from the first base to what the last one leads to.
 
@@ -64,6 +75,9 @@ def unpack(
         pool: threads that share the blocks.
         before: where the layout predicts, integers of the checkpoint before that base; anything
             where a key comes first. They become those of the last base. Then all signs are 1.
+        states: where the layout tracks, those of the trackers at that base. They become those
+            behind the last payload.
+        copies: by its position in the chain, where the integers behind a payload are copied to.
 
     Raises:
         ValueError: these bytes were not made by `pack` for this layout.
@@ -72,14 +86,36 @@ def unpack(
 
     def unpack_some(positions: range) -> None:
         unpacker = BlockUnpacker()
+        tracking = TrackingUnpacker(unpacker)
         for position in positions:
             kind, part = layout.blocks[position]
             items, exponent = arrays[kind][part], kind.exponent_field(layout.reversible)
             items_before = before[kind][part] if before else None
-            for table, (_, sign) in zip(tables, chain, strict=True):
-                unpacker.unpack(table[position], items, exponent, sign, items_before)
+            for step, (table, (_, sign)) in enumerate(zip(tables, chain, strict=True)):
+                if states is not None and kind.origin == "lattice":
+                    state = states[position]
+                    states[position] = tracking.unpack(table[position], items, sign, state)
+                else:
+                    unpacker.unpack(table[position], items, exponent, sign, items_before)
+                if copies and step in copies:
+                    np.copyto(copies[step][kind][part], items)
 
     pool.map(unpack_some, pool.split(len(layout.blocks)))
+
+
+def new_trackers(layout: TensorLayout) -> list[TrackingPacker | None] | None:
+    """What `pack` needs to track; None where a layout does not."""
+    if not layout.tracks:
+        return None
+    return [
+        TrackingPacker(part.stop - part.start) if kind.origin == "lattice" else None
+        for kind, part in layout.blocks
+    ]
+
+
+def new_states(layout: TensorLayout) -> TrackerStates | None:
+    """What `unpack` needs to track, where nothing is expected yet; None where a layout does not."""
+    return [None] * len(layout.blocks) if layout.tracks else None
 
 
 def find_blocks(payload: bytes, count: int) -> Integers:

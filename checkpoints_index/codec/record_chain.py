@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
+from checkpoints_index.codec.tracking import DOUBTED_AGE, TrackingPacker, pays_off
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.segments import PendingRecord
 
@@ -21,6 +24,7 @@ class RecordChain:
     Args:
         layout: that of the segment.
         pool: threads that share the blocks of a checkpoint.
+        tracks_pay: whether trackers are likely to pay, where the layout tracks.
 
     Attributes:
         length: number of checkpoints that were encoded.
@@ -28,15 +32,19 @@ class RecordChain:
         key_bytes: payload bytes of the keys among them.
         newest: the checkpoint that was encoded last: its batch, and its integers.
         spare: arrays of the layout, for the integers of the next checkpoint.
+        tracks_pay: whether they did of late.
     """
 
-    def __init__(self, layout: TensorLayout, pool: ThreadPool = SERIAL) -> None:
+    def __init__(
+        self, layout: TensorLayout, pool: ThreadPool = SERIAL, tracks_pay: bool = True
+    ) -> None:
         self.layout = layout
         self.length = 0
         self.size_bytes, self.key_bytes = 0, 0
         self.newest: tuple[int, IntegerArrays] | None = None
         self.spare = layout.new_arrays()
         self._before_newest: IntegerArrays | None = None  # kept where the layout predicts
+        self._trackers, self.tracks_pay = payloads.new_trackers(layout) or [], tracks_pay
         self._skip_base: tuple[int, IntegerArrays] | None = None
         self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
@@ -52,7 +60,7 @@ class RecordChain:
             batch: its batch, above that of the checkpoint before.
 
         Returns:
-            A key or a delta, and perhaps a skip delta.
+            A key or a delta, tracked or not, and perhaps a skip delta.
         """
         arrays = self.spare
         check = integers.checksum(arrays)
@@ -61,14 +69,18 @@ class RecordChain:
             self.key_bytes += len(records[0].payload)
         else:
             base, before = self.newest
-            payload = self._pack(arrays, before, self._known_before())
-            records = [PendingRecord(segments.DELTA, batch, base, payload, check)]
+            payload = self._pack(arrays, before, self._known_before(), self._trackers)
+            goes_on = any(tracker and tracker.goes_on for tracker in self._trackers)
+            kind = segments.TRACKED_DELTA if goes_on else segments.DELTA
+            records = [PendingRecord(kind, batch, base, payload, check)]
+            self._doubt_tracks()
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
             if self._skip_base is not None:
                 base, before = self._skip_base
                 payload = self._pack(arrays, before)
                 records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
             self._skip_base = batch, integers.copy_arrays(arrays)
+            self._forget_tracks()
         records = [record.with_parity() for record in records]
         self._advance(batch, arrays)
         self.length += 1
@@ -83,6 +95,21 @@ class RecordChain:
         self.spare = oldest or self.layout.new_arrays()
         self.newest = batch, arrays
 
+    def _forget_tracks(self) -> None:
+        """Expect nothing from here on, as a reader does that enters by a key or a skip delta."""
+        if self.length > 0:
+            self.tracks_pay = pays_off(self._trackers)
+        for tracker in filter(None, self._trackers):
+            tracker.begin_anew(self.tracks_pay)
+
+    def _doubt_tracks(self) -> None:
+        """Leave trackers that do not pay up to the next entry."""
+        is_old = self.length % SKIP_INTERVAL >= DOUBTED_AGE
+        if self.tracks_pay and is_old and not pays_off(self._trackers):
+            self.tracks_pay = False
+            for tracker in filter(None, self._trackers):
+                tracker.give_up()
+
     def _known_before(self) -> IntegerArrays | None:
         """The checkpoint before the newest, where a reader that began at the last key has it."""
         return self._before_newest if self.length % KEY_INTERVAL > 1 else None
@@ -92,5 +119,6 @@ class RecordChain:
         arrays: IntegerArrays,
         base: IntegerArrays | None,
         before: IntegerArrays | None = None,
+        trackers: Sequence[TrackingPacker | None] | None = None,
     ) -> bytes:
-        return payloads.pack(self.layout, arrays, base, self._packers, self._pool, before)
+        return payloads.pack(self.layout, arrays, base, self._packers, self._pool, before, trackers)

@@ -25,6 +25,7 @@ from checkpoints_index.codec.block_parts import (
     REACHES,
     SIGNS,
     SLOTS,
+    UNTRACKED,
     WITH_LENGTHS,
     WORDS,
     FoundParts,
@@ -41,8 +42,10 @@ from checkpoints_index.codec.packing import (
     Integers,
 )
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
+from checkpoints_index.codec.tracking import MISSES, MOVES
 
 MAX_ROWS = {TRITS: 128, NIBBLES: 128, SPLIT: 64, MAGNITUDES: 32, PREDICTED: 32}
+MAX_TRACKED = 32  # Blocks whose trackers are led on at a time.
 MAX_GAPPED = 256  # Blocks whose gaps are followed at a time; they take 40 bytes for each gap.
 ALIGNMENT = 8  # Each section of the buffer begins at a multiple of so many bytes.
 
@@ -99,11 +102,33 @@ class Gapped(NamedTuple):
     blocks: Span
 
 
+class TrackedRows(NamedTuple):
+    """Blocks of one size that lie behind each other, of which some have trackers.
+
+    Attributes:
+        stretch: their integers.
+        size: integers of a block.
+        height: how many blocks they are.
+        table: int64 [3, height], the way of each, or UNTRACKED, and its gains.
+    """
+
+    stretch: slice
+    size: int
+    height: int
+    table: Span
+
+
 class StagedKind(NamedTuple):
-    """What a payload holds of one kind of integers; blocks that did not move are not in it."""
+    """What a payload holds of one kind of integers.
+
+    Attributes:
+        rows, gapped: blocks of it; those that did not move are not among them.
+        tracked: all blocks, where there are trackers; none where there is no tracker.
+    """
 
     rows: list[Rows]
     gapped: list[Gapped]
+    tracked: list[TrackedRows]
 
 
 class StagedPayload(NamedTuple):
@@ -112,10 +137,13 @@ class StagedPayload(NamedTuple):
     Attributes:
         buffer: uint8 [bytes].
         kinds: what lies where in it.
+        leads_trackers: bool [blocks], whether the state of each block's trackers is known behind
+            it.
     """
 
     buffer: Integers
     kinds: dict[IntegerKind, StagedKind]
+    leads_trackers: Integers
 
 
 class BufferPlan:
@@ -145,7 +173,9 @@ class BufferPlan:
                 self.to[begin:end, slot] = ends - lengths
                 self._extend(int(lengths.sum()))
         self.kinds = {
-            kind: StagedKind(self._list_rows(*own), self._list_gapped(*own))
+            kind: StagedKind(
+                self._list_rows(*own), self._list_gapped(*own), self._list_tracked(kind)
+            )
             for kind, own in self._ranges.items()
         }
 
@@ -206,6 +236,22 @@ class BufferPlan:
             blocks=self._add_table(np.stack((start, *counts))),
         )
 
+    def _list_tracked(self, kind: IntegerKind) -> list[TrackedRows]:
+        laid, trackers = self._laid, self._parts.trackers
+        own = np.flatnonzero(laid.kind == laid.kinds.index(kind))
+        if (trackers[0, own] == UNTRACKED).all():
+            return []
+        borders = np.flatnonzero(np.diff(laid.stretch[own])) + 1
+        found = []
+        for group in np.split(own, borders):
+            for i in range(0, len(group), MAX_TRACKED):
+                rows = group[i : i + MAX_TRACKED]
+                start, size = int(laid.start[rows[0]]), int(laid.size[rows[0]])
+                stretch = slice(start, start + size * len(rows))
+                table = self._add_table(trackers[:, rows])
+                found.append(TrackedRows(stretch, size, len(rows), table))
+        return found
+
     def _span(self, own: Integers, slot: int) -> Span:
         """Where the parts of blocks lie; between them there are only blocks without such a part."""
         last = own[-1]
@@ -237,17 +283,28 @@ class PayloadStager:
         # Whether the lengths of a block are its own, rather than the sum with the base's exponents.
         self._has_plain_lengths = np.array([f == (0, 0) for f in fields])[self._laid.kind]
 
-    def stage(self, payload: bytes, new_buffer: NewBuffer) -> StagedPayload:
+    def stage(
+        self, payload: bytes, new_buffer: NewBuffer, sign: int = 1, known: Integers | None = None
+    ) -> StagedPayload:
         """Decompress a payload into one buffer.
 
         Args:
             payload: what `payloads.pack` gave.
             new_buffer: gives memory for it, perhaps used before.
+            sign: 1; or -1 to go from what was packed to its base, which no tracker leads to.
+            known: bool [blocks], whether the state of each block's trackers is known before it;
+                None for none.
 
         Raises:
-            ValueError: no packer made these bytes.
+            ValueError: no packer made these bytes, or they do not lead on from there.
         """
         parts = FoundParts(self._layout, self._laid, payload)
+        ways = parts.trackers[0]
+        goes_on = np.isin(ways, (MISSES, MOVES))
+        may_go_on = known if known is not None and sign > 0 else np.zeros_like(goes_on)
+        if (goes_on & ~may_go_on).any():
+            raise ValueError("a block of trackers that do not lead here")
+        leads_trackers = (ways != UNTRACKED) & (sign > 0)
         plan = BufferPlan(self._laid, parts)
         buffer = new_buffer(plan.size_bytes)
         works = [range(i, parts.form.size, self._pool.size) for i in range(self._pool.size)]
@@ -259,7 +316,7 @@ class PayloadStager:
 
         self._pool.map(stage_some, works)
         plan.write_tables(buffer)
-        return StagedPayload(buffer, plan.kinds)
+        return StagedPayload(buffer, plan.kinds, leads_trackers)
 
     def _refuse_what_leads_outside(
         self, parts: FoundParts, to: Integers, own: Integers, buffer: Integers

@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+import numpy as np
+
 from checkpoints_index.codec.integers import TensorLayout
+from checkpoints_index.codec.packing import Integers
 from checkpoints_index.codec.staging import PayloadStager, StagedPayload
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError
-from checkpoints_index.reading.reader import CheckpointReader, DecodedIntegers, ReadStep
+from checkpoints_index.reading.reader import (
+    CheckpointReader,
+    DecodedIntegers,
+    HeldCheckpoint,
+    ReadStep,
+)
 from checkpoints_index.reading.transfers import DeviceStreams, HostBuffer
 from checkpoints_index.storage.segments import Record
 
@@ -71,7 +79,9 @@ class DeviceFeed:
         pool: ThreadPool = SERIAL,
     ) -> None:
         self._reader, self._streams, self._pool = reader, streams, pool
-        self._held: Record | None = None  # What the device has once it has all that was staged.
+        # What the device has once it has all that was staged, and of which blocks the trackers.
+        self._held: HeldCheckpoint | None = None
+        self._tracked: Integers | None = None
         self._stager: tuple[TensorLayout, PayloadStager] | None = None
         self._hosts: deque[list[HostBuffer]] = deque([] for _ in range(depth))
 
@@ -85,11 +95,11 @@ class DeviceFeed:
         record = self._reader.find(batch)
         steps = self._stage_steps(record)
         if steps is not None:
-            self._held = record
             return StagedCheckpoint(record, self._reader.layout(record), None, steps)
-        layout, whole = self._reader.hand_over(batch)
-        self._held = self._reader.find(batch)  # Thinning may have replaced it meanwhile.
-        return StagedCheckpoint(self._held, layout, whole, [])
+        layout, self._held, whole = self._reader.hand_over(batch)
+        states = whole.states
+        self._tracked = None if states is None else np.array([s is not None for s in states])
+        return StagedCheckpoint(self._held.record, layout, whole, [])
 
     def _stage_steps(self, record: Record) -> list[StagedStep] | None:
         """The steps to a record from the one staged before; None where the reader decodes it."""
@@ -104,18 +114,31 @@ class DeviceFeed:
                 return None
             stager = self._stager_of(self._reader.layout(record))
             hosts += [HostBuffer(self._streams) for _ in range(len(steps) - len(hosts))]
-            staged = [self._stage(stager, *each) for each in zip(steps, hosts, strict=False)]
-            found = [step for step in staged if step is not None]
+            found, known = [], self._tracked
+            for step, host in zip(steps, hosts, strict=False):
+                staged = self._stage(stager, step, host, known)
+                if staged is None:
+                    break
+                found.append(staged)
+                known = staged.staged.leads_trackers
             if len(found) == len(steps):
-                for step in found:
-                    step.host.send()
+                for each in found:
+                    each.host.send()
+                is_tracked = steps[-1].leads_trackers if steps else self._held.is_tracked
+                self._held, self._tracked = HeldCheckpoint(record, is_tracked), known
                 return found
         return None
 
-    def _stage(self, stager: PayloadStager, step: ReadStep, host: HostBuffer) -> StagedStep | None:
+    def _stage(
+        self,
+        stager: PayloadStager,
+        step: ReadStep,
+        host: HostBuffer,
+        known: Integers | None,
+    ) -> StagedStep | None:
         """One step; None where it was not made by a packer, and another way must be found."""
         try:
-            staged = stager.stage(step.payload, host.reserve)
+            staged = stager.stage(step.payload, host.reserve, step.sign, known)
         except ValueError:
             self._reader.avoid(step.record)
             return None

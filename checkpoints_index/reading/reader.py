@@ -1,19 +1,18 @@
 """Finding and decoding the checkpoints of one run.
 
-The records of a segment are the edges of a graph whose nodes are batches: a key leads to its batch
-from nothing, a delta or a skip delta from its base and, in reversible segments, back again. The
-checkpoint that was decoded last is one more node to start from. The reader takes the path with the
-fewest bytes; where a record turns out to be damaged it takes another path, so that most damage
-costs no checkpoint at all.
+The records of a segment are the edges of a graph (`paths`). The checkpoint that was decoded last is
+one more node to start from. The reader takes the path with the fewest bytes; where a record turns
+out to be damaged it takes another path, so that most damage costs no checkpoint at all.
+
+What cannot be undone is walked backwards by going there from a key or a skip delta once, and by
+keeping what is passed on the way.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,42 +20,19 @@ from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
+from checkpoints_index.codec.payloads import TrackerStates
+from checkpoints_index.codec.record_chain import SKIP_INTERVAL
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
+from checkpoints_index.reading.paths import NOTHING, Edge, Node, find_path, find_single_edge
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.segments import Record
 
 MAX_THREADS = 8
-RECORD_COST_BYTES = 50_000  # Decoding one more record costs as much as so many bytes of payload.
 GROUP_BYTES = 64 << 20  # So many bytes of payloads are held at a time.
 CACHE_BYTES = 256 << 20  # Checkpoints that a path passed are kept up to this size ...
-MAX_CACHED = 8  # ... and this number.
-NOTHING = -1  # the node that keys start from
-
-
-class Edge(NamedTuple):
-    """One record on the path to a checkpoint.
-
-    Attributes:
-        record: the record.
-        sign: 1 where it leads from its base to its batch, -1 where it is undone.
-    """
-
-    record: Record
-    sign: int
-
-    @property
-    def source(self) -> int:
-        """The batch that it leads from, or NOTHING."""
-        if self.record.kind == segments.KEY:
-            return NOTHING
-        return self.record.base if self.sign > 0 else self.record.batch
-
-    @property
-    def target(self) -> int:
-        """The batch that it leads to."""
-        return self.record.batch if self.sign > 0 else self.record.base
+MAX_CACHED = 8  # ... and this number, where every bit is kept.
 
 
 class ReadStep(NamedTuple):
@@ -67,12 +43,26 @@ class ReadStep(NamedTuple):
         payload: what lies in the record, held against its checksum.
         sign: 1 where it leads from its base to its batch, -1 where it is undone.
         from_nothing: whether its base are zeros.
+        leads_trackers: whether trackers are known behind it.
     """
 
     record: Record
     payload: bytes
     sign: int
     from_nothing: bool
+    leads_trackers: bool
+
+
+class HeldCheckpoint(NamedTuple):
+    """A checkpoint whose integers somebody holds.
+
+    Attributes:
+        record: its record.
+        is_tracked: whether trackers were led there, and are held as well.
+    """
+
+    record: Record
+    is_tracked: bool
 
 
 class DecodedIntegers(NamedTuple):
@@ -81,15 +71,24 @@ class DecodedIntegers(NamedTuple):
     Attributes:
         arrays: its integers.
         before: those of the checkpoint before it on the way there; None where none is predicted.
+        states: those of the trackers that were led there; None where none are.
     """
 
     arrays: IntegerArrays
     before: IntegerArrays | None
+    states: TrackerStates | None
+
+    @classmethod
+    def before_key(cls, layout: TensorLayout) -> DecodedIntegers:
+        """What a key leads on from: zeros, of which nothing is known."""
+        before, states = layout.new_arrays_before(), payloads.new_states(layout)
+        return cls(layout.new_arrays(), before, states)
 
     def copy(self) -> DecodedIntegers:
-        """The same in memory of its own."""
+        """The same in memory of its own, but for the trackers, which are not led on from there."""
         before = integers.copy_arrays(self.before) if self.before else None
-        return DecodedIntegers(integers.copy_arrays(self.arrays), before)
+        states = self.states and [None] * len(self.states)
+        return DecodedIntegers(integers.copy_arrays(self.arrays), before, states)
 
 
 class CheckpointReader:
@@ -107,6 +106,8 @@ class CheckpointReader:
         self._damaged: set[Record] = set()
         self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
         self._decoded: tuple[Record, DecodedIntegers] | None = None
+        self._is_tracked = False  # whether trackers were led to what is decoded
+        self._last_batch = 0  # what was asked for last
         self._passed: dict[int, DecodedIntegers] = {}  # a cache of the same segment, if one-way
         self._pool = ThreadPool(min(MAX_THREADS, threads or os.cpu_count() or 1), "decode")
 
@@ -137,24 +138,28 @@ class CheckpointReader:
         record = self.find(batch)
         return self.layout(record), self._decode(record)
 
-    def hand_over(self, batch: int) -> tuple[TensorLayout, DecodedIntegers]:
-        """The layout and the integers at a batch, in memory of their own.
+    def hand_over(self, batch: int) -> tuple[TensorLayout, HeldCheckpoint, DecodedIntegers]:
+        """The layout, and the integers at a batch with their trackers, in memory of their own.
 
         Raises:
             UnknownBatchError: there is no checkpoint of that batch.
             DamagedCheckpointError: it cannot be read back as it was written.
         """
         layout, _ = self.integers(batch)
+        held = self._held_here()
         assert self._decoded is not None
-        return layout, self._decoded[1].copy()
+        assert held is not None
+        found = self._decoded[1]
+        states = found.states and [state and state.copy() for state in found.states]
+        return layout, held, found.copy()._replace(states=states)
 
-    def read_steps(self, held: Record, record: Record, most: int) -> list[ReadStep] | None:
+    def read_steps(self, held: HeldCheckpoint, record: Record, most: int) -> list[ReadStep] | None:
         """What leads to a checkpoint from one that somebody else holds decoded, or from a key.
 
         What was decoded here is forgotten, since whoever holds the other one goes on from there.
 
         Args:
-            held: the record of the checkpoint that is held.
+            held: the checkpoint that is held.
             record: that of the wanted one.
             most: so many steps are worth while.
 
@@ -166,7 +171,7 @@ class CheckpointReader:
             FileNotFoundError: its segment has been replaced.
         """
         layout = self.layout(record)
-        if layout is not self.layout(held):
+        if layout is not self.layout(held.record):
             return None
         while True:
             edges = self._find_path(record, layout, held, ())
@@ -180,7 +185,7 @@ class CheckpointReader:
         self._decoded = None
         self._passed.clear()
         return [
-            ReadStep(edge.record, content, edge.sign, edge.source == NOTHING)
+            ReadStep(edge.record, content, edge.sign, edge.source == NOTHING, edge.leads_trackers)
             for edge, content in zip(edges, contents, strict=True)
             if content is not None
         ]
@@ -251,82 +256,76 @@ class CheckpointReader:
             self._passed.clear()
         if self._decoded is not None and self._decoded[0] == record:
             return self._decoded[1].arrays
-        found = None
+        room, found = self._choose_room(record.batch, layout), None
         while found is None:
-            held = self._decoded[0] if self._decoded else None
-            edges = self._find_path(record, layout, held, self._passed)
-            found = self._decode_path(record, edges, layout)
+            edges = self._find_path(record, layout, self._held_here(), self._passed)
+            found = self._decode_path(record, edges, layout, room)
         if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
         self._decoded = record, found
         return found.arrays
 
+    def _choose_room(self, batch: int, layout: TensorLayout) -> int:
+        """How many checkpoints are kept of those that are passed on the way to one."""
+        last, self._last_batch = self._last_batch, batch
+        if layout.tracks:
+            batches = self._catalogue.batches
+            back = bisect_left(batches, last) - bisect_left(batches, batch)
+            walks_back = 0 < back <= SKIP_INTERVAL
+            return CACHE_BYTES // layout.integers_bytes if walks_back else 0
+        if layout.reversible:
+            return 0
+        node_bytes = layout.size_bytes * (2 if layout.predicts else 1)
+        return min(MAX_CACHED, CACHE_BYTES // node_bytes)
+
+    def _held_here(self) -> HeldCheckpoint | None:
+        if self._decoded is None:
+            return None
+        return HeldCheckpoint(self._decoded[0], self._is_tracked)
+
     def _find_path(
-        self, record: Record, layout: TensorLayout, held: Record | None, passed: Iterable[int]
+        self,
+        record: Record,
+        layout: TensorLayout,
+        held: HeldCheckpoint | None,
+        passed: Collection[int],
     ) -> list[Edge]:
-        """The edges that lead to a record, from what is held or from nothing (Dijkstra 1959).
+        """The edges that lead to a record, from what is held or from nothing.
 
         Args:
-            held: the record of a checkpoint that is there, decoded.
+            held: a checkpoint that is there, decoded.
             passed: the batches of others.
         """
-        single = self._find_single_edge(held, record, layout)
-        if single is not None:
-            return [single]
-        edges = self._collect_edges(record.path, layout)
-        starts = [NOTHING, *passed] + ([held.batch] if held else [])
-        order = count()
-        queue: list[tuple[int, int, int, Edge | None]] = [(0, next(order), s, None) for s in starts]
-        arrived: dict[int, Edge | None] = {}
-        while queue:
-            cost, _, node, edge = heapq.heappop(queue)
-            if node in arrived:
-                continue
-            arrived[node] = edge
-            if node == record.batch:
-                return _trace(arrived, node)
-            for onward in edges[node]:
-                further = cost + onward.record.payload_bytes + RECORD_COST_BYTES
-                heapq.heappush(queue, (further, next(order), onward.target, onward))
-        raise self._damage(record, self._describe_loss(record))
-
-    def _find_single_edge(
-        self, held: Record | None, record: Record, layout: TensorLayout
-    ) -> Edge | None:
-        """The edge from what is held to the checkpoint after it, or before."""
-        if held is None:
-            return None
-        for edge in (Edge(record, 1), Edge(held, -1)):
-            has_direction = edge.sign > 0 or layout.reversible
-            usable = edge.record.kind != segments.KEY and edge.record not in self._damaged
-            leads_there = (edge.source, edge.target) == (held.batch, record.batch)
-            if has_direction and usable and leads_there:
-                return edge
-        return None
-
-    def _collect_edges(self, path: Path, layout: TensorLayout) -> defaultdict[int, list[Edge]]:
-        """All edges of a segment by the batch that they lead from, without damaged records."""
-        edges: defaultdict[int, list[Edge]] = defaultdict(list)
-        for record in self._catalogue.records_in(path):
-            if record in self._damaged:
-                continue
-            edges[Edge(record, 1).source].append(Edge(record, 1))
-            if layout.reversible and record.kind != segments.KEY:
-                edges[Edge(record, -1).source].append(Edge(record, -1))
-        return edges
+        if record.batch in passed:
+            return []
+        starts = [Node(batch) for batch in passed]
+        if held is not None:
+            node = Node(held.record.batch, held.is_tracked)
+            single = find_single_edge(node, record, held.record, layout)
+            if single is not None and single.record not in self._damaged:
+                return [single]
+            starts.append(node)
+        whole = [r for r in self._catalogue.records_in(record.path) if r not in self._damaged]
+        path = find_path(whole, starts, record.batch, layout)
+        if path is None:
+            raise self._damage(record, self._describe_loss(record))
+        return path
 
     def _decode_path(
-        self, record: Record, edges: list[Edge], layout: TensorLayout
+        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int
     ) -> DecodedIntegers | None:
         """The integers of a record, along edges that lead there; None where one is damaged."""
         found = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
         pool = SERIAL if layout.reversible else self._pool
-        node_bytes = layout.size_bytes * (2 if layout.predicts else 1)
-        room = 0 if layout.reversible else min(MAX_CACHED, CACHE_BYTES // node_bytes)
         cached = min(room, len(edges) - 1) if len(edges) > 2 else 0  # nodes near the end
         at_once, one_by_one = edges[: len(edges) - cached], edges[len(edges) - cached :]
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
+        if layout.tracks:  # Their states are large: a block at a time, they stay in the cache.
+            groups = list(_group(edges))
+        kept = {edge.target for edge in edges[-1 - cached : -1]} if layout.tracks else set()
+        if kept:
+            self._passed.clear()  # Never twice the room is taken.
         for group in groups:
             chain = []
             for edge in group:
@@ -336,12 +335,21 @@ class CheckpointReader:
                     return None
                 chain.append((payload, edge.sign))
             try:
-                payloads.unpack(layout, chain, found.arrays, pool, found.before)
+                copies = {
+                    n: layout.new_arrays() for n, edge in enumerate(group) if edge.target in kept
+                }
+                payloads.unpack(
+                    layout, chain, found.arrays, pool, found.before, found.states, copies
+                )
             except ValueError:  # Checksums were right, yet no packer made one of them.
                 self._damaged.update(edge.record for edge in group)
                 return None
-            if cached and group is not groups[-1]:
-                self._cache(group[-1].target, found, room)
+            self._is_tracked = layout.tracks and group[-1].leads_trackers
+            for n, arrays in copies.items():
+                node = found._replace(arrays=arrays, states=payloads.new_states(layout))
+                self._cache(group[n].target, node, room)
+            if cached and not layout.tracks and group is not groups[-1]:
+                self._cache(group[-1].target, found.copy(), room)
         return found
 
     def _start_from(self, node: int, layout: TensorLayout) -> DecodedIntegers:
@@ -349,13 +357,14 @@ class CheckpointReader:
         decoded, self._decoded = self._decoded, None
         if decoded is not None and decoded[0].batch == node:
             return decoded[1]
+        self._is_tracked = False
         if node in self._passed:
             return self._passed[node].copy()
-        return DecodedIntegers(layout.new_arrays(), layout.new_arrays_before())
+        return DecodedIntegers.before_key(layout)
 
     def _cache(self, node: int, found: DecodedIntegers, room: int) -> None:
         """Keep the integers of a node that is passed, since the next path may lead back to it."""
-        self._passed[node] = found.copy()
+        self._passed[node] = found
         while len(self._passed) > room:
             del self._passed[next(iter(self._passed))]
 
@@ -368,15 +377,6 @@ class CheckpointReader:
         lost = sorted(r.batch for r in self._damaged if r.path == record.path)
         names = ", ".join(map(str, lost)) or "its base"
         return f"the bytes of checkpoint {names}, which it needs, have changed"
-
-
-def _trace(arrived: dict[int, Edge | None], node: int) -> list[Edge]:
-    """The edges that led to a node, in the order in which they are decoded."""
-    edges: list[Edge] = []
-    while (edge := arrived[node]) is not None:
-        edges.append(edge)
-        node = edge.source
-    return edges[::-1]
 
 
 def _group(edges: list[Edge]) -> Iterator[list[Edge]]:

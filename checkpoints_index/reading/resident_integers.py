@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from checkpoints_index.codec import integers
 from checkpoints_index.codec.integers import IntegerArrays, IntegerKind, TensorLayout
+from checkpoints_index.codec.leading import lead_on
+from checkpoints_index.codec.payloads import TrackerStates
 from checkpoints_index.codec.staging import StagedKind
 from checkpoints_index.codec.unpacking import predict, unpack_moves
 from checkpoints_index.errors import DamagedCheckpointError
@@ -31,6 +34,7 @@ class ResidentIntegers:
         self._run, self._streams = run, streams
         self._arrays: Integers = {}
         self._before: Integers | None = None  # where the layout predicts
+        self._trackers: Integers = {}  # int16 [2, N] of each lattice, where the layout tracks
         self._spare: Integers = {}  # Moves are written there; between checkpoints it is free.
         self._record: Record | None = None  # that of the checkpoint whose integers they are
         self._unchecked = 0  # steps since integers were last held against their checksum
@@ -61,6 +65,7 @@ class ResidentIntegers:
             self._check()
         if staged.whole is not None:
             self._begin(staged.whole.arrays, staged.whole.before)
+            self._begin_trackers(staged.layout, staged.whole.states)
         for step in staged.steps:
             self._go(step, staged)
         self._record, self._unchecked = staged.record, self._unchecked + len(staged.steps)
@@ -72,6 +77,17 @@ class ResidentIntegers:
         self._arrays = self._send(arrays)
         self._before = self._send(before) if before is not None else None
         self._spare = {kind: torch.empty_like(items) for kind, items in self._arrays.items()}
+
+    def _begin_trackers(self, layout: TensorLayout, states: TrackerStates | None) -> None:
+        """Send the state of trackers, zeros where there is none."""
+        self._trackers = {}
+        sizes = {} if states is None else layout.array_sizes
+        for kind in (kind for kind in sizes if kind.origin == "lattice"):
+            sent = np.zeros((2, sizes[kind]), np.int16)
+            for (own, part), state in zip(layout.blocks, states or (), strict=True):
+                if own == kind and state is not None:
+                    sent[0, part], sent[1, part] = state
+            self._trackers[kind] = torch.from_numpy(sent).to(self._streams.device)
 
     def _send(self, arrays: IntegerArrays) -> Integers:
         return {k: torch.from_numpy(items).to(self._streams.device) for k, items in arrays.items()}
@@ -99,7 +115,10 @@ class ResidentIntegers:
         base, spare = self._arrays[kind], self._spare[kind]
         if self._before is None:
             sound = unpack_moves(own, buffer, base, exponent, spare)
-            base.add_(spare, alpha=sign)
+            if own.tracked and sign > 0:
+                lead_on(own.tracked, buffer, base, spare, *self._trackers[kind])
+            else:
+                base.add_(spare, alpha=sign)
             return sound
         before = self._before[kind]
         predict(own, buffer, base, before, spare)

@@ -198,11 +198,11 @@ def read_description(
         place = trusted_place(folder.parent.parent, spec.architecture)
         trusted = ":" not in spec.architecture or place is not None
         spec = replace(spec, trusted=trusted, place=place)
-        known = (segments.FORMAT, segments.PREDICTING_FORMAT)
+        known = segments.FORMATS
         if description.get("format") not in known:
             raise CheckpointError(
                 f"The checkpoints of run '{run}' are of format {description.get('format', 1)}, and "
-                f"this version reads formats {known[0]} and {known[1]}. Read them with the version "
+                f"this version reads formats {known[0]} to {known[-1]}. Read them with the version "
                 "that wrote them, or train the run again."
             )
         # The key is older than the attribute's name.
@@ -233,7 +233,7 @@ def write_description(
         storage: one of STORAGES.
         error_bound: of "visual" storage; None for "exact".
         run_id: stands in the headers of the run's segments; None for a run of an older version.
-        run_format: that of its segments, FORMAT or PREDICTING_FORMAT of `segments`.
+        run_format: that of its segments, one of `segments.FORMATS`.
 
     Raises:
         OSError: it cannot be written.

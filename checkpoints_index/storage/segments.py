@@ -13,7 +13,9 @@ records. A record is a fixed head and a payload:
                 as well; this one is a second, shorter path to it;
 - `TABLE`:      the header once more, and the heads of all records with their offsets. It is the
                 last record of a finished segment, so that the segment is listed with one read and
-                outlives a damaged header. A trailer behind it says where it begins.
+                outlives a damaged header. A trailer behind it says where it begins;
+- `TRACKED_DELTA`: a delta that nobody can undo, nor apply who has not walked to its base from the
+                last key, skip delta or plain delta on, as trackers of the integers do.
 
 Where `parity` is 1, a way back to the payload stands behind it (`storage/parity.py`), and counts
 as a part of it. A flipped bit of a head is found by trying them all.
@@ -38,10 +40,12 @@ from checkpoints_index.storage import headers, parity
 
 FORMAT = 2
 PREDICTING_FORMAT = 3  # The same, where differences may be predicted: new runs of exact storage.
+TRACKING_FORMAT = 4  # The same, where lattices may be tracked: new runs of visual storage.
+FORMATS = (FORMAT, PREDICTING_FORMAT, TRACKING_FORMAT)
 SUFFIX = ".segment"
 RECORD_MAGIC = b"CKPT"
 TABLE_MAGIC = b"CITYTAB2"
-KEY, DELTA, SKIP_DELTA, TABLE = range(4)  # the kinds of records
+KEY, DELTA, SKIP_DELTA, TABLE, TRACKED_DELTA = range(5)  # the kinds of records
 
 _RECORD_HEAD = struct.Struct("<4sBB2xQQQQQ")  # magic, and the numbers of `Record`
 _CHECK = struct.Struct("<Q")  # xxh3 of the bytes before it
@@ -59,7 +63,7 @@ class Record(NamedTuple):
     Attributes:
         path: the segment.
         offset: byte of the segment at which the record's head begins.
-        kind: KEY, DELTA, SKIP_DELTA or TABLE.
+        kind: KEY, DELTA, SKIP_DELTA, TABLE or TRACKED_DELTA.
         parity: 1 where the payload ends in its parity; 0 in segments of older versions.
         batch: the checkpoint that the record leads to.
         base: the checkpoint that it leads from; the same batch for a key.
@@ -335,7 +339,7 @@ def _read_table(
 
 def _may_be(record: Record, end: int) -> bool:
     """Whether a record could have been written, and ends before a byte of the segment."""
-    known = record.kind <= TABLE and record.parity <= 1
+    known = record.kind <= TRACKED_DELTA and record.parity <= 1
     return known and max(record.batch, record.base) <= MAX_BATCH and record.end <= end
 
 

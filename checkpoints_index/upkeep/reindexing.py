@@ -159,9 +159,8 @@ def _restore_description(run: str, folder: Path) -> bool:
 
 def _find_header(folder: Path) -> dict[str, Any] | None:
     """The newest header that is whole, and of a format that is known."""
-    known = (segments.FORMAT, segments.PREDICTING_FORMAT)
     for path in reversed(segments.list_segments(folder)):
         description = segments.read_segment(path).description
-        if description is not None and description.get("format") in known:
+        if description is not None and description.get("format") in segments.FORMATS:
             return description
     return None

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from checkpoints_index.codec import integers, payloads
-from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.record_chain import RecordChain
 from checkpoints_index.errors import (
     CheckpointError,
@@ -25,7 +25,7 @@ from checkpoints_index.errors import (
     DamagedSegmentsError,
     DiskFullError,
 )
-from checkpoints_index.reading.reader import CheckpointReader
+from checkpoints_index.reading.reader import CheckpointReader, DecodedIntegers
 from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.files import open_whole, remove_leftovers, sync_folder
@@ -229,18 +229,22 @@ def _decodes(description: dict[str, Any], records: list[Record]) -> bool:
             return False
         if record.kind == segments.KEY:
             chains = _begin_chains(layout)
-        led_on = chains.values() if record.kind == segments.KEY else [chains[record.kind]]
-        for arrays, before in led_on:
-            payloads.unpack(layout, [(payload, 1)], arrays, before=before)
-            if integers.checksum(arrays) != record.integers_xxh3:
+        is_delta = record.kind in (segments.DELTA, segments.TRACKED_DELTA)
+        own = segments.DELTA if is_delta else record.kind
+        led_on = chains.values() if record.kind == segments.KEY else [chains[own]]
+        for chain in led_on:
+            payloads.unpack(
+                layout, [(payload, 1)], chain.arrays, before=chain.before, states=chain.states
+            )
+            if integers.checksum(chain.arrays) != record.integers_xxh3:
                 return False
     return True
 
 
-def _begin_chains(layout: TensorLayout) -> dict[int, tuple[IntegerArrays, IntegerArrays | None]]:
-    """By the kind of a chain's records its integers before a key, and those before them."""
+def _begin_chains(layout: TensorLayout) -> dict[int, DecodedIntegers]:
+    """By the kind of a chain's records its integers before a key."""
     kinds = (segments.DELTA, segments.SKIP_DELTA) if layout.reversible else (segments.DELTA,)
-    return {kind: (layout.new_arrays(), layout.new_arrays_before()) for kind in kinds}
+    return {kind: DecodedIntegers.before_key(layout) for kind in kinds}
 
 
 def _failure(run: str, folder: Path, error: OSError) -> CheckpointError:

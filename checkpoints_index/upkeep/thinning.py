@@ -180,7 +180,7 @@ def _accumulate_variances(batches: list[int], records: list[Record], weights: in
     variances = {
         record.batch: 4.0 ** min(64, 8 * record.payload_bytes / weights) - 1
         for record in records
-        if record.kind == segments.DELTA
+        if record.kind in (segments.DELTA, segments.TRACKED_DELTA)
     }
     usual = sum(variances.values()) / max(1, len(variances))  # Keys do not say how far it was.
     return list(accumulate(variances.get(batch, usual) for batch in batches))

@@ -35,7 +35,8 @@ MIN_USED_FRACTION, MAX_USED_FRACTION = 0.1, 0.92
 CHECK_INTERVAL = 16  # The error bound is checked by rendering at least every so many records.
 BASELINE = 16  # The growth of the error is measured over so many records; no fewer than the above.
 MIN_GROWTH = 0.007  # Assume that the error grows by at least 0.7 % per record.
-WASTEFUL_FRACTION = 0.5  # With less than this part of the maximum used, a new segment pays.
+WASTEFUL_FRACTION = 0.5  # With less than this part of the maximum used, a new segment pays, ...
+KEYS_WORTH = 1.0  # ... once differences have taken as much as so many keys, which it has to save.
 CHECKED_PEAK_FRACTION = 0.95  # A check allows this part of the allowed peak.
 CHECK_PICTURES = 4  # A check begins with so many pictures; what may fail is seen in all.
 NEARLY_ALL = 0.75  # From this part of the allowed rms on, a check may fail.
@@ -157,7 +158,9 @@ class CheckpointEncoder:
         self._plan_next_check(chain.length, difference.rms / error_bound.rms)
         used = max(difference.rms / error_bound.rms, difference.peak / error_bound.largest)
         self._is_wasteful = used < WASTEFUL_FRACTION * MAX_USED_FRACTION
-        if self._is_wasteful and chain.length >= SKIP_INTERVAL:
+        taken = chain.size_bytes - chain.key_bytes
+        pays = chain.length >= SKIP_INTERVAL and taken >= KEYS_WORTH * chain.key_bytes
+        if self._is_wasteful and pays:
             return False  # Larger steps soon make up for another key.
         return difference.is_within(error_bound, CHECKED_PEAK_FRACTION)
 
@@ -207,8 +210,10 @@ class CheckpointEncoder:
             steps,
             reversible=self._error_bound is not None,
             predicts=self._error_bound is None and self._format == segments.PREDICTING_FORMAT,
+            tracks=self._error_bound is not None and self._format == segments.TRACKING_FORMAT,
         )
-        chain = RecordChain(layout, self._pool)
+        tracks_pay = self._chain is None or self._chain.tracks_pay
+        chain = RecordChain(layout, self._pool, tracks_pay)
         chain.layout.to_integers(weights, chain.spare)
         self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
         self._is_wasteful = False

@@ -30,6 +30,8 @@ AT_QUALITY, QUALITY_POWER = 0.1, 0.55
 YOUNG_TIMES, YOUNG_BATCHES = 3, 500  # At batch b there are 1 + 3 / (1 + b / 500) times the bits.
 # An average of weights moves as far as the weights would at a third of the learning rate.
 AVERAGED = 1 / 3
+# Trackers save so much of an average's bits for each bit of a weight, and no more than the last.
+TRACKED_PER_BIT, MAX_TRACKED = 0.13, 0.4
 
 RECENT_CHECKPOINTS = 256  # The size of the next checkpoints is the mean over so many.
 RECENT_BATCHES = 100  # The pace is the mean over so many batches.
@@ -110,6 +112,8 @@ def estimate_bytes(shapes: Sequence[Sequence[int]], config: TrainingConfig, stor
     bits *= 1 + YOUNG_TIMES * math.log1p(config.batches / YOUNG_BATCHES) * (
         YOUNG_BATCHES / config.batches
     )
+    if config.ema:
+        bits *= 1 - min(MAX_TRACKED, TRACKED_PER_BIT * bits)
     return float(large * bits / 8 + small * EXACT_BYTES)
 
 

@@ -1,5 +1,7 @@
 """A small real generator, trained a little, so that its checkpoints differ as real ones do."""
 
+import copy
+
 import pytest
 import torch
 
@@ -26,6 +28,24 @@ def history(spec):
         (G(z) - target).square().mean().backward()
         optimizer.step()
         states.append({name: tensor.clone() for name, tensor in G.state_dict().items()})
+    return states
+
+
+@pytest.fixture(scope="session")
+def averages(history):
+    """150 states whose large tensors swing as smoothly as EMA, each number by itself."""
+    choose = torch.Generator().manual_seed(0)
+    swings = {}
+    for name, tensor in history[0].items():
+        if tensor.numel() >= 1024:
+            moved = history[39][name] - tensor
+            swings[name] = 20 * moved, 6 * torch.rand(tensor.shape, generator=choose)
+    states = []
+    for batch in range(150):
+        state = copy.deepcopy(history[0])
+        for name, (reach, phase) in swings.items():
+            state[name] += reach * torch.sin(batch / 30 + phase)
+        states.append(state)
     return states
 
 

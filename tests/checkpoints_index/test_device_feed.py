@@ -1,5 +1,6 @@
 """Streams that a device unpacks, on the CPU: the same tensor operations, in order."""
 
+import json
 import shutil
 
 import pytest
@@ -15,7 +16,12 @@ from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.stream import stream
 from checkpoints_index.reading.transfers import DeviceStreams
 from checkpoints_index.storage import segments
-from checkpoints_index.storage.catalogue import Catalogue, open_catalogue
+from checkpoints_index.storage.catalogue import (
+    DESCRIPTION,
+    Catalogue,
+    open_catalogue,
+    write_description,
+)
 
 CPU = torch.device("cpu")
 ORDERS = {
@@ -30,15 +36,33 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.fixture(scope="module", params=["exact", "visual"])
-def run(request, spec, history, tmp_path_factory):
-    """150 checkpoints of one segment: several keys, predicted blocks, or skip deltas."""
+@pytest.fixture(scope="module", params=["exact", "visual", "tracked"])
+def run(request, spec, history, averages, tmp_path_factory):
+    """150 checkpoints of one segment: several keys, predicted blocks, skip deltas, or trackers."""
     index = CheckpointIndex(tmp_path_factory.mktemp("runs"))
-    with index.create("city", spec, storage=request.param) as run:
+    storage = "exact" if request.param == "exact" else "visual"
+    with index.create("city", spec, storage=storage) as run:
+        pass
+    if request.param == "visual":
+        describe_as_older(run, spec)
+    with index["city"] as run:
         for batch in range(150):
-            run.append(batch, history[34 + abs(batch % 10 - 5)])
+            tracked = request.param == "tracked"
+            weights = averages[batch] if tracked else history[34 + abs(batch % 10 - 5)]
+            run.append(batch, weights)
         run.flush()
         yield run
+
+
+def describe_as_older(run, spec):
+    """Let a new run have the format in which all differences of visual storage lead back."""
+    run_id = json.loads((run.folder / DESCRIPTION).read_bytes())["id"]
+    write_description(run.folder, spec, "visual", run.error_bound, run_id, segments.FORMAT)
+
+
+def leads_back(run):
+    """Whether all differences of a run can be undone, so that there are two ways to each."""
+    return run.storage == "visual" and run._catalogue.format == segments.FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +161,7 @@ def ruin(record):
 def test_a_damaged_record_is_gone_round_or_named_as_the_reader_does(copied, decoded):
     ruin(find_delta(copied, 60))
     walked = walk(copied, range(55, 66))
-    if copied.storage == "visual":
+    if leads_back(copied):
         assert all(same(weights, decoded[batch]) for batch, weights in walked)
         return
     got = []
@@ -203,7 +227,7 @@ def test_bytes_that_no_packer_made_are_left_to_the_reader(copied, decoded):
     content[record.offset : record.offset + segments.RECORD_HEAD_BYTES] = segments.pack_head(head)
     last = max(r.end for r in segments.read_segment(record.path).records)
     record.path.write_bytes(content[:last])
-    if copied.storage == "visual":
+    if leads_back(copied):
         assert all(same(weights, decoded[b]) for b, weights in walk(copied, range(58, 63)))
     else:
         with pytest.raises(DamagedCheckpointError, match="60 of run"):

@@ -148,6 +148,8 @@ def test_a_segment_of_the_format_before_is_thinned_in_its_format(older):
 
 def test_a_run_of_a_format_to_come_is_refused_with_both_named(older, tmp_path):
     description = older.folder / "generator.json"
-    description.write_text('{"format": 4, "generator": {"architecture": "dcgan", "options": {}}}')
-    with pytest.raises(CheckpointError, match=r"are of format 4, and this version reads formats 2"):
+    description.write_text('{"format": 5, "generator": {"architecture": "dcgan", "options": {}}}')
+    with pytest.raises(
+        CheckpointError, match=r"are of format 5, and this version reads formats 2 to 4"
+    ):
         CheckpointIndex(tmp_path / "runs")["old"]

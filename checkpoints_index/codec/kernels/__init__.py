@@ -39,10 +39,19 @@ from checkpoints_index.codec.kernels.part_places import (
     find_parts,
     lead_inside,
 )
+from checkpoints_index.codec.kernels.trackers import (
+    MISSES,
+    MOVES,
+    find_rests,
+    follow,
+    try_gains,
+)
 
 __all__ = [
     "LATTICE_LIMIT",
     "LOW_PLANES",
+    "MISSES",
+    "MOVES",
     "SLOTS",
     "TRITS",
     "add_at_gaps",
@@ -57,6 +66,8 @@ __all__ = [
     "fill_words",
     "find_gaps",
     "find_parts",
+    "find_rests",
+    "follow",
     "lead_inside",
     "order",
     "pack_magnitudes",
@@ -67,4 +78,5 @@ __all__ = [
     "scale",
     "scale_channels_last",
     "subtract",
+    "try_gains",
 ]

@@ -18,6 +18,7 @@ from studio.runs.forecast import (
     recent_bytes,
 )
 from studio.runs.metrics import read_metrics
+from studio.training.setup.presets import DEMO
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
@@ -52,6 +53,14 @@ def test_a_coarser_quality_an_average_and_a_longer_run_take_less_a_batch(shapes)
     averaged = estimate_bytes(shapes, replace(LIVE, ema=0.999), "visual")
     short = estimate_bytes(shapes, replace(LIVE, batches=1000), "visual")
     assert coarse < averaged < usual < short
+
+
+@pytest.mark.parametrize(("batches", "measured_kB"), [(272, 131), (600, 113)])
+def test_the_model_gives_what_the_run_of_the_demo_takes(batches, measured_kB):
+    demo = replace(DEMO, batches=batches)
+    weights = demo.generator_spec().build().state_dict().values()
+    estimate = estimate_bytes([tuple(tensor.shape) for tensor in weights], demo, "visual")
+    assert estimate == pytest.approx(measured_kB * 1000, rel=0.1)
 
 
 def test_small_tensors_stay_exact_in_either_storage():
