@@ -29,7 +29,8 @@ class DatasetsPanel:
     def __init__(self, app: AppContext, tab: gr.Tab, dataset: gr.Dropdown, kept: gr.State) -> None:
         self._app = app
         self._status = markup.pressable(elem_id="datasets")
-        with gr.Accordion("Add pictures", open=not list_datasets(app.workspace)):
+        is_empty = not list_datasets(app.workspace)
+        with gr.Accordion("Add pictures", open=is_empty, elem_id="add-pictures"):
             cities = gr.Button("Draw the maps of Helsinki", size="md", elem_id="add-cities")
             folder = gr.Textbox(
                 label="Or a folder of pictures", placeholder="its path on the studio's machine"
@@ -90,7 +91,9 @@ class DatasetsPanel:
         failed = markup.NOTHING
         if job is not None and job.status == "failed":
             failed = markup.note(Markup("<b>Not added.</b> {}").format(job.note), "")
-        return failed + markup.note(_describe(workspace, chosen)) + _left_out(workspace, chosen)
+        kind = "quiet" if list_datasets(workspace) else "quiet no-pictures"
+        described = markup.note(_describe(workspace, chosen), kind)
+        return failed + described + _left_out(workspace, chosen)
 
     def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):

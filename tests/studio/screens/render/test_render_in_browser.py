@@ -54,4 +54,4 @@ def test_a_film_plays_beside_another_and_rests_when_its_tab_is_left(open_page, s
     page.wait_for_function(f"() => {playing} === 0")
     page.get_by_role("tab", name="Render").click()
     page.wait_for_function(f"() => {playing} === 2")
-    assert "beside=" in page.url
+    page.wait_for_url("**beside=**")
