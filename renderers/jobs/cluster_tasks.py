@@ -9,12 +9,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
 from renderers.frames.devices import exact_arithmetic, known_devices, sharing_cores
 from renderers.jobs.failures import ProcessFailure
+from renderers.jobs.workers import MAX_RESTARTS
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.part_work import PartWork
 from renderers.progress import OnProgress, Rate
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 class ClusterTasks:
     """An actor on each GPU of the cluster, or on each core, and the parts that none has yet.
 
-    Nodes that join get actors of their own; the part of an actor that dies goes to another.
+    Nodes that join get actors of their own; the part of an actor that dies goes to another. A GPU
+    that fails again and again is left out: an actor without work keeps it from the others.
 
     Args:
         parts: the parts to do; the cluster must be connected.
@@ -54,7 +56,10 @@ class ClusterTasks:
         # What is awaited: that an actor is ready, where it has no part, or that its part is done.
         self._awaited: dict[Any, tuple[Any, tuple[int, Part] | None]] = {}
         self._idle: list[Any] = []
-        self._failures = Counter[int]()
+        self._cards: dict[Any, _Card] = {}  # The card of each actor that has said which it has.
+        self._left_out: dict[_Card, Any] = {}  # Cards that failed too often, and what holds them.
+        self._failures = Counter[int]()  # by the number of a part
+        self._card_failures = Counter[_Card]()
         self._lost = 0  # Actors that died one after the other before they were ready.
         self._finished, self._total = 0, count_part_frames(parts)
         self._rates: dict[str, Rate] = {}
@@ -87,13 +92,16 @@ class ClusterTasks:
 
     def _dismiss(self) -> None:
         """End all actors, at work or not."""
-        for actor in [*self._idle, *(actor for actor, _ in self._awaited.values())]:
+        at_work = (actor for actor, _ in self._awaited.values())
+        for actor in [*self._idle, *at_work, *self._left_out.values()]:
             _end(actor)
         self._idle, self._awaited = [], {}
 
     def _begin_actors(self) -> None:
         """Begin as many actors as the nodes of this moment have room for, and parts need."""
-        room = int(_resources().get(self._kind, 0))
+        there = _nodes()
+        self._left_out = {c: actor for c, actor in self._left_out.items() if c.node in there}
+        room = int(_resources().get(self._kind, 0)) - len(self._left_out)
         wanted = min(room, len(self._waiting) + len(self._numbers()))
         for _ in range(wanted - len(self._awaited) - len(self._idle)):
             actor = self._actor.remote(*self._given)
@@ -110,15 +118,17 @@ class ClusterTasks:
 
         actor, given = self._awaited.pop(reference)
         try:
-            failure = ray.get(reference)
+            said = ray.get(reference)
         except ray.exceptions.RayActorError as error:
             self._replace(actor, given, error)
             return
         self._lost = 0
-        if given is not None and failure is not None:
-            self._give_again(actor, *given, failure.restore())
+        if given is None:
+            self._cards[actor] = said
+        elif said is not None:
+            self._give_again(actor, *given, said.restore())
             return
-        if given is not None:
+        else:
             self._require_arrived(given[1])
             self._finished += len(given[1].batches)
         self._idle.append(actor)
@@ -144,9 +154,15 @@ class ClusterTasks:
         """
         if not is_device_failure(error):
             raise error
-        _end(actor)
-        self._failures[number] += 1
         log.warning("%s.", describe_failure(error))
+        card = self._cards.pop(actor)
+        self._card_failures[card] += 1
+        if card.name and self._card_failures[card] > MAX_RESTARTS:
+            log.warning("%s is left out, since it failed %d times.", card.name, MAX_RESTARTS + 1)
+            self._left_out[card] = actor
+        else:
+            _end(actor)
+        self._failures[number] += 1
         if self._failures[number] == MAX_ATTEMPTS:
             raise UnfinishedRenderError(
                 f"The devices of the Ray cluster failed {MAX_ATTEMPTS} times at one part, and said "
@@ -165,7 +181,14 @@ class ClusterTasks:
             time.sleep(POLL_S)
 
     def _require_nodes(self) -> None:
-        if not _resources().get(self._kind):
+        room = int(_resources().get(self._kind, 0))
+        if self._left_out and room <= len(self._left_out):
+            names = ", ".join(card.name for card in self._left_out)
+            raise UnfinishedRenderError(
+                f"No GPU of the Ray cluster is left to render on: {names} failed "
+                f"{MAX_RESTARTS + 1} times each. Finished parts are kept."
+            )
+        if not room:
             raise UnfinishedRenderError(
                 f"No node with a {self._kind} is left in the Ray cluster. Finished parts are kept: "
                 "start nodes (docs/cluster.md)."
@@ -186,6 +209,18 @@ class ClusterTasks:
         return self._finished + unfinished, ", ".join(filter(None, map(str, self._rates.values())))
 
 
+class _Card(NamedTuple):
+    """What an actor renders on.
+
+    Attributes:
+        node: Ray's name of the node.
+        name: what a person is told; empty for a core.
+    """
+
+    node: str
+    name: str
+
+
 def _end(actor: Any) -> None:
     """End an actor, which may be dead already, and give back what it was given of its node."""
     import ray
@@ -200,6 +235,14 @@ def _resources() -> dict[str, float]:
 
     untyped: Any = ray.cluster_resources
     return dict(untyped())
+
+
+def _nodes() -> set[str]:
+    """The nodes that are alive, by Ray's names for them."""
+    import ray
+
+    untyped: Any = ray.nodes
+    return {node["NodeID"] for node in untyped() if node["Alive"]}
 
 
 class _Tally:
@@ -240,8 +283,14 @@ class _PartActor:
     def __init__(self, renderer: PartWork, device: str, tally: Any) -> None:
         self._renderer, self._device, self._tally = renderer, device, tally
 
-    def is_ready(self) -> None:
-        """Say that the process has begun."""
+    def is_ready(self) -> _Card:
+        """Say that the process has begun, and on which card."""
+        import ray
+
+        gpus: Any = ray.get_gpu_ids
+        numbers = ", ".join(map(str, gpus()))
+        name = f"GPU {numbers} of {socket.gethostname()}" if numbers else ""
+        return _Card(ray.get_runtime_context().get_node_id(), name)
 
     def render(self, number: int, part: Part) -> ProcessFailure | None:
         """Do one part. An error is returned, since Ray would wrap it."""
