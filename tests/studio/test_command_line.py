@@ -237,6 +237,7 @@ def test_bad_input_gets_a_sentence_and_status_1(studio, words, sentence):
         (["verify", "city", "--subset", "120%"], "'120%' is no share. Write it as 5% or 0.05."),
         (["thin", "city"], "Give one of --budget, --every and --keep-pinned."),
         (["thin", "city", "--keep-pinned", "--from", "3"], "--from and --to go with --every."),
+        (["thin", "city", "--every", "2", "--from", "9", "--to", "3"], "--from is behind --to."),
         (["runs", "--workspace", "x"], "--workspace stands before the command"),
     ],
 )

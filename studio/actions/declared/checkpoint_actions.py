@@ -307,6 +307,8 @@ class Thin(Action):
             raise InvalidValueError("Give one of {budget}, {every} and {keep_pinned}.")
         if self.every is None and (self.start is not None or self.end is not None):
             raise InvalidValueError("{start} and {end} go with {every}.")
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise InvalidValueError("{start} is behind {end}. Write the lower batch first.")
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ThinResult:
         """Thin the run, or plan it."""

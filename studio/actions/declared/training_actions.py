@@ -263,12 +263,13 @@ class Train(TrainingAction):
     def check(self, workspace: Workspace) -> None:
         """Refuse a taken name, settings that do not fit, and unknown datasets and origins."""
         from studio.training.setup.creation import check_new_run
-        from studio.training.setup.run_request import choose_settings
+        from studio.training.setup.run_request import choose_settings, require_way
 
         workspace.run(self.run)
         self.check_device()
         if self.leads():
             config = choose_settings(workspace, self.request)
+            require_way(workspace, self.run, self.request, config.batches)
             self.check_patience(config.score_every)
             check_new_run(workspace, self.run, config, self.storage)
 

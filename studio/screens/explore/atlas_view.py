@@ -65,7 +65,6 @@ class AtlasView:
             self.choice = choice = gr.Dropdown(
                 label="Atlas shown",
                 choices=[],
-                visible="hidden",
                 interactive=True,
                 elem_id="atlas",
             )
@@ -151,6 +150,8 @@ class AtlasView:
         first = self._first_view(job)
         now = [run, first, self._starred(run), *files]
         status = _status(job)
+        if len(files) > 1:
+            status += _SEVERAL
         if known is not None and repr(known) == repr(now):
             return status, *(gr.skip(),) * 6
         names = [name for name, _ in files]
@@ -160,7 +161,7 @@ class AtlasView:
         stays = choice if same_run and same_files else wanted if known is None else None
         value = stays if stays in names else newest
         choices = list(zip(map(_title, atlases), names, strict=True))
-        dropdown = gr.Dropdown(choices=choices, value=value, visible=len(names) > 1 or "hidden")
+        dropdown = gr.Dropdown(choices=choices, value=value)
         batches = self._app.batches(run)
         last = gr.skip() if same_run or not batches else batches[-1]
         shown = (_FIRST_VIEW_WORDS, first) if first is not None else self._show(run, value)
@@ -303,6 +304,9 @@ def _status(job: JobRow | None) -> Markup:
 
 
 DRAWING = (Atlas.command, AtlasGrowth.command)
+# Tells the style sheet that there is something to choose. A component that is hidden while its tab
+# was never opened does not come back when the tab opens.
+_SEVERAL = Markup('<span class="several-atlases" hidden></span>')
 _NO_ATLAS = markup.empty(
     "No atlas yet",
     "Draw one: cities that look alike come to lie near each other, so that one sees at a glance "

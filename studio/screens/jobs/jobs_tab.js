@@ -1,6 +1,6 @@
 // The board of jobs: a card for each job, made once and changed in its place, so that nothing is
-// replaced under the pointer. Cards change their order only while nobody points at the board, or
-// when somebody has just moved one.
+// replaced under the pointer. Cards change their order only while nobody has just pointed at the board,
+// or when somebody has just moved one.
 const RESTS_MS = 700; // So long a button that has just come cannot be pressed by mistake.
 const GROUPS = {
   work: ['At work', 'Nothing works right now.'],
@@ -13,7 +13,8 @@ const BUTTONS = {
 };
 const NAMES = { up: 'Move up', down: 'Move down' };
 const cards = new Map(), sections = new Map();
-let moved = false, wanted = [];
+const POINTS_MS = 3000; // So long the order stays after the pointer has moved on the board.
+let moved = false, wanted = [], pointedAt = -POINTS_MS, later = 0;
 
 const make = (tag, kind = '', text = '') => {
   const made = document.createElement(tag);
@@ -212,7 +213,15 @@ const place = (jobs) => {
   if (element.contains(focused) && focused !== document.activeElement) focused.focus({ preventScroll: true });
 };
 
-const isPointedAt = () => matchMedia('(hover: hover)').matches && element.matches(':hover');
+// Whoever rests on the board for long has no press in mind.
+element.addEventListener('pointermove', () => { pointedAt = performance.now(); });
+const isPointedAt = () => matchMedia('(hover: hover)').matches && element.matches(':hover')
+  && performance.now() - pointedAt < POINTS_MS;
+const settle = () => {
+  clearTimeout(later);
+  if (isPointedAt()) later = setTimeout(settle, POINTS_MS);
+  else place(wanted);
+};
 const update = () => {
   if (!props.value) return;
   const { cards: jobs, offered } = JSON.parse(props.value);
@@ -233,9 +242,10 @@ const update = () => {
   write(noticed, offered === 1 ? 'A job was interrupted. It can go on where it was.'
     : `${offered} jobs were interrupted. They can go on where they were.`);
   wanted = jobs;
-  if (moved || !isPointedAt()) place(jobs);
+  if (moved) place(jobs);
+  else settle();
   moved = false;
 };
-element.addEventListener('pointerleave', () => place(wanted));
+element.addEventListener('pointerleave', settle);
 update();
 watch('value', update);

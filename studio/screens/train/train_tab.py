@@ -47,14 +47,21 @@ from studio.screens.train.training_form import (
 from studio.screens.train.training_layout import NO_FORECAST, lay_out_settings
 from studio.training.setup.own_presets import list_own_presets
 from studio.training.setup.presets import NO_PRESET, PRESETS
-from studio.training.setup.run_request import choose_settings, explain_choice, first_batch
+from studio.training.setup.run_request import (
+    choose_settings,
+    explain_choice,
+    first_batch,
+    require_way,
+)
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.records.record import InvalidValueError
 
-ORIGINS = "branch", "init_from"  # The fields whose leaving fills the form with settings.
-ASK_TO_FILL = """(kept, branch, networks, ...values) => [
-    studio.askToFill('train', kept, `${branch} ${networks}`.trim()), branch, networks, ...values]"""
+WRITTEN = "branch", "init_from"  # Fields that fill the form with settings when they are left.
+ORIGINS = "preset", "like", *WRITTEN
+ASK_TO_FILL = """(kept, ...values) => [
+    studio.askToFill('train', kept, values.slice(0, 4).map((v) => v ?? '').join('|')), ...values]"""
+NO_ORIGIN = "|||"  # All of them empty.
 FILL_FORM = "(answer, ...values) => studio.fillForm(answer, values)"
 REQUESTS = {  # What is told when a run is asked for something.
     "pause": "Pausing {}: it waits once its batch is done.",
@@ -78,7 +85,7 @@ class TrainScreen:
             self._view, self._log = gr.State("losses"), gr.State(False)
             self._zoom, self._axis = gr.State(None), gr.State(BATCH)
             self._kept_dataset = gr.State()
-            self._filled_for = gr.Textbox(visible="hidden")  # The origin whose settings are shown.
+            self._filled_for = gr.Textbox(NO_ORIGIN, visible="hidden")  # Whose settings show.
             self._answer = gr.Textbox(visible="hidden")  # The settings with which to fill the form.
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
@@ -158,19 +165,15 @@ class TrainScreen:
         form, laid = self._form, self._form.laid
         settings = list(form.settings.values())
         filled_for, answer = self._filled_for, self._answer
+        written = [laid[name] for name in WRITTEN]
         gr.on(
-            [laid["like"].input, laid["preset"].input],
-            show_errors(self._answer_settings),
-            form.inputs,
-            answer,
-            **EACH_TIME,
-            **EVENT_DEFAULTS,
-        )
-        written = [laid[name] for name in ORIGINS]
-        gr.on(
-            [event for field in written for event in (field.blur, field.submit)],
+            [
+                laid["like"].input,
+                laid["preset"].input,  # A list that is opened and left says so, too.
+                *(event for field in written for event in (field.blur, field.submit)),
+            ],
             show_errors(self._answer_for_origin),
-            [filled_for, *written, *form.inputs],
+            [filled_for, *(laid[name] for name in ORIGINS), *form.inputs],
             [filled_for, answer],
             js=ASK_TO_FILL,
             **EACH_TIME,
@@ -212,18 +215,17 @@ class TrainScreen:
     def _presets(self) -> list[str]:
         return [*PRESETS, *list_own_presets(self._app.workspace), NO_PRESET]
 
-    def _answer_settings(self, *values: Any) -> str:
-        """The settings of the chosen preset or origin, and those that the form had meanwhile."""
-        base = self._form.base(*values)
-        shown = shown_values(base, list(self._form.settings))
-        return json.dumps({"was": values[len(self._form.laid) :], "now": shown})
+    def _answer_for_origin(self, filled_for: str, *values: Any) -> Any:
+        """The settings of another preset or origin, and those that the form had meanwhile.
 
-    def _answer_for_origin(self, filled_for: str, branch: str, init_from: str, *values: Any) -> Any:
-        """The settings of another origin; whoever only passes by keeps what was typed."""
-        origin = f"{branch} {init_from}".strip()
+        Whoever only passes by such a field keeps what was typed.
+        """
+        origins, written = values[: len(ORIGINS)], values[len(ORIGINS) :]
+        origin = "|".join(name or "" for name in origins)
         if origin == filled_for:
             return gr.skip(), gr.skip()
-        return origin, self._answer_settings(*values)
+        shown = shown_values(self._form.base(*written), list(self._form.settings))
+        return origin, json.dumps({"was": written[len(self._form.laid) :], "now": shown})
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
         """Show the settings that are chosen for the pictures; what somebody wrote stays."""
@@ -256,6 +258,7 @@ class TrainScreen:
                 config = choose_settings(self._app.workspace, action.request)
                 explained = explain_choice(self._app.workspace, action.request, config)
                 said = f"{said} {explained}".strip()
+                require_way(self._app.workspace, action.run, action.request, config.batches)
                 begun = first_batch(self._app.workspace, action.request)
                 forecast, warning = describe_launch(
                     config, action.storage, self._app.workspace.runs, begun

@@ -183,6 +183,23 @@ def first_batch(workspace: Workspace, wanted: RunRequest) -> int:
     return 0 if origin is None else origin.batch
 
 
+def require_way(workspace: Workspace, name: str, wanted: RunRequest, batches: int) -> None:
+    """Refuse a branch that begins where it is to end, or behind that.
+
+    Args:
+        batches: to which it is to train.
+
+    Raises:
+        StudioError: it does, or there is no such origin.
+    """
+    begun = first_batch(workspace, wanted)
+    if begun and begun >= batches:
+        raise StudioError(
+            f"Run '{name}' begins at batch {begun:,}, and was to train to batch {batches:,}. "
+            f"Batches are counted on from those of '{wanted.branch}': --batches {2 * begun}"
+        )
+
+
 def _origin(workspace: Workspace, wanted: RunRequest) -> BranchOrigin | None:
     text = wanted.branch or wanted.init_from
     return BranchOrigin.parse(workspace, text) if text else None

@@ -57,6 +57,7 @@ class MapView {
   take(atlas, points) {
     const names = ['run', 'batch', 'prefix', 'first', 'count', 'space'], old = this.points;
     const same = old && names.every((name) => this.atlas[name] === atlas[name]);
+    if (!same && this.picked.size) this.pick([]);  // They are none of the other atlas.
     if (!same) this.forget();
     [this.atlas, this.points] = [atlas, points];
     this.sprites = new Sprites(atlas.sheets, atlas.sprite_px, () => this.redraw());

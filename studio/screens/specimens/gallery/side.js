@@ -49,6 +49,7 @@ class Side {
   }
 
   async export() {
+    this.does.quiet();
     const labels = this.shown, { into, format, size, quality } = this;
     const much = count(labels.length, 'specimen', 'specimens');
     this.go.disabled = true;

@@ -31,6 +31,7 @@ const does = {
     relist();
   },
   changed: () => changed(),
+  quiet: () => told(''),
   moved: () => { showPlace(); tell({ place: field.place }); },
   goTo: (place) => field.goTo(place),
   find: (text) => find(text),

@@ -94,6 +94,9 @@ def test_what_waits_is_moved_paused_scheduled_and_cancelled_in_its_place(page, h
     page.get_by_role("button", name=f"Cancel job {first}").click()
     status_of(page, first, "cancelled")
     card.get_by_text(f"Not begun: job {first}, which it follows, is cancelled.").wait_for()
+    # The pointer rests on the board, and the card moves to where it belongs all the same.
+    ended = page.locator("#job-board section", has=page.get_by_role("heading", name="Ended"))
+    ended.locator(f"[data-job='{first}']").wait_for()
     for job in (first, second):
         assert card_of(page, job).evaluate("card => card.isTheSame")
     assert find_job(here.workspace, second).status == "cancelled"

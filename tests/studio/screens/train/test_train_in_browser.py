@@ -62,6 +62,19 @@ def test_another_origin_fills_the_form_and_passing_by_it_keeps_what_was_typed(pa
     assert batches.input_value() == "14"
 
 
+def test_a_list_of_presets_that_is_opened_and_left_keeps_what_was_typed(page):
+    page.locator("#forecast", has_text="batches take").wait_for()
+    batches = page.get_by_label("Batches", exact=True).first
+    batches.fill("60")
+    batches.press("Tab")
+    page.keyboard.press("Tab")  # Through the list of presets, which opens on the way.
+    page.get_by_label("Settings", exact=True).click()
+    page.get_by_label("Name of the new run").click()
+    command_shown(page, "studio train streets --run NAME --batches 60").wait_for()
+    page.wait_for_timeout(1000)
+    assert batches.input_value() == "60"
+
+
 def test_what_lies_folded_away_opens_and_shows_the_layers(page):
     page.get_by_role("button", name="Weights and activations").click()
     page.locator("#layers table, #layers .empty").first.wait_for()

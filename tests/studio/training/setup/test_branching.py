@@ -57,8 +57,8 @@ def test_a_branch_off_a_training_state_goes_on_as_the_run_did(studio, workspace)
 
 
 def test_a_branch_off_a_checkpoint_takes_g_from_it_and_d_from_the_nearest_state(studio, workspace):
-    said = studio("train", "--from", "parent@2", "--run", "child", "--batches", "2", "--json")
-    assert said.json == {"run": "child", "status": "stopped", "batch": 0}
+    said = studio("train", "--from", "parent@2", "--run", "child", "--batches", "3", "--json")
+    assert said.json == {"run": "child", "status": "finished", "batch": 3}
     facts, tensors = read_state(list_states(workspace.training_states("child"))[0])
     assert facts["batch"] == 2
     kept = weights(workspace, "parent", 2)
@@ -103,6 +103,11 @@ def test_a_warm_start_begins_at_batch_0_with_the_networks_of_a_run(studio, works
         (["--from", "parent@99"], "neither a checkpoint nor a training state of batch 99"),
         (["--from", "nobody@1"], "Run 'nobody' is not in the index"),
         (["--from", "parent@x"], "Write RUN@BATCH"),
+        (
+            ["--from", "parent@2", "--batches", "2"],
+            "begins at batch 2, and was to train to batch 2.",
+        ),
+        (["--from", "parent@6"], "on from those of 'parent@6': --batches 12"),
         (["--from", "parent@2", "--init-from", "parent"], "give one"),
         (
             ["--from", "parent@2", "--set", "discriminator_width=0.5"],
