@@ -55,6 +55,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "/studio/timeline/thumbnails": {"run": RUN, "point": "0.1", "page": PAGE},
     "/studio/specimens/picture": {"run": RUN, "label": f"{BATCHES}.0", "key": "0" * 32},
     "/studio/metrics.csv": {"run": RUN},
+    "/studio/datasets/sheet": {"name": "photos", "columns": "8", "key": "0" * 16},
     "/studio/films/poster": {"run": RUN, "film": f"{RUN}-timelapse-0123ab/{RUN}-timelapse.mp4"},
 }
 METHODS = ("GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")

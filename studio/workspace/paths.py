@@ -134,6 +134,11 @@ class Workspace:
         return self.root / "thumbnails"
 
     @property
+    def uploads(self) -> Path:
+        """The folder of pictures that a browser sent, until a dataset is made of them."""
+        return self.root / "uploads"
+
+    @property
     def timelines(self) -> Path:
         """The folder of the small pictures that stand along the timelines of runs."""
         return self.renders / ".timelines"

@@ -176,4 +176,66 @@ class DatasetsList(Action):
         return DatasetList(manifests=tuple(manifests))
 
 
-ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsList)
+class DatasetLook(Result):
+    """What a dataset is like, and where a sheet of its pictures lies."""
+
+    manifest: dict[str, Any]
+    numbers: dict[str, Any]
+    said: str
+    path: Path | None
+
+    def tell(self) -> Iterator[str | Table]:
+        """What its manifest says, its numbers, and the sheet."""
+        yield from DatasetResult(manifest=self.manifest).tell()
+        yield self.said
+        if self.path is not None:
+            yield str(self.path)
+
+
+class DatasetsShow(Action):
+    """Show what a dataset is like: numbers, and a sheet of its pictures.
+
+    The numbers are those of pictures from all over it.
+    """
+
+    command = "datasets show"
+    section = SECTION
+    is_job = False
+
+    name: str = option(help="The dataset: studio datasets list", argument=True, metavar="NAME")
+    out: Path | None = option(None, "Write a sheet of its pictures: FILE.png or FILE.jpg.")
+    overwrite: bool = option(False, "Replace the file in --out if it is there.")
+
+    def claims(self) -> Sequence[Claim]:
+        """The dataset stays meanwhile."""
+        return [Claim("dataset", self.name)]
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse an unknown dataset, and a file that is there or cannot be written."""
+        from renderers.destinations import require_destination
+        from renderers.pictures.picture_file import SUFFIXES
+        from studio.datasets.listing import open_dataset
+
+        open_dataset(workspace, self.name)
+        if self.out is not None:
+            require_destination(self.out, SUFFIXES, self.overwrite)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetLook:
+        """Look at the pictures."""
+        from renderers.pictures.picture_file import save_picture
+        from studio.datasets.listing import open_dataset
+        from studio.datasets.looking import describe_numbers, draw_titled, measure_dataset
+
+        dataset = open_dataset(workspace, self.name)
+        numbers = measure_dataset(dataset)
+        if self.out is not None:
+            save_picture(draw_titled(dataset), self.out)
+        return DatasetLook(
+            manifest=asdict(dataset.manifest),
+            numbers=numbers._asdict(),
+            said=describe_numbers(numbers),
+            path=self.out,
+        )
+
+
+ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsList, DatasetsShow)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,10 +14,14 @@ from studio.actions.declared.dataset_actions import MAX_SKIPPED_NAMED, DatasetsA
 from studio.actions.declared.removal_actions import DeleteDataset, RenameDataset
 from studio.actions.demo_steps import HELSINKI
 from studio.datasets.listing import list_datasets, open_dataset
+from studio.datasets.looking import describe_numbers, measure_dataset
+from studio.datasets.prepared import Manifest, PreparedDataset
+from studio.datasets.uploads import keep_uploads
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
 from studio.screens.parts.jobs_view import progress_text
 from studio.screens.parts.removal_panel import RemovalPanel
+from studio.screens.train.sheet_route import sheet_address
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, list_jobs
 from studio.workspace.paths import Workspace
@@ -32,8 +38,18 @@ class DatasetsPanel:
         is_empty = not list_datasets(app.workspace)
         with gr.Accordion("Add pictures", open=is_empty, elem_id="add-pictures"):
             cities = gr.Button("Draw the maps of Helsinki", size="md", elem_id="add-cities")
+            dropped = gr.File(
+                label="Drop pictures of your own, up to 1 GB at a time",
+                file_count="multiple",
+                file_types=["image"],
+                height=120,
+                elem_id="own-pictures",
+                elem_classes="drop-file",
+            )
             folder = gr.Textbox(
-                label="Or a folder of pictures", placeholder="its path on the studio's machine"
+                label="Or a folder of pictures",
+                placeholder="its path on the studio's machine",
+                elem_id="pictures-folder",
             )
             with gr.Row():
                 name = gr.Textbox(label="Call it", min_width=90)
@@ -50,6 +66,7 @@ class DatasetsPanel:
             self._follow,
         )
         cities.click(show_errors(self._add_cities), None, self._status, **EVENT_DEFAULTS)
+        dropped.upload(show_errors(self._keep_dropped), dropped, folder, **EVENT_DEFAULTS)
         form: list[Any] = [folder, name, size]
         gr.on(
             [field.change for field in form], _show_command, form, self._command, **EVENT_DEFAULTS
@@ -92,8 +109,18 @@ class DatasetsPanel:
         if job is not None and job.status == "failed":
             failed = markup.note(Markup("<b>Not added.</b> {}").format(job.note), "")
         kind = "quiet" if list_datasets(workspace) else "quiet no-pictures"
-        described = markup.note(_describe(workspace, chosen), kind)
-        return failed + described + _left_out(workspace, chosen)
+        if chosen is None or chosen not in list_datasets(workspace):
+            return failed + markup.note("No pictures yet: draw a city, or add your own.", kind)
+        dataset = open_dataset(workspace, chosen)
+        described = markup.note(_describe(dataset), kind)
+        owed = markup.credit(dataset.manifest.attribution)
+        return failed + _show_pictures(dataset) + owed + described + _left_out(dataset)
+
+    def _keep_dropped(self, paths: list[str]) -> str:
+        """Keep what was dropped in a folder of the workspace, and fill its path in."""
+        folder = keep_uploads(self._app.workspace, [Path(path) for path in paths])
+        gr.Info(f"{len(paths):,} pictures are here. Call them something, and press Add the folder.")
+        return str(folder)
 
     def _add_cities(self) -> Markup:
         if "helsinki" in list_datasets(self._app.workspace):
@@ -124,11 +151,19 @@ def _newest_job(workspace: Workspace) -> JobRow | None:
     )
 
 
-def _left_out(workspace: Workspace, chosen: str | None) -> Markup:
+def _show_pictures(dataset: PreparedDataset) -> Markup:
+    """Pictures from all over a dataset, which are looked at larger by opening them."""
+    figure = Markup(
+        '<a class="sheet-link" href="{source}" target="_blank" rel="noopener">'
+        '<img class="crisp dataset-sheet" src="{source}" loading="lazy" alt="Pictures of {name}">'
+        "</a>"
+    )
+    return figure.format(source=sheet_address(dataset), name=dataset.folder.name)
+
+
+def _left_out(dataset: PreparedDataset) -> Markup:
     """The files of a folder that are no pictures of the dataset, and why."""
-    if chosen is None or chosen not in list_datasets(workspace):
-        return markup.NOTHING
-    skipped = open_dataset(workspace, chosen).manifest.skipped
+    skipped = dataset.manifest.skipped
     if not skipped:
         return markup.NOTHING
     line = Markup("<li><b>{}</b> {}</li>")
@@ -141,9 +176,14 @@ def _left_out(workspace: Workspace, chosen: str | None) -> Markup:
     ).format(len(skipped), named)
 
 
-def _describe(workspace: Workspace, chosen: str | None) -> str:
-    if chosen is None or chosen not in list_datasets(workspace):
-        return "No pictures yet: draw a city, or add your own."
-    manifest = open_dataset(workspace, chosen).manifest
+def _describe(dataset: PreparedDataset) -> str:
+    manifest = dataset.manifest
     size = f"{manifest.image_size} x {manifest.image_size}"
-    return f"{manifest.pictures:,} pictures of {size} pixels. {manifest.attribution}"
+    said = _describe_look(dataset.folder, manifest)
+    return f"{manifest.pictures:,} pictures of {size} pixels. {said}"
+
+
+@lru_cache(maxsize=16)
+def _describe_look(folder: Path, manifest: Manifest) -> str:
+    """What pictures are like; they are read once for as long as their manifest stays the same."""
+    return describe_numbers(measure_dataset(PreparedDataset.open(folder)))

@@ -10,8 +10,12 @@ import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
+from renderers.pictures.sheets import grid_columns
 from studio.actions.registry import run_makers
+from studio.datasets.listing import list_datasets, open_dataset
+from studio.datasets.looking import COLUMNS as SHEET_COLUMNS
 from studio.runs.attribution import attribution_of
+from studio.runs.config import TrainingConfig
 from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
 from studio.runs.status import AT_WORK, RunSummary
@@ -20,6 +24,7 @@ from studio.screens.parts.charts.axes import BATCH
 from studio.screens.parts.charts.curves import Step, show_choices, show_curves, show_zoom
 from studio.screens.parts.jobs_view import progress_text, run_progress
 from studio.screens.parts.run_cache import RunCache
+from studio.screens.train.sheet_route import sheet_address
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import JobRow, newest_job
@@ -226,7 +231,21 @@ def _preview(workspace: Workspace, run: str) -> Markup:
         return markup.empty("No picture yet", "The first one shows after a few batches.")
     image = Markup('<img class="crisp" src="{}" alt="The fixed points of {}">')
     credit = markup.credit(attribution_of(workspace, run))
-    return image.format(markup.file_url(path), run) + credit
+    return image.format(markup.file_url(path), run) + _real(workspace, run) + credit
+
+
+def _real(workspace: Workspace, run: str) -> Markup:
+    """Pictures that a run learns from, as large as those that it makes."""
+    config = TrainingConfig.read(workspace.run_config(run))
+    if config.dataset not in list_datasets(workspace):
+        return markup.NOTHING
+    columns = min(grid_columns(config.fixed_points), SHEET_COLUMNS)
+    return Markup(
+        '<figure class="real"><figcaption class="small quiet">Made above, real below: {name}'
+        '</figcaption><img class="crisp" src="{source}" alt="Real pictures of {name}"></figure>'
+    ).format(
+        name=config.dataset, source=sheet_address(open_dataset(workspace, config.dataset), columns)
+    )
 
 
 def _events(events: Sequence[Event]) -> Markup:

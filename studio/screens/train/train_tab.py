@@ -30,6 +30,7 @@ from studio.screens.parts.charts.curves import VIEWS, zoom_by, zoom_script
 from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
+from studio.screens.train import sheet_route
 from studio.screens.train.dataset_panel import DatasetsPanel
 from studio.screens.train.dry_run_panel import NO_PICTURES, DryRunPanel
 from studio.screens.train.histogram_view import show_layers
@@ -127,6 +128,7 @@ class TrainScreen:
         app.address.hold(self.TITLE, "seen", self._zoom)
         app.address.hold(self.TITLE, "over", self._axis, BATCH, known=AXES)
         app.own_answers["/studio/metrics.csv"] = MetricsRoute(app.workspace).answer
+        app.own_answers[sheet_route.PATH] = sheet_route.SheetRoute(app.workspace).answer
 
     def _lay_out_removal(self) -> None:
         def follow(action: Action) -> list[Any]:
