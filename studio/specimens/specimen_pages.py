@@ -82,6 +82,21 @@ def starred_labels(workspace: Workspace, run: str) -> list[str]:
     return [f"{row['batch']}.{row['number']}" for row in rows]
 
 
+def tagged_labels(workspace: Workspace, run: str) -> dict[str, list[str]]:
+    """The labels of the specimens that have each tag; the commonest tags first."""
+    found: dict[str, list[str]] = {}
+    with open_database(workspace.database) as db:
+        rows = db.execute(
+            "SELECT batch, number, tags FROM specimens WHERE run = ? AND tags != '' "
+            "ORDER BY batch, number",
+            (run,),
+        ).fetchall()
+    for row in rows:
+        for tag in filter(None, row["tags"].split(",")):
+            found.setdefault(tag, []).append(f"{row['batch']}.{row['number']}")
+    return dict(sorted(found.items(), key=lambda each: (-len(each[1]), each[0])))
+
+
 def specimens_stamp(workspace: Workspace, run: str) -> list[Any]:
     """A short value that differs as soon as a gallery of a run's specimens does.
 

@@ -17,6 +17,8 @@ from studio.actions.declared.removal_actions import DeleteFilm
 from studio.atlases.atlas_files import atlas_folder
 from studio.atlases.growth_files import GrowthAtlas
 from studio.screens.explore.map.atlas_map import (
+    NO_MARKS,
+    CityMarks,
     MapOnPage,
     describe_atlas,
     describe_first_view,
@@ -43,7 +45,7 @@ from studio.screens.parts.form import FREE_DEVICE
 from studio.screens.parts.jobs_view import progress_text
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
-from studio.specimens.specimen_pages import starred_labels
+from studio.specimens.specimen_pages import starred_labels, tagged_labels
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import ACTIVE, JobRow, newest_job
 
@@ -148,7 +150,7 @@ class AtlasView:
         files = [(name_of(atlas), record_of(atlas).stat().st_mtime) for atlas in atlases]
         job = newest_job(self._app.workspace, *DRAWING, run=run) if run else None
         first = self._first_view(job)
-        now = [run, first, self._starred(run), *files]
+        now = [run, first, self._marks(run), *files]
         status = _status(job)
         if len(files) > 1:
             status += _SEVERAL
@@ -190,7 +192,7 @@ class AtlasView:
             return _NO_ATLAS, None
         if isinstance(atlas, GrowthAtlas):
             return self._show_growth(run, atlas)
-        told = describe_atlas(atlas, self._starred(run))
+        told = describe_atlas(atlas, self._marks(run))
         trust = atlas.trust.verdict if atlas.trust else "How far it may be believed is not known."
         said = Markup('<p class="small quiet">{} {}</p>').format(trust, markup.download(atlas.path))
         if told is None:
@@ -209,10 +211,13 @@ class AtlasView:
             f"{atlas.maps[-1].kept:.0%} of the {atlas.neighbours} nearest of each city."
         )
         body = said + markup.credit(self._app.attribution(run))
-        return markup.card(_title(atlas), body), describe_growth(atlas, self._starred(run))
+        return markup.card(_title(atlas), body), describe_growth(atlas, self._marks(run))
 
-    def _starred(self, run: str | None) -> list[str]:
-        return starred_labels(self._app.workspace, run) if run else []
+    def _marks(self, run: str | None) -> CityMarks:
+        workspace = self._app.workspace
+        if run is None:
+            return NO_MARKS
+        return CityMarks(starred_labels(workspace, run), tagged_labels(workspace, run))
 
     def _draw(
         self, run: str | None, batch: float | None, count: int, space: str, device: str

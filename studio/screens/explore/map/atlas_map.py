@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import gradio as gr
@@ -26,12 +26,40 @@ SCRIPTS = (
     *("points.js", "splats.js", "sprites.js", "camera.js", "growth.js", "hands.js"),
     *("view.js", "start.js"),
 )
-MEASURED = 12  # So many maps over training are looked at for how far out cities lie.
+MEASURED = 12  # So many maps over training are looked at for how far out cities lie, and when
+SETTLED = 0.15  # they came, for good, this close to where they lie at last, of that reach.
 # What the page is to show is kept where the map finds it, however late its script begins.
 TELL = """(value) => {
   (window.studioAtlas ??= {}).NAME = value;
   window.dispatchEvent(new Event('studio-atlas-NAME'));
 }"""
+
+
+class CityMarks(NamedTuple):
+    """What people said of cities that are on a map.
+
+    Attributes:
+        starred: labels of cities that are framed.
+        tags: the labels of the cities with each tag, the commonest tags first.
+    """
+
+    starred: Sequence[str] = ()
+    tags: Mapping[str, Sequence[str]] = {}
+
+    def describe(self, labels: Sequence[str]) -> dict[str, Any]:
+        """The marks of the cities of a map, by their numbers, as plain values for JSON."""
+        known = {label: number for number, label in enumerate(labels)}
+        tags = (
+            [tag, [known[label] for label in tagged if label in known]]
+            for tag, tagged in self.tags.items()
+        )
+        return {
+            "starred": sorted(known[label] for label in self.starred if label in known),
+            "tags": [[tag, numbers] for tag, numbers in tags if numbers],
+        }
+
+
+NO_MARKS = CityMarks()
 
 
 class MapOnPage:
@@ -73,11 +101,8 @@ def _read_stand(event: gr.EventData) -> Any:
         return gr.skip()
 
 
-def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] | None:
+def describe_atlas(atlas: DrawnAtlas, marks: CityMarks = NO_MARKS) -> dict[str, Any] | None:
     """What the map is told of an atlas.
-
-    Args:
-        starred: labels of cities that are framed.
 
     Returns:
         Plain values for JSON; None where a version before 0.2 drew the atlas, of which there is a
@@ -86,7 +111,6 @@ def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] 
     points = atlas.path.with_name(POINTS)
     if not points.is_file():
         return None
-    known = {label: number for number, label in enumerate(atlas.labels)}
     # A file of an earlier version has no slots, and its points stand in their own order.
     columns = points.stat().st_size // (4 * atlas.count)
     return {
@@ -96,15 +120,12 @@ def describe_atlas(atlas: DrawnAtlas, starred: Sequence[str]) -> dict[str, Any] 
         "sheets": [file_url(path) for path in sheet_paths(atlas.path.parent)],
         "sprite_px": atlas.sprite_px,
         "clusters": len(atlas.clusters),
-        "starred": sorted(known[label] for label in starred if label in known),
+        **marks.describe(atlas.labels),
     }
 
 
-def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any]:
+def describe_growth(atlas: GrowthAtlas, marks: CityMarks = NO_MARKS) -> dict[str, Any]:
     """What the map is told of an atlas over training, of which all maps have all cities.
-
-    Args:
-        starred: labels of cities that are framed.
 
     Returns:
         Plain values for JSON. Places are told as they lie in the files: the middle is 0.
@@ -112,11 +133,13 @@ def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any
     Raises:
         StudioError: a map is damaged.
     """
-    known = {label: number for number, label in enumerate(atlas.labels)}
     prefix = f"{atlas.labels[0].partition('.')[0]}."
-    in_order = all(label == f"{prefix}{number}" for label, number in known.items())
+    in_order = all(label == f"{prefix}{number}" for number, label in enumerate(atlas.labels))
     looked_at = atlas.maps[:: -(-len(atlas.maps) // MEASURED)]
-    reach = max(float(np.abs(atlas.read_places(each)[:, :2]).max()) for each in looked_at)
+    if looked_at[-1] is not atlas.maps[-1]:
+        looked_at = [*looked_at, atlas.maps[-1]]
+    places = np.stack([atlas.read_places(each)[:, :2] for each in looked_at])
+    reach = float(np.abs(places).max())
     maps = [
         {
             "batch": each.batch,
@@ -133,12 +156,28 @@ def describe_growth(atlas: GrowthAtlas, starred: Sequence[str]) -> dict[str, Any
         "columns": list(GROWTH_COLUMNS),
         "neighbours": atlas.neighbours,
         "reach": reach or 1.0,
+        "settled": find_settled(places, SETTLED * reach).tolist(),
+        "settled_at": [each.batch for each in looked_at],
         "maps": maps,
         "sheets": maps[-1]["sheets"],
         "sprite_px": atlas.sprite_px,
         "clusters": None,
-        "starred": sorted(known[label] for label in starred if label in known),
+        **marks.describe(atlas.labels),
     }
+
+
+def find_settled(places: np.ndarray, near: float) -> np.ndarray:
+    """When each city came near to where it lies at last, and stayed.
+
+    Args:
+        places: float [maps, cities, 2].
+        near: a distance of places.
+
+    Returns:
+        int [cities], numbers of maps.
+    """
+    away = np.linalg.norm(places - places[-1], axis=2) > near
+    return np.where(away, np.arange(len(places))[:, None] + 1, 0).max(0)
 
 
 def describe_first_view(folder: Path, run: str, batch: int, count: int) -> dict[str, Any] | None:
@@ -158,7 +197,7 @@ def describe_first_view(folder: Path, run: str, batch: int, count: int) -> dict[
         url = file_url(points)
     except FileNotFoundError:  # Not yet, or not any more.
         return None
-    rest = {"sheets": [], "sprite_px": 0, "clusters": None, "starred": []}
+    rest = {"sheets": [], "sprite_px": 0, "clusters": None, **NO_MARKS.describe(())}
     return {
         **_which(run, batch, f"{batch}.", 0, count),
         "points": url,

@@ -75,13 +75,13 @@ const RAMP_STEPS = Array.from({ length: 64 }, (_, step) => {
   return packed(`#${mixed.map((value) => value.toString(16).padStart(2, '0')).join('')}`);
 });
 
-// A colour for each point: by its cluster, or by a column of numbers 0..1.
+// A colour for each point: by its cluster or tag, or by a column of numbers 0..1.
 function coloursOf(points, by) {
   const column = points[by], plain = packed(PLAIN, 200), found = new Uint32Array(points.count).fill(plain);
   if (!column) return found;
   const clusters = CLUSTER_COLOURS.map((colour) => packed(colour));
   for (let i = 0; i < points.count; i++) {
-    if (by !== 'cluster') found[i] = RAMP_STEPS[Math.round(63 * Math.min(1, Math.max(0, column[i])))];
+    if (by !== 'cluster' && by !== 'tag') found[i] = RAMP_STEPS[Math.round(63 * Math.min(1, Math.max(0, column[i])))];
     else if (column[i] >= 0) found[i] = clusters[column[i] % clusters.length];
   }
   return found;

@@ -1,7 +1,25 @@
 // The map of an atlas: points, pictures of some of them, the chosen city and its neighbours.
 
 const MAX_PICTURES = 220, MANY_IN_VIEW = 3000, SLIDE_MS = 700, REST_MS = 500;
-const STARRED = '#dcae62';
+const STARRED = '#dcae62', TAGS_TOLD = 12;
+
+// The number of a tag for each city, -1 without one. Of several it is the rarest, which says most.
+function tagsOf(atlas, count) {
+  const found = new Float32Array(count).fill(-1);
+  for (const [at, [, numbers]] of atlas.tags.entries()) {
+    for (const i of numbers) found[i] = at;
+  }
+  return found;
+}
+
+// A tag in its colour, and how many cities have it.
+function tellTag([name, numbers], at) {
+  const told = document.createElement('span');
+  told.className = 'tag-told';
+  told.style.setProperty('--colour', CLUSTER_COLOURS[at % CLUSTER_COLOURS.length]);
+  told.textContent = `${name} ${numbers.length.toLocaleString('en')}`;
+  return told;
+}
 
 class MapView {
   // tell(action, values): what was chosen.
@@ -32,8 +50,9 @@ class MapView {
     this.picked = new Set();
   }
 
-  // atlas: {run, batch, prefix, first, count, points, columns, sheets, sprite_px, clusters, starred}, whose
-  // points and sheets are addresses; null where there is none. Over training it has `maps`, too.
+  // atlas: {run, batch, prefix, first, count, points, columns, sheets, sprite_px, clusters, starred, tags},
+  // whose points and sheets are addresses, and tags [name, numbers of cities]; null where there is
+  // none. Over training it has `maps`, too, and when cities settled.
   async show(atlas) {
     const asked = this.asked = {};
     this.root.hidden = !atlas;
@@ -62,6 +81,9 @@ class MapView {
     [this.atlas, this.points] = [atlas, points];
     this.sprites = new Sprites(atlas.sheets, atlas.sprite_px, () => this.redraw());
     this.starred = new Set(atlas.starred);
+    points.tag = tagsOf(atlas, points.count);
+    const { settled, settled_at: batches } = atlas;
+    if (settled) points.batch = Float32Array.from(settled, (map) => map / Math.max(1, batches.length - 1));
     this.recolour();
     this.resize();
     if (this.wanted) this.camera.stand(this.wanted);
@@ -157,10 +179,12 @@ class MapView {
     this.redraw();
   }
 
-  // Over training there are no clusters, and trust takes their place.
+  // Over training there are no clusters, and the choice shows that trust takes their place.
   colouredBy() {
-    const { value } = this.root.querySelector('[data-tool=colour]');
-    return value === 'cluster' && this.atlas.maps ? 'faithful' : value;
+    const choice = this.root.querySelector('[data-tool=colour]');
+    choice.querySelector('[value=cluster]').disabled = Boolean(this.atlas.maps);
+    if (choice.value === 'cluster' && this.atlas.maps) choice.value = 'faithful';
+    return choice.value;
   }
 
   tellLegend(by) {
@@ -169,10 +193,19 @@ class MapView {
       cluster: `${this.atlas.clusters} clusters, grey is in none`,
       density: 'from blue (few cities around) to red (many)',
       faithful: 'from blue (its neighbours were lost on this map) to red (kept)',
+      batch: this.tellBatches(),
+      tag: this.atlas.tags.length ? '' : 'no city has a tag: give one in Specimens',
     }[by];
-    const known = this.points[by] ? what : '';
+    const known = this.points[by] || by === 'batch' ? what : '';
     const chosen = this.picked.size ? `${this.picked.size.toLocaleString('en')} of ${count} chosen` : `${count} cities`;
     this.legend.textContent = [chosen, known].filter(Boolean).join(' · ');
+    if (by === 'tag') this.legend.append(...this.atlas.tags.slice(0, TAGS_TOLD).map(tellTag));
+  }
+
+  tellBatches() {
+    const batches = this.atlas.settled_at?.map((batch) => batch.toLocaleString('en'));
+    if (!batches) return `all at batch ${this.batch.toLocaleString('en')}`;
+    return `from blue (where it lies at last since batch ${batches[0]}) to red (since ${batches.at(-1)})`;
   }
 
   // Points go from where they were to where they are: one sees what became of each.

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.made_up_atlas import make_up_atlas
 from studio.atlases.atlas_files import atlas_folder
+from studio.specimens.marking import mark_specimens, star_specimens
 from studio.specimens.specimens import list_specimens
 from tests.studio.conftest import BATCHES
 from tests.studio.screens.conftest import reload
@@ -160,3 +161,16 @@ def test_a_city_is_zoomed_to_joined_with_a_neighbour_and_the_way_is_filmed_and_p
     film.wait_for()
     assert film.evaluate("film => film.play().then(() => film.videoWidth)") > 0
     page.wait_for_function("document.querySelector('#player video').currentTime > 0.2")
+
+
+def test_tagged_cities_have_the_colours_that_the_legend_names(page, field, atlas, served):
+    workspace, _ = served
+    labels = [f"{BATCHES}.{number}" for number in (1, 2)]
+    page.locator("[data-tool=colour]").select_option("tag")
+    legend = page.locator(".atlas-legend")
+    legend.filter(has_text="no city has a tag").wait_for()
+    star_specimens(workspace, "city", labels)
+    mark_specimens(workspace, "city", labels, tags=["harbour"])
+    page.locator(".tag-told", has_text="harbour 2").wait_for()
+    page.locator("[data-tool=colour]").select_option("batch")
+    legend.filter(has_text=f"all at batch {BATCHES}").wait_for()

@@ -9,7 +9,12 @@ import pytest
 
 from benchmarks.made_up_atlas import make_up_atlas, make_up_growth
 from studio.screens.explore.atlas_view import AtlasView, read_growth_form
-from studio.screens.explore.map.atlas_map import _read_stand, describe_growth
+from studio.screens.explore.map.atlas_map import (
+    CityMarks,
+    _read_stand,
+    describe_growth,
+    find_settled,
+)
 from studio.screens.explore.near_view import Chosen
 from studio.screens.explore.shown_atlas import find_shown, list_shown, name_of
 from studio.workspace.errors import StudioError
@@ -34,18 +39,32 @@ def pressed(**values):
 
 
 def test_the_map_is_told_of_every_batch(growth):
-    told = describe_growth(growth, [f"{BATCHES}.7", "3.3", "river"])
+    told = describe_growth(growth, CityMarks([f"{BATCHES}.7", "3.3", "river"]))
     assert [each["batch"] for each in told["maps"]] == MAPS
     assert told["starred"] == [7]
     assert (told["prefix"], told["labels"]) == (f"{BATCHES}.", None)
     further = replace(growth, labels=(*growth.labels[:-1], "seed:7"))
-    assert describe_growth(further, [])["labels"][-1] == "seed:7"
+    assert describe_growth(further)["labels"][-1] == "seed:7"
     assert told["reach"] == pytest.approx(
         max(np.abs(growth.read_places(each)[:, :2]).max() for each in growth.maps)
     )
     assert "map-000000003-40/places.bin?v=" in told["maps"][0]["points"]
     assert "map-000000003-40/near.bin?v=" in told["maps"][0]["near"]
     assert len(told["maps"][0]["sheets"]) == 1
+
+
+def test_a_city_is_settled_when_it_stays_where_it_lies_at_last():
+    places = np.zeros((4, 3, 2))
+    places[0, 0] = 1  # Comes at the second map.
+    places[1, 1, 0] = 1  # Was there, left, and came back at the third.
+    assert find_settled(places, 0.5).tolist() == [1, 2, 0]
+
+
+def test_the_map_is_told_when_cities_settled(growth):
+    told = describe_growth(growth)
+    assert told["settled_at"] == MAPS
+    assert len(told["settled"]) == COUNT
+    assert set(told["settled"]) <= {0, 1, 2}
 
 
 def test_it_is_one_of_the_atlases_that_can_be_shown(view, workspace, growth):

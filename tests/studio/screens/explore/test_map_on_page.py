@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.made_up_atlas import make_up_atlas
-from studio.screens.explore.map.atlas_map import describe_atlas, describe_first_view
+from studio.screens.explore.map.atlas_map import CityMarks, describe_atlas, describe_first_view
 from studio.workspace.paths import Workspace
 
 
@@ -14,23 +14,26 @@ def drawn(tmp_path):
 
 
 def test_the_map_is_told_where_everything_lies(drawn):
-    told = describe_atlas(drawn, ["5.3", "5.1499", "5.1500", "8.3", "river"])
+    starred = ["5.3", "5.1499", "5.1500", "8.3", "river"]
+    tags = {"harbour": ["5.2", "5.1", "8.3"], "none here": ["8.3"]}
+    told = describe_atlas(drawn, CityMarks(starred, tags))
     assert told["columns"][:2] == ["x", "y"]
     assert told["columns"][-1] == "slot"
     assert len(told["sheets"]) == 2
     assert told["starred"] == [3, 1499]
+    assert told["tags"] == [["harbour", [2, 1]]]
     assert "points.bin?v=" in told["points"]
 
 
 def test_an_atlas_without_slots_is_told_without_them(drawn):
     points = drawn.path.with_name("points.bin")
     points.write_bytes(np.ascontiguousarray(drawn.points[:, :7], "<f4").tobytes())
-    assert "slot" not in describe_atlas(drawn, [])["columns"]
+    assert "slot" not in describe_atlas(drawn)["columns"]
 
 
 def test_a_picture_alone_has_no_map(drawn):
     drawn.path.with_name("points.bin").unlink()
-    assert describe_atlas(drawn, []) is None
+    assert describe_atlas(drawn) is None
 
 
 def test_a_first_view_is_shown_as_soon_as_it_is_whole(tmp_path):
