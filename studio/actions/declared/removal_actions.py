@@ -167,10 +167,18 @@ class DeleteFilm(Delete):
 
     def loss(self, workspace: Workspace) -> str:
         """How many files lie there, of all that were rendered together."""
+        from studio.upkeep.film_names import given_name
+
         (folder,) = self.parts(workspace)
-        files = [path.name for path in sorted(folder.iterdir()) if path.suffix != ".json"]
+        files = [
+            path.name
+            for path in sorted(folder.iterdir())
+            if path.suffix != ".json" and not path.name.startswith(".")
+        ]
         shown = ", ".join(files[:SHOWN]) + (", ..." if len(files) > SHOWN else "")
-        return f"'{self.name}' in renders has {shown or 'nothing finished'}."
+        name, place = given_name(folder), f"'{folder.name}' in renders"
+        called = f"'{name}' ({place})" if name else place
+        return f"{called} has {shown or 'nothing finished'}."
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> Deleted:
         """Delete it, or say what would go; a film that is being rendered stays."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import gradio as gr
 
+from checkpoints_index.storage.catalogue import list_runs
 from studio.actions.declared.specimen_actions import SpecimensStar
 from studio.runs.pins import list_pins, specimen_batches
 from studio.screens.checkpoints.archive_panel import ArchivePanel
@@ -45,7 +46,8 @@ class CheckpointsScreen:
             self._view, self._known = gr.State(), gr.State()
             self._seen = gr.State()  # The run and the batch that the panels are about.
             self._wanted = gr.State()  # The view of an address, until it is shown.
-            self._empty = markup.pressable(nothing_yet(None))
+            has_run = bool(list_runs(app.workspace.runs))
+            self._empty = markup.pressable(markup.NOTHING if has_run else nothing_yet(None))
             self._timeline = TimelineOnPage()
             with gr.Tabs(elem_id="housekeeping"):
                 CheckpointPanel(app, tab, self._seen)

@@ -52,7 +52,7 @@ class InterpolationView:
                     scale=3,
                     elem_id="way",
                 )
-                film = gr.Button("Film this way", size="md", elem_id="film-way")
+                film = gr.Button("Film this way", size="md", interactive=False, elem_id="film-way")
             command = markup.pressable()
         app.keep_form("walk", [slider, way])
         chosen.change(_extend, [lately, chosen], lately, **EACH_TIME, **EVENT_DEFAULTS)
@@ -69,6 +69,13 @@ class InterpolationView:
             [*asked, slider],
             [view, command],
             trigger_mode="always_last",
+            **EVENT_DEFAULTS,
+        )
+        lately.change(
+            lambda ends: gr.Button(interactive=len(ends) > 1),
+            lately,
+            film,
+            **EACH_TIME,
             **EVENT_DEFAULTS,
         )
         film.click(show_errors(self._film), asked, None, **EVENT_DEFAULTS)

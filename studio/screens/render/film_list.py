@@ -279,8 +279,8 @@ def _side_by_side(workspace: Workspace, film: FinishedFilm, beside: FinishedFilm
         for side, shown in (("one", film), ("other", beside))
     )
     return Markup(
-        '<div class="pair">{}</div><div class="line">'
-        '<span class="small quiet push">Both play together.</span>{}</div>'
+        '<div class="pair">{}</div><div class="line"><span class="small quiet push">'
+        "Both play together, each from its start to its end.</span>{}</div>"
     ).format(figures, markup.button("One alone", "alone", quiet=True))
 
 

@@ -69,7 +69,7 @@ def describe_choice(
     return (
         f"Preset {preset}, for {manifest.pictures:,} pictures of {manifest.image_size} px on "
         f"{'the CPU' if on == 'cpu' else 'a GPU'}: by estimate {_estimate(config, on)}. The others "
-        f"take {others}: --preset NAME."
+        f"take {others}; choose one by Settings, or --preset."
     )
 
 

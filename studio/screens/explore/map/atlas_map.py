@@ -135,9 +135,9 @@ def describe_growth(atlas: GrowthAtlas, marks: CityMarks = NO_MARKS) -> dict[str
     """
     prefix = f"{atlas.labels[0].partition('.')[0]}."
     in_order = all(label == f"{prefix}{number}" for number, label in enumerate(atlas.labels))
-    looked_at = atlas.maps[:: -(-len(atlas.maps) // MEASURED)]
+    looked_at = list(atlas.maps[:: -(-len(atlas.maps) // MEASURED)])
     if looked_at[-1] is not atlas.maps[-1]:
-        looked_at = [*looked_at, atlas.maps[-1]]
+        looked_at.append(atlas.maps[-1])
     places = np.stack([atlas.read_places(each)[:, :2] for each in looked_at])
     reach = float(np.abs(places).max())
     maps = [
@@ -177,7 +177,8 @@ def find_settled(places: np.ndarray, near: float) -> np.ndarray:
         int [cities], numbers of maps.
     """
     away = np.linalg.norm(places - places[-1], axis=2) > near
-    return np.where(away, np.arange(len(places))[:, None] + 1, 0).max(0)
+    settled: np.ndarray = np.where(away, np.arange(len(places))[:, None] + 1, 0).max(0)
+    return settled
 
 
 def describe_first_view(folder: Path, run: str, batch: int, count: int) -> dict[str, Any] | None:

@@ -161,8 +161,9 @@ class GalleryAnswers:
             self._comparing.release()
         assert isinstance(found, DuplicatesResult)
         stacks = [[s.point, *(d.label for d in s.duplicates)] for s in found.stacks]
+        count = "1 stack" if len(stacks) == 1 else f"{len(stacks):,} stacks"
         said = (
-            f"{len(stacks):,} stacks of specimens within {found.within:.3g} of each other in "
+            f"{count} of specimens within {found.within:.3g} of each other in "
             f"{found.space}, at batch {found.batch:,}; two are {found.median:.3g} apart at the "
             "median."
         )
@@ -222,7 +223,8 @@ def _read_export(
     if kind == "zip":
         fields |= {"zip_path": folder / f"{name}.zip", "overwrite": True}
     elif kind == "sheet":
-        fields |= {"sheet": folder / f"{name}.png", "overwrite": True}
+        suffix = fields.get("format", "jpg")  # As that of single files.
+        fields |= {"sheet": folder / f"{name}.{suffix}", "overwrite": True}
     elif kind != "files":
         raise StudioError(f"{shorten(str(kind))} is none of files, sheet and zip.")
     return SpecimensExport.read({"run": run, "labels": labels, **fields})
