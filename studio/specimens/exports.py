@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count as count_from
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from latent.points import LatentPoint, parse_label
 from renderers.files import unwritable
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.display_options import DisplayOptions
+from renderers.pictures.frame_layout import LANCZOS, Size, size_text
 from renderers.pictures.montage import cell_size, lay_out
 from renderers.pictures.picture_file import save_picture, scale_picture
+from renderers.pictures.print_page import PrintPage, lay_out_page
 from renderers.pictures.sheets import Sheet
 from renderers.progress import OnProgress, ignore_progress
 from studio.runs.attribution import attribution_of
@@ -41,6 +43,8 @@ from studio.workspace.paths import Workspace
 
 MAX_AT_ONCE = 100_000
 CHUNK = 64  # Pictures that are drawn in one forward pass.
+ENLARGED_PX = 1024  # The longest side of a picture that is smaller, where nobody chose a size.
+OWN_SIZE = "own"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # The same pictures make the same ZIP.
 
 
@@ -50,30 +54,44 @@ class ExportOptions:
 
     Args:
         suffix: `.jpg`, `.png` or `.webp`.
-        display: the size of the pictures, and how they come to it.
+        size: width and height into which pictures fit, or OWN_SIZE; where it is None, smaller ones
+            are enlarged to ENLARGED_PX, and the others keep their own.
+        scaling: how they come to it; see `DisplayOptions`.
         quality: of JPEG and WebP, 1..100; WebP of 100 is lossless.
         at_batch: the checkpoints that draw them, as `choose_batches` reads it; where it is empty,
             that of the label, and for fixed points, which were drawn before the first, the last.
         sheet: draw all pictures on one sheet with labels: FILE.png or FILE.jpg.
+        paper: the sheet is to be printed on it: one of PAPERS, or empty; then FILE.pdf, too.
+        landscape: the paper lies on its side.
         zip_path: put the pictures into this ZIP.
         out: a folder for the pictures; the exports of the run where there is neither sheet nor ZIP.
     """
 
     suffix: str = ".jpg"
-    display: DisplayOptions = field(default_factory=DisplayOptions)
+    size: Size | str | None = None
+    scaling: str = LANCZOS
     quality: int = QUALITY
     at_batch: str = ""
     sheet: Path | None = None
+    paper: str = ""
+    landscape: bool = False
     zip_path: Path | None = None
     out: Path | None = None
 
-    @property
-    def said(self) -> dict[str, str | int]:
-        """What a passport tells of it; nothing where the picture is as it is by default."""
+    def display_of(self, frame: np.ndarray) -> DisplayOptions:
+        """The size at which a frame is shown, uint8 [H, W, 3]."""
+        size = self.size
+        if size is None and max(frame.shape[:2]) < ENLARGED_PX:
+            size = ENLARGED_PX, ENLARGED_PX
+        if size is None or isinstance(size, str):
+            return DisplayOptions()
+        return DisplayOptions(size=size, scaling=self.scaling)
+
+    def tell(self, display: DisplayOptions) -> dict[str, str | int]:
+        """What a passport tells of it; nothing where the pixels are those of the frame."""
         said: dict[str, str | int] = {}
-        if self.display.size:
-            width, height = self.display.size
-            said = {"size": f"{width}x{height}", "scaling": self.display.scaling}
+        if display.size:
+            said = {"size": size_text(display.size), "scaling": display.scaling}
         if self.suffix != ".png" and self.quality != QUALITY:
             said["quality"] = self.quality
         return said
@@ -193,13 +211,14 @@ class _Writer:
     places: Sequence[tuple[LatentPoint, int]]
     attribution: str
     archive: zipfile.ZipFile | None
-    sheet: Sheet | None = None
+    sheet: Sheet | PrintPage | None = None
 
     def write(self, number: int, frame: np.ndarray) -> Path:
         """Write the picture of a place, uint8 [H, W, 3]; the path of what it is in."""
         (point, batch), options = self.places[number], self.options
-        passport = _passport_of(self.checkpoints, point, batch, options.said)
-        shown = scale_picture(frame, options.display)
+        display = options.display_of(frame)
+        passport = _passport_of(self.checkpoints, point, batch, options.tell(display))
+        shown = scale_picture(frame, display)
         path = picture_path(
             self.workspace, self.checkpoints.name, point.label, options.out, batch, options.suffix
         )
@@ -214,9 +233,12 @@ class _Writer:
         elsewhere = options.zip_path or options.sheet
         if options.out is None and elsewhere is not None:
             return elsewhere
-        return _save(shown, path, passport, self.attribution, options.quality)
+        replaces = options.out is None and options.size is None
+        return _save(shown, path, passport, self.attribution, options.quality, replaces)
 
-    def _begin_sheet(self, frame: np.ndarray) -> Sheet:
+    def _begin_sheet(self, frame: np.ndarray) -> Sheet | PrintPage:
+        if self.options.paper:
+            return self._begin_page(frame.shape[1] / frame.shape[0])
         height, width = cell_size(frame, None)
         labels: dict[str, Any] = _label(self.places)
         return Sheet(
@@ -226,6 +248,28 @@ class _Writer:
             footer=self.attribution,
             **labels,
         )
+
+    def _begin_page(self, aspect: float) -> PrintPage:
+        run = self.checkpoints.name
+        layout = lay_out_page(
+            len(self.places),
+            aspect,
+            self.options.paper,
+            landscape=self.options.landscape,
+            has_credit=bool(self.attribution),
+        )
+        captions = [f"{point.label} at {batch:,}" for point, batch in self.places]
+        return PrintPage(layout, captions, run, self.attribution)
+
+    def save_sheet(self) -> None:
+        """Write the sheet, if there is to be one."""
+        path = self.options.sheet
+        if path is None or self.sheet is None:
+            return
+        if isinstance(self.sheet, PrintPage):
+            self.sheet.save(path)
+        else:
+            save_picture(self.sheet.picture, path, QUALITY)
 
 
 def _label(places: Sequence[tuple[LatentPoint, int]]) -> dict[str, Any]:
@@ -252,8 +296,7 @@ def _writing(
             archive = stack.enter_context(_open_zip(options.zip_path))
         writer = _Writer(workspace, checkpoints, options, places, attribution, archive)
         yield writer
-        if options.sheet is not None and writer.sheet is not None:
-            save_picture(writer.sheet.picture, options.sheet, QUALITY)
+        writer.save_sheet()
 
 
 @contextmanager
@@ -275,15 +318,24 @@ def _passport_of(
 
 
 def _save(
-    picture: np.ndarray, path: Path, passport: Passport, attribution: str, quality: int = QUALITY
+    picture: np.ndarray,
+    path: Path,
+    passport: Passport,
+    attribution: str,
+    quality: int = QUALITY,
+    replaces: bool = False,
 ) -> Path:
-    """Write a picture where no other one is; the same may be written again."""
+    """Write a picture where no other one is; the same may be written again.
+
+    Args:
+        replaces: whether it may also take the place of the city in its own size, as it was drawn.
+    """
     candidates = (path.with_stem(f"{path.stem}-{n}") if n > 1 else path for n in count_from(1))
-    free = next(p for p in candidates if not p.exists() or _shows_same(p, passport))
+    free = next(p for p in candidates if not p.exists() or _shows_same(p, passport, replaces))
     return save_specimen(picture, free, passport, attribution, quality)
 
 
-def _shows_same(path: Path, passport: Passport) -> bool:
+def _shows_same(path: Path, passport: Passport, in_own_size: bool) -> bool:
     try:
         other = read_passport(path)
     except StudioError:
@@ -291,7 +343,7 @@ def _shows_same(path: Path, passport: Passport) -> bool:
     return (
         other.weights_digest == passport.weights_digest
         and torch.equal(other.z, passport.z)
-        and other.options == passport.options
+        and (other.options == passport.options or (in_own_size and not other.options))
     )
 
 

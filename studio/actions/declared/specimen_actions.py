@@ -24,6 +24,7 @@ from studio.workspace.records.record import (
 )
 
 if TYPE_CHECKING:
+    from renderers.pictures.frame_layout import Size
     from studio.specimens.exports import ExportOptions
     from studio.specimens.specimens import Specimen
 
@@ -176,13 +177,19 @@ class SpecimensExport(Action):
     )
     format: Literal["jpg", "png", "webp"] = option("jpg", "Kind of the pictures.")
     size: str | None = option(
-        None, "Such as 1024 or 1920x1080, into which they fit; their own by default."
+        None,
+        "Such as 2048 or 1920x1080, into which they fit, or own; by default smaller ones become "
+        "1024 px.",
     )
-    scaling: Literal["nearest", "lanczos"] = option(
-        "nearest", "How they come to another size: in squares, or smooth."
+    scaling: Literal["lanczos", "nearest"] = option(
+        "lanczos", "How they come to another size: smooth, or in squares."
     )
     quality: int = option(95, "Of JPEG and WebP; WebP of 100 is lossless.", ge=1, le=100)
     sheet: Path | None = option(None, "All on one sheet with labels: FILE.png.", metavar="FILE")
+    paper: Literal["", "a4", "a3", "a2"] = option(
+        "", "The sheet is to be printed on it, at 300 dpi; then FILE.pdf as well."
+    )
+    landscape: bool = option(False, "The paper lies on its side.")
     zip_path: Path | None = option(None, "All in one ZIP: FILE.zip.", flag="--zip", metavar="FILE")
     overwrite: bool = option(False, "Replace the files of --sheet and --zip if they are there.")
     device: str | None = device_option()
@@ -198,25 +205,34 @@ class SpecimensExport(Action):
     def check(self, workspace: Workspace) -> None:
         """Refuse a device that is not there, a size that is none, and what cannot be written."""
         from renderers.destinations import require_destination
-        from renderers.pictures.montage import SUFFIXES
+        from renderers.pictures import montage, print_page
 
         _check_export(self.out, self.device)
         self._options()
-        for path, suffixes in ((self.sheet, SUFFIXES), (self.zip_path, (".zip",))):
+        if self.paper and self.sheet is None:
+            raise InvalidValueError("{paper} says how a sheet is printed. Say where: {sheet} FILE.")
+        suffixes = (print_page if self.paper else montage).SUFFIXES
+        for path, known in ((self.sheet, suffixes), (self.zip_path, (".zip",))):
             if path is not None:
-                require_destination(path, suffixes, self.overwrite)
+                require_destination(path, known, self.overwrite)
 
     def _options(self) -> ExportOptions:
         from renderers.pictures.display_options import DisplayOptions, parse_size
-        from studio.specimens.exports import ExportOptions
+        from studio.specimens.exports import OWN_SIZE, ExportOptions
 
-        size = None if self.size is None else parse_size(self.size)
+        size: Size | str | None = self.size
+        if size not in (None, OWN_SIZE):
+            size = parse_size(str(size))
+            DisplayOptions(size=size)  # Refuses one that is out of range.
         return ExportOptions(
             suffix=f".{self.format}",
-            display=DisplayOptions(size=size, scaling=self.scaling),
+            size=size,
+            scaling=self.scaling,
             quality=self.quality,
             at_batch=self.at_batch,
             sheet=self.sheet,
+            paper=self.paper,
+            landscape=self.landscape,
             zip_path=self.zip_path,
             out=self.out,
         )

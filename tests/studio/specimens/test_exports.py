@@ -11,6 +11,7 @@ from PIL import Image
 from checkpoints_index import CheckpointIndex
 from renderers.frames.frame_renderer import render_frames
 from studio.actions.declared.removal_actions import DeleteSpecimens
+from studio.specimens.exports import ExportOptions
 from studio.specimens.passports import read_passport
 from studio.specimens.points import resolve_point
 
@@ -23,8 +24,8 @@ def frame_of(workspace, label, batch):
 def test_a_png_and_a_lossless_webp_have_the_pixels_of_the_frame(studio, workspace, tmp_path):
     expected = frame_of(workspace, "seed:3", 6)
     for kind, more in (("png", []), ("webp", ["--quality", "100"])):
-        words = ["seed:3", "--at-batch", "6", "--format", kind, "--out", tmp_path, *more]
-        (row,) = studio("specimens", "export", "city", *words, "--json").json
+        words = ["seed:3", "--at-batch", "6", "--size", "own", "--format", kind, *more]
+        (row,) = studio("specimens", "export", "city", *words, "--out", tmp_path, "--json").json
         assert Path(row["path"]).suffix == f".{kind}"
         with Image.open(row["path"]) as image:
             np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected)
@@ -44,6 +45,41 @@ def test_a_picture_is_enlarged_in_squares_or_smoothly(studio, workspace, tmp_pat
     np.testing.assert_array_equal(made["nearest"], expected.repeat(4, 0).repeat(4, 1))
     smooth = Image.fromarray(expected).resize((128, 128), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(made["lanczos"], np.asarray(smooth))
+
+
+def test_small_pictures_become_1024_px_wide_and_smooth_and_say_so(studio, workspace, tmp_path):
+    (row,) = studio("specimens", "export", "city", "0.1", "--out", tmp_path, "--json").json
+    with Image.open(row["path"]) as image:
+        assert image.size == (1024, 1024)
+    assert read_passport(Path(row["path"])).options == {"size": "1024x1024", "scaling": "lanczos"}
+
+
+def test_large_pictures_keep_their_own_size():
+    options = ExportOptions()
+    assert options.display_of(np.zeros((1024, 512, 3), np.uint8)).size is None
+    assert options.display_of(np.zeros((1023, 512, 3), np.uint8)).size == (1024, 1024)
+
+
+def test_an_export_takes_the_place_of_the_picture_that_drawing_it_left(studio, workspace):
+    assert studio("specimens", "sample", "city", "--batch", "3", "--count", "1").status == 0
+    (path,) = workspace.specimens("city").iterdir()
+    assert Image.open(path).size == (32, 32)
+    assert studio("specimens", "export", "city", "3.0").status == 0
+    assert [other.name for other in workspace.specimens("city").iterdir()] == [path.name]
+    assert Image.open(path).size == (1024, 1024)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "pdf"])
+def test_a_print_sheet_has_the_size_of_the_paper(studio, tmp_path, suffix):
+    page = tmp_path / f"page.{suffix}"
+    words = ["0.1", "0.2", "0.3", "--sheet", page, "--paper", "a4", "--landscape"]
+    assert studio("specimens", "export", "city", *words).status == 0
+    if suffix == "pdf":
+        assert b"/MediaBox [ 0 0 841.92 595.2 ]" in page.read_bytes()
+        return
+    with Image.open(page) as image:
+        assert image.size == (3508, 2480)
+        assert [round(float(dpi)) for dpi in image.info["dpi"]] == [300, 300]
 
 
 def test_a_picture_of_another_size_does_not_replace_one(studio, workspace):
@@ -128,6 +164,8 @@ def test_a_zip_of_pictures_beside_the_exports_is_no_damaged_archive(studio, work
         (["--at-batch", "99"], "99"),
         (["--zip", "a.tar"], "must end in .zip"),
         (["--sheet", "a.gif"], "must end in .png"),
+        (["--paper", "a3"], "--paper says how a sheet is printed. Say where: --sheet FILE."),
+        (["--sheet", "a.webp", "--paper", "a3"], "must end in .png or .jpg or .jpeg or .pdf"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_and_writes_nothing(studio, workspace, words, sentence):

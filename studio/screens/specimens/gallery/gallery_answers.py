@@ -34,6 +34,7 @@ from studio.workspace.names import require_point_label, require_run_name, shorte
 
 MAX_DESCRIBED = 240  # Specimens that are described at once.
 MAX_LINKS = 100  # So many exported files get a link each.
+PRINTED = "a2", "a3"  # Papers of print sheets.
 AT_ONCE = 2000  # An action takes the labels of so many.
 COMPARING = "Specimens are being compared for another page. Try again when that is over."
 
@@ -223,8 +224,11 @@ def _read_export(
     if kind == "zip":
         fields |= {"zip_path": folder / f"{name}.zip", "overwrite": True}
     elif kind == "sheet":
-        suffix = fields.get("format", "jpg")  # As that of single files.
+        suffix = "jpg" if fields.get("format", "jpg") == "jpg" else "png"  # No sheet is a WebP.
         fields |= {"sheet": folder / f"{name}.{suffix}", "overwrite": True}
+    elif kind in PRINTED:
+        fields |= {"sheet": folder / f"{name}-{kind}.pdf", "paper": kind, "overwrite": True}
     elif kind != "files":
-        raise StudioError(f"{shorten(str(kind))} is none of files, sheet and zip.")
+        known = ", ".join(("files", "sheet", *PRINTED, "zip"))
+        raise StudioError(f"{shorten(str(kind))} is none of {known}.")
     return SpecimensExport.read({"run": run, "labels": labels, **fields})

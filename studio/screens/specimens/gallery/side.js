@@ -25,11 +25,11 @@ class Side {
     form.id = 'exports';
     form.append(make('h4', '', 'Export'));
     const line = form.appendChild(make('div', 'line'));
-    this.into = line.appendChild(choices('Export as', [['files', 'single files'], ['zip', 'one ZIP'], ['sheet', 'one sheet']]));
+    this.into = line.appendChild(choices('Export as', [['files', 'single files'], ['zip', 'one ZIP'], ['sheet', 'a contact sheet'], ['a3', 'a print sheet, A3'], ['a2', 'a print sheet, A2']]));
     this.format = line.appendChild(choices('Format', [['jpg', 'JPEG'], ['png', 'PNG'], ['webp', 'WebP']]));
     const more = form.appendChild(make('div', 'line'));
-    this.size = entry('text', 'Size in pixels', 'own size');
-    this.size.title = 'Such as 1024 or 1920x1080, into which they fit';
+    this.size = entry('text', 'Size in pixels', '1024');
+    this.size.title = 'Such as 2048 or 1920x1080, into which they fit, or own. By default smaller ones become 1024 px.';
     this.quality = entry('number', 'Quality');
     Object.assign(this.quality, { min: 1, max: 100, value: 95 });
     more.append(labelled('Size', this.size), labelled('Quality', this.quality));

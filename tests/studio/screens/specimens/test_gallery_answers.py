@@ -53,6 +53,9 @@ def test_an_export_is_one_zip_that_is_replaced_where_it_is_asked_for_again(ask, 
     for kind in ("jpg", "png"):
         sheet = ask("export", labels="0.1", into="sheet", format=kind)["links"][0]
         assert sheet["name"].endswith(f".{kind}")
+    page = ask("export", labels="0.1 0.2", into="a3")
+    assert page["links"][0]["name"].endswith("-a3.pdf")
+    assert "--paper a3" in page["command"]
     assert ask("export", labels="0.1 0.2", format="webp")["links"][1]["name"].endswith(".webp")
 
 
