@@ -205,13 +205,13 @@ class SpecimensExport(Action):
     def check(self, workspace: Workspace) -> None:
         """Refuse a device that is not there, a size that is none, and what cannot be written."""
         from renderers.destinations import require_destination
-        from renderers.pictures import montage, print_page
+        from renderers.pictures import montage, paper
 
         _check_export(self.out, self.device)
         self._options()
         if self.paper and self.sheet is None:
             raise InvalidValueError("{paper} says how a sheet is printed. Say where: {sheet} FILE.")
-        suffixes = (print_page if self.paper else montage).SUFFIXES
+        suffixes = (paper if self.paper else montage).SUFFIXES
         for path, known in ((self.sheet, suffixes), (self.zip_path, (".zip",))):
             if path is not None:
                 require_destination(path, known, self.overwrite)

@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from renderers.errors import RenderError
-from renderers.pictures.print_page import DPI, PrintPage, lay_out_page
+from renderers.pictures.paper import pixels_of
+from renderers.pictures.print_page import PrintPage, lay_out_page
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 24, 100])
@@ -19,7 +21,7 @@ def test_pictures_lie_beside_each_other_on_the_page(count, paper, landscape):
         assert box.top >= 0
         assert box.left + box.width <= page.width
         assert box.top + box.height <= page.height
-        assert box.width == pytest.approx(1.5 * box.height, abs=2)
+        assert box.width == pytest.approx(1.5 * box.height, abs=1e-6)
     for one, other in itertools.combinations(page.boxes, 2):
         beside = one.left + one.width < other.left or other.left + other.width < one.left
         below = one.top + one.height < other.top or other.top + other.height < one.top
@@ -28,8 +30,7 @@ def test_pictures_lie_beside_each_other_on_the_page(count, paper, landscape):
 
 def test_a_page_has_the_size_of_its_paper():
     page = lay_out_page(4, 1.0, "a3")
-    assert page.width / DPI * 25.4 == pytest.approx(297, abs=0.1)
-    assert page.height / DPI * 25.4 == pytest.approx(420, abs=0.1)
+    assert (page.width, page.height) == (297, 420)
 
 
 def test_no_other_number_of_columns_makes_pictures_larger():
@@ -45,13 +46,16 @@ def test_pictures_that_nobody_could_see_are_refused():
         lay_out_page(1, 1.0, "a9")
 
 
-def test_a_long_caption_ends_before_the_next_picture():
+def test_a_long_caption_ends_before_the_next_picture(tmp_path):
     layout = lay_out_page(2, 1.0, "a4")
     page = PrintPage(layout, ["w" * 500, ""], "t" * 500, "c" * 500)
     for number in range(2):
         page.add(number, np.full((8, 8, 3), 200, np.uint8))
-    written = (np.asarray(page.image) < 190).any(2)
-    gap = slice(layout.boxes[0].left + layout.boxes[0].width + 1, layout.boxes[1].left)
-    below = slice(layout.boxes[0].top, layout.boxes[0].top + layout.boxes[0].height + 60)
+    with Image.open(page.save(tmp_path / "page.png")) as image:
+        written = (np.asarray(image) < 190).any(2)
+    first, second = layout.boxes
+    gap = slice(pixels_of(first.left + first.width) + 2, pixels_of(second.left))
+    below = slice(pixels_of(first.top), pixels_of(first.top + first.height + 5))
     assert not written[below, gap].any()
-    assert written[:, : layout.boxes[0].left].sum() == 0
+    assert not written[:, : pixels_of(first.left)].any()
+    assert not written[:, pixels_of(layout.width - first.left) + 1 :].any()

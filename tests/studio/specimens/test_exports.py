@@ -165,7 +165,10 @@ def test_a_zip_of_pictures_beside_the_exports_is_no_damaged_archive(studio, work
         (["--zip", "a.tar"], "must end in .zip"),
         (["--sheet", "a.gif"], "must end in .png"),
         (["--paper", "a3"], "--paper says how a sheet is printed. Say where: --sheet FILE."),
-        (["--sheet", "a.webp", "--paper", "a3"], "must end in .png or .jpg or .jpeg or .pdf"),
+        (
+            ["--sheet", "a.webp", "--paper", "a3"],
+            "must end in .png or .jpg or .jpeg or .pdf or .svg",
+        ),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_and_writes_nothing(studio, workspace, words, sentence):
