@@ -182,6 +182,11 @@ def fit_text(text: str, letter: float, room: float) -> str:
     return f"{text}…"
 
 
+def text_width(text: str, letter: float) -> float:
+    """How wide a line of text is, in millimetres."""
+    return ImageFont.load_default(pixels_of(letter)).getlength(text) / DPI * MM_PER_INCH
+
+
 def pixels_of(millimetres: float) -> int:
     """So many pixels of a printed page."""
     return round(millimetres / MM_PER_INCH * DPI)

@@ -1,0 +1,1 @@
+"""Films that stand still: pages to hang up."""
