@@ -91,6 +91,10 @@ class DecodedIntegers(NamedTuple):
         return DecodedIntegers(integers.copy_arrays(self.arrays), before, states)
 
 
+class _UnsoundGroupError(Exception):
+    """No packer made one of several payloads that were unpacked together."""
+
+
 class CheckpointReader:
     """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference.
 
@@ -256,10 +260,13 @@ class CheckpointReader:
             self._passed.clear()
         if self._decoded is not None and self._decoded[0] == record:
             return self._decoded[1].arrays
-        room, found = self._choose_room(record.batch, layout), None
+        room, found, singly = self._choose_room(record.batch, layout), None, False
         while found is None:
             edges = self._find_path(record, layout, self._held_here(), self._passed)
-            found = self._decode_path(record, edges, layout, room)
+            try:
+                found = self._decode_path(record, edges, layout, room, singly)
+            except _UnsoundGroupError:
+                singly = True
         if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
         self._decoded = record, found
@@ -312,9 +319,17 @@ class CheckpointReader:
         return path
 
     def _decode_path(
-        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int
+        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int, singly: bool
     ) -> DecodedIntegers | None:
-        """The integers of a record, along edges that lead there; None where one is damaged."""
+        """The integers of a record, along edges that lead there; None where one is damaged.
+
+        Args:
+            room: see `_choose_room`.
+            singly: hold what each edge leads to against its checksum.
+
+        Raises:
+            _UnsoundGroupError: one of several is, and only singly it can be told which.
+        """
         found = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
         pool = SERIAL if layout.reversible else self._pool
@@ -323,6 +338,8 @@ class CheckpointReader:
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
         if layout.tracks:  # Their states are large: a block at a time, they stay in the cache.
             groups = list(_group(edges))
+        if singly:
+            groups = [[edge] for edge in edges]
         kept = {edge.target for edge in edges[-1 - cached : -1]} if layout.tracks else set()
         if kept:
             self._passed.clear()  # Never twice the room is taken.
@@ -342,7 +359,12 @@ class CheckpointReader:
                     layout, chain, found.arrays, pool, found.before, found.states, copies
                 )
             except ValueError:  # Checksums were right, yet no packer made one of them.
-                self._damaged.update(edge.record for edge in group)
+                if len(group) > 1:
+                    raise _UnsoundGroupError from None
+                self._damaged.add(group[0].record)
+                return None
+            if singly and not self._is_sound(group[0], found):
+                self._damaged.add(group[0].record)
                 return None
             self._is_tracked = layout.tracks and group[-1].leads_trackers
             for n, arrays in copies.items():
@@ -351,6 +373,11 @@ class CheckpointReader:
             if cached and not layout.tracks and group is not groups[-1]:
                 self._cache(group[-1].target, found.copy(), room)
         return found
+
+    def _is_sound(self, edge: Edge, found: DecodedIntegers) -> bool:
+        """Whether the integers behind an edge are those that were stored."""
+        target = self._catalogue.records.get(edge.target)
+        return target is None or integers.checksum(found.arrays) == target.integers_xxh3
 
     def _start_from(self, node: int, layout: TensorLayout) -> DecodedIntegers:
         """The integers of a known node, free to be changed."""
