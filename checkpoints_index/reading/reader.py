@@ -27,6 +27,7 @@ from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
 from checkpoints_index.reading.paths import NOTHING, Edge, Node, find_path, find_single_edge
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.payload_room import PayloadRoom
 from checkpoints_index.storage.segments import Record
 
 MAX_THREADS = 8
@@ -40,14 +41,14 @@ class ReadStep(NamedTuple):
 
     Attributes:
         record: its record.
-        payload: what lies in the record, held against its checksum.
+        payload: what lies in the record, held against its checksum; good until more is read.
         sign: 1 where it leads from its base to its batch, -1 where it is undone.
         from_nothing: whether its base are zeros.
         leads_trackers: whether trackers are known behind it.
     """
 
     record: Record
-    payload: bytes
+    payload: bytes | memoryview
     sign: int
     from_nothing: bool
     leads_trackers: bool
@@ -108,6 +109,7 @@ class CheckpointReader:
         self._run, self._catalogue = catalogue.run, catalogue
         self._layouts: dict[tuple[Path, str], TensorLayout] = {}
         self._damaged: set[Record] = set()
+        self._room = PayloadRoom()
         self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
         self._decoded: tuple[Record, DecodedIntegers] | None = None
         self._is_tracked = False  # whether trackers were led to what is decoded
@@ -181,7 +183,8 @@ class CheckpointReader:
             edges = self._find_path(record, layout, held, ())
             if len(edges) > most:
                 return None
-            contents = [segments.read_payload(edge.record) for edge in edges]
+            self._room.empty()
+            contents = [segments.read_payload(edge.record, self._room) for edge in edges]
             lost = {e.record for e, content in zip(edges, contents, strict=True) if content is None}
             if not lost:
                 break
@@ -344,9 +347,10 @@ class CheckpointReader:
         if kept:
             self._passed.clear()  # Never twice the room is taken.
         for group in groups:
+            self._room.empty()
             chain = []
             for edge in group:
-                payload = segments.read_payload(edge.record)
+                payload = segments.read_payload(edge.record, self._room)
                 if payload is None:
                     self._damaged.add(edge.record)
                     return None

@@ -15,7 +15,7 @@ from checkpoints_index.reading.device_feed import MAX_STEPS, DeviceFeed
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.stream import stream
 from checkpoints_index.reading.transfers import DeviceStreams
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import payload_room, segments
 from checkpoints_index.storage.catalogue import (
     DESCRIPTION,
     Catalogue,
@@ -250,3 +250,13 @@ def test_bytes_that_no_packer_made_cost_no_checkpoint_that_does_not_need_them(co
             reader.weights(62)
     for batch in (59, 50, 33):
         assert same(reader.weights(batch), decoded[batch])
+
+
+def test_payloads_may_lie_in_memory_that_is_used_again(run, decoded, monkeypatch):
+    """As large ones do; those of these networks are small."""
+    monkeypatch.setattr(payload_room, "LARGE_BYTES", 0)
+    reader = CheckpointReader(open_catalogue(run.folder.parents[1], "city"))
+    for batch in (40, 3, 62, 61, 60, 17):
+        assert same(reader.weights(batch), decoded[batch])
+    order = [*range(20, 40), *range(39, 30, -1), 5, 6, 50, 44]
+    assert all(same(weights, decoded[batch]) for batch, weights in walk(run, order))
