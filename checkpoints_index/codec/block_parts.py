@@ -79,7 +79,7 @@ class FoundParts:
         ValueError: no packer made these bytes.
     """
 
-    def __init__(self, layout: TensorLayout, laid: LaidBlocks, payload: bytes) -> None:
+    def __init__(self, layout: TensorLayout, laid: LaidBlocks, payload: bytes | memoryview) -> None:
         self.bytes = np.frombuffer(payload, np.uint8)
         bounds = find_blocks(payload, len(layout.blocks))
         if np.diff(bounds).min(initial=1) < 1:

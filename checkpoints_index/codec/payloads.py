@@ -12,7 +12,8 @@ from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker, Integers
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.codec.tracking import TrackerState, TrackingPacker, TrackingUnpacker
 
-SignedPayload = tuple[bytes, int]  # with 1 it leads from its base to what was packed, with -1 back
+# With 1 it leads from its base to what was packed, with -1 back.
+SignedPayload = tuple[bytes | memoryview, int]
 TrackerStates = list[TrackerState | None]  # that of each block of a layout
 
 
@@ -118,7 +119,7 @@ def new_states(layout: TensorLayout) -> TrackerStates | None:
     return [None] * len(layout.blocks) if layout.tracks else None
 
 
-def find_blocks(payload: bytes, count: int) -> Integers:
+def find_blocks(payload: bytes | memoryview, count: int) -> Integers:
     """Where the blocks of a payload begin, and where the last one ends: int64 [count + 1].
 
     Raises:
@@ -133,7 +134,7 @@ def find_blocks(payload: bytes, count: int) -> Integers:
     return bounds
 
 
-def _cut(payload: bytes, count: int) -> list[memoryview]:
+def _cut(payload: bytes | memoryview, count: int) -> list[memoryview]:
     """The blocks of a payload, cut out by its table of lengths."""
     bounds = find_blocks(payload, count).tolist()
     return [memoryview(payload)[start:end] for start, end in pairwise(bounds)]

@@ -284,7 +284,11 @@ class PayloadStager:
         self._has_plain_lengths = np.array([f == (0, 0) for f in fields])[self._laid.kind]
 
     def stage(
-        self, payload: bytes, new_buffer: NewBuffer, sign: int = 1, known: Integers | None = None
+        self,
+        payload: bytes | memoryview,
+        new_buffer: NewBuffer,
+        sign: int = 1,
+        known: Integers | None = None,
     ) -> StagedPayload:
         """Decompress a payload into one buffer.
 
@@ -335,7 +339,7 @@ class PayloadStager:
 
 
 def _decompress(
-    payload: bytes, parts: FoundParts, to: Integers, own: Integers, buffer: Integers
+    payload: bytes | memoryview, parts: FoundParts, to: Integers, own: Integers, buffer: Integers
 ) -> None:
     """Decompress the parts of some blocks to where they go, and copy their words there."""
     source, target, zstd = memoryview(payload), buffer.data, zstandard.ZstdDecompressor()

@@ -27,6 +27,7 @@ from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
 from checkpoints_index.reading.paths import NOTHING, Edge, Node, find_path, find_single_edge
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
+from checkpoints_index.storage.payload_room import PayloadRoom
 from checkpoints_index.storage.segments import Record
 
 MAX_THREADS = 8
@@ -40,14 +41,14 @@ class ReadStep(NamedTuple):
 
     Attributes:
         record: its record.
-        payload: what lies in the record, held against its checksum.
+        payload: what lies in the record, held against its checksum; good until more is read.
         sign: 1 where it leads from its base to its batch, -1 where it is undone.
         from_nothing: whether its base are zeros.
         leads_trackers: whether trackers are known behind it.
     """
 
     record: Record
-    payload: bytes
+    payload: bytes | memoryview
     sign: int
     from_nothing: bool
     leads_trackers: bool
@@ -91,6 +92,10 @@ class DecodedIntegers(NamedTuple):
         return DecodedIntegers(integers.copy_arrays(self.arrays), before, states)
 
 
+class _UnsoundGroupError(Exception):
+    """No packer made one of several payloads that were unpacked together."""
+
+
 class CheckpointReader:
     """Decodes checkpoints; to a neighbour of the one decoded last it is one small difference.
 
@@ -104,6 +109,7 @@ class CheckpointReader:
         self._run, self._catalogue = catalogue.run, catalogue
         self._layouts: dict[tuple[Path, str], TensorLayout] = {}
         self._damaged: set[Record] = set()
+        self._room = PayloadRoom()
         self._segment_layout: TensorLayout | None = None  # the layout of what is decoded
         self._decoded: tuple[Record, DecodedIntegers] | None = None
         self._is_tracked = False  # whether trackers were led to what is decoded
@@ -177,7 +183,8 @@ class CheckpointReader:
             edges = self._find_path(record, layout, held, ())
             if len(edges) > most:
                 return None
-            contents = [segments.read_payload(edge.record) for edge in edges]
+            self._room.empty()
+            contents = [segments.read_payload(edge.record, self._room) for edge in edges]
             lost = {e.record for e, content in zip(edges, contents, strict=True) if content is None}
             if not lost:
                 break
@@ -256,10 +263,13 @@ class CheckpointReader:
             self._passed.clear()
         if self._decoded is not None and self._decoded[0] == record:
             return self._decoded[1].arrays
-        room, found = self._choose_room(record.batch, layout), None
+        room, found, singly = self._choose_room(record.batch, layout), None, False
         while found is None:
             edges = self._find_path(record, layout, self._held_here(), self._passed)
-            found = self._decode_path(record, edges, layout, room)
+            try:
+                found = self._decode_path(record, edges, layout, room, singly)
+            except _UnsoundGroupError:
+                singly = True
         if integers.checksum(found.arrays) != record.integers_xxh3:
             raise self._damage(record, "what was decoded is not what was stored")
         self._decoded = record, found
@@ -312,9 +322,17 @@ class CheckpointReader:
         return path
 
     def _decode_path(
-        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int
+        self, record: Record, edges: list[Edge], layout: TensorLayout, room: int, singly: bool
     ) -> DecodedIntegers | None:
-        """The integers of a record, along edges that lead there; None where one is damaged."""
+        """The integers of a record, along edges that lead there; None where one is damaged.
+
+        Args:
+            room: see `_choose_room`.
+            singly: hold what each edge leads to against its checksum.
+
+        Raises:
+            _UnsoundGroupError: one of several is, and only singly it can be told which.
+        """
         found = self._start_from(edges[0].source if edges else record.batch, layout)
         # Lattices are so quick that several threads would mostly wait for the interpreter's lock.
         pool = SERIAL if layout.reversible else self._pool
@@ -323,13 +341,16 @@ class CheckpointReader:
         groups = [*_group(at_once), *([edge] for edge in one_by_one)]
         if layout.tracks:  # Their states are large: a block at a time, they stay in the cache.
             groups = list(_group(edges))
+        if singly:
+            groups = [[edge] for edge in edges]
         kept = {edge.target for edge in edges[-1 - cached : -1]} if layout.tracks else set()
         if kept:
             self._passed.clear()  # Never twice the room is taken.
         for group in groups:
+            self._room.empty()
             chain = []
             for edge in group:
-                payload = segments.read_payload(edge.record)
+                payload = segments.read_payload(edge.record, self._room)
                 if payload is None:
                     self._damaged.add(edge.record)
                     return None
@@ -342,7 +363,12 @@ class CheckpointReader:
                     layout, chain, found.arrays, pool, found.before, found.states, copies
                 )
             except ValueError:  # Checksums were right, yet no packer made one of them.
-                self._damaged.update(edge.record for edge in group)
+                if len(group) > 1:
+                    raise _UnsoundGroupError from None
+                self._damaged.add(group[0].record)
+                return None
+            if singly and not self._is_sound(group[0], found):
+                self._damaged.add(group[0].record)
                 return None
             self._is_tracked = layout.tracks and group[-1].leads_trackers
             for n, arrays in copies.items():
@@ -351,6 +377,11 @@ class CheckpointReader:
             if cached and not layout.tracks and group is not groups[-1]:
                 self._cache(group[-1].target, found.copy(), room)
         return found
+
+    def _is_sound(self, edge: Edge, found: DecodedIntegers) -> bool:
+        """Whether the integers behind an edge are those that were stored."""
+        target = self._catalogue.records.get(edge.target)
+        return target is None or integers.checksum(found.arrays) == target.integers_xxh3
 
     def _start_from(self, node: int, layout: TensorLayout) -> DecodedIntegers:
         """The integers of a known node, free to be changed."""

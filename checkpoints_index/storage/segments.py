@@ -37,6 +37,7 @@ from typing import Any, NamedTuple
 import xxhash
 
 from checkpoints_index.storage import headers, parity
+from checkpoints_index.storage.payload_room import PayloadRoom
 
 FORMAT = 2
 PREDICTING_FORMAT = 3  # The same, where differences may be predicted: new runs of exact storage.
@@ -175,24 +176,30 @@ class Payload(NamedTuple):
         is_damaged: whether bytes of it have changed on disk, be they repaired here or not.
     """
 
-    content: bytes | None
+    content: bytes | memoryview | None
     is_damaged: bool
 
 
-def read_payload(record: Record) -> bytes | None:
+def read_payload(record: Record, room: PayloadRoom | None = None) -> bytes | memoryview | None:
     """The payload, repaired where it has to be; None where its bytes are lost.
+
+    Args:
+        room: where it is read to, if it is large; it stands there until that is emptied.
 
     Raises:
         OSError: the file is gone or cannot be read.
     """
-    found = inspect_payload(record)
+    found = inspect_payload(record, room)
     if found.is_damaged and found.content is not None:
         log.warning("%s: repaired the bytes of batch %d", record.path.name, record.batch)
     return found.content
 
 
-def inspect_payload(record: Record) -> Payload:
+def inspect_payload(record: Record, room: PayloadRoom | None = None) -> Payload:
     """The payload, and whether its bytes are those that were written.
+
+    Args:
+        room: see `read_payload`.
 
     Raises:
         OSError: the file is gone or cannot be read.
@@ -200,7 +207,7 @@ def inspect_payload(record: Record) -> Payload:
     total, start = record.payload_bytes, record.offset + RECORD_HEAD_BYTES
     length = parity.payload_length(total) if record.parity else total
     with record.path.open("rb") as file:  # Both apart, since a large payload is slow to copy.
-        content = os.pread(file.fileno(), length, start)
+        content = _read(file.fileno(), length, start, room)
         behind = os.pread(file.fileno(), total - length, start + length)
     digest = xxhash.xxh3_64(content)
     digest.update(behind)
@@ -208,8 +215,15 @@ def inspect_payload(record: Record) -> Payload:
         return Payload(content, is_damaged=False)
     if not record.parity or len(content) + len(behind) < total:
         return Payload(None, is_damaged=True)
-    whole = parity.restore(content + behind, length, record.payload_xxh3)
+    whole = parity.restore(bytes(content) + behind, length, record.payload_xxh3)
     return Payload(whole and whole[:length], is_damaged=True)
+
+
+def _read(file: int, length: int, start: int, room: PayloadRoom | None) -> bytes | memoryview:
+    taken = room.take(length) if room else None
+    if taken is None:
+        return os.pread(file, length, start)
+    return taken[: os.preadv(file, [taken], start)]
 
 
 def has_whole_head(record: Record) -> bool:

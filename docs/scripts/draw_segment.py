@@ -5,38 +5,40 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from svg import INK, SOFT, path, picture, rect, text
+from svg import ACCENT, INK, SOFT, path, picture, rect, text
 
 OUT = Path(__file__).parents[1] / "pictures" / "segment.svg"
 
-WIDTH, HEIGHT, MARGIN = 1000, 532, 40  # px
+WIDTH, HEIGHT, MARGIN = 1000, 576, 40  # px
 EDGE, GREEN = "#c9b595", "#5f8049"
 FILLS = {
     "header": "#e6dff0",
     "key": "#d0906f",
     "delta": "#f3d9c9",
+    "tracked": "#f2e3b8",
     "skip": "#dfe9d3",
     "table": "#d5e4ee",
     "plain": "#fffdf8",
 }
 FILE = (  # a segment from its first byte to its last: what, which kind, width in px
-    ("header", "header", 96),
-    ("key 0", "key", 150),
-    ("delta 1", "delta", 62),
-    ("delta 2", "delta", 62),
-    ("delta 3", "delta", 62),
-    ("...", "plain", 50),
-    ("delta 48", "delta", 74),
+    ("header", "header", 80),
+    ("key 0", "key", 130),
+    ("delta 1", "delta", 70),
+    ("tracked 2", "tracked", 82),
+    ("tracked 3", "tracked", 82),
+    ("...", "plain", 36),
+    ("tracked 48", "tracked", 92),
     ("skip 0 → 48", "skip", 100),
     ("delta 49", "delta", 74),
-    ("...", "plain", 50),
-    ("table", "table", 72),
+    ("...", "plain", 36),
+    ("table", "table", 70),
     ("trailer", "table", 68),
 )
 HEAD = (  # a record's head: what, in one or two lines, and bytes
     ("CKPT", 4),
     ("kind", 1),
-    ("zero", 3),
+    ("parity", 1),
+    ("zero", 2),
     ("batch", 8),
     ("base", 8),
     ("payload bytes", 8),
@@ -49,6 +51,9 @@ NOTES = (
     "All numbers are little-endian and unsigned.",
     "A head that fails its checksum is no record; a payload that fails its own is damaged, and a "
     "reader looks for another path.",
+    "Deltas and skip deltas of visual storage are walked both ways; a tracked delta leads on "
+    "alone, from where its trackers were led:",
+    "from the delta behind a key or a skip delta on.",
 )
 
 
@@ -66,7 +71,7 @@ def draw_segment() -> str:
         *draw_edges(centers),
         *strip,
         *draw_captions(),
-        *draw_record(centers["delta 2"]),
+        *draw_record(centers["delta 1"]),
     ]
     title = "A segment: header, records and table; and the bytes of one record"
     return picture(WIDTH, HEIGHT, title, parts)
@@ -84,17 +89,19 @@ def draw_strip() -> tuple[list[str], dict[str, float]]:
 
 
 def draw_edges(centers: dict[str, float]) -> list[str]:
-    """How a reader moves: a key from nothing, a delta to the next batch, a skip delta far ahead."""
-    places = [centers[name] for name in ("key 0", "delta 1", "delta 2", "delta 3")]
-    far, y = centers["delta 48"], STRIP_Y - 6
+    """How a reader moves: a key from nothing, deltas to the next batch, a skip delta far ahead."""
+    places = [centers[name] for name in ("key 0", "delta 1", "tracked 2", "tracked 3")]
+    far, y = centers["tracked 48"], STRIP_Y - 6
     skip = "skip delta: from 48 records before"
     return [
-        *(arc(a, b, y, 40) for a, b in pairwise(places)),
+        arc(places[0], places[1], y, 40),
+        *(arc(a, b, y, 40, ACCENT) for a, b in pairwise(places[1:])),
         arc(places[0], far, y, 118, GREEN, 2.5),
         path(f"M{places[0]:.0f} {y - 84} V{y}", arrow=True),
         text(places[0] - 10, y - 84, "key: from nothing", 13, SOFT, anchor="end"),
-        text(places[2] + 2, y - 54, "delta: from", 13, SOFT),
-        text(places[2] + 2, y - 38, "the batch before", 13, SOFT),
+        text((places[0] + places[1]) / 2 + 6, y - 38, "delta", 13, SOFT),
+        text((places[1] + places[3]) / 2, y - 54, "tracked deltas: from the", 13, SOFT),
+        text((places[1] + places[3]) / 2, y - 38, "batch before, onward", 13, SOFT),
         text((places[0] + far) / 2, y - 98, skip, 13, SOFT),
     ]
 
@@ -113,7 +120,7 @@ def draw_captions() -> list[str]:
 def draw_record(center: float) -> list[str]:
     """One record, byte for byte, under the piece of the strip that it is."""
     right, bottom = WIDTH - MARGIN, STRIP_Y + STRIP_HEIGHT
-    rays = f"M{center - 31} {bottom} L{MARGIN} {HEAD_Y} M{center + 31} {bottom} L{right} {HEAD_Y}"
+    rays = f"M{center - 35} {bottom} L{MARGIN} {HEAD_Y} M{center + 35} {bottom} L{right} {HEAD_Y}"
     parts = [path(rays, EDGE, 1.5, more=' stroke-dasharray="5 4"')]
     offset = 0
     for name, size in HEAD:
@@ -124,7 +131,7 @@ def draw_record(center: float) -> list[str]:
     parts += [
         rect(x, HEAD_Y, right - x, 58, FILLS["delta"], line=EDGE),
         text(middle, HEAD_Y + 26, "payload", 13, mono=True),
-        text(middle, HEAD_Y + 44, "lengths of blocks, then blocks", 12, SOFT),
+        text(middle, HEAD_Y + 44, "lengths of blocks, blocks, parity", 12, SOFT),
         text(x, HEAD_Y + 76, str(offset), 11.5, SOFT, mono=True),
     ]
     for row, note in enumerate(NOTES):

@@ -58,16 +58,31 @@ class FrameRenderer:
         """The precision of the passes as they are made now: `float32` or `bf16`."""
         return "float32" if self._is_plain else self._wanted
 
-    @torch.inference_mode()
     def render(self, G: nn.Module, z: Tensor) -> np.ndarray:
         """Render the pictures of latent points, round them on the device, copy them to the host.
+
+        Args:
+            G, z: see `render_on_device`.
+
+        Returns:
+            uint8 [N, height, width, 3].
+
+        Raises:
+            torch.OutOfMemoryError: not even one picture fits on the device.
+            CompilationError: G cannot be compiled here.
+        """
+        return self.render_on_device(G, z).cpu().numpy()
+
+    @torch.inference_mode()
+    def render_on_device(self, G: nn.Module, z: Tensor) -> Tensor:
+        """Render the pictures of latent points, and round them, without waiting for the device.
 
         Args:
             G: in eval mode; z [N, z_dim] -> float [N, 3, height, width] in -1..1.
             z: float32 [N, z_dim], on any device.
 
         Returns:
-            uint8 [N, height, width, 3].
+            uint8 [N, height, width, 3], on the device of G.
 
         Raises:
             torch.OutOfMemoryError: not even one picture fits on the device.
@@ -78,7 +93,7 @@ class FrameRenderer:
             self.max_batch = _fitting_batch(G, z)
         if not self._is_proven:
             self._prove(G, z)
-        return self._forward(G, z).cpu().numpy()
+        return self._forward(G, z)
 
     def _prove(self, G: nn.Module, z: Tensor) -> None:
         """Fall back to plain float32 if these pictures would differ visibly from it."""

@@ -6,9 +6,10 @@ import logging
 import os
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from renderers.errors import RenderError, UnfinishedRenderError
@@ -18,7 +19,7 @@ from renderers.jobs.failures import ProcessFailure
 from renderers.jobs.workers import MAX_RESTARTS
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.part_work import PartWork
-from renderers.progress import OnProgress, Rate
+from renderers.progress import OnProgress, Rate, Silence, Watch
 
 MAX_ATTEMPTS = 5  # A part whose node or process dies is tried this often.
 POLL_S = 0.5  # Progress is looked at, and an actor reports it, this often.
@@ -33,7 +34,8 @@ class ClusterTasks:
     """An actor on each GPU of the cluster, or on each core, and the parts that none has yet.
 
     Nodes that join get actors of their own; the part of an actor that dies goes to another. A GPU
-    that fails again and again is left out: an actor without work keeps it from the others.
+    that fails again and again, or shows no frame for far too long, is left out: an actor without
+    work keeps it from the others.
 
     Args:
         parts: the parts to do; the cluster must be connected.
@@ -63,11 +65,15 @@ class ClusterTasks:
         self._lost = 0  # Actors that died one after the other before they were ready.
         self._finished, self._total = 0, count_part_frames(parts)
         self._rates: dict[str, Rate] = {}
+        silent = partial(Silence, self._kind.lower())
+        self._silences: defaultdict[Any, Silence] = defaultdict(silent)  # by actor
+        self._counted: dict[int, int] = {}  # frames of each part that were done at the last look
 
     def follow(self, on_progress: OnProgress) -> None:
         """Do all parts, reporting meanwhile how far they are."""
         import ray
 
+        watch = Watch()
         while self._waiting or self._numbers():
             self._begin_actors()
             self._hand_out()
@@ -77,6 +83,7 @@ class ClusterTasks:
             if not done:
                 self._require_nodes()
             done_frames, rates = self._count()
+            self._give_up_hanging(watch.look())
             on_progress(done_frames, self._total, rates)
         self._dismiss()
 
@@ -129,6 +136,7 @@ class ClusterTasks:
             self._give_again(actor, *given, said.restore())
             return
         else:
+            self._silences[actor].end()
             self._require_arrived(given[1])
             self._finished += len(given[1].batches)
         self._idle.append(actor)
@@ -154,7 +162,15 @@ class ClusterTasks:
         """
         if not is_device_failure(error):
             raise error
-        log.warning("%s.", describe_failure(error))
+        self._count_failure(actor, number, part, describe_failure(error))
+
+    def _count_failure(self, actor: Any, number: int, part: Part, reason: str) -> None:
+        """Take note of a failure, say it, leave out a card that failed too often.
+
+        Args:
+            reason: what the device did, as a sentence without its full stop.
+        """
+        log.warning("%s.", reason)
         card = self._cards.pop(actor)
         self._card_failures[card] += 1
         if card.name and self._card_failures[card] > MAX_RESTARTS:
@@ -166,9 +182,20 @@ class ClusterTasks:
         if self._failures[number] == MAX_ATTEMPTS:
             raise UnfinishedRenderError(
                 f"The devices of the Ray cluster failed {MAX_ATTEMPTS} times at one part, and said "
-                f"at last: {describe_failure(error)}. Finished parts are kept."
+                f"at last: {reason}. Finished parts are kept."
             )
         self._waiting.appendleft((number, part))
+
+    def _give_up_hanging(self, passed_s: float) -> None:
+        """Let so many seconds pass, and give the parts of actors whose GPU hangs to others."""
+        for reference, (actor, given) in list(self._awaited.items()):
+            if given is None:
+                continue
+            silence = self._silences[actor]
+            silence.last(passed_s)
+            if silence.is_too_long:
+                del self._awaited[reference], self._silences[actor]
+                self._count_failure(actor, *given, f"{self._cards[actor].name} {silence}")
 
     def _require_arrived(self, part: Part) -> None:
         deadline = time.monotonic() + ARRIVAL_S
@@ -203,6 +230,10 @@ class ClusterTasks:
         import ray
 
         done, rendered = ray.get(self._tally.count.remote())
+        for actor, given in self._awaited.values():
+            if given and done.get(given[0]) != self._counted.get(given[0]):
+                self._silences[actor].end()
+        self._counted = done
         for node, frames in rendered.items():
             self._rates.setdefault(node, Rate(node)).count(frames)
         unfinished = sum(done.get(number, 0) for number in self._numbers())

@@ -13,7 +13,7 @@ from torch import nn
 
 from renderers.frames.concurrency import run_in_order
 from renderers.frames.devices import concurrency_of
-from renderers.frames.forward_stream import ForwardStream
+from renderers.frames.forward_stream import ArrivingFrames, ForwardStream
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.layer_pictures import LayerPictures
 from renderers.frames.small_pictures import SmallPictures
@@ -34,6 +34,21 @@ class TrackPictures(NamedTuple):
 
     frame: int
     pictures: np.ndarray
+
+
+class ArrivingPictures(NamedTuple):
+    """What a pass has rendered, on its way to the host.
+
+    Args:
+        frames: their positions in the film. Where there are more of them than pictures of a track,
+            all show the same.
+        tracks: pictures of each frame.
+        pictures: uint8 [frames x tracks or tracks, height, width, 3].
+    """
+
+    frames: range
+    tracks: int
+    pictures: ArrivingFrames
 
 
 class CheckpointSpan(NamedTuple):
@@ -77,20 +92,19 @@ class DeviceRenderer:
         stream = stream_exactly(self._source, batches, self._device, self._modules)
         passes = run_in_order(self._passes(spans, stream), concurrency_of(self._device))
         with closing(stream), closing(passes):
-            yield from chain.from_iterable(passes)
+            yield from chain.from_iterable(map(self._receive, passes))
 
     def _passes(
         self, spans: Sequence[CheckpointSpan], stream: Iterator[tuple[int, nn.Module]]
-    ) -> Iterator[Callable[[], list[TrackPictures]]]:
+    ) -> Iterator[Callable[[], ArrivingPictures]]:
         """Forward passes to be done, each of which makes some neighbouring frames."""
         for span, (_, held) in zip(spans, stream, strict=True):
             G, written = self._shown_of(held), self._stream.mark_weights()
-            if self._plan.is_static:
-                yield partial(self._render_static, G, written, span)
-                continue
-            for first in range(span.first, span.end, self._frames_at_once):
-                end = min(first + self._frames_at_once, span.end)
-                yield partial(self._render_moving, G, written, first, end)
+            # Static points are rendered once, for every frame of this checkpoint.
+            at_once = span.end - span.first if self._plan.is_static else self._frames_at_once
+            for first in range(span.first, span.end, at_once):
+                frames = range(first, min(first + at_once, span.end))
+                yield partial(self._render, G, written, frames)
 
     def _shown_of(self, G: nn.Module) -> nn.Module:
         """What the film shows of a generator: its pictures, large or small, or those of a layer."""
@@ -101,23 +115,21 @@ class DeviceRenderer:
             self._shown[G] = small or shown
         return self._shown[G]
 
-    def _render_static(
-        self, G: nn.Module, written: Any, span: CheckpointSpan
-    ) -> list[TrackPictures]:
-        """Static points: render once, repeat for every frame of this checkpoint."""
-        [rendered] = self._render_moving(G, written, span.first, span.first + 1)
-        return [TrackPictures(frame, rendered.pictures) for frame in range(span.first, span.end)]
+    def _render(self, G: nn.Module, written: Any, frames: range) -> ArrivingPictures:
+        """Neighbouring frames in one forward pass, which is over when this returns.
 
-    def _render_moving(
-        self, G: nn.Module, written: Any, first: int, end: int
-    ) -> list[TrackPictures]:
-        """Frames first to end, without end, in one forward pass."""
-        z = self._plan.z(first, end)
+        The copy of the frames may go on; the next pass need not wait for it.
+        """
+        z = self._plan.z(frames[0], frames[0] + 1 if self._plan.is_static else frames.stop)
         with self._stream.passes_after(written):
-            rendered = self._renderer.render(G, z.flatten(0, 1))
-        pictures = self._plan.options.display.apply_crop(rendered)
-        by_frame = pictures.reshape(*z.shape[:2], *pictures.shape[1:])
-        return [TrackPictures(first + offset, own) for offset, own in enumerate(by_frame)]
+            rendered = self._renderer.render_on_device(G, z.flatten(0, 1))
+            return ArrivingPictures(frames, z.shape[1], self._stream.copy_back(rendered))
+
+    def _receive(self, rendered: ArrivingPictures) -> Iterator[TrackPictures]:
+        pictures = self._plan.options.display.apply_crop(rendered.pictures.receive())
+        by_frame = pictures.reshape(-1, rendered.tracks, *pictures.shape[1:])
+        for offset, frame in enumerate(rendered.frames):
+            yield TrackPictures(frame, by_frame[offset % len(by_frame)])
 
 
 def list_spans(part: Part) -> list[CheckpointSpan]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
-
-import torch
 
 from renderers.errors import EncoderError, UnfinishedRenderError
 from renderers.files import checksum_file, read_json, remove_leftovers, write_json
@@ -205,12 +203,6 @@ class PartRenderer:
                 return self.parts.encoder.current(videos, device)
             self.proven_on.add(device)
         return encoder
-
-    def forget(self, device: str) -> None:
-        """Give back the memory of the modules on a device that failed, as far as it lets go."""
-        self.device_renderers.pop(device, None)
-        with suppress(RuntimeError):
-            torch.cuda.empty_cache()
 
     def for_other_process(self) -> Self:
         """The same renderer, without the modules of this process."""

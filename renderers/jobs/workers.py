@@ -1,11 +1,13 @@
-"""Render parts on the devices of this machine: in this process on one, else in one process each."""
+"""Render parts on the devices of this machine: in this process on a CPU, else in one each."""
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +18,11 @@ from typing import Any, Literal
 
 from renderers.errors import UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
-from renderers.frames.devices import (
-    enter_process,
-    exact_arithmetic,
-    is_card_name,
-    sharing_cores,
-)
+from renderers.frames.devices import enter_process, exact_arithmetic, sharing_cores
 from renderers.jobs.failures import ProcessFailure
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.part_work import PartWork
-from renderers.progress import OnProgress, Rate
+from renderers.progress import LOOK_S, OnProgress, Rate, Silence, Watch
 
 MAX_RESTARTS = 2  # A worker is started anew so often on a device that failed, then never again.
 PATIENCE_S = 10  # A dismissed worker has this long to delete what it began.
@@ -45,10 +42,12 @@ def render_parts(
     """Render parts, handing them out as devices get free.
 
     Whatever a device does, its part goes to another one: its process is started anew twice, then
-    the device is left out. One device alone works in this process until it fails.
+    the device is left out. That also happens to a GPU that shows no frame for much longer than it
+    takes for one, and since only a process can be ended that waits for a GPU, each has one of its
+    own. A CPU alone works in this process.
 
     Args:
-        devices: one or more; each gets a process of its own if there are several.
+        devices: one or more.
         on_progress: called with the number of frames of these parts that are done and of all, and
             the rate of each device. It goes down when a device fails, since its part begins again.
         start_method: how processes begin, see `multiprocessing`: `forkserver` spares each of them
@@ -58,42 +57,25 @@ def render_parts(
         UnfinishedRenderError: every device failed again and again, or its processes died.
         Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
-    whole, failure = 0, ""
-    if len(devices) == 1 and not is_card_name(devices[0]):
-        whole, failure = _render_here(renderer, parts, devices[0], on_progress)
-    if whole < len(parts):
+    if list(devices) == ["cpu"]:
+        _render_here(renderer, parts, on_progress)
+    else:
         begin = partial(_Worker, renderer.for_other_process(), start_method)
-        _WorkerPool(begin, parts, devices, on_progress, whole, failure).work()
+        _WorkerPool(begin, parts, devices, on_progress).work()
 
 
-def _render_here(
-    renderer: PartWork, parts: Sequence[Part], device: str, on_progress: OnProgress
-) -> tuple[int, str]:
-    """Render parts in this process.
-
-    Returns:
-        How many are whole, and what the device said where it failed before the others.
-    """
-    rate, before, total = Rate(device), 0, count_part_frames(parts)
+def _render_here(renderer: PartWork, parts: Sequence[Part], on_progress: OnProgress) -> None:
+    """Render parts in this process, on the CPU."""
+    rate, before, total = Rate("cpu"), 0, count_part_frames(parts)
 
     def on_frame(done: int) -> None:
         rate.count(before + done)
         on_progress(before + done, total, str(rate))
 
     with sharing_cores(), exact_arithmetic():
-        for whole, part in enumerate(parts):
-            try:
-                renderer.render(part, device, on_frame)
-            except RuntimeError as error:
-                if not is_device_failure(error):
-                    raise
-                failure = whole, describe_failure(error)
-                break
+        for part in parts:
+            renderer.render(part, "cpu", on_frame)
             before += len(part.batches)
-        else:
-            return len(parts), ""
-    renderer.forget(device)
-    return failure
 
 
 @dataclass(eq=False)
@@ -121,19 +103,21 @@ class _Worker:
         card: the device, as one of several that may have the same name.
         part: the part at work; None while it waits for one.
         done: frames of that part that are done.
+        silence: since it was given its part, or showed the last frame.
     """
 
     def __init__(
         self, renderer: PartWork, start_method: StartMethod, card: _Card, processes: int
     ) -> None:
         self.card, self.rate, self._finished = card, Rate(card.device), 0
+        self.silence = Silence(card.device)
         device, variables = enter_process(card.device)
         context: Any = multiprocessing.get_context(start_method)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=_work, args=(theirs, renderer, device, processes), daemon=True
         )
-        with _environment(variables):
+        with _environment(variables), _forgetting_main(renderer):
             self.process.start()
         theirs.close()  # Only the worker holds it now, so its death ends the connection.
         self.part: Part | None = None
@@ -149,22 +133,32 @@ class _Worker:
 
     def count(self, done: int) -> None:
         """Take note of the frames of its part that are done by now."""
+        self.silence.end()
         self.done = done
         self.rate.count(self._finished + done)
 
     def finish(self) -> int:
         """Take note that its part is whole, and return the number of frames of that part."""
         assert self.part is not None
+        self.silence.end()
         frames = len(self.part.batches)
         self.part, self.done, self._finished = None, 0, self._finished + frames
         return frames
 
     def dismiss(self) -> None:
-        """Let it end: a closed connection stops it after the frame it is at."""
+        """Let it end: a closed connection stops it after the frame it is at.
+
+        What waits for a device that hangs may not end at all, and is not waited for then.
+        """
         self.connection.close()
-        self.process.join(PATIENCE_S)
+        if not self.silence.is_too_long:
+            self.process.join(PATIENCE_S)
         self.process.kill()
-        self.process.join()
+        self.process.join(PATIENCE_S)
+        if self.process.is_alive():
+            log.warning("Process %d waits for %s.", self.process.pid, self.card.device)
+            children: Any = getattr(multiprocessing.process, "_children", set())
+            children.discard(self.process)  # Python would wait for it when it ends.
 
 
 @contextmanager
@@ -182,13 +176,31 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _forgetting_main(renderer: PartWork) -> Iterator[None]:
+    """Let processes that begin in the block run nothing of the script that this process began with.
+
+    They would run it again, up to where a film is asked for, unless it takes care itself. A script
+    whose own classes they need has to take care.
+    """
+    main: Any = sys.modules["__main__"]
+    if b"__main__" in pickle.dumps(renderer):
+        yield
+        return
+    before = {name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)}
+    main.__spec__, main.__file__ = None, None
+    try:
+        yield
+    finally:
+        del main.__file__
+        vars(main).update(before)
+
+
 class _WorkerPool:
     """Workers on several devices, and the parts that none of them has yet.
 
     Args:
         begin: begins a worker on a card, one of so many `processes`.
-        whole: so many of the first parts are whole already.
-        failure: what the only device said when it failed before there was a pool.
     """
 
     def __init__(
@@ -197,29 +209,27 @@ class _WorkerPool:
         parts: Sequence[Part],
         devices: Sequence[str],
         on_progress: OnProgress,
-        whole: int,
-        failure: str,
     ) -> None:
-        self._waiting = deque(parts[whole:])
-        self._finished, self._total = count_part_frames(parts[:whole]), count_part_frames(parts)
+        self._waiting = deque(parts)
+        self._finished, self._total = 0, count_part_frames(parts)
         self._on_progress = on_progress
         self._cards = [_Card(device) for device in devices]
         self._spare = deque(self._cards)  # Cards on which a worker may be started.
         self._failed_on: dict[str, set[_Card]] = {}  # The cards that failed, by the part's digest.
         used = min(len(self._cards), len(self._waiting))
         self._begin = partial(begin, processes=used)
-        if failure:
-            self._count_failure(self._cards[0], f"said: {failure}")
         self._workers = [self._begin(self._spare.popleft()) for _ in range(used)]
 
     def work(self) -> None:
         """Render all parts."""
+        watch = Watch()
         try:
             self._hand_out()
             while busy := {w.connection: w for w in self._workers if w.part}:
-                for connection in wait(list(busy)):
+                for connection in wait(list(busy), LOOK_S):
                     assert isinstance(connection, Connection)
                     self._listen(busy[connection])
+                self._give_up_hanging(watch.look())
                 self._hand_out()
         finally:
             for worker in self._workers:
@@ -268,6 +278,13 @@ class _WorkerPool:
         rates = [str(w.rate) for w in self._workers]
         lost = [f"{card.device} is left out" for card in self._cards if card.is_left_out]
         self._on_progress(done, self._total, ", ".join(filter(None, [*rates, *lost])))
+
+    def _give_up_hanging(self, passed_s: float) -> None:
+        """Let so many seconds pass, and replace workers whose device hangs."""
+        for worker in [worker for worker in self._workers if worker.part]:
+            worker.silence.last(passed_s)
+            if worker.silence.is_too_long:
+                self._replace(worker, str(worker.silence))
 
     def _replace(self, worker: _Worker, reason: str | None) -> None:
         """Give the part of a worker whose device failed, or that died, to another one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -191,11 +190,6 @@ class ChangeMeasurer:
             before = small
             on_frame(done)
         self.parts.write(part, change)
-
-    def forget(self, device: str) -> None:
-        """Give back the memory of a device that failed, as far as it lets go."""
-        with suppress(RuntimeError):
-            torch.cuda.empty_cache()
 
     def for_other_process(self) -> Self:
         """The same measurer: it holds nothing on a device."""

@@ -39,10 +39,6 @@ class PartWork(Protocol):
         """
         ...
 
-    def forget(self, device: str) -> None:
-        """Give back the memory of a device that failed, as far as it lets go."""
-        ...
-
     def for_other_process(self) -> Self:
         """The same work, without what this process holds on its devices."""
         ...

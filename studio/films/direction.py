@@ -6,6 +6,7 @@ import torch
 
 from latent.directions.direction import along
 from latent.errors import LatentError
+from renderers.frames.devices import device_here
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
 from renderers.plan.render_plan import Track
@@ -14,7 +15,7 @@ from studio.exploration.directions import check_directions, find_directions
 from studio.films.film_options import DirectionFilm
 from studio.films.planning import choose_engine, count_frames, open_film, plan_film
 from studio.specimens.supports import describe_outside
-from studio.workspace.devices import borrow_device
+from studio.workspace.devices import borrow_device, name_devices
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
 
@@ -47,7 +48,8 @@ def film_direction(
     checkpoints, batch = check_directions(workspace, film)
     opened = open_film(workspace, film, film.run, "direction")
     points = opened.points(film.points, or_fixed=True)
-    with borrow_device(workspace, None, f"directions in {film.run}") as device:
+    own = device_here(name_devices(film.devices))
+    with borrow_device(workspace, own, f"directions in {film.run}") as device:
         G = checkpoints.generator(batch, device)
         found = find_directions(workspace, checkpoints, G, film, film.number + 1)
     if film.number >= len(found):

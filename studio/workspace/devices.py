@@ -4,7 +4,8 @@ Who works on a GPU holds its lease: a lock on a file in the workspace, which the
 its holder is gone, however it ended. Training waits for its turn, and so do films that are jobs,
 which wait for each other alone; a film on `auto` takes all that nobody works on, and nobody else
 may have these until it ends. Work of seconds or minutes takes a GPU that nobody holds where there
-is one, and shares one otherwise. The CPU is everybody's; only jobs take turns on it.
+is one, and shares one otherwise. Pictures for a page take a GPU that nobody holds, or the CPU. The
+CPU is everybody's; only jobs take turns on it.
 """
 
 from __future__ import annotations
@@ -90,11 +91,38 @@ def borrow_device(workspace: Workspace, device: str | None, work: str) -> Iterat
         StudioError: its memory ran out.
     """
     candidates = require_device(device)
+    with _one_of(workspace, candidates, candidates[0], work) as chosen:
+        yield chosen
+
+
+@contextmanager
+def spare_device(workspace: Workspace, work: str) -> Iterator[str]:
+    """A device for pictures that a page waits for: a GPU that nobody holds, else the CPU.
+
+    So they neither take time nor memory from what works on a GPU, nor wait for it.
+
+    Args:
+        work: see `borrow_device`.
+
+    Raises:
+        StudioError: the memory of the GPU ran out.
+    """
+    # Where no lease can be taken, nobody's work is known.
+    otherwise = "cpu" if workspace.is_writable else choose_devices()[0]
+    with _one_of(workspace, choose_devices(), otherwise, work) as chosen:
+        yield chosen
+
+
+@contextmanager
+def _one_of(
+    workspace: Workspace, candidates: Sequence[str], otherwise: str, work: str
+) -> Iterator[str]:
+    """The first of some devices that nobody holds, held meanwhile, or another one, which is not."""
     with ExitStack() as stack:
         held = take_leases(workspace.leases, candidates, 1, work)
         for lease in held.values():
             stack.enter_context(lease)
-        chosen = next(iter(held), candidates[0])
+        chosen = next(iter(held), otherwise)
         try:
             yield chosen
         except torch.OutOfMemoryError as error:

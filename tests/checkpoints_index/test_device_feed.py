@@ -15,7 +15,7 @@ from checkpoints_index.reading.device_feed import MAX_STEPS, DeviceFeed
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.stream import stream
 from checkpoints_index.reading.transfers import DeviceStreams
-from checkpoints_index.storage import segments
+from checkpoints_index.storage import payload_room, segments
 from checkpoints_index.storage.catalogue import (
     DESCRIPTION,
     Catalogue,
@@ -210,11 +210,11 @@ def test_integers_are_checked_before_others_take_their_place(copied):
     assert walked == ([58, 59] if copied.storage == "exact" else [58, 59, 60, 61])
 
 
-def test_bytes_that_no_packer_made_are_left_to_the_reader(copied, decoded):
-    """What is refused before it is sent ends as it does where nothing is sent."""
-    record = find_delta(copied, 60)
+def spoil(run, batch):
+    """Let the delta of a batch be bytes that no packer makes, under checksums that hold."""
+    record = find_delta(run, batch)
     payload = segments.read_payload(record)
-    layout = CheckpointReader(open_catalogue(copied.folder.parents[1], "city")).layout(record)
+    layout = CheckpointReader(open_catalogue(run.folder.parents[1], "city")).layout(record)
     bounds = payloads.find_blocks(payload, len(layout.blocks)).tolist()
     start = segments.RECORD_HEAD_BYTES + record.offset + bounds[0]
     content = bytearray(record.path.read_bytes())
@@ -227,8 +227,36 @@ def test_bytes_that_no_packer_made_are_left_to_the_reader(copied, decoded):
     content[record.offset : record.offset + segments.RECORD_HEAD_BYTES] = segments.pack_head(head)
     last = max(r.end for r in segments.read_segment(record.path).records)
     record.path.write_bytes(content[:last])
+
+
+def test_bytes_that_no_packer_made_are_left_to_the_reader(copied, decoded):
+    """What is refused before it is sent ends as it does where nothing is sent."""
+    spoil(copied, 60)
     if leads_back(copied):
         assert all(same(weights, decoded[b]) for b, weights in walk(copied, range(58, 63)))
     else:
         with pytest.raises(DamagedCheckpointError, match="60 of run"):
             list(walk(copied, range(58, 63)))
+
+
+def test_bytes_that_no_packer_made_cost_no_checkpoint_that_does_not_need_them(copied, decoded):
+    """A reader that came upon them among many records reads the others as before."""
+    spoil(copied, 60)
+    reader = CheckpointReader(open_catalogue(copied.folder.parents[1], "city"))
+    if leads_back(copied):
+        assert same(reader.weights(62), decoded[62])
+    else:
+        with pytest.raises(DamagedCheckpointError, match="checkpoint 60, which it needs"):
+            reader.weights(62)
+    for batch in (59, 50, 33):
+        assert same(reader.weights(batch), decoded[batch])
+
+
+def test_payloads_may_lie_in_memory_that_is_used_again(run, decoded, monkeypatch):
+    """As large ones do; those of these networks are small."""
+    monkeypatch.setattr(payload_room, "LARGE_BYTES", 0)
+    reader = CheckpointReader(open_catalogue(run.folder.parents[1], "city"))
+    for batch in (40, 3, 62, 61, 60, 17):
+        assert same(reader.weights(batch), decoded[batch])
+    order = [*range(20, 40), *range(39, 30, -1), 5, 6, 50, 44]
+    assert all(same(weights, decoded[batch]) for batch, weights in walk(run, order))

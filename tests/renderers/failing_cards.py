@@ -4,7 +4,8 @@ There is no way to make a real card fail at a chosen moment, and most machines t
 have none. Everything that is said to a card while a part is rendered goes through what a
 `DeviceRenderer` is given: a network is moved there, weights are copied into it, and pictures are
 made with it. So this double is a source of checkpoints and a network which work on the CPU, and
-raise, at random moments, what torch raises where a card fails. Everything else is the product's.
+raise, at random moments, what torch raises where a card fails, or never return. Everything else is
+the product's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +59,18 @@ FAILURES: tuple[Callable[[], Exception], ...] = (
 
 
 class _Card:
-    """What a card answers: nothing, or one of FAILURES, or it takes its process with it."""
+    """What a card answers: nothing, or one of FAILURES, or it kills its process, or it hangs."""
 
-    def __init__(self, chance: float, spared: int, dies: bool) -> None:
-        self._chance, self._spared, self._dies = chance, spared, dies
+    def __init__(self, chance: float, spared: int, dies: bool, hangs: bool) -> None:
+        self._chance, self._spared, self._dies, self._hangs = chance, spared, dies, hangs
         self._random = random.Random(os.urandom(8))
 
     def speak(self) -> None:
         self._spared -= 1
         if self._spared >= 0 or self._random.random() >= self._chance:
             return
+        while self._hangs:
+            time.sleep(60)
         if self._dies and self._random.random() < 1 / (len(FAILURES) + 1):
             os.kill(os.getpid(), signal.SIGKILL)
         raise self._random.choice(FAILURES)()
@@ -117,15 +121,17 @@ class FailingPartRenderer(PartRenderer):
         chances: how likely each card fails when it is spoken to, by its name.
         spared: so many times in each process all goes well.
         dies: whether a card may also take its process with it.
+        hangs: whether a card never answers rather than fail.
     """
 
     chances: dict[str, float]
     spared: int
     dies: bool
+    hangs: bool
 
     def _renderer_on(self, device: str) -> DeviceRenderer:
         if device not in self.device_renderers:
-            card = _Card(self.chances[device], self.spared, self.dies)
+            card = _Card(self.chances[device], self.spared, self.dies, self.hangs)
             renderer = DeviceRenderer(_SourceOnCard(self.source, card), self.parts.plan, "cpu")
             self.device_renderers[device] = renderer
         return self.device_renderers[device]
@@ -139,12 +145,13 @@ def film_on_cards(
     on_progress: OnProgress = ignore_progress,
     spared: int = 0,
     start_method: StartMethod = "spawn",
+    hangs: bool = False,
 ) -> list[Video]:
     """A film on cards that fail: its parts in root/render, and the videos beside it."""
 
     def engine(renderer: PartRenderer, parts: Sequence[Part], *, on_progress: OnProgress) -> None:
-        dies = len(chances) > 1  # One card alone begins in this process, which should stay.
-        failing = FailingPartRenderer(renderer.source, renderer.parts, chances, spared, dies)
+        cards = chances, spared, len(chances) > 1, hangs
+        failing = FailingPartRenderer(renderer.source, renderer.parts, *cards)
         render_parts(failing, parts, list(chances), on_progress, start_method)
 
     return render_film(source, plan, root / "render", root / "film.mp4", engine, on_progress)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from renderers.files import replacing
+from renderers.frames.devices import device_here
 from renderers.jobs.previewing import preview_frames
 from renderers.plan.pacing import spread
-from studio.films.planning import Film, Outline
-from studio.workspace.devices import borrow_device
+from studio.films.planning import Film, OpenFilm, Outline
+from studio.workspace.devices import AUTO, borrow_device, spare_device
 from studio.workspace.paths import Workspace
 
 MAX_SHOWN = 12
@@ -54,13 +56,21 @@ def draw_strip(outline: Outline[Film], count: int) -> DrawnStrip:
     mark = hashlib.sha256(f"{plan.digest} {frames}".encode()).hexdigest()[:24]
     path = opened.workspace.film_previews / f"{mark}.jpg"
     if not path.exists():
-        with borrow_device(opened.workspace, None, f"a preview of {opened.run}") as device:
+        with _device_of(opened) as device:
             found = preview_frames(opened.checkpoints, plan, frames, device)
             pictures = [_small(Image.fromarray(frame)) for frame in found]
         _write(pictures, path)
         _forget_oldest(opened.workspace)
     shown = (FrameShown(frame, plan.shown_batch(frame)) for frame in frames)
     return DrawnStrip(path, tuple(shown))
+
+
+def _device_of(opened: OpenFilm[Film]) -> AbstractContextManager[str]:
+    """The first device that was asked for, else one that is spare."""
+    asked, work = opened.film.devices, f"a preview of {opened.run}"
+    if asked and AUTO not in asked:
+        return borrow_device(opened.workspace, device_here(asked), work)
+    return spare_device(opened.workspace, work)
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -6,7 +6,8 @@ import base64
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from checkpoints_index import CheckpointIndex, CheckpointRun
 from checkpoints_index.storage.catalogue import DESCRIPTION
 from latent.points import LatentPoint
 from renderers.frames.frame_renderer import FrameRenderer
-from studio.workspace.devices import choose_device
+from studio.workspace.devices import spare_device
 from studio.workspace.paths import Workspace
 
 MAX_OPEN_RUNS = 2  # Each holds a generator on the device.
@@ -48,13 +49,15 @@ class _OpenRun:
     Args:
         identity: stays the same while no other run takes the name.
         digest: that of the weights in G; empty while they are being exchanged.
-        renderer: knows how many pictures of G fit in a pass.
+        device: where G is.
+        renderer: knows how many pictures of G fit in a pass there.
     """
 
     identity: int
     checkpoints: CheckpointRun
     G: nn.Module | None = None
     digest: str = ""
+    device: str = "cpu"
     renderer: FrameRenderer = field(default_factory=FrameRenderer)
 
 
@@ -135,7 +138,7 @@ class PictureCache:
             keys = [(digest, point.z.numpy().tobytes(), limit_px) for point in points]
             new = [i for i, key in enumerate(keys) if key not in self._kept]
             if new:
-                frames = self._render(opened, batch, digest, [points[i].z for i in new])
+                frames = self._render(run, opened, batch, digest, [points[i].z for i in new])
                 for i, frame in zip(new, frames, strict=True):
                     self._kept[keys[i]] = encode_picture(frame, limit_px)
             shown = [self._kept[key] for key in keys]
@@ -168,29 +171,43 @@ class PictureCache:
                 return None
             opened = self._open(run)
             digest = opened.checkpoints.digest([batch])
-            G = self._load(opened, batch, digest)
-            if not is_wanted():
-                return None
-            return opened.renderer.render(G, torch.stack([point.z for point in points]))
+            with self._device(run) as device:
+                G = self._load(opened, batch, digest, device)
+                if not is_wanted():
+                    return None
+                return opened.renderer.render(G, torch.stack([point.z for point in points]))
 
     def _render(
-        self, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]
+        self, run: str, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]
     ) -> list[np.ndarray]:
-        G = self._load(opened, batch, digest)
-        return list(opened.renderer.render(G, torch.stack(z)))
+        with self._device(run) as device:
+            G = self._load(opened, batch, digest, device)
+            return list(opened.renderer.render(G, torch.stack(z)))
 
-    def _load(self, opened: _OpenRun, batch: int, digest: str) -> nn.Module:
-        """The module of a run with the weights at a batch, which are exchanged where need be."""
-        G = self._module(opened)
+    @contextmanager
+    def _device(self, run: str) -> Iterator[str]:
+        """A device on which nobody works; of its memory, only weights are kept afterwards."""
+        with spare_device(self._workspace, f"pictures of {run}") as device:
+            yield device
+            if device != "cpu":
+                torch.cuda.empty_cache()
+
+    def _load(self, opened: _OpenRun, batch: int, digest: str, device: str) -> nn.Module:
+        """The module of a run on a device, with the weights at a batch."""
+        G = self._module(opened, device)
         if opened.digest != digest:
             opened.digest = ""
             opened.checkpoints.load(batch, G)
             opened.digest = digest
         return G
 
-    def _module(self, opened: _OpenRun) -> nn.Module:
+    def _module(self, opened: _OpenRun, device: str) -> nn.Module:
         if opened.G is None:
-            opened.G = opened.checkpoints.spec.build().to(choose_device()).eval()
+            opened.G = opened.checkpoints.spec.build().eval()
+        if opened.device != device:
+            opened.G.to(device)
+            opened.device, opened.renderer = device, FrameRenderer()
+            torch.cuda.empty_cache()  # The GPU that it may have left gets its memory back.
         return opened.G
 
     def _open(self, run: str) -> _OpenRun:

@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -14,14 +15,16 @@ import psutil
 import pytest
 import torch
 
+from renderers import progress
 from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.devices import concurrency_of
+from renderers.jobs import cluster_tasks
 from renderers.jobs.cluster import render_parts_on_cluster
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.jobs.workers import render_parts
 from renderers.plan.pacing import measure_change
 from renderers.plan.render_plan import RenderPlan, make_plan
-from renderers.progress import ignore_progress
+from renderers.progress import Silence, ignore_progress
 from renderers.video.video_reader import read_frames
 from tests.renderers.tiny import SHORT_PARTS, GrowingSource, UnreadableSourceError, two_points
 
@@ -184,6 +187,31 @@ def test_a_device_that_fails_on_a_node_gives_its_part_to_another_task(
     render(renderer, cluster.address)
     assert "On node " in caplog.text
     assert "CUDA error: unspecified launch failure." in caplog.text
+    assert len(passes(tmp_path)) == len(plan.parts) + 1
+    assert_undisturbed(renderer, tmp_path / "local")
+
+
+class _HangingSource(GrowingSource):
+    """The device never answers, the first time that a task comes so far."""
+
+    def _die(self) -> None:
+        assert self.die_once
+        if not self.die_once.exists():
+            self.die_once.touch()
+            time.sleep(3600)
+
+
+def test_a_device_that_hangs_on_a_node_gives_its_part_to_another_task(
+    tmp_path, cluster, plan, caplog, monkeypatch
+) -> None:
+    """A core stands for a GPU, of which the machines that run the tests have none."""
+    monkeypatch.setattr(cluster_tasks, "Silence", lambda kind: Silence("cuda:0"))
+    monkeypatch.setattr(progress, "MAX_SILENCE_S", 5.0)
+    parts = renderer_in(tmp_path, plan).parts
+    source = _HangingSource(log=tmp_path / "passes.log", die_once=tmp_path / "hung")
+    renderer = PartRenderer(source, parts)
+    render(renderer, cluster.address)
+    assert "has shown no frame for 1 min." in caplog.text
     assert len(passes(tmp_path)) == len(plan.parts) + 1
     assert_undisturbed(renderer, tmp_path / "local")
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.failing_cards import count_failures
+from renderers import progress
 from renderers.errors import CompilationError, UnfinishedRenderError
 from renderers.frames.device_failures import (
     describe_failure,
@@ -103,6 +105,57 @@ def test_one_card_alone_is_taken_up_twice_by_new_processes_which_go_on(
     assert_undisturbed(videos, tmp_path, 60)
 
 
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards have seconds rather than minutes, and workers need no time to import torch."""
+    multiprocessing.set_forkserver_preload(["tests.renderers.failing_cards"])
+    monkeypatch.setattr(progress, "MAX_SILENCE_S", 2.0)
+    monkeypatch.setattr(progress, "MAX_PACES", 0)
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_card_that_hangs_are_rendered_by_the_others(
+    tmp_path: Path, plan: RenderPlan, impatience: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    videos = film_on_cards(
+        tmp_path / "cards",
+        GrowingSource(pause_s=0.2),
+        plan,
+        {"cuda:0": 0.0, "cuda:1": 1.0},
+        spared=10,
+        start_method="forkserver",
+        hangs=True,
+    )
+    said = [record.getMessage() for record in caplog.records]
+    assert said.count("cuda:1 has shown no frame for 1 min.") >= 1
+    assert not [line for line in said if line.startswith("cuda:0")]
+    assert_undisturbed(videos, tmp_path)
+    assert names(tmp_path / "cards" / "render") == [".lock", "plan.json", "videos.json"]
+
+
+@pytest.mark.slow
+def test_one_card_that_hangs_again_and_again_ends_in_one_sentence_and_its_parts_stay(
+    tmp_path: Path, plan: RenderPlan, impatience: None
+) -> None:
+    cards = {"cuda:0": 1.0}
+    with pytest.raises(UnfinishedRenderError) as caught:
+        film_on_cards(
+            *(tmp_path / "card", GrowingSource(), plan, cards),
+            spared=WORDS,
+            start_method="forkserver",
+            hangs=True,
+        )
+    assert str(caught.value) == (
+        "No device is left to render on: cuda:0 failed 3 times, and at last has shown no frame for "
+        "1 min. Finished parts are kept."
+    )
+    folder = tmp_path / "card" / "render"
+    parts = PartFolder(folder / "parts", read_plan(folder))
+    assert [parts.is_whole(part) for part in plan.parts] == [True, True, True, False, False]
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
 def test_one_card_that_fails_again_and_again_ends_in_one_sentence_and_its_parts_stay(
     tmp_path: Path, plan: RenderPlan
 ) -> None:

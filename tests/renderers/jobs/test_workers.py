@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,33 @@ def test_when_processes_die_again_and_again_the_person_is_told_the_signal(tmp_pa
         RenderError, match="failed 3 times, and at last lost its process by SIGKILL"
     ):
         render(tmp_path, source, devices=DEVICES)
+
+
+SCRIPT = """
+from functools import partial
+from pathlib import Path
+
+from renderers.jobs.rendering import render_film
+from renderers.jobs.workers import render_parts
+from renderers.plan.render_plan import make_plan
+from tests.renderers.tiny import SHORT_PARTS, GrowingSource, two_points
+
+with Path("runs.log").open("a") as log:
+    log.write("run\\n")
+plan = make_plan(two_points(), range(20), SHORT_PARTS)
+engine = partial(render_parts, devices=["cpu", "cpu"])
+render_film(GrowingSource(), plan, "render", "film.mp4", engine)
+print(__file__, __spec__)
+"""
+
+
+def test_processes_do_not_run_the_script_again_that_asked_for_the_film(tmp_path: Path) -> None:
+    script = tmp_path / "film.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, str(script)]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "runs.log").read_text() == "run\n"
+    assert ran.stdout == f"{script} None\n"
+    assert len(list(tmp_path.glob("film-*.mp4"))) == 2

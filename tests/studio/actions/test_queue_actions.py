@@ -9,6 +9,8 @@ import time
 import pytest
 
 import studio as studio_package
+from studio.actions.catalogue import known_actions
+from studio.actions.declared.film_actions import FilmAction
 from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.permissions import Permissions
 from studio.actions.queue_actions import JobsDuplicate
@@ -214,3 +216,14 @@ def test_training_ends_when_it_stops_improving(workspace, studio):
     refused = studio("train", "streets", "--run", "other", "--patience", 4, *TINY)
     assert refused.status == 2
     assert "--patience 4 needs the distance to the data, which is measured every 500" in refused.err
+
+
+def test_every_film_that_is_rendered_on_devices_takes_its_turn_there():
+    films = {
+        name: action
+        for name, action in known_actions().items()
+        if name.startswith("render ") and "devices" in action.model_fields
+    }
+    assert {"render timelapse", "render atlas-growth", "render direction"} <= set(films)
+    assert all(issubclass(action, FilmAction) for action in films.values())
+    assert all(action.perform is FilmAction.perform for action in films.values())

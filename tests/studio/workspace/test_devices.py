@@ -10,6 +10,7 @@ from studio.workspace.devices import (
     await_devices,
     borrow_device,
     film_devices,
+    spare_device,
     take_leases,
     visible_devices,
 )
@@ -85,6 +86,18 @@ def test_short_work_takes_a_free_card_and_shares_one_where_none_is(
         borrow_device(empty_workspace, None, "an atlas") as second,
     ):
         assert (first, second) == ("cuda:1", "cuda:0")
+
+
+def test_pictures_of_a_page_take_a_free_card_and_the_cpu_where_none_is(
+    empty_workspace, two_cards, other
+):
+    with (
+        spare_device(empty_workspace, "pictures") as first,
+        spare_device(empty_workspace, "a preview") as second,
+    ):
+        assert (first, second) == ("cuda:1", "cpu")
+    with spare_device(empty_workspace, "pictures") as again:
+        assert again == "cuda:1"
 
 
 def test_memory_that_runs_out_beside_a_training_is_a_sentence(empty_workspace, two_cards, other):

@@ -137,13 +137,15 @@ class Try(Train):
         from studio.runs.forecast import forecast_launch
         from studio.training.setup.dry_run import measure_training
         from studio.training.setup.run_request import choose_settings, first_batch
-        from studio.workspace.devices import choose_device
+        from studio.workspace.devices import borrow_device
 
         config = choose_settings(workspace, self.request)
-        device = torch.device(self.device or choose_device())
         share = replace(config, batch_size=max(1, config.batch_size // self.processes))
-        with reporter.task("Trying the training") as on_progress:
-            found = measure_training(workspace, share, device, on_progress)
+        with (
+            borrow_device(workspace, self.device, f"a trial on {config.dataset}") as chosen,
+            reporter.task("Trying the training") as on_progress,
+        ):
+            found = measure_training(workspace, share, torch.device(chosen), on_progress)
         begun = first_batch(workspace, self.request)
         forecast = forecast_launch(config, self.storage, workspace.runs, begun)
         duration_s = found.batch_s * forecast.to_come

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.atlas_actions import SECTION
-from studio.actions.declared.film_actions import KEPT, RenderResult
+from studio.actions.declared.film_actions import KEPT, FilmAction, RenderResult
 from studio.actions.declared.film_actions import SECTION as FILMS
 from studio.actions.declared.specimen_actions import say_differences
 from studio.films.growth_options import GrowthFilm
@@ -261,7 +261,7 @@ class NearSince(Action):
         )
 
 
-class RenderGrowth(Action, GrowthFilm):
+class RenderGrowth(FilmAction, GrowthFilm):
     """Film an atlas over training.
 
     Cities move on the map as their neighbourhoods form, each as it looks at the batch of the frame.
@@ -277,7 +277,7 @@ class RenderGrowth(Action, GrowthFilm):
 
         check_growth_film(workspace, self)
 
-    def perform(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
+    def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it."""
         from studio.films.growth import film_growth
 

@@ -1,6 +1,7 @@
 import base64
 import io
 import shutil
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from checkpoints_index import CheckpointIndex
 from renderers.frames.frame_renderer import render_frames
 from studio.screens.parts.picture_cache import PictureCache
 from studio.specimens.points import FIXED, points_of
+from studio.workspace import devices
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES, TINY
 
@@ -47,3 +49,16 @@ def test_another_run_of_the_same_name_is_seen_as_it_is(workspace, points, studio
     with pytest.raises(EXPECTED_ERRORS, match=str(BATCHES)):
         picture_cache.show("city", BATCHES, fresh)
     assert picture_cache.batches("city") == [1, 2]
+
+
+def test_where_all_cards_are_at_work_pictures_are_drawn_on_the_cpu(workspace, points, monkeypatch):
+    """Nothing could be computed on these cards: the machine has none."""
+    expected = PictureCache(workspace).show("city", 3, points)
+    cards = ["cuda:0", "cuda:1"]
+    monkeypatch.setattr(devices, "choose_devices", lambda: cards)
+    with ExitStack() as stack:
+        for lease in devices.take_leases(workspace.leases, cards, 2, "training").values():
+            stack.enter_context(lease)
+        assert PictureCache(workspace).show("city", 3, points) == expected
+    with pytest.raises((AssertionError, RuntimeError), match="CUDA"):
+        PictureCache(workspace).show("city", 3, points)
