@@ -16,7 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
-from renderers.errors import UnfinishedRenderError
+from renderers.errors import RenderError, UnfinishedRenderError
 from renderers.frames.device_failures import describe_failure, is_device_failure
 from renderers.frames.devices import enter_process, exact_arithmetic, sharing_cores
 from renderers.jobs.failures import ProcessFailure
@@ -54,14 +54,28 @@ def render_parts(
             the import of torch, which takes seconds, where many films follow each other.
 
     Raises:
+        RenderError: the renderer cannot be sent to another process.
         UnfinishedRenderError: every device failed again and again, or its processes died.
         Exception: what one of the processes raised, with its own class; a note holds its trace.
     """
     if list(devices) == ["cpu"]:
         _render_here(renderer, parts, on_progress)
     else:
-        begin = partial(_Worker, renderer.for_other_process(), start_method)
+        renderer = renderer.for_other_process()
+        _require_portable(renderer)
+        begin = partial(_Worker, renderer, start_method)
         _WorkerPool(begin, parts, devices, on_progress).work()
+
+
+def _require_portable(renderer: PartWork) -> None:
+    """Raise RenderError where a renderer cannot be sent to another process."""
+    try:
+        pickle.dumps(renderer)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise RenderError(
+            f"The film cannot be handed to the process of a GPU: {error}. Let its source be of a "
+            "class that stands at the top of a module, without open files."
+        ) from error
 
 
 def _render_here(renderer: PartWork, parts: Sequence[Part], on_progress: OnProgress) -> None:

@@ -49,7 +49,7 @@ def test_each_card_encodes_its_own_pictures(tmp_path, monkeypatch, by_x264) -> N
 
 
 def test_a_card_without_room_for_all_videos_at_a_time_is_found_out_before_the_first_part(
-    tmp_path, monkeypatch, caplog, by_x264
+    tmp_path, monkeypatch, capfd, by_x264
 ) -> None:
     begun = fake_nvenc(tmp_path / "fake", monkeypatch, sessions=VIDEOS - 1)
     VideoEncoder("h264_nvenc", card=0).prove()
@@ -58,19 +58,19 @@ def test_a_card_without_room_for_all_videos_at_a_time_is_found_out_before_the_fi
         VideoEncoder("h264_nvenc", card=0).prove(VIDEOS)
     assert_same(film(tmp_path / "film", ONE), by_x264)
     assert passes(tmp_path / "film") == ["0 20", "20 20", "40 20"]
-    assert "h264_nvenc is given up on cuda:0" in caplog.text
+    assert "h264_nvenc is given up on cuda:0" in capfd.readouterr().err
     assert len(begun.read_text().split()) == 1 + (VIDEOS - 1) + VIDEOS + VIDEOS
 
 
 def test_where_a_card_fails_to_encode_in_mid_film_all_parts_are_those_of_x264(
-    tmp_path, monkeypatch, caplog, by_x264
+    tmp_path, monkeypatch, capfd, by_x264
 ) -> None:
     fake_nvenc(tmp_path / "fake", monkeypatch, failing_card="0", good_videos=2 * VIDEOS + 1)
     videos = film(tmp_path / "film", ONE)
     assert_same(videos, by_x264)
     # The second part is begun again at once, and the first one, which the card made, at the end.
     assert passes(tmp_path / "film") == ["0 20", "20 20", "20 20", "40 20", "0 20"]
-    assert "EncodePicture failed" in caplog.text
+    assert "EncodePicture failed" in capfd.readouterr().err
     assert names(tmp_path / "film" / "render") == [".lock", "plan.json", "videos.json"]
 
 
@@ -95,16 +95,15 @@ def test_streams_of_cards_of_several_kinds_are_not_joined(
 def test_a_killed_film_goes_on_with_the_encoder_that_it_had_gone_over_to(
     tmp_path, monkeypatch, by_x264
 ) -> None:
-    class _Interrupted(GrowingSource):
-        def stream(self, batches, device, into=()):
-            if batches[0] == 40:
-                raise KeyboardInterrupt
-            yield from super().stream(batches, device, into)
+    def interrupt(done: int, total: int, rate: str = "") -> None:
+        if 40 <= done < 60:
+            raise KeyboardInterrupt
 
+    source = GrowingSource(pause_s=0.02)
     plan = make_plan(two_points(), range(60), NVENC)
     begun = fake_nvenc(tmp_path / "fake", monkeypatch, failing_card="0")
     with pytest.raises(KeyboardInterrupt):
-        film_on_cards(tmp_path / "film", _Interrupted(), plan, ONE)
+        film_on_cards(tmp_path / "film", source, plan, ONE, interrupt)
     [given_up] = (tmp_path / "film" / "render" / "parts").glob("without-h264_nvenc.json")
     assert "device lost" in json.loads(given_up.read_text())["reason"]
     before = begun.read_text()

@@ -53,6 +53,14 @@ def test_an_error_of_the_source_comes_through_a_process_with_its_class_and_trace
     assert not [name for name in names(tmp_path / "render" / "parts") if "tmp" in name]
 
 
+def test_a_source_that_no_other_process_can_have_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    class Local(GrowingSource):
+        pass
+
+    with pytest.raises(RenderError, match=r"cannot be handed .*at the top of a module"):
+        render(tmp_path, Local(), batches=range(60), devices=DEVICES)
+
+
 def test_a_process_that_died_is_replaced_though_no_other_is_left(tmp_path: Path) -> None:
     """A single part is given to a single process, so that only another one can render it."""
     source = GrowingSource(log=tmp_path / "passes.log", die_once=tmp_path / "died")
