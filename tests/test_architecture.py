@@ -30,6 +30,7 @@ ORDER = {
             ["destinations"],
             ["frames"],
             ["pictures"],
+            ["compositions"],
             ["video"],
             ["plan"],
         ),

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from renderers.compositions.panel import FilmWords
 from renderers.errors import EncoderError, UnfinishedRenderError
 from renderers.files import checksum_file, read_json, remove_leftovers, write_json
 from renderers.frames.source import CheckpointSource
@@ -20,7 +21,7 @@ from renderers.plan.cutting import Part
 from renderers.plan.outputs import VideoView, list_views
 from renderers.plan.render_plan import RenderPlan
 from renderers.video.encoders import HARDWARE, VideoEncoder
-from renderers.video.frame_encoding import NumberedFrame, encode_frames
+from renderers.video.frame_encoding import NumberedFrame, encode_composed, encode_frames
 from renderers.video.video_reader import read_parameters
 
 NAME_LENGTH = 24  # The name of a part is so much of its digest.
@@ -236,6 +237,11 @@ def _encode_view(
         for frame, pictures in rendered
     )
     options = plan.options
+    if options.composition is not None:
+        look = options.composition if view.point is None else options.composition.of_one_point()
+        words, labels = make_words(plan), composed_labels(view, plan)
+        encode_composed(frames, path, options.fps, look, words, labels, encoder)
+        return
     encode_frames(frames, path, options.fps, options.display, make_overlay(view, plan), encoder)
 
 
@@ -257,3 +263,16 @@ def make_overlay(view: VideoView, plan: RenderPlan) -> Overlay | None:
         notices=plan.notices,
         notice_frames=plan.options.second_frames,
     )
+
+
+def make_words(plan: RenderPlan) -> FilmWords:
+    """What is written on the frames of a composed film, by its plan."""
+    caption, fps = plan.caption, float(plan.options.fps)
+    return FilmWords(caption.run, caption.attribution, caption.largest, len(plan.batches), fps)
+
+
+def composed_labels(view: VideoView, plan: RenderPlan) -> list[str]:
+    """The labels of what a composed view shows; empty for a map, and for a point that moves."""
+    if view.scatter is not None or (len(plan.labels) == 1 and not plan.is_static):
+        return [""]
+    return list(plan.labels) if view.point is None else [plan.labels[view.point]]

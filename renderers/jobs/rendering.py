@@ -22,7 +22,7 @@ from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import claim, release
 from renderers.jobs.parts import PartFolder, PartRenderer
 from renderers.plan.cutting import Part, count_part_frames
-from renderers.plan.outputs import Video, earlier_paths, list_views, output_paths
+from renderers.plan.outputs import Video, earlier_paths, list_views, output_paths, tags_of
 from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress, ignore_progress
@@ -177,13 +177,14 @@ def join(parts: PartFolder, paths: Sequence[Path]) -> list[Video]:
     frames, fps = len(parts.plan.batches), parts.plan.options.fps
     pieces = list(zip(*(parts.paths(part) for part in parts.plan.parts), strict=True))
 
-    def join_view(path: Path, own: Sequence[Path]) -> None:
+    labels = [view.label for view in list_views(parts.plan)]
+
+    def join_view(path: Path, own: Sequence[Path], label: str) -> None:
         remove_leftovers(path.parent, path.stem)
-        join_parts(own, path, frames, fps)
+        join_parts(own, path, frames, fps, tags=tags_of(parts.plan, label))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Each thread waits for an ffmpeg.
-        list(pool.map(join_view, paths, pieces))
-    labels = [view.label for view in list_views(parts.plan)]
+        list(pool.map(join_view, paths, pieces, labels))
     return [Video(path, label, frames) for path, label in zip(paths, labels, strict=True)]
 
 

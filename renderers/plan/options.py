@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from renderers.compositions.composition import Composition
 from renderers.errors import RenderError
 from renderers.frames.layer_pictures import LayerView
 from renderers.pictures.display_options import DisplayOptions
@@ -40,6 +41,7 @@ class RenderOptions:
         part_frames: the most frames in a part, which is what a killed render can lose.
         layer: show the maps of a layer of the generator instead of pictures; None for pictures.
         scatter: lay the pictures of all tracks at places that move, instead of a grid.
+        composition: lay pictures and texts out in a frame of one size; None for pictures alone.
 
     Raises:
         RenderError: a value is out of its range.
@@ -61,6 +63,7 @@ class RenderOptions:
     part_frames: int = 250
     layer: LayerView | None = None
     scatter: ScatterView | None = None
+    composition: Composition | None = None
 
     def __post_init__(self) -> None:
         if not (self.points or self.grid):
@@ -71,6 +74,8 @@ class RenderOptions:
         _require_range("part_frames", self.part_frames, 1, 1_000_000)
         _require_known("overlay", self.overlay, OVERLAYS)
         _require_known("precision", [self.precision], PRECISIONS)
+        if self.composition and (self.display.size or self.display.scale or self.overlay):
+            raise RenderError("A composition has its own size and texts: leave out others.")
         self.encoder_for(1)
 
     def encoder_for(self, videos: int) -> VideoEncoder:
@@ -110,6 +115,8 @@ class RenderOptions:
         document["layer"] = None if layer is None else LayerView.from_json(layer)
         scatter = document.get("scatter")
         document["scatter"] = None if scatter is None else ScatterView.from_json(scatter)
+        composed = document.get("composition")
+        document["composition"] = None if composed is None else Composition.from_json(composed)
         read = {"fps": parse_rate(document["fps"]), "display": display, "format": form}
         options = cls(**{**document, **read})
         return replace(options, overlay=tuple(options.overlay))
@@ -120,7 +127,7 @@ class RenderOptions:
         del document["part_frames"], document["threads"]
         if not self.compile:  # Plans made before there was this choice keep their digest.
             del document["compile"]
-        for name in ("layer", "scatter"):
+        for name in ("layer", "scatter", "composition"):
             if document[name] is None:
                 del document[name]
         return document

@@ -44,17 +44,29 @@ class VideoView:
         point: the number of the track; None for a grid of all.
         columns: columns in the grid; the squarest if None.
         scatter: places of all pictures instead of a grid.
+        is_composed: pictures are laid out when they are encoded.
     """
 
     label: str
     point: int | None
     columns: int | None = None
     scatter: ScatterView | None = None
+    is_composed: bool = False
 
     def compose(self, pictures: np.ndarray, frame: int) -> np.ndarray:
-        """uint8 [points, height, width, 3] at a frame of the film -> uint8 [height, width, 3]."""
+        """What is encoded of the pictures of all points at a frame of the film.
+
+        Args:
+            pictures: uint8 [points, height, width, 3].
+
+        Returns:
+            uint8 [height, width, 3]; where the film is composed, [points shown, height, width, 3].
+        """
         if self.scatter is not None:
-            return self.scatter.compose(pictures, frame)
+            scattered = self.scatter.compose(pictures, frame)
+            return scattered[None] if self.is_composed else scattered
+        if self.is_composed:
+            return pictures if self.point is None else pictures[self.point : self.point + 1]
         if self.point is None:
             return arrange_grid(pictures, self.columns)
         picture: np.ndarray = pictures[self.point]
@@ -64,9 +76,23 @@ class VideoView:
 def list_views(plan: RenderPlan) -> list[VideoView]:
     """What each video of a plan shows, in the order of `output_paths`."""
     options = plan.options
-    points = [VideoView(label, i) for i, label in enumerate(plan.labels)] if options.points else []
-    grid = VideoView(GRID, None, options.columns, options.scatter)
+    composed = options.composition is not None
+    labels = plan.labels if options.points else ()
+    points = [VideoView(label, i, is_composed=composed) for i, label in enumerate(labels)]
+    grid = VideoView(GRID, None, options.columns, options.scatter, composed)
     return [*points, grid] if options.grid else points
+
+
+def tags_of(plan: RenderPlan, label: str) -> dict[str, str]:
+    """What the file of a video says of itself: the tags of its plan, of its own point alone.
+
+    Args:
+        label: of the video, see `VideoView`.
+    """
+    tags = dict(plan.caption.tags)
+    if tags and label in plan.labels:
+        tags["points"] = label
+    return tags
 
 
 def output_paths(file: Path | str, labels: Sequence[str], options: RenderOptions) -> list[Path]:

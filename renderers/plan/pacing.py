@@ -20,6 +20,7 @@ from renderers.frames.source import CheckpointSource, stream_exactly
 from renderers.plan.cutting import Part, count_part_frames
 from renderers.plan.part_work import Engine
 from renderers.progress import OnProgress, ignore_progress
+from renderers.video.rates import Rate
 
 SMALL_PX = 32  # Pictures are compared at this size.
 # So many points and checkpoints are compared at most; between them change is taken as even.
@@ -27,6 +28,8 @@ MAX_POINTS, MAX_CHECKPOINTS = 4, 2000
 PART_CHECKPOINTS = 100  # Steps that are measured in one go; a killed film goes on behind them.
 # Where no length is asked for, this share of the checkpoints may be shown by several frames.
 MAX_HELD_SHARE = 0.05
+WATCHABLE_S = 20, 40  # One watches a film for so many seconds.
+LEAST_CHECKPOINTS_PER_S = 12  # Fewer look like a show of slides.
 
 
 def spread(checkpoints: int, frames: int) -> np.ndarray:
@@ -70,6 +73,17 @@ def spread_change(change: np.ndarray, frames: int | None) -> np.ndarray:
     # Where the first or last checkpoints all look alike, any of them would do.
     positions[-1], positions[0] = len(change) - 1, 0
     return positions
+
+
+def watchable_frames(checkpoints: int, fps: Rate) -> int:
+    """How many frames a film has that one watches: of 20 to 40 seconds, shorter for a short run.
+
+    Example:
+        >>> watchable_frames(900, 30), watchable_frames(20_000, 30), watchable_frames(60, 30)
+        (900, 1200, 150)
+    """
+    longest = min(WATCHABLE_S[1], checkpoints / LEAST_CHECKPOINTS_PER_S)
+    return max(2, round(min(max(checkpoints, WATCHABLE_S[0] * fps), longest * fps)))
 
 
 def measure_change(

@@ -52,6 +52,8 @@ class Caption:
         curve: a value for each frame, such as a loss.
         largest: the largest number, which gives all numbers their room.
         events: (batch, text) of what happened to the run, by ascending batches.
+        attribution: what is owed to those whose data the film shows.
+        tags: (name, text) of what the file says of itself; they do not show in a frame.
     """
 
     numbers: tuple[int, ...] = ()
@@ -59,6 +61,8 @@ class Caption:
     curve: tuple[float, ...] = ()
     largest: int = 0
     events: tuple[tuple[int, str], ...] = ()
+    attribution: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,9 @@ class RenderPlan:
 
     def _digest(self, first: int, end: int) -> str:
         caption = {**asdict(self.caption), "numbers": self.caption.numbers[first:end]}
-        del caption["events"]
+        del caption["events"], caption["tags"]
+        if not self.caption.attribution:  # Plans made before there was one keep their digest.
+            del caption["attribution"]
         shown = {
             "format": FORMAT,
             "options": self.options.visible(),
@@ -165,6 +171,8 @@ class RenderPlan:
             "caption": caption,
             "first": first if self.caption.curve else 0,
         }
+        if self.options.composition:  # Its line of progress, and what moves, know the whole film.
+            shown["composed"] = [first, len(self.batches)]
         if notices := self._notices_seen(first, end):
             shown["moments"] = notices
         digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
@@ -211,6 +219,7 @@ class RenderPlan:
         for name in ("numbers", "curve"):  # JSON knows no tuples.
             caption[name] = tuple(caption[name])
         caption["events"] = tuple((batch, text) for batch, text in caption.get("events", ()))
+        caption["tags"] = tuple((name, text) for name, text in caption.get("tags", ()))
         return cls(
             tuple(document["batches"]),
             tuple(document["labels"]),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from renderers.compositions.composed_frames import ComposedFrame
+from renderers.compositions.composition import Composition
+from renderers.compositions.panel import FilmWords
 from renderers.pictures.display_options import DisplayOptions
 from renderers.pictures.overlay import Overlay, OverlayBox, PackedFrame
 from renderers.video.encoders import VideoEncoder
@@ -22,7 +25,8 @@ class NumberedFrame(NamedTuple):
     Args:
         position: of the frame in the whole film, from 0.
         batch: the batch number that the overlay shows.
-        picture: uint8 [height, width, 3], already cropped by `DisplayOptions.apply_crop`.
+        picture: uint8 [height, width, 3], already cropped by `DisplayOptions.apply_crop`; those of
+            several points, [points, height, width, 3], where they are composed.
     """
 
     position: int
@@ -60,3 +64,33 @@ def encode_frames(
     with VideoWriter(path, width, height, fps, filters, encoder, crisp=layout.crisp) as video:
         for position, batch, picture in chain([first], frames):
             video.add(packed.draw(position, batch, picture) if packed else picture)
+
+
+def encode_composed(
+    frames: Iterator[NumberedFrame],
+    path: Path,
+    fps: Rate,
+    composition: Composition,
+    words: FilmWords,
+    labels: Sequence[str],
+    encoder: VideoEncoder,
+) -> None:
+    """Write composed frames into a video until they end.
+
+    Args:
+        frames: one or more, in a row; each with the pictures of all points that the video shows.
+        path, fps, encoder: see `encode_frames`.
+        words: what is written on every frame.
+        labels: of the points; empty texts for points that move.
+
+    Raises:
+        RenderError: the video cannot be written.
+    """
+    first = next(frames)
+    _, height, width, _ = first.picture.shape
+    composed = ComposedFrame(composition, words, labels, (width, height))
+    filters = composed.filters(encoder.pixel_format, first.position)
+    rows, columns, _ = composed.shape
+    with VideoWriter(path, columns, rows, fps, filters, encoder) as video:
+        for frame in chain([first], frames):
+            video.add(composed.draw(*frame))

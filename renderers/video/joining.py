@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,12 @@ PASSTHROUGH = ("-fps_mode", "passthrough")
 
 
 def join_parts(
-    parts: Sequence[Path], path: Path | str, frames: int, fps: Rate, quality: int = PICTURE_QUALITY
+    parts: Sequence[Path],
+    path: Path | str,
+    frames: int,
+    fps: Rate,
+    quality: int = PICTURE_QUALITY,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Make a film of its parts, which have the same size, rate and encoder.
 
@@ -34,6 +39,7 @@ def join_parts(
         frames: how many there must be in all; they are counted before path appears.
         fps: frames per second.
         quality: of JPEG and WebP, 1..100.
+        tags: what the file says of itself, by name; pictures and animations say nothing.
 
     Raises:
         RenderError: a part cannot be read, frames are missing, or path cannot be written.
@@ -47,7 +53,7 @@ def join_parts(
         return
     with replacing(path) as temporary:
         if format_of(path).video:
-            _copy(parts, temporary, fps, path)
+            _copy(parts, temporary, fps, path, tags or {})
             _require_frames(count_packets(temporary), frames, path)
         else:
             _convert(parts, temporary, fps, quality, path)
@@ -77,11 +83,23 @@ def require_film_place(path: Path) -> None:
             )
 
 
-def _copy(parts: Sequence[Path], temporary: Path, fps: Rate, path: Path) -> None:
+def _copy(
+    parts: Sequence[Path], temporary: Path, fps: Rate, path: Path, tags: Mapping[str, str]
+) -> None:
     """Join videos; frames get fresh, even times, since a container's rounded ones would drift."""
     here, there = (f"round({frame}/({fps}*TB))" for frame in ("N", "(N+1)"))
     steady = f"setts=ts={here}:duration={there}-{here}"
-    _concat(parts, ["-c", "copy", "-bsf:v", steady, *fast_start(path), f"file:{temporary}"], path)
+    said = [*_metadata(path, tags), f"file:{temporary}"]
+    _concat(parts, ["-c", "copy", "-bsf:v", steady, *said], path)
+
+
+def _metadata(path: Path, tags: Mapping[str, str]) -> list[str]:
+    """Arguments of ffmpeg that write tags; an MP4 keeps names of our own only if it is told to."""
+    named = [word for name, text in tags.items() for word in ("-metadata", f"{name}={text}")]
+    flags = fast_start(path)
+    if flags and named:
+        flags = [flags[0], f"{flags[1]}+use_metadata_tags"]
+    return [*named, *flags]
 
 
 def _convert(parts: Sequence[Path], temporary: Path, fps: Rate, quality: int, path: Path) -> None:

@@ -257,8 +257,10 @@ def _spell(field: Declared, value: Any) -> list[str]:
         return [str(word) for word in value] if field.many else [str(value)]
     if field.kind == "flag":
         return [field.flag if value else field.no_flag]
-    if field.switches:
-        return [field.switches[value][0]] if value in field.switches else []
+    if isinstance(value, str) and value in field.switches:
+        return [field.switches[value][0]]
+    if field.is_switched:
+        return []
     if field.many == "commas":
         return [field.flag, join_commas(value)]
     if field.many == "repeated":

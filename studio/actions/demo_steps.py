@@ -32,7 +32,7 @@ HELSINKI = DatasetsAddCities(
     metres_per_pixel=DEMO_METRES_PER_PIXEL,
     count=DEMO_PICTURES,
 )
-FILM = RenderTimelapse(run=RUN, films="both", overlay=True, fps=FPS)
+FILM = RenderTimelapse(run=RUN, composition="grid")
 
 
 def train_city(batches: int = DEMO.batches) -> Train:
@@ -51,7 +51,13 @@ def walk_city(
         out: the film; by default it lies among the renders under a name of its own.
     """
     return RenderInterpolation(
-        run=RUN, points=stops, batch=batch, seconds=WALK_SECONDS, fps=FPS, out=out
+        run=RUN,
+        points=stops,
+        batch=batch,
+        seconds=WALK_SECONDS,
+        fps=FPS,
+        composition="grid",
+        out=out,
     )
 
 

@@ -69,7 +69,12 @@ def make_command(action: type[Action]) -> click.Command:
         params=[*parameters, *own],
         help=action.__doc__,
         short_help=action.summary(),
-        sections={f.flag: f.section for f in (*action.fields(), *WHEN) if f.section},
+        sections={
+            flag: f.section
+            for f in (*action.fields(), *WHEN)
+            for flag in (f.flag, *(flag for flag, _ in f.switches.values()))
+            if f.section
+        },
         section=action.section,
     )
 
@@ -192,22 +197,24 @@ def _parameters(field: Declared) -> list[click.Parameter]:
                 metavar=_argument_metavar(field),
             )
         ]
-    if field.switches:
-        return [
-            click.Option([flag, f"{field.name}_{value}"], is_flag=True, help=said)
-            for value, (flag, said) in field.switches.items()
-        ]
+    switches: list[click.Parameter] = [
+        click.Option([flag, f"{field.name}_{value}"], is_flag=True, help=said)
+        for value, (flag, said) in field.switches.items()
+    ]
+    if field.is_switched:
+        return switches
     names = [name for name in (field.short, field.flag) if name]
     if field.kind == "flag":
         spelled = f"{field.flag}/{field.no_flag}" if field.default else field.flag
         return [click.Option([spelled, field.name], is_flag=True, default=None, help=field.help)]
     return [
+        *switches,
         click.Option(
             [*names, field.name],
             multiple=field.many == "repeated",
             metavar=_metavar(field),
             help=_option_help(field),
-        )
+        ),
     ]
 
 
@@ -217,13 +224,15 @@ def _given(field: Declared, given: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: two switches that exclude each other.
     """
-    if not field.switches:
-        return given.get(field.name)
+    written = None if field.is_switched else given.get(field.name)
     chosen = [value for value in field.switches if given.get(f"{field.name}_{value}")]
+    if chosen and written not in (None, chosen[0]):
+        flag = field.switches[chosen[0]][0]
+        raise click.UsageError(f"{flag} and {field.flag} exclude each other: give one of them.")
     if len(chosen) > 1:
         flags = " and ".join(field.switches[value][0] for value in chosen)
         raise click.UsageError(f"{flags} exclude each other: give one of them.")
-    return chosen[0] if chosen else None
+    return chosen[0] if chosen else written
 
 
 def _argument_metavar(field: Declared) -> str:

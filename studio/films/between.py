@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from renderers.plan.outputs import Video
 from studio.exploration.inversions import Inverted, check_pictures, invert_pictures
-from studio.films.film_options import FilmBetween
 from studio.films.interpolation import film_interpolation
+from studio.films.options.film_options import FilmBetween
 from studio.films.planning import count_frames, open_film
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace

@@ -12,7 +12,7 @@ from renderers.plan.outputs import Video
 from renderers.plan.render_plan import Track
 from renderers.progress import OnProgress
 from studio.exploration.directions import check_directions, find_directions
-from studio.films.film_options import DirectionFilm
+from studio.films.options.film_options import DirectionFilm
 from studio.films.planning import choose_engine, count_frames, open_film, plan_film
 from studio.specimens.supports import describe_outside
 from studio.workspace.devices import borrow_device, name_devices

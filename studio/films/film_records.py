@@ -13,6 +13,7 @@ from typing import Any
 
 from renderers.errors import RenderError
 from renderers.jobs.verification import find_render, read_plan
+from renderers.pictures.frame_layout import Size
 from studio.workspace.database import open_database
 from studio.workspace.paths import Workspace
 
@@ -53,6 +54,7 @@ class FilmContent:
         first, last: its batches.
         frames: how many frames were planned.
         checkpoints: how many times another checkpoint than that of the frame before is shown.
+        frame_px: width and height of its frame; None for pictures alone.
     """
 
     labels: tuple[str, ...]
@@ -60,6 +62,7 @@ class FilmContent:
     last: int
     frames: int
     checkpoints: int
+    frame_px: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,10 @@ def film_content(workspace: Workspace, path: Path) -> FilmContent | None:
 def _read_content(folder: Path, written_ns: int) -> FilmContent:
     """A plan of 20,000 frames is read once; `written_ns` tells it from a later one."""
     plan = read_plan(folder)
-    shown = plan.batches
-    return FilmContent(plan.labels, min(shown), max(shown), len(shown), count_checkpoints(shown))
+    shown, composed = plan.batches, plan.options.composition
+    size = None if composed is None else composed.size
+    counted = len(shown), count_checkpoints(shown)
+    return FilmContent(plan.labels, min(shown), max(shown), *counted, size)
 
 
 def count_checkpoints(batches: Sequence[int]) -> int:

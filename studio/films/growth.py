@@ -14,7 +14,7 @@ from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
 from studio.atlases.growth_files import GrowthAtlas, find_growth
 from studio.atlases.growth_pictures import lay_in_frames, picture_size
-from studio.films.growth_options import GrowthFilm
+from studio.films.options.growth_options import GrowthFilm
 from studio.films.planning import OpenFilm, choose_engine, count_frames, open_film, plan_film
 from studio.runs.selection import choose_batches
 from studio.workspace.errors import StudioError

@@ -18,7 +18,7 @@ from renderers.plan.outputs import Video
 from renderers.plan.pacing import spread
 from renderers.plan.render_plan import Track
 from renderers.progress import OnProgress
-from studio.films.film_options import (
+from studio.films.options.film_options import (
     DEFAULT_SECONDS,
     FilmOptions,
     Interpolation,

@@ -19,7 +19,7 @@ from renderers.plan.outputs import Video
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
 from studio.exploration.layers import choose_layer
-from studio.films.film_options import LayerFilm
+from studio.films.options.film_options import LayerFilm
 from studio.films.planning import OpenFilm, choose_engine, open_film, plan_film
 from studio.runs.selection import choose_batches
 from studio.workspace.devices import name_devices

@@ -25,7 +25,9 @@ from renderers.plan.outputs import GRID, Video, default_file, output_paths
 from renderers.video.formats import Format
 from renderers.video.joining import join_parts, require_film_place
 from renderers.video.rates import Rate
+from studio.films.film_tags import write_tags
 from studio.films.places import film_folder
+from studio.runs.attribution import attribution_of
 from studio.runs.config import TrainingConfig
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
@@ -64,17 +66,17 @@ def join_live_film(
             f"'{out.name}'. Render that one: studio render timelapse {run} --out {out.name}"
         )
     chunks = _chunks(workspace, run)
-    folder = film_folder(workspace, f"{run}-live", out)
+    folder, owed = film_folder(workspace, f"{run}-live", out), attribution_of(workspace, run)
     with locked(folder):
         remove_leftovers(folder)
         try:
-            return _join_all(run, chunks, folder, out, labels, overwrite, fps)
+            return _join_all(run, owed, chunks, folder, out, labels, overwrite, fps)
         except EXPECTED_ERRORS:
             now = _chunks(workspace, run)
             if now == chunks:
                 raise
             # The run went back meanwhile.
-            return _join_all(run, now, folder, out, labels, overwrite, fps)
+            return _join_all(run, owed, now, folder, out, labels, overwrite, fps)
 
 
 def live_frames(workspace: Workspace, run: str) -> list[int]:
@@ -117,6 +119,7 @@ def _batches(chunks: Iterable[Chunk]) -> list[int]:
 
 def _join_all(
     run: str,
+    owed: str,
     chunks: Sequence[Chunk],
     folder: Path,
     out: Path | None,
@@ -132,7 +135,8 @@ def _join_all(
     for path in paths:
         require_film_place(path)
         require_free(path, overwrite or path.parent == folder or note_path(folder, path) in known)
-    return [_join(folder, chunks, *pair, fps) for pair in zip(wanted, paths, strict=True)]
+    pairs = zip(wanted, paths, strict=True)
+    return [_join(run, owed, folder, chunks, label, path, fps) for label, path in pairs]
 
 
 def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> list[str]:
@@ -152,7 +156,15 @@ def _labels(run: str, chunks: Sequence[Chunk], labels: Sequence[str] | None) -> 
     return sorted(known if labels is None else labels, key=lambda label: label == GRID)
 
 
-def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path, fps: Rate | None) -> Video:
+def _join(
+    run: str,
+    owed: str,
+    folder: Path,
+    chunks: Sequence[Chunk],
+    label: str,
+    path: Path,
+    fps: Rate | None,
+) -> Video:
     own = [chunk for chunk in chunks if label in chunk.files]
     frames, digest = len(_batches(own)), _digest(own, label, fps)
     record, name = _joined(folder), note_path(folder, path)
@@ -165,7 +177,9 @@ def _join(folder: Path, chunks: Sequence[Chunk], label: str, path: Path, fps: Ra
                 "have the film without its frames."
             )
     rate = own[-1].fps if fps is None else fps
-    join_parts([chunk.path(label) for chunk in own], path, frames, rate)
+    shown = [label] if label != GRID else _labels(run, own, None)[:-1]
+    tags = write_tags(run, _batches(own), shown, owed, f"studio film {run}")
+    join_parts([chunk.path(label) for chunk in own], path, frames, rate, tags=dict(tags))
     joined = [digest, path.stat().st_size, checksum_file(path)]
     write_json({**record, name: joined}, folder / JOINED)
     return Video(path, label, frames)

@@ -24,8 +24,10 @@ from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
 from renderers.video.formats import USUAL_RATE
 from renderers.video.joining import require_film_place
 from renderers.video.rates import Rate
-from studio.films.film_options import MAX_SECONDS, FilmOptions
+from studio.films.film_tags import write_tags
+from studio.films.options.film_options import MAX_SECONDS, FilmOptions
 from studio.films.places import film_folder
+from studio.runs.attribution import attribution_of
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.selection import describe_cut
@@ -89,6 +91,8 @@ class OpenFilm(Generic[Film]):
         Raises:
             RenderError: the crop does not lie in the pictures, or the film would be too large.
         """
+        if self.options.composition:
+            return None
         side = self.checkpoints.spec.image_size
         shown = np.empty((*(self.shown_px or (side, side)), 3), np.uint8)
         cut = self.options.display.apply_crop(shown)
@@ -97,7 +101,7 @@ class OpenFilm(Generic[Film]):
 
     def describe_rate(self) -> str | None:
         """What to tell a person who asked for no rate, if the format cannot play the usual one."""
-        if self.film.fps is not None or self.options.fps == USUAL_RATE:
+        if self.film.fps is not None or self.film.is_composed or self.options.fps == USUAL_RATE:
             return None
         return (
             f"A {self.options.format.suffix} file cannot play {USUAL_RATE} frames per second: it "
@@ -123,6 +127,8 @@ class OpenFilm(Generic[Film]):
             labels: of what moves or stays in the film; each may have a video of its own.
         """
         self.describe_size()
+        if self.options.composition and self.options.grid and self.shown_px is None:
+            self.options.composition.require_points(len(labels))
         paths = output_paths(self.file, labels, self.options)
         for path in paths:
             require_film_place(path)
@@ -162,7 +168,7 @@ class Outline(Generic[Film]):
         tracks: what is shown in every frame; a moving one has a latent point for each frame.
         batches: the checkpoint of each frame.
         numbers: the batch numbers that frames show, where these are not the checkpoints'.
-        is_exact: whether these are the frames. Otherwise they stand in for some that are chosen by
+        is_exact: whether there are exactly so many frames. What they show may still be chosen by
             what can be seen, once it was measured.
     """
 
@@ -225,12 +231,15 @@ def plan_film(
     """
     options = options or opened.options
     workspace, run, overlay = opened.workspace, opened.run, options.overlay
+    labels, owed = [track.label for track in tracks], attribution_of(workspace, run)
     caption = Caption(
         numbers=tuple(numbers) if list(numbers) != list(batches) else (),
-        run=run if "run" in overlay else "",
+        run=run if "run" in overlay or options.composition else "",
         curve=_loss_curve(workspace, run, batches) if "curve" in overlay else (),
         largest=largest or max([*numbers, *batches]),
         events=_filmed_events(workspace, run) if "events" in overlay else (),
+        attribution=owed if options.composition else "",
+        tags=write_tags(run, numbers or batches, labels, owed, opened.film.spelled()),
     )
     videos = len(tracks) * options.points + options.grid
     return make_plan(

@@ -11,7 +11,7 @@ from renderers.pictures.montage import SUFFIXES, Montage, render_montage
 from renderers.plan.pacing import spread
 from renderers.progress import OnProgress
 from studio.exploration.sheets import sheet_place
-from studio.films.film_options import SheetOptions
+from studio.films.options.film_options import SheetOptions
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches, describe_cut
 from studio.specimens.points import points_or_fixed

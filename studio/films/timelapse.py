@@ -13,15 +13,17 @@ import numpy as np
 from checkpoints_index.errors import DamagedCheckpointError, name_some
 from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
+from renderers.compositions.composition import HOLD_S, MAP
 from renderers.files import read_json, write_json
 from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
-from renderers.plan.pacing import measure_change, spread, spread_change
+from renderers.plan.pacing import measure_change, spread, spread_change, watchable_frames
 from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress
-from studio.films.film_options import Timelapse
+from studio.films.lit_places import place_on_map
+from studio.films.options.film_options import Timelapse
 from studio.films.planning import (
     OpenFilm,
     Outline,
@@ -55,15 +57,11 @@ def check_timelapse(workspace: Workspace, film: Timelapse) -> None:
 
 def _check(opened: OpenFilm[Timelapse]) -> None:
     film = opened.film
-    labels = [point.label for point in opened.points(film.points, or_fixed=True)]
+    labels = [point.label for point in _find_points(opened)[1]]
     if film.follow:
         _require_open_end(opened)
         return opened.require_fit(1, labels)
-    frames: int | None = len(_choose_frames(opened).batches)
-    if film.duration is not None:
-        frames = count_frames(film.duration, film.rate())
-    elif film.pace != "batch":
-        frames = None  # What can be seen decides how many there are.
+    frames = _count_film_frames(film, len(_choose_frames(opened).batches))
     return opened.require_fit(frames or 1, labels)
 
 
@@ -75,18 +73,17 @@ def outline_timelapse(workspace: Workspace, film: Timelapse) -> Outline[Timelaps
     """
     opened = _open(workspace, film)
     _check(opened)
-    points = opened.points(film.points, or_fixed=True)
+    opened, points = _find_points(opened)
     choice = _choose_frames(opened)
-    frames = len(choice.batches)
-    if film.duration is not None:
-        frames = count_frames(film.duration, film.rate())
-    shown = spread(len(choice.batches), frames)
+    known = _count_film_frames(film, len(choice.batches))
+    frames, held = known or len(choice.batches), _count_held(film, known)
+    shown = _hold_last(spread(len(choice.batches), frames - held), held)
     return Outline(
         opened,
         points,
         [choice.batches[position] for position in shown],
         [choice.numbers[position] for position in shown],
-        is_exact=film.pace == "batch" and not (film.follow or film.skip_damaged),
+        is_exact=known is not None and not (film.follow or film.skip_damaged),
     )
 
 
@@ -102,7 +99,7 @@ def film_timelapse(
         StudioError: or an error of the libraries, as `check_timelapse`; or the disk is full.
     """
     opened = _open(workspace, film)
-    points = opened.points(film.points, or_fixed=True)
+    opened, points = _find_points(opened)
     engine = choose_engine(film)
     if film.follow:
         return _follow(opened, points, on_progress)
@@ -171,10 +168,12 @@ def _follow(
 def _require_open_end(opened: OpenFilm[Timelapse]) -> None:
     """Refuse to follow a run with a film that needs to know how the run ends."""
     film = opened.film
-    if film.pace != "batch" or film.duration or film.last or "curve" in opened.options.overlay:
+    is_open = film.is_exact and not film.last and not film.is_composed
+    if not is_open or "curve" in opened.options.overlay:
         raise StudioError(
             "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
-            "--duration, --last and the curve, or render it again when the run has ended."
+            "--duration, --last, the curve and a composition, or render it again when the run has "
+            "ended."
         )
 
 
@@ -210,10 +209,45 @@ def _pace(
 ) -> np.ndarray:
     """Which of the batches each frame shows: positions, ascending, int [frames]."""
     film = opened.film
-    frames = None if film.duration is None else count_frames(film.duration, film.rate())
-    if film.pace == "batch":
-        return spread(len(batches), frames or len(batches))
-    return spread_change(_remembered_change(opened, points, batches, engine, on_progress), frames)
+    frames = _count_film_frames(film, len(batches))
+    held = _count_held(film, frames)
+    moving = None if frames is None else frames - held
+    if film.understood_pace == "batch":
+        return _hold_last(spread(len(batches), moving or len(batches)), held)
+    change = _remembered_change(opened, points, batches, engine, on_progress)
+    return _hold_last(spread_change(change, moving), held)
+
+
+def _find_points(opened: OpenFilm[Timelapse]) -> tuple[OpenFilm[Timelapse], list[LatentPoint]]:
+    """The points of a film, and of a map also where they lie on it."""
+    composition = opened.options.composition
+    if composition is None or composition.kind != MAP:
+        return opened, opened.points(opened.film.points, or_fixed=True)
+    points, composition = place_on_map(opened)
+    return replace(opened, options=replace(opened.options, composition=composition)), points
+
+
+def _count_film_frames(film: Timelapse, checkpoints: int) -> int | None:
+    """How many frames a film has; None where what can be seen decides."""
+    if film.duration is not None:
+        return count_frames(film.duration, film.rate())
+    if film.is_exact:
+        return checkpoints
+    if not film.is_composed:
+        return None
+    return watchable_frames(checkpoints, film.rate()) + round(HOLD_S * film.rate())
+
+
+def _count_held(film: Timelapse, frames: int | None) -> int:
+    """For how many of the frames the last one stands still; a third of a length that was chosen."""
+    if frames is None or not film.is_composed or film.is_exact:
+        return 0
+    held = round(HOLD_S * film.rate())
+    return held if film.duration is None else min(held, frames // 3)
+
+
+def _hold_last(shown: np.ndarray, held: int) -> np.ndarray:
+    return np.concatenate([shown, np.full(held, shown[-1])])
 
 
 def _remembered_change(

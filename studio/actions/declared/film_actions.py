@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checkpoints_index.errors import name_some
 from renderers.video.rates import MAX_RATE, MIN_RATE
-from studio.actions.action import Action, Result, Table
+from studio.actions.action import Action, Result, Table, spell_command
 from studio.actions.declared.specimen_actions import say_differences
-from studio.films.film_options import (
+from studio.films.options.film_options import (
     FrameRate,
     Interpolation,
     KeyFramedPath,
@@ -23,6 +25,7 @@ from studio.workspace.claims import Claim
 from studio.workspace.jobs import FILMS, Needs, find_job
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
+from studio.workspace.records.declarations import Declared
 from studio.workspace.records.record import DeclaredRecord, InvalidValueError, option, run_name
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 SECTION = "Films"
 KEPT = "Its finished parts are kept and are not rendered again."
 MAX_NAMED = 8
+# Fields that say where a film is rendered, rather than which film it is.
+OF_MACHINE = ("devices", "engine", "address", "encoder", "overwrite")
+FOLDERS = re.compile(r"[^@,>]*[/\\]")  # Of a path, also behind the batch of a key or an arrow.
 
 
 class VideoRow(DeclaredRecord):
@@ -95,6 +101,15 @@ class FilmAction(Action):
             film = self.model_copy(update={"devices": tuple(devices)})
             return film.render(workspace, reporter)
 
+    def spelled(self) -> str:
+        """The command that makes the film, without folders of this machine and its devices."""
+        given = {
+            field.name: _without_folders(field, value)
+            for field in self.fields()
+            if (value := self.given().get(field.name)) is not None and field.name not in OF_MACHINE
+        }
+        return shlex.join(["studio", *spell_command(type(self), given)])
+
     def render(self, workspace: Workspace, reporter: Reporter) -> RenderResult:
         """Render it on the devices that it names.
 
@@ -102,6 +117,15 @@ class FilmAction(Action):
             StudioError: or an error of the libraries, as `perform`.
         """
         raise AssertionError(f"{type(self).__name__} does not say how it is rendered")
+
+
+def _without_folders(field: Declared, value: Any) -> Any:
+    """A field as JSON; of paths, also within a text, only the last name stays."""
+    if field.kind != "path" and field.risk != "path":
+        return value
+    if isinstance(value, list):
+        return [_without_folders(field, each) for each in value]
+    return FOLDERS.sub("", str(value))
 
 
 def _begins_at_once(workspace: Workspace, reporter: Reporter) -> bool:

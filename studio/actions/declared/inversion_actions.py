@@ -10,7 +10,7 @@ from studio.actions.action import Action, Result, Table
 from studio.actions.declared.film_actions import KEPT, FilmAction, RenderResult
 from studio.actions.declared.specimen_actions import SECTION
 from studio.exploration.inversion_options import InversionOptions
-from studio.films.film_options import FilmBetween
+from studio.films.options.film_options import FilmBetween
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter

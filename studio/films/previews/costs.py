@@ -88,6 +88,8 @@ def video_sizes(opened: OpenFilm[Film], points: int) -> list[Size]:
         RenderError: one would be too large.
     """
     options, side = opened.options, opened.checkpoints.spec.image_size
+    if options.composition:
+        return [options.composition.size] * (points * options.points + options.grid)
     height, width = opened.shown_px or (side, side)
     if options.display.crop:
         width, height = options.display.crop[2:]
@@ -141,11 +143,14 @@ def _compare(opened: OpenFilm[Film], run: FilmRun) -> tuple[float, float] | None
     content = film_content(opened.workspace, run.paths[0])
     if content is None or run.frames < MIN_FRAMES or run.took_s <= 0:
         return None
+    if (content.frame_px is None) is opened.film.is_composed:  # It is of another kind.
+        return None
     share = run.frames / content.frames
     try:
         sizes = video_sizes(opened, len(content.labels))[: len(run.paths)]
     except EXPECTED_ERRORS:
         return None
+    sizes = sizes if content.frame_px is None else [content.frame_px] * len(sizes)
     sizes += [sizes[-1]] * (len(run.paths) - len(sizes))
     pictures = len(content.labels) * content.frames
     guess_s = _guess_s(opened, content.checkpoints, pictures, content.frames, sizes) * share

@@ -16,8 +16,23 @@ from studio.actions.declared.film_actions import (
 from studio.screens.parts.form import Form
 from studio.workspace.devices import AUTO
 
+COMPOSITIONS = {
+    "grid": "a grid",
+    "large": "one large",
+    "wipe": "two, with a wipe",
+    "strip": "a strip that scrolls",
+    "map": "a map that lights up",
+    "plain": "pictures alone",
+}
+FRAMES = {"grid": "a frame with texts", "plain": "pictures alone"}
+ASPECTS = {"": "square", "16:9": "16:9", "9:16": "9:16", "4:5": "4:5"}
+RESOLUTIONS = {"": "1080", "2160": "2160"}
 FILMS = {"grid": "one of all", "each": "one a point", "both": "both"}
-PACES = {"batch": "every checkpoint", "perceptual": "the same visible change"}
+PACES = {
+    "": "as suits the look",
+    "batch": "every checkpoint",
+    "perceptual": "the same visible change",
+}
 MISSING = {"skip": "left out", "hold": "hold the one before", "refuse": "refuse"}
 KINDS = {
     "slerp": "great circles",
@@ -52,9 +67,10 @@ def lay_out_timelapse() -> Form[RenderTimelapse]:
         with gr.Row():
             form.field("fps", "Frames a second")
             form.field("films", value="grid", names=FILMS)
+        _composed(form, COMPOSITIONS)
         _written(form, WRITTEN, ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
-        form.field("pace", names=PACES, radio=True)
+        form.field("pace", value="", choices=list(PACES), names=PACES, radio=True)
         form.field("missing", "Missing checkpoints", value="skip", names=MISSING, radio=True)
         _file(form)
     return form
@@ -72,6 +88,7 @@ def lay_out_walk() -> Form[RenderInterpolation]:
             form.field("batch", "At batch")
             form.field("batches", "Or along batches")
         form.field("loop", "Come back to the first, to be played round and round")
+        _composed(form, FRAMES)
     with gr.Accordion("More", open=False), gr.Group():
         with gr.Row():
             form.field("easing", "Pace", names=EASINGS)
@@ -91,6 +108,7 @@ def lay_out_path() -> Form[RenderPath]:
         with gr.Row():
             form.field("seconds")
             form.field("fps", "Frames a second")
+        _composed(form, FRAMES)
         _written(form, _without_label(), ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
         with gr.Row():
@@ -115,6 +133,14 @@ def lay_out_sheet() -> Form[RenderSheet]:
         form.field("skip_missing", "Leave out batches without a checkpoint", value=True)
         form.rest(*ELSEWHERE)
     return form
+
+
+def _composed(form: Form[Any], names: dict[str, str]) -> None:
+    """The frame around the pictures; what is rendered here is watched, so it has one at first."""
+    with gr.Row():
+        form.field("composition", value="grid", choices=list(names), names=names)
+        form.field("aspect", "Shape", value="", choices=list(ASPECTS), names=ASPECTS)
+        form.field("resolution", value="", choices=list(RESOLUTIONS), names=RESOLUTIONS)
 
 
 def _written(form: Form[Any], names: dict[str, str], value: list[str]) -> None:

@@ -62,8 +62,8 @@ class Declared:
         required: there is no default.
         flag: the option's name on the command line.
         short: a one-letter option beside it.
-        switches: value -> the option that stands for it, and its help; the first value of a
-            choice has none.
+        switches: value -> the option that stands for it, and its help. Where all values of a
+            choice but its first have one, the choice has no option of its own.
         argument: a word of the command rather than an option.
         section: heading in the command's help.
         risk: what the value may name that only the owner of the workspace may ask for.
@@ -87,6 +87,11 @@ class Declared:
     argument: bool = False
     section: str = ""
     risk: Risk = ""
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether its switches are all that can be written of it."""
+        return bool(self.switches) and len(self.switches) >= len(self.choices) - 1
 
     @property
     def shortest_flag(self) -> str:

@@ -13,8 +13,8 @@ from renderers.jobs.chunks import list_chunks
 from renderers.plan.outputs import GRID
 from renderers.progress import ignore_progress
 from renderers.video.video_reader import count_frames, read_frames
-from studio.films.film_options import Timelapse
 from studio.films.live import join_live_film, live_frames, live_gaps
+from studio.films.options.film_options import Timelapse
 from studio.films.timelapse import film_timelapse
 from studio.runs.events import record_event
 from studio.specimens.points import FIXED, keep_points

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
-from studio.films.film_options import SheetOptions
+from studio.films.options.film_options import SheetOptions
 from studio.films.sheet import draw_sheet
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES

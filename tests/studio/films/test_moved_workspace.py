@@ -81,7 +81,7 @@ def test_records_name_no_place_outside_their_folder(filled):
 
 def test_a_film_that_is_asked_for_again_in_a_copy_is_there_already(filled, tmp_path, monkeypatch):
     from renderers.jobs import rendering
-    from studio.films.film_options import Timelapse
+    from studio.films.options.film_options import Timelapse
     from studio.films.timelapse import film_timelapse
 
     copied = Workspace.open(shutil.copytree(filled.root, tmp_path / "elsewhere"))

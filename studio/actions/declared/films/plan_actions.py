@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from studio.actions.action import Action, Result, Table
-from studio.films.film_options import Interpolation, KeyFramedPath, Timelapse
+from studio.films.options.film_options import Interpolation, KeyFramedPath, Timelapse
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.quantities import format_bytes, format_duration

@@ -12,7 +12,7 @@ from studio.actions.declared.atlas_actions import SECTION
 from studio.actions.declared.film_actions import KEPT, FilmAction, RenderResult
 from studio.actions.declared.film_actions import SECTION as FILMS
 from studio.actions.declared.specimen_actions import say_differences
-from studio.films.growth_options import GrowthFilm
+from studio.films.options.growth_options import GrowthFilm
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.film_actions import KEPT, FilmAction, RenderResult
 from studio.actions.declared.specimen_actions import SECTION, say_differences
-from studio.films.film_options import LayerFilm
+from studio.films.options.film_options import LayerFilm
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.record import DeclaredRecord, run_name

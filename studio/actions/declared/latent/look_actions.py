@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.actions.action import Action
 from studio.actions.declared.film_actions import SheetResult
 from studio.actions.declared.run_actions import batch_or_last
-from studio.films.film_options import SheetOptions
+from studio.films.options.film_options import SheetOptions
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter

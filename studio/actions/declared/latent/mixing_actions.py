@@ -11,7 +11,7 @@ from studio.actions.action import Action, Result, Table
 from studio.actions.declared.film_actions import KEPT, FilmAction, RenderResult
 from studio.actions.declared.specimen_actions import SECTION, say_differences
 from studio.exploration.mixing_options import CornersOptions, MixtureOptions, SheetOfPoints
-from studio.films.film_options import WalkNear
+from studio.films.options.film_options import WalkNear
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.record import DeclaredRecord

@@ -10,7 +10,7 @@ from studio.actions.action import Result, Table
 from studio.actions.declared.film_actions import VideoRow
 from studio.actions.declared.nearness_actions import Nearest
 from studio.actions.declared.specimen_actions import say_differences
-from studio.films.film_options import DEFAULT_SECONDS, MAX_SECONDS, Interpolation
+from studio.films.options.film_options import DEFAULT_SECONDS, MAX_SECONDS, Interpolation
 from studio.nearness.space_options import metric_option
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
@@ -203,7 +203,7 @@ class RouteAction(Nearest):
         return Interpolation.read(given)
 
     def _sheet(self, points: tuple[str, ...], batch: int) -> Any:
-        from studio.films.film_options import SheetOptions
+        from studio.films.options.film_options import SheetOptions
 
         given = {"run": self.run, "points": points, "batch": batch, "out": self.picture}
         return SheetOptions.read({**given, "overwrite": True})

@@ -12,6 +12,7 @@ from renderers.video.rates import MAX_RATE, MIN_RATE, Rate, parse_rate, write_ra
 from studio.datasets.fits import Fit
 from studio.exploration.direction_options import DirectionOptions
 from studio.exploration.inversion_options import gallery_size, picture_fit
+from studio.films.options.composition_options import COMPOSED_RATE, LOOKS, CompositionOptions
 from studio.workspace.errors import StudioError
 from studio.workspace.records.declarations import Commas, Written
 from studio.workspace.records.record import (
@@ -34,7 +35,8 @@ FrameRate = Annotated[
     PlainSerializer(write_rate, when_used="json"),
     Written("RATE", "60"),
 ]
-LOOKS, FILE, WHERE = "How it looks", "The file", "Where it is rendered"
+FILE, WHERE = "The file", "Where it is rendered"
+WRITTEN_ANYWAY = ("batch", "run", "label")  # A composition shows these in any case.
 
 
 def film_points() -> Any:
@@ -58,7 +60,7 @@ def film_easing() -> Any:
     return option("linear", "One pace, slower at every stop, or only at the first and the last.")
 
 
-class FilmOptions(DeclaredRecord):
+class FilmOptions(CompositionOptions):
     """What all films have.
 
     Attributes:
@@ -69,7 +71,8 @@ class FilmOptions(DeclaredRecord):
 
     fps: FrameRate | None = option(
         None,
-        "Frames per second, such as 24, 23.976 or 24000/1001; 60 by default, 50 in a GIF.",
+        "Frames per second, such as 24, 23.976 or 24000/1001; 60 by default, 50 in a GIF, 30 in a "
+        "composition.",
         ge=MIN_RATE,
         le=MAX_RATE,
         section=LOOKS,
@@ -90,7 +93,7 @@ class FilmOptions(DeclaredRecord):
         None, "Enlarge pixels by this factor; small pictures are by default.", section=LOOKS
     )
     scaling: Literal["nearest", "lanczos"] = option(
-        "nearest", "Pixels as squares, or smooth.", section=LOOKS
+        "lanczos", "Pixels as squares, or smooth.", section=LOOKS
     )
     overlay: bool = option(False, "Show the batch number.", section=LOOKS)
     show: Commas = option(
@@ -161,7 +164,13 @@ class FilmOptions(DeclaredRecord):
         Raises:
             RenderError: see `file_format`.
         """
-        return self.file_format().usual_rate if self.fps is None else self.fps
+        if self.fps is not None:
+            return self.fps
+        return COMPOSED_RATE if self.is_composed else self.file_format().usual_rate
+
+    def spelled(self) -> str:
+        """The command that makes the film, without folders of this machine; empty if none does."""
+        return ""
 
     def views(self) -> dict[str, Any]:
         """Which videos are made: `points`, one a point; `grid`, one of all; its `columns`."""
@@ -178,6 +187,11 @@ class FilmOptions(DeclaredRecord):
         from renderers.plan.options import RenderOptions
         from renderers.video.encoders import choose_encoder
 
+        views = self.views()
+        composition = self.compose(views["columns"], self.scaling)
+        if composition is not None:
+            self._require_composable()
+        written = () if composition else (*(["batch"] * self.overlay), *self.show)
         form = self.file_format()
         cards = [card_number(device) for device in self.devices] or [None]
         return RenderOptions(
@@ -188,8 +202,9 @@ class FilmOptions(DeclaredRecord):
                 scale=self.scale,
                 scaling=self.scaling,
             ),
-            overlay=tuple(dict.fromkeys((*(["batch"] * self.overlay), *self.show))),
-            **self.views(),
+            overlay=tuple(dict.fromkeys(written)),
+            **views,
+            composition=composition,
             format=form,
             encoder=choose_encoder(self.encoder, form.part_codec, cards, self.engine == "local"),
             preset=self.preset,
@@ -198,23 +213,43 @@ class FilmOptions(DeclaredRecord):
             compile=self.compile,
         )
 
+    def _require_composable(self) -> None:
+        """Raise InvalidValueError for what a composition has no place for."""
+        if self.size is not None or self.scale is not None:
+            raise InvalidValueError(
+                "A composition has its own size: choose {aspect} and {resolution} rather than "
+                "{size} or {scale}."
+            )
+        if others := [name for name in self.show if name not in WRITTEN_ANYWAY]:
+            raise InvalidValueError(
+                f"A composition does not show {' and '.join(others)}: leave it out of {{show}}, or "
+                "render the film without {composition}, {aspect} and {resolution}."
+            )
+
     def identity(self) -> str:
-        """What tells this film from others of its kind: its content, and not how it looks.
+        """What tells this film from others of its kind: its content, and how it is composed.
 
         The folder of a film without a name is named after it, in earlier versions as well.
         """
-        content = (getattr(self, name) for name in self.CONTENT)
-        values = tuple(list(v) if isinstance(v, tuple) else v for v in content)
+        content = self.content()
+        values = tuple(list(v) if isinstance(v, tuple) else v for v in content.values())
+        if self.is_composed:
+            values += (self.composition, self.aspect, self.resolution)
         return repr((values, self.file_format()))
+
+    def content(self) -> dict[str, Any]:
+        """The fields that tell it from others of its kind, as they are understood."""
+        return {name: getattr(self, name) for name in self.CONTENT}
 
 
 class FilmsOfPoints(FilmOptions):
     """What films of several points have, which may be one film a point, or one of all."""
 
-    films: Literal["each", "grid", "both"] = option(
-        "each",
-        "One film a point, one of all points, or both in one pass.",
+    films: Literal["each", "grid", "both"] | None = option(
+        None,
+        "One film a point, one of all points, or both in one pass; a composition is of all.",
         switches={
+            "each": ("--each", "One film a point, as is usual but for a composition."),
             "grid": ("--grid", "One film of all points instead of one a point."),
             "both": ("--both", "One film a point and one of all, in one pass."),
         },
@@ -223,9 +258,10 @@ class FilmsOfPoints(FilmOptions):
 
     def views(self) -> dict[str, Any]:
         """A video a point, one of all points, or both."""
+        films = self.films or ("grid" if self.is_of_all else "each")
         return {
-            "points": self.films != "grid",
-            "grid": self.films != "each",
+            "points": films != "grid",
+            "grid": films != "each",
             "columns": self.columns,
         }
 
@@ -239,12 +275,15 @@ class Timelapse(FilmsOfPoints):
     points: Commas = film_points()
     batches: str = film_batches()
     last: int | None = option(None, "Only so many of the last checkpoints.", ge=1)
-    pace: Literal["batch", "perceptual"] = option(
-        "batch", "A frame a checkpoint, or the same visible change every second."
+    pace: Literal["batch", "perceptual"] | None = option(
+        None,
+        "A frame a checkpoint, or the same visible change every second; batch by default, and "
+        "perceptual in a composition.",
     )
     duration: float | None = option(
         None,
-        "Length of the film; checkpoints are chosen to fit.",
+        "Length of the film; checkpoints are chosen to fit. A composition has 20 to 40 s by "
+        "default.",
         unit="s",
         gt=0,
         le=MAX_SECONDS,
@@ -260,6 +299,20 @@ class Timelapse(FilmsOfPoints):
     )
     skip_damaged: bool = option(False, "Leave out checkpoints that cannot be read.")
     follow: bool = option(False, "Film the run while it trains, until it ends.")
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every checkpoint is a frame, and nothing else is."""
+        return self.duration is None and self.understood_pace == "batch"
+
+    @property
+    def understood_pace(self) -> str:
+        """The pace that was asked for, or the one that suits how the film looks."""
+        return self.pace or ("perceptual" if self.is_composed else "batch")
+
+    def content(self) -> dict[str, Any]:
+        """The fields that tell it from others; a pace that nobody chose is the one it has."""
+        return {**super().content(), "pace": self.understood_pace}
 
 
 class LayerFilm(FilmsOfPoints):
@@ -291,6 +344,9 @@ class LayerFilm(FilmsOfPoints):
         le=100_000,
     )
     skip_missing: bool = option(False, "Leave out batches without a checkpoint.")
+    scaling: Literal["nearest", "lanczos"] = option(
+        "nearest", "Pixels as squares, since they are numbers, or smooth.", section=LOOKS
+    )
 
     def require_plain(self) -> None:
         """Raise InvalidValueError where a layer is to be compiled, which PyTorch may not do."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from studio.films.film_options import LOOKS, MAX_SECONDS, FilmOptions
+from studio.films.options.composition_options import LOOKS
+from studio.films.options.film_options import MAX_SECONDS, FilmOptions
 from studio.workspace.records.record import InvalidValueError, option, run_name
 
 
@@ -25,5 +26,10 @@ class GrowthFilm(FilmOptions):
         """Raise InvalidValueError for what a film of many small pictures cannot have."""
         if self.crop:
             raise InvalidValueError("{crop} is for single pictures: leave it out for a map.")
+        if self.composition not in (None, "plain", "grid"):
+            raise InvalidValueError(
+                f"{{composition}} {self.composition} is for pictures of points: a map is framed by "
+                "grid, or by {aspect} alone."
+            )
         if "label" in self.show:
             raise InvalidValueError("{show} label is for one point: a map shows many.")

@@ -1,0 +1,1 @@
+"""What may be asked of films, declared once."""
