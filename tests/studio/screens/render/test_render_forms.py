@@ -45,8 +45,10 @@ def refusal(workspace, name, **given):
 
 def test_an_untouched_form_is_a_short_command():
     timelapse = ["render", "timelapse", "city", "--show", "batch", "--grid", "--skip-missing"]
+    timelapse += ["--composition", "grid"]
     assert sorted(words_of(written("timelapse"))) == sorted(timelapse)
-    assert words_of(written("walk", points=POINTS))[3:] == ["--points", "0.0,seed:5"]
+    walk = ["--points", "0.0,seed:5", "--composition", "grid"]
+    assert words_of(written("walk", points=POINTS))[3:] == walk
     assert "KEYS" in lay_out("path").preview(*fill(lay_out("path")), run="city")
     assert words_of(written("sheet"))[:3] == ["render", "sheet", "city"]
 
@@ -63,6 +65,7 @@ def test_a_timelapse_takes_all_that_the_form_offers(workspace):
         missing="hold",
         skip_damaged=True,
         films="both",
+        composition="plain",
         show=["batch", "run", "label", "curve"],
         format="gif",
         size=" 128x64 ",
@@ -106,11 +109,13 @@ def test_a_sheet_has_points_down_and_batches_across(workspace, given, size):
         ("timelapse", {"batches": "50:"}, "it has 1 to 12"),
         ("timelapse", {"fps": 500}, "'Frames a second' 500 is out of range: use 240 or less"),
         ("timelapse", {"duration": 0}, "'Seconds' 0 is out of range: use more than 0"),
-        ("timelapse", {"size": "huge"}, "'huge' is not a size"),
+        ("timelapse", {"size": "huge", "composition": "plain"}, "'huge' is not a size"),
+        ("timelapse", {"size": "512"}, "choose aspect and resolution rather than size"),
+        ("timelapse", {"composition": "wipe"}, "A wipe shows 2 points, not 9"),
         ("timelapse", {"crop": "left"}, "'left' is not"),
         ("timelapse", {"codec": "theora"}, "theora"),
         ("timelapse", {"format": "gif", "fps": "60"}, "A GIF cannot play 60 frames"),
-        ("timelapse", {"format": "webp", "duration": 60}, "too many for a .webp file"),
+        ("timelapse", {"format": "webp", "duration": 70}, "too many for a .webp file"),
         ("timelapse", {"follow": True, "duration": 3}, "leave out --pace"),
         ("walk", {"points": ["0.0"]}, "at least two latent points"),
         ("walk", {"points": ["0.0", "0.1", "0.2"], "kind": "circle"}, "or through two; not 3"),
@@ -127,6 +132,15 @@ def test_a_sheet_has_points_down_and_batches_across(workspace, given, size):
 )
 def test_what_cannot_be_is_refused_before_a_job_is_made(workspace, kind, given, words):
     assert words in refusal(workspace, kind, **given)
+
+
+@pytest.mark.parametrize("kind", ["timelapse", "walk", "path"])
+def test_a_film_has_a_frame_of_the_chosen_shape_unless_it_is_to_be_plain(kind):
+    given = {"walk": {"points": POINTS}, "path": {"keys": "2@0.0 -> 9@0.1"}}.get(kind, {})
+    for shape in ("", "16:9"):
+        film = written(kind, **given, aspect=shape).render_options()
+        assert film.composition.size == ((1920, 1080) if shape else (1080, 1080))
+    assert written(kind, **given, composition="plain").render_options().composition is None
 
 
 def test_the_example_of_a_path_is_one(workspace):

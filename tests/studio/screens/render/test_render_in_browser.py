@@ -17,7 +17,7 @@ def test_a_film_is_composed_previewed_and_found_again_in_another_page(open_page)
     slider.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    plan = page.locator(".film-plan").filter(has_text="9 frames").locator("visible=true").first
+    plan = page.locator(".film-plan").filter(has_text="82 frames").locator("visible=true").first
     plan.wait_for()
     page.get_by_role("button", name="Preview").locator("visible=true").click()
     page.locator(".film-plan img:visible").wait_for()
