@@ -18,7 +18,7 @@ INSET = 0.12  # Of the side, so that no dot touches the edge.
 
 
 class LitMap:
-    """Draws the map for each of its points; each drawing is kept.
+    """Draws the map for each of its points; the last drawing is kept.
 
     Args:
         composition: a map, with its places.
@@ -39,7 +39,7 @@ class LitMap:
             self._dot(pen, place, unit_px / 7, POINT)
         small = large.resize((side_px, side_px), Image.Resampling.BOX)
         self._ground = np.asarray(small, np.float32)
-        self._drawn: dict[int, np.ndarray] = {}
+        self._drawn: tuple[int, np.ndarray] | None = None
 
     def _at(self, place: tuple[float, float]) -> tuple[float, float]:
         """A place in pixels."""
@@ -54,9 +54,9 @@ class LitMap:
 
     def draw(self, lit: int) -> np.ndarray:
         """The map with the light of a point, uint8 [side_px, side_px, 3]."""
-        if lit not in self._drawn:
-            self._drawn[lit] = self._light(lit)
-        return self._drawn[lit]
+        if self._drawn is None or self._drawn[0] != lit:
+            self._drawn = lit, self._light(lit)
+        return self._drawn[1]
 
     def _light(self, lit: int) -> np.ndarray:
         x, y = self._places[lit]

@@ -86,6 +86,11 @@ def watchable_frames(checkpoints: int, fps: Rate) -> int:
     return max(2, round(min(max(checkpoints, WATCHABLE_S[0] * fps), longest * fps)))
 
 
+def count_measured(batches: Sequence[int]) -> int:
+    """At how many of the batches `measure_change` looks."""
+    return min(len(batches), MAX_CHECKPOINTS)
+
+
 def measure_change(
     source: CheckpointSource,
     points: Sequence[LatentPoint],
@@ -111,7 +116,7 @@ def measure_change(
     Raises:
         RenderError: a checkpoint is missing, or a device or the disk fails.
     """
-    sampled = np.unique(spread(len(batches), min(len(batches), MAX_CHECKPOINTS)))
+    sampled = np.unique(spread(len(batches), count_measured(batches)))
     parts = _overlapping_parts([batches[position] for position in sampled])
     make_folder(folder)
     z = torch.stack([point.z for point in points[:MAX_POINTS]])

@@ -170,6 +170,7 @@ class Outline(Generic[Film]):
         numbers: the batch numbers that frames show, where these are not the checkpoints'.
         is_exact: whether there are exactly so many frames. What they show may still be chosen by
             what can be seen, once it was measured.
+        measured: at how many checkpoints pictures are looked at before, to find the pace.
     """
 
     opened: OpenFilm[Film]
@@ -177,6 +178,7 @@ class Outline(Generic[Film]):
     batches: Sequence[int]
     numbers: Sequence[int] = ()
     is_exact: bool = True
+    measured: int = 0
 
     @property
     def labels(self) -> list[str]:

@@ -18,7 +18,13 @@ from renderers.files import read_json, write_json
 from renderers.jobs.following import follow_film
 from renderers.jobs.rendering import render_film
 from renderers.plan.outputs import Video
-from renderers.plan.pacing import measure_change, spread, spread_change, watchable_frames
+from renderers.plan.pacing import (
+    count_measured,
+    measure_change,
+    spread,
+    spread_change,
+    watchable_frames,
+)
 from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import RenderPlan
 from renderers.progress import OnProgress
@@ -84,6 +90,7 @@ def outline_timelapse(workspace: Workspace, film: Timelapse) -> Outline[Timelaps
         [choice.batches[position] for position in shown],
         [choice.numbers[position] for position in shown],
         is_exact=known is not None and not (film.follow or film.skip_damaged),
+        measured=count_measured(choice.batches) if film.understood_pace != "batch" else 0,
     )
 
 

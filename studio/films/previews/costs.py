@@ -18,6 +18,7 @@ import torch
 from checkpoints_index import GeneratorSpec
 from renderers.pictures.frame_layout import Size
 from renderers.pictures.sheets import GAP_PX, grid_columns
+from renderers.plan.pacing import MAX_POINTS
 from studio.films.film_records import (
     FilmRun,
     count_checkpoints,
@@ -71,9 +72,12 @@ def estimate_cost(outline: Outline[Film]) -> FilmCost:
     frames = len(outline.batches)
     checkpoints = count_checkpoints(outline.batches)
     pictures = points * (checkpoints if _is_still(outline) else frames)
-    guess_s = _guess_s(opened, checkpoints, pictures, frames, sizes)
-    guess_bytes = frames * sum(map(_px, sizes)) * _bytes_per_px(opened)
     factors = list(_measured(opened))
+    guess_s = _guess_s(opened, checkpoints, pictures, frames, sizes)
+    if not factors and outline.measured:  # Earlier films tell of the time that this took, too.
+        seen = outline.measured * min(points, MAX_POINTS)
+        guess_s += _guess_s(opened, outline.measured, seen, 0, sizes)
+    guess_bytes = frames * sum(map(_px, sizes)) * _bytes_per_px(opened)
     slower = median(slow for slow, _ in factors) if factors else 1.0
     larger = median(large for _, large in factors) if factors else 1.0
     largest = max(sizes, key=_px)
