@@ -20,6 +20,7 @@ import numpy as np
 from renderers.errors import RenderError
 from renderers.files import checksum_file, read_json, replacing, write_json
 from renderers.pictures.display_options import DisplayOptions, watchable_scale
+from renderers.pictures.frame_layout import LANCZOS
 from renderers.pictures.sheets import arrange_grid
 from renderers.plan.outputs import GRID
 from renderers.video.encoders import VideoEncoder
@@ -281,7 +282,8 @@ def _record(
         for batch, pictures in frames:
             composed = layout.compose(pictures)
             if not writers:
-                display = DisplayOptions(scale=watchable_scale(pictures.shape[1], ENLARGED_PX))
+                scale = watchable_scale(pictures.shape[1], ENLARGED_PX)
+                display = DisplayOptions(scale=scale, scaling=LANCZOS)
                 for path, picture in zip(paths, composed, strict=True):
                     writers.append(videos.enter_context(_open(path, picture, display, fps)))
             for writer, picture in zip(writers, composed, strict=True):

@@ -21,12 +21,13 @@ def archive(workspace):
 
 
 def test_films_are_rendered_elsewhere_as_they_would_be_in_it(studio, workspace, tmp_path):
-    assert studio(*FILM, "--out", tmp_path / "own.mp4").status == 0
+    own, other = (tmp_path / folder / "film.mp4" for folder in ("own", "other"))
+    assert studio(*FILM, "--out", own).status == 0
     with frozen(workspace.root):
-        assert studio(*FILM, "--out", tmp_path / "other.mp4").status == 0
-        again = studio(*FILM, "--out", tmp_path / "other.mp4")
-        verified = studio("render", "verify", tmp_path / "other.mp4")
-    assert (tmp_path / "own.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
+        assert studio(*FILM, "--out", other).status == 0
+        again = studio(*FILM, "--out", other)
+        verified = studio("render", "verify", other)
+    assert own.read_bytes() == other.read_bytes()
     assert again.status == 0, "a film of its own that is whole is not another's"
     assert verified.status == 0
 
