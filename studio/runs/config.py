@@ -112,6 +112,9 @@ class TrainingConfig:
     warm_up_batches: int = setting_in_batches(
         0, "Batches in which learning rates rise in a straight line", minimum=0
     )
+    cool_down_batches: int = setting_in_batches(
+        0, "Last batches of the run, in which learning rates fall in a straight line", minimum=0
+    )
     g_updates: int = setting(
         1, "Updates of G, in the ratio g_updates : d_updates", minimum=1, maximum=64, live=True
     )
@@ -137,6 +140,13 @@ class TrainingConfig:
         "Weight of the gradient penalty; -1: what the paper of the loss says",
         minimum=-1,
         maximum=1e6,
+        live=True,
+    )
+    penalty_every: int = setting(
+        1,
+        "One of so many updates of D has the penalty, which then weighs as much more",
+        minimum=1,
+        maximum=64,
         live=True,
     )
     label_smoothing: float = setting(

@@ -53,7 +53,7 @@ def count_operations(config: TrainingConfig) -> float:
         d = count_forward(D, torch.zeros(1, 3, config.image_size, config.image_size))
     penalty = build_penalty(config)
     sides = 0 if penalty is None else max(1, penalty.of_reals + penalty.of_fakes)
-    of_d = (2 * D_PASSES + sides * PENALTY_PASSES) * d
+    of_d = (2 * D_PASSES + sides * PENALTY_PASSES / config.penalty_every) * d
     of_g = G_PASSES * g + (D_PASSES_FOR_G + build_loss(config).pairs) * d
     return config.d_updates * of_d + config.g_updates * of_g
 
