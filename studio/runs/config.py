@@ -87,8 +87,8 @@ class TrainingConfig:
         64, "Pictures in a batch, over all processes", minimum=2, maximum=65536, unit="pictures"
     )
     fit_memory: bool = setting(False, "Take a batch in smaller passes once memory has run out")
-    precision: Literal["float32", "bf16", "fp16"] = setting(
-        "float32", "Number format of the forward passes; weights stay float32"
+    precision: Literal["float32", "auto", "bf16", "fp16"] = setting(
+        "float32", "Number format of forward passes; auto is bf16 where that is fast"
     )
     compile: bool = setting(False, "Compile the networks with torch.compile; made for GPUs")
     learning_rate_g: float = setting(2e-4, "Learning rate of G", minimum=0, maximum=1, live=True)
