@@ -37,6 +37,7 @@ NETWORKS = (
 )
 
 Norm = Literal["auto", "batch", "spectral", "none"]
+Precision = Literal["float32", "auto", "bf16", "fp16"]
 
 
 def setting_in_batches(default: int, help: str, minimum: int = 1) -> Any:
@@ -87,7 +88,7 @@ class TrainingConfig:
         64, "Pictures in a batch, over all processes", minimum=2, maximum=65536, unit="pictures"
     )
     fit_memory: bool = setting(False, "Take a batch in smaller passes once memory has run out")
-    precision: Literal["float32", "auto", "bf16", "fp16"] = setting(
+    precision: Precision = setting(
         "float32", "Number format of forward passes; auto is bf16 where that is fast"
     )
     compile: bool = setting(False, "Compile the networks with torch.compile; made for GPUs")

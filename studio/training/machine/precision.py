@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from studio.runs.config import Precision
+
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Names in the training state: the scale, and the steps since it last changed.
 SCALE, STEADY = "loss_scale", "loss_scale_steady"
 
 
-def choose_precision(precision: str, device: str) -> str:
+def choose_precision(precision: Precision, device: str) -> Precision:
     """The number format that a precision stands for on a device; "auto" is bf16 or float32.
 
     bf16 needs instructions of its own to be fast: GPUs have them since Ampere (2020), processors as
