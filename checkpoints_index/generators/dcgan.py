@@ -69,8 +69,8 @@ class DCGANGenerator(nn.Module):
         )
         self.colors = PaletteColors(palette) if palette else None
         self.apply(initialise)
-        if palette:
-            nn.init.kaiming_normal_(self.to_rgb.weight, nonlinearity="relu")
+        if self.colors is not None:
+            nn.init.kaiming_normal_(self.to_rgb.get_parameter("weight"), nonlinearity="relu")
 
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""

@@ -88,7 +88,7 @@ class TrainingConfig:
         64, "Pictures in a batch, over all processes", minimum=2, maximum=65536, unit="pictures"
     )
     fit_memory: bool = setting(False, "Take a batch in smaller passes once memory has run out")
-    precision: Precision = setting(
+    precision: Literal["float32", "auto", "bf16", "fp16"] = setting(
         "float32", "Number format of forward passes; auto is bf16 where that is fast"
     )
     compile: bool = setting(False, "Compile the networks with torch.compile; made for GPUs")
