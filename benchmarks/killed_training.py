@@ -49,6 +49,9 @@ TINY = {
     "d_warm_up": 5,
     "schedule": "cosine",
     "warm_up_batches": 50,
+    "cool_down_batches": 50,
+    "gradient_penalty": 0.1,
+    "penalty_every": 3,
 }
 EARLY = 0.2  # share of the kills that may hit before the training goes on
 EARLY_S, LONGEST_S = 6.0, 3.0  # to a kill: from the start of a process; from its first batch

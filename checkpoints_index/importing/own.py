@@ -48,6 +48,8 @@ def _guess_dcgan(shapes: Shapes) -> Iterator[GeneratorSpec]:
         wanted = [smallest * 2**level for level in reversed(range(len(channels)))]
         options = {**sizes, "image_size": 4 * 2**doublings}
         options["full_resolution_block"] = full_resolution
+        if "colors.palette" in shapes:
+            options["palette"] = shapes["colors.palette"][1]
         for width in _guess_widths(channels, wanted):
             for max_channels in (DCGAN_MAX_CHANNELS, max(1, round(channels[0] / width)), wanted[0]):
                 yield GeneratorSpec(

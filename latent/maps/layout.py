@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +14,13 @@ from latent import find_neighbours
 
 NEIGHBOURS = 15  # UMAP looks at so many neighbours of each point, itself among them.
 MIN_DIST = 0.1
+
+
+# Functions that UMAP compiles at their first call, by the modules that they lie in.
+COMPILED = {
+    "umap.umap_": ("smooth_knn_dist", "compute_membership_strengths"),
+    "umap.layouts": ("_nb_optimize_layout_euclidean_single_epoch",),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +34,24 @@ class NeighbourGraph:
 
     indices: np.ndarray
     distances: np.ndarray
+
+
+def import_umap() -> Any:
+    """The module `umap`, whose functions are then compiled once for a machine.
+
+    UMAP compiles them anew in every process, which takes a map of some hundred points most of its
+    time. What has been compiled lies beside UMAP, or where `NUMBA_CACHE_DIR` says.
+    """
+    import umap  # The import takes seconds, and only maps need it.
+
+    for module, names in COMPILED.items():
+        for name in names:
+            function = getattr(importlib.import_module(module), name, None)
+            # Other versions may lack it; and no folder for what is compiled may be writable.
+            with suppress(AttributeError, RuntimeError):
+                if not function.signatures:
+                    function.enable_caching()
+    return umap
 
 
 def find_graph(features: np.ndarray, neighbours: int = NEIGHBOURS) -> NeighbourGraph:
@@ -48,9 +76,7 @@ def lay_out(features: np.ndarray, graph: NeighbourGraph, seed: int) -> np.ndarra
     Returns:
         float32 [N, 2] in units of UMAP.
     """
-    import umap  # The import compiles for seconds, and only maps need it.
-
-    layout = umap.UMAP(
+    layout = import_umap().UMAP(
         n_neighbors=graph.indices.shape[1],
         min_dist=MIN_DIST,
         init="spectral",
@@ -84,6 +110,7 @@ def carry_on(
     Returns:
         float32 [N, 2] in units of UMAP.
     """
+    import_umap()
     from umap.layouts import optimize_layout_euclidean
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
 

@@ -37,6 +37,7 @@ NETWORKS = (
 )
 
 Norm = Literal["auto", "batch", "spectral", "none"]
+Precision = Literal["float32", "auto", "bf16", "fp16"]
 
 
 def setting_in_batches(default: int, help: str, minimum: int = 1) -> Any:
@@ -87,8 +88,8 @@ class TrainingConfig:
         64, "Pictures in a batch, over all processes", minimum=2, maximum=65536, unit="pictures"
     )
     fit_memory: bool = setting(False, "Take a batch in smaller passes once memory has run out")
-    precision: Literal["float32", "bf16", "fp16"] = setting(
-        "float32", "Number format of the forward passes; weights stay float32"
+    precision: Literal["float32", "auto", "bf16", "fp16"] = setting(
+        "float32", "Number format of forward passes; auto is bf16 where that is fast"
     )
     compile: bool = setting(False, "Compile the networks with torch.compile; made for GPUs")
     learning_rate_g: float = setting(2e-4, "Learning rate of G", minimum=0, maximum=1, live=True)
@@ -111,6 +112,9 @@ class TrainingConfig:
     )
     warm_up_batches: int = setting_in_batches(
         0, "Batches in which learning rates rise in a straight line", minimum=0
+    )
+    cool_down_batches: int = setting_in_batches(
+        0, "Last batches of the run, in which learning rates fall in a straight line", minimum=0
     )
     g_updates: int = setting(
         1, "Updates of G, in the ratio g_updates : d_updates", minimum=1, maximum=64, live=True
@@ -137,6 +141,13 @@ class TrainingConfig:
         "Weight of the gradient penalty; -1: what the paper of the loss says",
         minimum=-1,
         maximum=1e6,
+        live=True,
+    )
+    penalty_every: int = setting(
+        1,
+        "One of so many updates of D has the penalty, which then weighs as much more",
+        minimum=1,
+        maximum=64,
         live=True,
     )
     label_smoothing: float = setting(

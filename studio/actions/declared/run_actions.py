@@ -283,7 +283,7 @@ class Compare(Action):
 
 
 class ScoreResult(Result):
-    """Distances of a checkpoint's pictures to the data; lower is better."""
+    """Distances of a checkpoint's pictures to the data, and shares that look like it."""
 
     run: str
     batch: int
@@ -304,7 +304,7 @@ class ScoreResult(Result):
             yield f"Run '{self.run}' at batch {self.batch:,}, {count} pictures against as many:"
             levels = [(f"swd at {px} px", f"{value:g}") for px, value in self.swd_levels.items()]
             rows = [(name, f"{value:g}") for name, value in self.values.items()]
-            yield Table(["metric", "distance"], [*rows, *levels])
+            yield Table(["metric", "value"], [*rows, *levels])
 
     def remarks(self) -> Iterator[str]:
         """Why a metric could not be had."""
@@ -314,7 +314,8 @@ class ScoreResult(Result):
 class Score(Action):
     """Measure how far pictures are from the data.
 
-    Generated pictures of a checkpoint are compared with those it was trained on; lower is better.
+    Generated pictures of a checkpoint are compared with those it was trained on. Lower is better,
+    but for precision and recall of edges.
     """
 
     command = "score"
@@ -322,7 +323,7 @@ class Score(Action):
 
     run: str = run_name()
     batch: int | None = batch_or_last()
-    metric: Commas = option(("swd",), "swd, fid or kid, with commas between.")
+    metric: Commas = option(("swd", "edges"), "swd, edges, fid or kid, with commas between.")
     count: int | None = option(
         None,
         "Pictures on either side, 2048 by default, or as many as the dataset has; compare scores "

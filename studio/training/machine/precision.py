@@ -6,9 +6,33 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from studio.runs.config import Precision
+
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Names in the training state: the scale, and the steps since it last changed.
 SCALE, STEADY = "loss_scale", "loss_scale_steady"
+
+
+def choose_precision(precision: Precision, device: str) -> Precision:
+    """The number format that a precision stands for on a device; "auto" is bf16 or float32.
+
+    bf16 needs instructions of its own to be fast: GPUs have them since Ampere (2020), processors as
+    AVX-512 BF16 or AMX. Without them a processor takes several times as long as in float32.
+
+    Args:
+        device: such as `cpu` or `cuda:0`.
+    """
+    if precision != "auto":
+        return precision
+    return "bf16" if has_fast_bf16(device) else "float32"
+
+
+def has_fast_bf16(device: str) -> bool:
+    """Whether a device multiplies bf16 numbers by instructions of its own."""
+    if device == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return torch.cuda.is_available() and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -1,4 +1,4 @@
-"""Scores a checkpoint: distances of its pictures to those it was trained on (SWD, FID, KID)."""
+"""Scores a checkpoint: how far its pictures are from those it was trained on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from renderers.progress import OnProgress
 from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import last_batch
+from studio.training.monitor.edges import compare_edges
 from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_distance
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
@@ -33,10 +34,11 @@ SEED = 0  # Seeds the choice of real pictures and of latent points.
 
 @dataclass
 class PictureScore:
-    """LaggedDistances of one checkpoint's pictures to as many real ones; lower is better.
+    """Distances of one checkpoint's pictures to as many real ones; lower is better.
 
     Attributes:
-        values: by metric: swd (times 1000, the mean of its levels), fid, kid.
+        values: by metric: swd (times 1000, the mean of its levels), edges, fid, kid; and
+            edges_precision and edges_recall, 0..1, of which higher is better.
         swd_levels: swd by the size in px of the level.
         unavailable: metrics that could not be had, each with the reason in a sentence.
     """
@@ -102,6 +104,18 @@ def measure_swd(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, devic
     score.values["swd"] = round(mean_distance(levels), 3)
 
 
+def measure_edges(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, device: str) -> None:
+    """Put how far edges and corners are from real ones into a score, see `compare_edges`.
+
+    Args:
+        reals, fakes: uint8 [N, S, S, 3].
+    """
+    found = compare_edges(reals, fakes)
+    score.values["edges"] = found.distance
+    score.values["edges_precision"] = found.precision
+    score.values["edges_recall"] = found.recall
+
+
 def measure_fid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, device: str) -> None:
     """Put the Frechet inception distance (Heusel et al. 2017) of sets [N, S, S, 3] into a score."""
 
@@ -134,6 +148,7 @@ def measure_kid(score: PictureScore, reals: np.ndarray, fakes: np.ndarray, devic
 
 METRICS: dict[str, Callable[[PictureScore, np.ndarray, np.ndarray, str], None]] = {
     "swd": measure_swd,
+    "edges": measure_edges,
     "fid": measure_fid,
     "kid": measure_kid,
 }

@@ -46,7 +46,7 @@ class SlicedWasserstein:
         self._reals = self._project(reals, stream=0)
 
     def __call__(self, fakes: np.ndarray) -> dict[int, float]:
-        """LaggedDistances, times 1000, by level: {16: ..., 32: ..., S: ...}.
+        """Distances, times 1000, by level: {16: ..., 32: ..., S: ...}.
 
         Args:
             fakes: uint8 [N, S, S, 3], as many and as large as the real ones.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -20,13 +21,14 @@ from studio.training.recipes.augmentation import AUGMENT_DRAWS, adapt_p, augment
 from studio.training.recipes.blur import blur, fading_sigma
 from studio.training.recipes.labels import LABEL_DRAWS, draw_labels
 from studio.training.recipes.losses import build_loss
-from studio.training.recipes.penalties import DiscriminatorPass, build_penalty
+from studio.training.recipes.penalties import DiscriminatorPass, Penalty, build_penalty
 from studio.training.recipes.schedules import rate_factor, updates_of_d
 
 # Random numbers that one picture of an update takes: for its labels, for the penalty between a real
 # and a generated picture, and for the augmentation of real, generated and negative pictures.
 DRAWS = [LABEL_DRAWS, 1, AUGMENT_DRAWS, AUGMENT_DRAWS, AUGMENT_DRAWS]
 AUGMENT_P, R_T = "augment_p", "r_t"
+UNPENALISED = "updates_unpenalised"  # Updates of D since the last one with a penalty.
 D_NEGATIVE = "d_null"  # The name under which metrics.jsonl keeps D's loss on negatives.
 
 
@@ -82,6 +84,7 @@ class GAN:
         """Use changed settings from the next step on."""
         self.config = config
         self.loss, self.penalty = build_loss(config), build_penalty(config)
+        self.penalty_due = self.penalty
 
     def step(self, reals: Iterator[Tensor], watch: Stopwatch) -> Metrics:
         """Run the updates of D that are due, then one of G, on the fakes that D saw last.
@@ -92,8 +95,9 @@ class GAN:
 
         Returns:
             Scalars on the device: `g` and `g_grad_norm`; in a batch that updates D, also of its
-            last update `d_real`, `d_fake`, `d_null`, `gradient_penalty` (the terms of D's loss),
-            `d_accuracy`, `d_grad_norm` and `earth_mover`; and `augment_p` where it adapts.
+            last update `d_real`, `d_fake`, `d_null`, `gradient_penalty` (the terms of D's loss, the
+            penalty where that update has one), `d_accuracy`, `d_grad_norm` and `earth_mover`; and
+            `augment_p` where it adapts.
         """
         self.set_rates()
         metrics: Metrics = {}
@@ -155,11 +159,27 @@ class GAN:
     def update_d(self, inputs: UpdateInputs) -> Metrics:
         """Update D; with a mixed phase, once more on real and fake pictures in one batch."""
         self.D.requires_grad_(True)
+        self.penalty_due = self.take_penalty()
         metrics = self.update("D", inputs, self.losses_of_d)
         if self.config.mixed_phase:
             self.update("D", self.mix(inputs), partial(self.losses_of_d, mixed=True))
         metrics["d_grad_norm"] = metrics.pop("norm")
         return metrics
+
+    def take_penalty(self) -> Penalty | None:
+        """The penalty of the next update of D, if it has one.
+
+        D changes little from one update to the next, so a penalty on every fourth, four times as
+        heavy, holds it back as well and saves its passes (Karras et al. 2020, appendix B).
+        """
+        every = self.config.penalty_every
+        if self.penalty is None or every == 1:
+            self.numbers.pop(UNPENALISED, None)
+            return self.penalty
+        since = int(self.numbers.get(UNPENALISED, every - 1)) + 1
+        is_due = since >= every
+        self.numbers[UNPENALISED] = 0 if is_due else since
+        return replace(self.penalty, weight=every * self.penalty.weight) if is_due else None
 
     def mix(self, inputs: UpdateInputs) -> UpdateInputs:
         """Half of the real and half of the fake pictures, with random numbers of their own."""
@@ -181,7 +201,7 @@ class GAN:
         for_labels, mixing, for_reals, for_fakes, for_negatives = torch.split(
             inputs.draws, DRAWS, dim=1
         )
-        labels, penalty = draw_labels(self.config, for_labels), self.penalty
+        labels, penalty = draw_labels(self.config, for_labels), self.penalty_due
         assert inputs.reals is not None
         reals = self.augment(inputs.reals, for_reals).detach()
         fakes = self.augment(self.generate(inputs, learn=inputs.for_g).detach(), for_fakes)

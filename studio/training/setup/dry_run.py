@@ -85,7 +85,7 @@ def measure_training(
     return Measured(
         device=str(device),
         steps=max(0, len(times) - 1),
-        batch_s=typical(times),
+        batch_s=typical(times, config.penalty_every),
         memory_bytes=memory,
         device_bytes=room,
         state_bytes=KEPT * sum(tensor.nbytes for _, tensor in tensors_of(recipe)),
@@ -93,17 +93,26 @@ def measure_training(
     )
 
 
-def typical(times: list[float]) -> float:
+def typical(times: list[float], period: int = 1) -> float:
     """Seconds that a step takes, by the moments at which each began; the last is the end.
+
+    Args:
+        period: steps until one is like the first again: one of so many may take longer.
 
     Example:
         >>> typical([0.0, 3.0, 4.0, 5.0, 6.0]), typical([0.0, 3.0, 4.0]), typical([0.0])
         (1.0, 1.0, 12.0)
+        >>> typical([0.0, 3.0, 4.0, 5.0, 8.0, 9.0, 12.0], period=2)
+        2.0
     """
     took = [end - begin for begin, end in itertools.pairwise(times)]
     if not took:
         return PATIENCE_S
-    return statistics.median(took[WARM_UP:] or took[-1:])
+    warm = took[WARM_UP:] or took[-1:]
+    period = min(period, len(warm))
+    return statistics.median(
+        statistics.fmean(warm[start : start + period]) for start in range(len(warm) - period + 1)
+    )
 
 
 def _make_steps(

@@ -11,6 +11,7 @@ from typing import Any
 from studio.runs.config import NETWORKS, TrainingConfig
 from studio.runs.status import read_config
 from studio.training.loop.setting_differences import differences
+from studio.training.machine.precision import choose_precision
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.preset_choice import (
     choose_preset,
@@ -19,6 +20,7 @@ from studio.training.setup.preset_choice import (
     fitting_batch,
 )
 from studio.training.setup.settings_choice import choose_config, read_file_settings
+from studio.workspace.devices import require_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
@@ -79,6 +81,9 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     parent = {"parent": str(origin)} if origin is not None else {}
     settings = {**fitting, **wanted.settings, **parent}
     config = choose_config(workspace, dataset, wanted.config, preset, settings, inherited)
+    if config.precision == "auto":
+        device = require_device(wanted.device)[0]
+        config = dataclasses.replace(config, precision=choose_precision("auto", device))
     return config if origin is None else _with_networks(config, inherited, origin)
 
 

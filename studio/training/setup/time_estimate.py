@@ -14,12 +14,14 @@ from torch import nn
 
 from studio.runs.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
+from studio.training.machine.precision import choose_precision, has_fast_bf16
 from studio.training.recipes.losses import build_loss
 from studio.training.recipes.penalties import build_penalty
 
 # Operations a second of a core. Wide networks keep it busier: an operation of a network with
 # CORE_WIDE operations a picture is done at twice the slowest pace, up to CORE_MOST.
 CORE_LEAST, CORE_MOST, CORE_WIDE = 15e9, 60e9, 1.2e9
+CORE_HALVED = 1.4  # So many times the operations in bf16, where the processor is fast at it.
 GPU_PACE = 8e12  # Operations a second in float32; bf16 and fp16 have twice as many.
 GPU_BATCH_S = 0.015  # A batch takes at least as long, since its kernels have to be started.
 # Passes of an update, each as long as a forward pass: backward passes take two, and a pass back to
@@ -38,10 +40,12 @@ def estimate_training_s(config: TrainingConfig, device: str) -> float:
     """
     work = count_operations(config)
     batch = config.batch_size * work
+    halved = choose_precision(config.precision, device) != "float32" and has_fast_bf16(device)
     if device == "cpu":
         core = min(CORE_MOST, CORE_LEAST * (1 + work / CORE_WIDE))
+        core *= CORE_HALVED if halved else 1
         return config.batches * batch / (core * (os.cpu_count() or 1))
-    pace = GPU_PACE * (1 if config.precision == "float32" else 2)
+    pace = GPU_PACE * (2 if halved else 1)
     return config.batches * max(GPU_BATCH_S, batch / pace)
 
 
@@ -53,7 +57,7 @@ def count_operations(config: TrainingConfig) -> float:
         d = count_forward(D, torch.zeros(1, 3, config.image_size, config.image_size))
     penalty = build_penalty(config)
     sides = 0 if penalty is None else max(1, penalty.of_reals + penalty.of_fakes)
-    of_d = (2 * D_PASSES + sides * PENALTY_PASSES) * d
+    of_d = (2 * D_PASSES + sides * PENALTY_PASSES / config.penalty_every) * d
     of_g = G_PASSES * g + (D_PASSES_FOR_G + build_loss(config).pairs) * d
     return config.d_updates * of_d + config.g_updates * of_g
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from checkpoints_index.errors import CheckpointError
-from checkpoints_index.generators.dcgan import NearestUpsamplingConvolution
+from checkpoints_index.generators.dcgan import NearestUpsamplingConvolution, PaletteColors
 from checkpoints_index.generators.spec import GeneratorSpec
 
 
@@ -26,6 +26,34 @@ def test_dcgan_turns_latent_points_into_pictures(image_size, upsampling, full_re
     pictures = GeneratorSpec("dcgan", options).build()(torch.randn(2, 7))
     assert pictures.shape == (2, 3, image_size, image_size)
     assert pictures.abs().max() <= 1
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
+@pytest.mark.parametrize("full_resolution_block", [False, True])
+def test_a_palette_mixes_every_pixel_of_its_colours(upsampling, full_resolution_block):
+    options = {"image_size": 32, "width": 0.03, "palette": 2, "upsampling": upsampling}
+    options["full_resolution_block"] = full_resolution_block
+    G = GeneratorSpec("dcgan", options).build()
+    one, other = torch.tanh(G.colors.palette.detach()).flatten(1).T  # Each [3].
+    pixels = G(torch.randn(2, 100)).permute(0, 2, 3, 1).reshape(-1, 3)
+    along = (pixels - one) @ (other - one) / (other - one).square().sum()
+    torch.testing.assert_close(pixels, one + along[:, None] * (other - one))
+    assert 0 <= along.min() < along.max() <= 1
+
+
+def test_certain_logits_give_flat_areas_of_one_colour():
+    colors = PaletteColors(3)
+    logits = F.one_hot(torch.tensor([[0, 1], [2, 1]]), 3).permute(2, 0, 1)[None] * 100.0
+    pixels, palette = colors(logits)[0], torch.tanh(colors.palette)[:, :, 0, 0]
+    assert torch.equal(pixels[:, 0, 0], palette[:, 0])
+    assert torch.equal(pixels[:, 0, 1], pixels[:, 1, 1])
+    assert torch.equal(pixels[:, 1, 0], palette[:, 2])
+
+
+@pytest.mark.parametrize("palette", [1, -3, 257])
+def test_a_palette_of_one_colour_or_of_too_many_is_refused(palette):
+    with pytest.raises(CheckpointError, match=f"2 to 256 colours.*not {palette}"):
+        GeneratorSpec("dcgan", {"palette": palette}).build()
 
 
 def test_dcgan_reaches_1024_pixels():

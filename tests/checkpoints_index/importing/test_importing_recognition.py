@@ -132,6 +132,7 @@ def test_unknown_hints_are_refused(option):
         GeneratorSpec("dcgan", {"image_size": 256, "width": 0.125, "max_channels": 256}),
         GeneratorSpec("dcgan", {"width": 0.3, "upsampling": "transposed"}),
         GeneratorSpec("dcgan", {"width": 0.125, "full_resolution_block": True}),
+        GeneratorSpec("dcgan", {"width": 0.125, "palette": 7}),
         GeneratorSpec("skyline", {"z_dim": 9, "image_size": 64, "width": 0.03}),
     ],
     ids=lambda spec: f"{spec.architecture} {spec.options}",
@@ -142,7 +143,7 @@ def test_our_own_generators_are_known_with_their_options(spec, tmp_path):
     assert found.spec.architecture == spec.architecture
     assert (found.spec.z_dim, found.spec.image_size) == (spec.z_dim, spec.image_size)
     assert shapes_of(found.spec) == shapes_of(spec)
-    for name in ("upsampling", "full_resolution_block"):
+    for name in ("upsampling", "full_resolution_block", "palette"):
         assert found.spec.options.get(name) == spec.options.get(name, found.spec.options.get(name))
     assert GeneratorFinder(spec.architecture).find(path).spec == found.spec
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from studio.training.machine.precision import choose_precision
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes.gan import GAN
@@ -64,3 +65,27 @@ def test_the_scale_goes_on_from_the_numbers_that_were_saved(build):
     recipe.numbers.update({"loss_scale": 1024.0, "loss_scale_steady": 1999})
     recipe.step(reals(), Stopwatch())
     assert recipe.numbers == {"loss_scale": 2048.0, "loss_scale_steady": 1}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_f": True, "avx512_bf16": False}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_a_processor_takes_bf16_by_itself_where_it_has_instructions_for_it(
+    monkeypatch, capabilities, expected
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert choose_precision("auto", "cpu") == expected
+    assert choose_precision("fp16", "cpu") == "fp16"
+
+
+@pytest.mark.parametrize(("generation", "expected"), [((7, 5), "float32"), ((8, 0), "bf16")])
+def test_a_gpu_takes_bf16_by_itself_from_ampere_on(monkeypatch, generation, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
+    assert choose_precision("auto", "cuda:0") == expected

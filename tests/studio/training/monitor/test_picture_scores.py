@@ -26,6 +26,14 @@ def test_a_checkpoint_has_the_same_distance_each_time(workspace):
     assert score(workspace, batch=1).values != scored.values
 
 
+def test_edges_are_scored_beside_the_distance(workspace):
+    scored = score(workspace, ["swd", "edges"])
+    assert list(scored.values) == ["swd", "edges", "edges_precision", "edges_recall"]
+    assert scored.values["edges"] > 0
+    assert 0 <= scored.values["edges_precision"] <= 1
+    assert 0 <= scored.values["edges_recall"] <= 1
+
+
 def test_what_a_metric_lacks_is_told_and_the_others_are_measured(workspace, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
     scored = score(workspace, ["fid", "swd"])
@@ -63,7 +71,7 @@ def test_a_run_that_was_not_trained_here_has_nothing_to_compare_with(workspace):
 
 
 def test_an_unknown_metric_is_refused():
-    with pytest.raises(EXPECTED_ERRORS, match="Known: swd, fid, kid"):
+    with pytest.raises(EXPECTED_ERRORS, match="Known: swd, edges, fid, kid"):
         check_metrics(["ppl"])
 
 

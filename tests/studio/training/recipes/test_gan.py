@@ -202,6 +202,30 @@ def test_a_penalty_can_be_turned_on_in_a_live_run(build):
     assert step(recipe, batches)["gradient_penalty"] > 0
 
 
+def test_a_penalty_on_every_third_update_of_d_weighs_three_times_as_much(build):
+    one, lazy = build(gradient_penalty=1.0), build(gradient_penalty=1.0, penalty_every=3)
+    first = [step(recipe, reals())["gradient_penalty"] for recipe in (one, lazy)]
+    assert first[1] == pytest.approx(3 * first[0])
+    penalised = ["gradient_penalty" in step(lazy) for _ in range(6)]
+    assert penalised == [False, False, True, False, False, True]
+
+
+def test_the_penalty_is_due_by_updates_of_d_whatever_their_ratio_to_those_of_g(build):
+    recipe = build(gradient_penalty=1.0, penalty_every=2, g_updates=2)
+    penalised = ["gradient_penalty" in step(recipe) for _ in range(8)]
+    assert penalised == [False, True, False, False, False, True, False, False]
+
+
+def test_an_update_without_a_penalty_takes_no_gradient_of_pictures(build, monkeypatch):
+    recipe = build(loss="relativistic", penalty_every=4)
+    step(recipe)
+    monkeypatch.setattr(torch.autograd, "grad", None)
+    for _ in range(3):
+        step(recipe)
+    with pytest.raises(TypeError):
+        step(recipe)
+
+
 def test_without_averaging_the_rendered_generator_is_the_live_one(build):
     recipe = build(ema=0.0)
     step(recipe)
@@ -218,11 +242,16 @@ def test_the_average_lies_between_what_was_and_what_is(build):
 
 
 @pytest.mark.parametrize(
-    ("loss", "precision"),
-    [*((loss, "float32") for loss in LOSSES), ("relativistic", "bf16"), ("wasserstein", "fp16")],
+    ("loss", "precision", "penalty_every"),
+    [
+        *((loss, "float32", 1) for loss in LOSSES),
+        ("relativistic", "bf16", 1),
+        ("relativistic", "float32", 3),
+        ("wasserstein", "fp16", 1),
+    ],
 )
-def test_the_same_state_goes_on_to_the_same_bits(build, loss, precision):
-    settings = {"loss": loss, "precision": precision, **EVERYTHING}
+def test_the_same_state_goes_on_to_the_same_bits(build, loss, precision, penalty_every):
+    settings = {"loss": loss, "precision": precision, "penalty_every": penalty_every, **EVERYTHING}
     one, other = build(reals(50), **settings), build(reals(51), **settings, seed=1)
     for _ in range(2):
         step(one, reals(3))

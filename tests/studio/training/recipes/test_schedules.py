@@ -39,6 +39,22 @@ def test_a_warm_up_raises_any_schedule_in_a_straight_line(config, schedule):
         assert rate_factor(warmed, batch) == pytest.approx(fraction * rate_factor(cold, batch))
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_cool_down_lowers_any_schedule_in_a_straight_line_to_the_last_batch(config, schedule):
+    hot = replace(config, schedule=schedule)
+    cooled = replace(hot, cool_down_batches=9)
+    for batch, fraction in {1: 1, 991: 1, 992: 0.9, 996: 0.5, 1000: 0.1}.items():
+        assert rate_factor(cooled, batch) == pytest.approx(fraction * rate_factor(hot, batch))
+
+
+def test_a_run_that_goes_on_is_cooled_down_at_its_new_end(config):
+    cooled = replace(config, cool_down_batches=100)
+    longer = replace(cooled, batches=3000)
+    assert rate_factor(cooled, 1000) < 0.01
+    assert rate_factor(longer, 1000) == 1
+    assert rate_factor(longer, 3000) < 0.01
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES[1:])
 def test_a_schedule_may_end_at_nothing(config, schedule):
     ending = replace(config, schedule=schedule, schedule_factor=0.0)
@@ -74,10 +90,12 @@ def test_updates_of_d_add_up_to_the_ratio_at_any_batch(g, d, batches):
     every=st.integers(1, 2000),
     factor=st.floats(0, 1),
     warm_up=st.integers(0, 500),
+    cool_down=st.integers(0, 2000),
 )
 def test_a_factor_on_learning_rates_lies_between_nothing_and_all(
-    schedule, batch, every, factor, warm_up
+    schedule, batch, every, factor, warm_up, cool_down
 ):
-    settings = {"schedule_every": every, "schedule_factor": factor, "warm_up_batches": warm_up}
+    ends = {"warm_up_batches": warm_up, "cool_down_batches": cool_down}
+    settings = {"schedule_every": every, "schedule_factor": factor, **ends}
     config = TrainingConfig(batches=1000, schedule=schedule, **settings)
     assert 0 <= rate_factor(config, batch) <= 1

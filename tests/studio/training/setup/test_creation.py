@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from studio.actions.declared.training_actions import Resume, Train
 from studio.actions.submission import resumed_action
@@ -60,6 +61,16 @@ def write_config(workspace, **named):
     path = workspace.root / "settings.toml"
     path.write_text("".join(f'{name} = "{value}"\n' for name, value in named.items()))
     return path
+
+
+@pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16"), (False, "float32")])
+def test_a_run_keeps_the_precision_that_was_chosen_for_the_machine_where_it_began(
+    workspace, monkeypatch, is_fast, precision
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": is_fast})
+    settings = {"precision": "auto"}
+    request = RunRequest("streets", None, None, settings, device="cpu")
+    assert choose_settings(workspace, request).precision == precision
 
 
 def test_a_file_may_name_the_dataset(workspace):
