@@ -46,7 +46,7 @@ def import_umap() -> Any:
 
     for module, names in COMPILED.items():
         for name in names:
-            function = getattr(importlib.import_module(module), name, None)
+            function: Any = getattr(importlib.import_module(module), name, None)
             # Other versions may lack it; and no folder for what is compiled may be writable.
             with suppress(AttributeError, RuntimeError):
                 if not function.signatures:
