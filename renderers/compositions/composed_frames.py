@@ -10,6 +10,7 @@ import numpy as np
 
 from renderers.compositions.arrangement import (
     LABEL,
+    MARGIN,
     FrameArrangement,
     Rectangle,
     Row,
@@ -126,7 +127,8 @@ class ComposedFrame:
             drawn = self._label(Rectangle(0, 0, *slot[2:]), [self._labels[point]])
             self._texts.append((slot, drawn))
         step = max(2, even(row.pitch / (CELL_S * self._words.fps) + 1))
-        return Scrolled(row, cells, tuple(labels), label_px, step)
+        inset = scaled(MARGIN, self._composition.size)
+        return Scrolled(row, cells, tuple(labels), label_px, step, inset)
 
     def _fit_labels(self, found: FrameArrangement) -> int | None:
         """The size in which all labels have room; None where some have none."""

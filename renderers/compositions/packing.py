@@ -90,6 +90,7 @@ class Scrolled:
         cells, labels: places in the packed frame, one for each of the row's points.
         label_px: the height of a label; 0 where there are none.
         step_px: pixels from frame to frame, even.
+        inset_px: the first cell begins so far from the edge.
     """
 
     row: Row
@@ -97,6 +98,7 @@ class Scrolled:
     labels: tuple[Slot, ...]
     label_px: int
     step_px: int
+    inset_px: int
 
     @property
     def period_px(self) -> int:
@@ -113,8 +115,11 @@ class Scrolled:
 
     def offset(self, first: int) -> str:
         """ffmpeg's expression of where the window begins, in a part whose first frame is first."""
-        moved = f"mod((n+{first})*{self.step_px},{self.period_px})"
-        return f"{self.period_px}-{moved}" if self.row.back else moved
+        moved = f"(n+{first})*{self.step_px}"
+        begun = self.period_px - self.inset_px
+        if self.row.back:
+            return f"{self.period_px}-mod({moved}+{self.inset_px},{self.period_px})"
+        return f"mod({moved}+{begun},{self.period_px})"
 
 
 Piece = Placed | Wiped | Scrolled

@@ -53,6 +53,7 @@ FORMATS = {
 }
 WRITTEN = {"batch": "batch", "run": "run", "label": "label", "events": "events", "curve": "curve"}
 FIXED = "None chosen: the fixed points of the run."
+RATES = "30; 60, if plain"
 ELSEWHERE = ("run", "overlay", "out")  # The page knows the run; `show` does what `overlay` does.
 
 
@@ -63,9 +64,9 @@ def lay_out_timelapse() -> Form[RenderTimelapse]:
         form.field("points", info=FIXED)
         with gr.Row():
             form.field("batches")
-            form.field("duration", "Seconds")
+            form.field("duration", "Seconds", placeholder="20 to 40; all, if plain")
         with gr.Row():
-            form.field("fps", "Frames a second")
+            form.field("fps", "Frames a second", placeholder=RATES)
             form.field("films", value="grid", names=FILMS)
         _composed(form, COMPOSITIONS)
         _written(form, WRITTEN, ["batch"])
@@ -92,7 +93,7 @@ def lay_out_walk() -> Form[RenderInterpolation]:
     with gr.Accordion("More", open=False), gr.Group():
         with gr.Row():
             form.field("easing", "Pace", names=EASINGS)
-            form.field("fps", "Frames a second")
+            form.field("fps", "Frames a second", placeholder=RATES)
         _written(form, _without_label(), [])
         _file(form)
     return form
@@ -107,7 +108,7 @@ def lay_out_path() -> Form[RenderPath]:
         )
         with gr.Row():
             form.field("seconds")
-            form.field("fps", "Frames a second")
+            form.field("fps", "Frames a second", placeholder=RATES)
         _composed(form, FRAMES)
         _written(form, _without_label(), ["batch"])
     with gr.Accordion("More", open=False), gr.Group():
@@ -144,7 +145,9 @@ def _composed(form: Form[Any], names: dict[str, str]) -> None:
 
 
 def _written(form: Form[Any], names: dict[str, str], value: list[str]) -> None:
-    form.field("show", "Written on the film", value=value, choices=list(names), names=names)
+    info = "Of pictures alone; a frame has its own."
+    choices = list(names)
+    form.field("show", "Written on the film", value=value, choices=choices, names=names, info=info)
 
 
 def _without_label() -> dict[str, str]:
