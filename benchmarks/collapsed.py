@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from benchmarks.store import SPEC, STORAGES, UNSEEN, Training, bce, report
 from checkpoints_index import CheckpointIndex, CheckpointRun
-from checkpoints_index.codec.calibration import Calibration
+from checkpoints_index.codec.steps.calibration import Calibration
 from checkpoints_index.storage.error_bound import ErrorBound
 
 RATE_G, RATE_D, BOUNDLESS_RATE = 2e-4, 8e-4, 1e-3

@@ -10,9 +10,10 @@ compared, and the slowest is named, with a forecast for 19,000 checkpoints on th
     python -m benchmarks.large --wide            as many weights, stored as those of 64x64 pictures
     python -m benchmarks.large --scale 16        pictures of 64x64, a tenth of the weights
 
-Visual storage renders the pictures of 16 latents dozens of times to choose its steps, which at
-1024x1024 takes a processor an hour. With --wide a generator of 64x64 pictures and wider layers is
-stored, and only passes and encoding are those of 1024x1024, of a generator that is not trained.
+Visual storage renders a dozen pictures to choose its steps, which at 1024x1024 take a processor
+more than a minute, and two in each check (`benchmarks.appending`). With --wide a generator of 64x64
+pictures and wider layers is stored, and only passes and encoding are those of 1024x1024, of a
+generator that is not trained.
 
 The weights are not those of a training, whose steps take minutes on a processor. They are drawn
 as a generator begins, and moved by steps of Adam (betas 0.5 and 0.999) along gradients that are

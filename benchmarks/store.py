@@ -43,7 +43,8 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex, CheckpointRun, GeneratorSpec
-from checkpoints_index.codec.calibration import Calibration, PictureDifference
+from checkpoints_index.codec.steps.calibration import Calibration
+from checkpoints_index.codec.steps.picture_difference import PictureDifference
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.storage.segments import PendingRecord
 

@@ -175,12 +175,14 @@ class CheckpointRun:
         """
         self._open_appender()
 
-    def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
+    def append(self, batch: int, state_dict: Mapping[str, Tensor], lent: bool = False) -> None:
         """Keep a checkpoint. Its weights are copied now; a thread encodes and writes them.
 
         Args:
             batch: number of generator updates so far; larger than that of the last checkpoint.
             state_dict: that of the generator, on any device.
+            lent: whether the weights stay as they are until `wait_until_copied` has returned, so
+                that a thread can copy large ones as well.
 
         Raises:
             CheckpointError: the batch does not ascend, or the weights are not of this generator.
@@ -194,8 +196,13 @@ class CheckpointRun:
                 f"Batch {batch} cannot be appended to run '{self.name}', whose last checkpoint is "
                 f"{self._last_appended}: batches are 0 or more, and ascend."
             )
-        appender.append(batch, state_dict)
+        appender.append(batch, state_dict, lent)
         self._last_appended = batch
+
+    def wait_until_copied(self) -> None:
+        """Return when weights that were lent to `append` may be changed; at once where none are."""
+        if self._appender is not None:
+            self._appender.wait_until_copied()
 
     def flush(self) -> None:
         """Return when all that was appended is safely on disk.
@@ -431,7 +438,13 @@ class CheckpointRun:
             threads = min(MAX_ENCODING_THREADS, os.cpu_count() or 1)
             known = self._catalogue
             encoder = CheckpointEncoder(
-                self.name, self.spec, known.error_bound, threads, known.run_id, known.format
+                self.name,
+                self.spec,
+                known.error_bound,
+                threads,
+                known.run_id,
+                known.format,
+                self.folder,
             )
             self._appender = Appender(self.name, self.spec, encoder, writer)
             self._catalogue.refresh()

@@ -12,11 +12,10 @@ Differences wrap around, hence adding them back is exact whatever the values.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,114 +23,20 @@ import xxhash
 from torch import Tensor
 
 from checkpoints_index.codec import kernels
-from checkpoints_index.codec.packing import BLOCK_ITEMS, ExponentField, Integers
+from checkpoints_index.codec.packing import BLOCK_ITEMS, Integers
+from checkpoints_index.codec.tensor_entry import (
+    INTEGER_OF_SIZE,
+    IntegerKind,
+    TensorEntry,
+    find_peak,
+    from_lattice,
+)
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.sizes import MAX_WEIGHTS
 
 MIN_OWN_BLOCK_ITEMS = 1 << 14  # Smaller tensors share a block with their neighbours.
-_INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-_EXPONENT_FIELDS: dict[str, ExponentField | None] = {
-    "lattice": None,
-    "float16": (10, 0x1F),
-    "bfloat16": (7, 0xFF),
-    "float32": (23, 0xFF),
-    "float64": (52, 0x7FF),
-    "integer": (0, 0),
-}
-
-
-class IntegerKind(NamedTuple):
-    """A kind of integers, which share one flat array.
-
-    Attributes:
-        origin: what they were made of: "lattice", "integer" or the name of a float.
-        itemsize: bytes that each of them takes.
-    """
-
-    origin: str
-    itemsize: int
-
-    @property
-    def is_float(self) -> bool:
-        """Whether they are the bits of floats."""
-        return self.origin not in ("lattice", "integer")
-
-    def exponent_field(self, reversible: bool) -> ExponentField | None:
-        """Where in its base a block finds how long its differences are likely to be.
-
-        Args:
-            reversible: whether differences must lead back as well, to a base that is not known
-                yet and hence cannot help.
-
-        Returns:
-            None for a lattice, whose differences are small; (0, 0) where the base does not help.
-        """
-        field = _EXPONENT_FIELDS[self.origin]
-        return (0, 0) if field is not None and reversible else field
-
-
 IntegerArrays = dict[IntegerKind, Integers]  # int8, int16, int32 or int64, each [number of items]
 Place = tuple[IntegerKind, slice]  # a part of one of these arrays
-
-
-@dataclass(frozen=True)
-class TensorEntry:
-    """One tensor of a state dict.
-
-    Args:
-        name: its name there.
-        shape: its shape.
-        dtype: the name of its dtype, such as "float32".
-        step: it is rounded to multiples of this; None where every bit is kept.
-        lattice_bytes: size of the integers that count the steps, 2 or 4.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    step: float | None = None
-    lattice_bytes: int = 2
-
-    @classmethod
-    def from_json(cls, document: Any) -> TensorEntry:
-        """The entry in the header of a segment, which may be anybody's.
-
-        Raises:
-            ValueError: it is none.
-        """
-        if not isinstance(document, dict) or document.keys() != cls.__dataclass_fields__.keys():
-            raise ValueError("a tensor in it has other facts than a tensor has")
-        shape, step = document["shape"], document["step"]
-        plain = isinstance(document["name"], str) and document["lattice_bytes"] in (2, 4)
-        dtype = getattr(torch, str(document["dtype"]), None)
-        if not isinstance(dtype, torch.dtype) or dtype.itemsize not in _INTEGER_OF_SIZE:
-            raise ValueError(f"'{str(document['name'])[:40]}' in it has a dtype that is not kept")
-        has_shape = isinstance(shape, list | tuple) and all(
-            type(n) is int and n >= 0 for n in shape
-        )
-        has_step = step is None or (type(step) is float and 0 < step < math.inf)
-        is_rounded = step is not None and not dtype.is_floating_point
-        if not (plain and has_shape and has_step) or is_rounded:
-            raise ValueError(f"'{str(document['name'])[:40]}' in it is no tensor")
-        return cls(**{**document, "shape": tuple(shape)})
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """Its dtype."""
-        return cast(torch.dtype, getattr(torch, self.dtype))
-
-    @property
-    def size(self) -> int:
-        """Number of its weights."""
-        return math.prod(self.shape)
-
-    @property
-    def kind(self) -> IntegerKind:
-        """The integers that it becomes."""
-        if self.step is not None:
-            return IntegerKind("lattice", self.lattice_bytes)
-        origin = self.dtype if self.dtype in _EXPONENT_FIELDS else "integer"
-        return IntegerKind(origin, self.torch_dtype.itemsize)
 
 
 @dataclass(frozen=True)
@@ -267,6 +172,23 @@ class TensorLayout:
             for block in _cut(part)
         ]
 
+    @cached_property
+    def _block_parts(self) -> list[list[tuple[TensorEntry, slice, slice]]]:
+        """The tensors in each block: which part of each, and where in the block it lies."""
+        parts = []
+        for kind, block in self.blocks:
+            inside = []
+            for entry in self.entries:
+                own, place = self.places[entry.name]
+                start, stop = max(block.start, place.start), min(block.stop, place.stop)
+                if own == kind and start < stop:
+                    of_tensor = slice(start - place.start, stop - place.start)
+                    inside.append(
+                        (entry, of_tensor, slice(start - block.start, stop - block.start))
+                    )
+            parts.append(inside)
+        return parts
+
     def new_arrays(self) -> IntegerArrays:
         """The integers of a checkpoint, all zero."""
         return {kind: np.zeros(n, f"i{kind.itemsize}") for kind, n in self.array_sizes.items()}
@@ -287,14 +209,34 @@ class TensorLayout:
         """
         for entry in self.entries:
             kind, part = self.places[entry.name]
-            flat = weights[entry.name].detach().reshape(-1)
-            items = arrays[kind][part]
+            _write_integers(weights[entry.name].detach().reshape(-1), entry, arrays[kind][part])
+
+    def block_to_integers(self, flat: Mapping[str, Tensor], position: int, items: Integers) -> None:
+        """Write the weights of one block as integers.
+
+        Args:
+            flat: the tensors of a state dict that the layout fits, each [number of weights], on the
+                CPU.
+            position: that of the block in `blocks`.
+            items: integers [N] of the block's kind, written.
+
+        Raises:
+            OverflowError: as `to_integers`.
+        """
+        for entry, own, part in self._block_parts[position]:
+            _write_integers(flat[entry.name][own], entry, items[part])
+
+    def require_fit(self, weights: Mapping[str, Tensor]) -> None:
+        """Refuse, before anything is written, what `to_integers` refuses.
+
+        Raises:
+            OverflowError: a weight is not finite, or too large for its tensor's step.
+        """
+        for entry in self.entries:
             if entry.step is not None:
-                _quantise(flat.float().numpy(), entry, items)
-            else:
-                items[:] = flat.view(_INTEGER_OF_SIZE[flat.dtype.itemsize]).numpy()
-                if kind.is_float:
-                    kernels.order(items, np.iinfo(items.dtype).max)
+                scaled = np.float32(find_peak(weights[entry.name])) * np.float32(1 / entry.step)
+                if not scaled <= kernels.LATTICE_LIMIT[entry.lattice_bytes]:
+                    raise OverflowError(_describe_overflow(entry))
 
     def to_weights(self, arrays: IntegerArrays) -> dict[str, Tensor]:
         """The weights that integers stand for, as tensors of their own on the CPU."""
@@ -303,6 +245,16 @@ class TensorLayout:
         restore_bits(bits)
         self.write_weights({kind: torch.from_numpy(items) for kind, items in bits.items()}, weights)
         return weights
+
+    def to_weight(self, entry: TensorEntry, arrays: IntegerArrays) -> Tensor:
+        """One tensor [...] of those that integers stand for, on the CPU."""
+        kind, part = self.places[entry.name]
+        items = arrays[kind][part]
+        bits = {kind: items.copy() if kind.is_float else items}
+        restore_bits(bits)
+        weight = torch.empty(entry.shape, dtype=entry.torch_dtype)
+        _write_weight(torch.from_numpy(bits[kind]).reshape(entry.shape), entry, weight)
+        return weight
 
     def write_weights(
         self, bits: Mapping[IntegerKind, Tensor], weights: Mapping[str, Tensor]
@@ -315,33 +267,19 @@ class TensorLayout:
         """
         for entry in self.entries:
             kind, part = self.places[entry.name]
-            weight = weights[entry.name]
-            items = bits[kind][part].reshape(entry.shape)
-            if entry.step is None:
-                weight.copy_(items.view(entry.torch_dtype))
-            elif weight.dtype == torch.float32 and weight.device.type == "cpu":
-                _scale(items.numpy(), np.float32(entry.step), weight.detach())
-            elif weight.dtype == torch.float32:
-                torch.mul(items, entry.step, out=weight)
-            else:
-                weight.copy_(from_lattice(items.float(), entry.step, entry.torch_dtype))
+            _write_weight(bits[kind][part].reshape(entry.shape), entry, weights[entry.name])
 
 
-def from_lattice(items: Tensor, step: float, dtype: torch.dtype) -> Tensor:
-    """Weights of a lattice in a dtype; what lies beyond its largest number is that number.
-
-    Args:
-        items: float32 [...], whole numbers.
-        step: the lattice's step.
-        dtype: that of the weights.
-    """
-    largest = largest_weight(dtype)
-    return (items * step).clamp(-largest, largest).to(dtype)
-
-
-def largest_weight(dtype: torch.dtype) -> float:
-    """The largest number of a dtype that a lattice, which is computed in float32, can hold."""
-    return min(torch.finfo(dtype).max, torch.finfo(torch.float32).max)
+def _write_weight(items: Tensor, entry: TensorEntry, weight: Tensor) -> None:
+    """Write what integers, bits or those of a lattice, stand for over a tensor of their shape."""
+    if entry.step is None:
+        weight.copy_(items.view(entry.torch_dtype))
+    elif weight.dtype == torch.float32 and weight.device.type == "cpu":
+        _scale(items.numpy(), np.float32(entry.step), weight.detach())
+    elif weight.dtype == torch.float32:
+        torch.mul(items, entry.step, out=weight)
+    else:
+        weight.copy_(from_lattice(items.float(), entry.step, entry.torch_dtype))
 
 
 def _scale(items: Integers, step: np.float32, weight: Tensor) -> None:
@@ -376,7 +314,7 @@ def checksum(arrays: IntegerArrays) -> int:
 
 
 def _refuse_unless_storable(name: str, tensor: Tensor) -> None:
-    if tensor.dtype.is_complex or tensor.dtype.itemsize not in _INTEGER_OF_SIZE:
+    if tensor.dtype.is_complex or tensor.dtype.itemsize not in INTEGER_OF_SIZE:
         raise CheckpointError(
             f"'{name}' has dtype {tensor.dtype}, which a checkpoint cannot hold. "
             "Real floating-point, integer and boolean tensors can be."
@@ -385,14 +323,23 @@ def _refuse_unless_storable(name: str, tensor: Tensor) -> None:
 
 def _lattice_bytes(tensor: Tensor, step: float) -> int:
     """Two bytes where the weights may double before they outgrow them, else four."""
-    return 2 if 2 * float(tensor.detach().abs().max()) <= kernels.LATTICE_LIMIT[2] * step else 4
+    return 2 if 2 * find_peak(tensor) <= kernels.LATTICE_LIMIT[2] * step else 4
 
 
-def _quantise(flat: np.ndarray[Any, Any], entry: TensorEntry, items: Integers) -> None:
-    assert entry.step is not None
+def _write_integers(flat: Tensor, entry: TensorEntry, items: Integers) -> None:
+    """Write weights [N] of one tensor as integers [N]; raises as `TensorLayout.to_integers`."""
+    if entry.step is None:
+        items[:] = flat.view(INTEGER_OF_SIZE[flat.dtype.itemsize]).numpy()
+        if entry.kind.is_float:
+            kernels.order(items, np.iinfo(items.dtype).max)
+        return
     limit = np.float32(kernels.LATTICE_LIMIT[items.itemsize])
-    if not kernels.quantise(flat, np.float32(1 / entry.step), limit, items):
-        raise OverflowError(f"'{entry.name}' has outgrown its step of {entry.step:g}")
+    if not kernels.quantise(flat.float().numpy(), np.float32(1 / entry.step), limit, items):
+        raise OverflowError(_describe_overflow(entry))
+
+
+def _describe_overflow(entry: TensorEntry) -> str:
+    return f"'{entry.name}' has outgrown its step of {entry.step:g}"
 
 
 def _join_small(parts: list[slice]) -> Iterator[slice]:

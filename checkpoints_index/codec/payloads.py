@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
+from torch import Tensor
 
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
-from checkpoints_index.codec.packing import BlockPacker, BlockUnpacker, Integers
+from checkpoints_index.codec.packing import BLOCK_ITEMS, BlockPacker, BlockUnpacker, Integers
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.codec.tracking import TrackerState, TrackingPacker, TrackingUnpacker
 
@@ -53,7 +54,53 @@ def pack(
             blocks[position] = packer.pack(new[kind][part], base_items, exponent, items_before)
 
     pool.map(pack_some, packers, pool.split(len(blocks)))
-    return np.array([len(block) for block in blocks], "<u4").tobytes() + b"".join(blocks)
+    return _join(blocks)
+
+
+def pack_in_place(
+    layout: TensorLayout,
+    flat: Mapping[str, Tensor],
+    arrays: IntegerArrays,
+    packers: Sequence[BlockPacker],
+    pool: ThreadPool,
+    trackers: Sequence[TrackingPacker | None] | None = None,
+) -> bytes:
+    """What `pack` gives for the integers of weights, of which one block a thread is made at a time.
+
+    Args:
+        layout: that of both; it does not predict.
+        flat: the tensors of a state dict that fits it, each [number of weights], on the CPU.
+        arrays: the integers of the base; they become those of the weights.
+        packers, pool, trackers: as for `pack`.
+
+    Raises:
+        OverflowError: as `TensorLayout.require_fit` would; the arrays may have changed.
+    """
+    blocks = [b""] * len(layout.blocks)
+
+    def pack_some(packer: BlockPacker, positions: range) -> None:
+        made = np.empty(BLOCK_ITEMS, np.int64)
+        for position in positions:
+            kind, part = layout.blocks[position]
+            base = arrays[kind][part]
+            new = made.view(base.dtype)[: base.size]
+            layout.block_to_integers(flat, position, new)
+            tracker = trackers[position] if trackers else None
+            if tracker is not None:
+                blocks[position] = tracker.pack(packer, new, base)
+            else:
+                exponent = kind.exponent_field(layout.reversible)
+                blocks[position] = packer.pack(new, base, exponent)
+            base[:] = new
+
+    pool.map(pack_some, packers, pool.split(len(blocks)))
+    return _join(blocks)
+
+
+def _join(blocks: Sequence[bytes]) -> bytes:
+    """A payload of blocks, behind the table of their lengths."""
+    lengths = np.array([len(block) for block in blocks], "<u4").tobytes()
+    return b"".join((lengths, *blocks))
 
 
 def unpack(

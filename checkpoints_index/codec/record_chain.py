@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
@@ -14,6 +16,21 @@ from checkpoints_index.storage.segments import PendingRecord
 
 KEY_INTERVAL = 32  # Exact storage: a key comes every so many checkpoints.
 SKIP_INTERVAL = 48  # Visual storage: a skip delta comes every so many checkpoints.
+
+
+class SparedArrays:
+    """Integers of a checkpoint that are needed again later.
+
+    Args:
+        arrays: the integers, which do not change any more.
+    """
+
+    def __init__(self, arrays: IntegerArrays) -> None:
+        self._arrays = arrays
+
+    def load(self) -> IntegerArrays:
+        """The integers."""
+        return self._arrays
 
 
 class RecordChain:
@@ -45,13 +62,24 @@ class RecordChain:
         self.spare = layout.new_arrays()
         self._before_newest: IntegerArrays | None = None  # kept where the layout predicts
         self._trackers, self.tracks_pay = payloads.new_trackers(layout) or [], tracks_pay
-        self._skip_base: tuple[int, IntegerArrays] | None = None
+        self._skip_base: tuple[int, SparedArrays] | None = None
         self._pool, self._packers = pool, [BlockPacker() for _ in range(pool.size)]
 
     @property
     def is_key_due(self) -> bool:
         """Whether the next checkpoint depends on none before it, and could begin a segment."""
         return self.length == 0 or (not self.layout.reversible and self.length % KEY_INTERVAL == 0)
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Write the integers of the next checkpoint to `spare`.
+
+        Args:
+            weights: a state dict that the layout fits, on the CPU.
+
+        Raises:
+            OverflowError: a weight is not finite, or too large for its tensor's step.
+        """
+        self.layout.to_integers(weights, self.spare)
 
     def encode_spare(self, batch: int) -> list[PendingRecord]:
         """The records of the checkpoint whose integers are in `spare`.
@@ -62,30 +90,40 @@ class RecordChain:
         Returns:
             A key or a delta, tracked or not, and perhaps a skip delta.
         """
-        arrays = self.spare
-        check = integers.checksum(arrays)
         if self.newest is None or self.is_key_due:
-            records = [PendingRecord(segments.KEY, batch, batch, self._pack(arrays, None), check)]
-            self.key_bytes += len(records[0].payload)
+            kind, base, arrays = segments.KEY, batch, self.spare
+            payload = self._pack(arrays, None)
+            self.key_bytes += len(payload)
         else:
-            base, before = self.newest
-            payload = self._pack(arrays, before, self._known_before(), self._trackers)
+            base = self.newest[0]
+            payload, arrays = self._pack_delta(self.newest[1])
             goes_on = any(tracker and tracker.goes_on for tracker in self._trackers)
             kind = segments.TRACKED_DELTA if goes_on else segments.DELTA
-            records = [PendingRecord(kind, batch, base, payload, check)]
             self._doubt_tracks()
+        check = integers.checksum(arrays)
+        records = [PendingRecord(kind, batch, base, payload, check).with_parity()]
+        del payload  # The record has a longer copy.
         if self.layout.reversible and self.length % SKIP_INTERVAL == 0:
+            self._forget_tracks()
             if self._skip_base is not None:
                 base, before = self._skip_base
-                payload = self._pack(arrays, before)
-                records.append(PendingRecord(segments.SKIP_DELTA, batch, base, payload, check))
-            self._skip_base = batch, integers.copy_arrays(arrays)
-            self._forget_tracks()
-        records = [record.with_parity() for record in records]
+                payload = self._pack(arrays, before.load())
+                record = PendingRecord(segments.SKIP_DELTA, batch, base, payload, check)
+                records.append(record.with_parity())
+            self._skip_base = batch, self._put_aside(arrays)
         self._advance(batch, arrays)
         self.length += 1
         self.size_bytes += sum(len(record.payload) for record in records)
         return records
+
+    def _pack_delta(self, before: IntegerArrays) -> tuple[bytes, IntegerArrays]:
+        """The payload that leads from the newest checkpoint to the next, and its integers."""
+        payload = self._pack(self.spare, before, self._known_before(), self._trackers)
+        return payload, self.spare
+
+    def _put_aside(self, arrays: IntegerArrays) -> SparedArrays:
+        """Keep integers up to the next skip delta."""
+        return SparedArrays(integers.copy_arrays(arrays))
 
     def _advance(self, batch: int, arrays: IntegerArrays) -> None:
         """Make these arrays the newest; the oldest ones that are no longer needed are spare."""

@@ -31,7 +31,7 @@ from checkpoints_index.codec.block_parts import (
     FoundParts,
     LaidBlocks,
 )
-from checkpoints_index.codec.integers import IntegerKind, TensorLayout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.packing import (
     GAPS,
     MAGNITUDES,
@@ -41,6 +41,7 @@ from checkpoints_index.codec.packing import (
     TRITS,
     Integers,
 )
+from checkpoints_index.codec.tensor_entry import IntegerKind
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.codec.tracking import MISSES, MOVES
 

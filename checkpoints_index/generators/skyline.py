@@ -52,8 +52,9 @@ class SkylineGenerator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""
         x = torch.unflatten(self.dense(z), 1, (-1, self.grid_size, self.grid_size))  # [NCgg]
-        x = self.blocks(F.leaky_relu(x, 0.2))
-        return torch.tanh(self.to_rgb(F.leaky_relu(self.smooth(x), 0.2)))
+        # The maps of 1024 px, 270 MB a picture, have no names, so that each is freed after its use.
+        x = F.leaky_relu(self.smooth(self.blocks(F.leaky_relu(x, 0.2))), 0.2)
+        return torch.tanh(self.to_rgb(x))
 
 
 def initialise(module: nn.Module) -> None:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from checkpoints_index.codec import integers
-from checkpoints_index.codec.integers import IntegerArrays, IntegerKind, TensorLayout
+from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
 from checkpoints_index.codec.leading import lead_on
 from checkpoints_index.codec.payloads import TrackerStates
 from checkpoints_index.codec.staging import StagedKind
+from checkpoints_index.codec.tensor_entry import IntegerKind
 from checkpoints_index.codec.unpacking import predict, unpack_moves
 from checkpoints_index.errors import DamagedCheckpointError
 from checkpoints_index.reading.device_feed import StagedCheckpoint, StagedStep

@@ -7,22 +7,22 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from checkpoints_index.codec.steps.lean_calibration import is_large
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.writing.encoder import CheckpointEncoder, EncodedCheckpoint
 from checkpoints_index.writing.segment_writer import SegmentWriter
+from checkpoints_index.writing.snapshots import Snapshot, WaitingCheckpoint
 
 QUEUE_BYTES = 256 << 20  # Weights up to this size wait to be encoded, ...
 MIN_SNAPSHOTS, MAX_SNAPSHOTS = 2, 8  # ... but no fewer and no more checkpoints than these.
 NICENESS = 10  # The threads have a lower priority than the training step, as `nice` counts.
 LOOK_AHEAD_SECONDS = 0.8  # The first checkpoint waits so long for the next one.
-
-_new_event: Callable[[], torch.cuda.Event] = torch.cuda.Event  # Its constructor has no types.
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # the tensors of a state dict
 
@@ -45,9 +45,10 @@ class Appender:
         self._run, self._spec, self._encoder, self._writer = run, spec, encoder, writer
         self.ledger = writer.ledger
         self._signature: Signature | None = None
+        self._is_large = False
         self._working = threading.Lock()  # held while the encoder and the writer are in use
         self._changed = threading.Condition()  # guards all that follows
-        self._waiting: deque[Snapshot] = deque()
+        self._waiting: deque[WaitingCheckpoint] = deque()
         self._free: list[Snapshot] = []
         self._snapshots = 0
         self._unwritten: EncodedCheckpoint | None = None
@@ -55,27 +56,53 @@ class Appender:
         self._stuck = self._closing = False
         self._drainers = 0  # calls that wait for everything to be written
         torch.get_num_threads()  # It settles this thread's number before the other sets its own.
+        self._copier: threading.Thread | None = None  # It copies what was lent.
         self._thread = threading.Thread(target=self._work, name=f"append {run}", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
-    def append(self, batch: int, weights: Mapping[str, Tensor]) -> None:
+    def append(self, batch: int, weights: Mapping[str, Tensor], lent: bool = False) -> None:
         """Copy the weights and return; wait first where too many are still to be written.
 
         Args:
             batch: above that of the checkpoint before.
             weights: a state dict on any device.
+            lent: whether the weights stay as they are until `wait_until_copied` has returned.
+                Large ones are then copied meanwhile, as soon as there is room.
 
         Raises:
             CheckpointError: the weights are not of this run's generator, or an earlier checkpoint
                 could not be kept. This one was not taken.
         """
         self._check(weights)
-        snapshot = self._take_snapshot(weights)
-        snapshot.copy_from(batch, weights)
+        checkpoint = WaitingCheckpoint(batch, weights)
+        lent = lent and self._is_large
         with self._changed:
-            self._waiting.append(snapshot)
+            self._try_again()
+            self._raise_error()
+            self._changed.wait_for(lambda: self._error is not None or not self._is_lending)
+            self._raise_error()
+            self._make_room(weights, MIN_SNAPSHOTS - 1 if lent else None)
+        if not lent:
+            checkpoint.copy_to(self._take_snapshot())
+        elif self._copier is None:
+            self._copier = threading.Thread(target=self._copy, name="copy weights", daemon=True)
+            self._copier.start()
+        with self._changed:
+            self._waiting.append(checkpoint)
             self._changed.notify_all()
+
+    def wait_until_copied(self) -> None:
+        """Return when weights that were lent may be changed.
+
+        Where nothing can be written, and no memory is free, they are copied to more memory.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._stuck or not self._is_lending)
+            if self._is_lending and not self._free and self._snapshots < MIN_SNAPSHOTS:
+                self._make_room(self._waiting[-1].lent or {}, MIN_SNAPSHOTS)
+                self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._is_lending)
 
     def settle(self) -> None:
         """Return when all that was appended is written, or cannot be for now."""
@@ -132,6 +159,8 @@ class Appender:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        if self._copier is not None:
+            self._copier.join()
         self._encoder.close()
         self._writer.close()
         if error is not None:
@@ -156,20 +185,59 @@ class Appender:
             expected = read_signature(self._spec.expected_weights())
             if _shapes(given) != _shapes(expected):
                 raise CheckpointError(_describe_mismatch(self._run, expected, given))
-            self._signature = given
+            with self._changed:
+                self._signature, self._is_large = given, is_large(weights)
+                self._changed.notify_all()
         elif given != self._signature:
             raise CheckpointError(_describe_mismatch(self._run, self._signature, given))
 
-    def _take_snapshot(self, weights: Mapping[str, Tensor]) -> Snapshot:
+    def _make_room(self, weights: Mapping[str, Tensor], count: int | None) -> None:
+        """Have memory for so many checkpoints, all at once where they are large.
+
+        Args:
+            weights: those of one.
+            count: how many; None for as many as may wait, of which small ones come one by one.
+        """
+        most = max_snapshots(weights) if count is None else count
+        if not self._is_large:
+            most = min(most, self._snapshots + 1) if not self._free else 0
+        while self._snapshots < most:
+            snapshot = Snapshot(weights)
+            if self._is_large:
+                snapshot.touch()
+            self._snapshots += 1
+            self._free.append(snapshot)
+
+    def _take_snapshot(self) -> Snapshot:
         with self._changed:
-            self._try_again()
-            self._raise_error()
-            if not self._free and self._snapshots < _max_snapshots(weights):
-                self._snapshots += 1
-                self._free.append(Snapshot(weights))
             self._changed.wait_for(lambda: self._error is not None or bool(self._free))
             self._raise_error()
             return self._free.pop()
+
+    @property
+    def _is_lending(self) -> bool:
+        return bool(self._waiting) and self._waiting[-1].lent is not None
+
+    def _copy(self) -> None:
+        """The life of the thread that copies what was lent as soon as there is room for it."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._closing or (self._is_lending and bool(self._free))
+                )
+                if self._closing:
+                    return
+                checkpoint, snapshot = self._waiting[-1], self._free.pop()
+            try:
+                checkpoint.copy_to(snapshot)
+            except Exception as error:  # A GPU may fail, and the caller must not wait for ever.
+                checkpoint.drop()
+                with self._changed:
+                    self._waiting.remove(checkpoint)
+                    self._free.append(snapshot)
+                    self._error = error
+            with self._changed:
+                self._changed.notify_all()
 
     def _try_again(self) -> None:
         """Let a thread that found no room try once more, and see what became of it."""
@@ -190,7 +258,10 @@ class Appender:
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # The number is that of this thread.
-        _lower_priority()
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._signature is not None)
+        if not self._is_large:
+            _lower_priority()
         while self._wait_for_work():
             with self._working:
                 try:
@@ -216,11 +287,14 @@ class Appender:
                 self._write(self._unwritten)
         self._writer.sync_if_due()
 
-    def _encode(self, snapshot: Snapshot) -> None:
-        encoded = None
+    def _encode(self, checkpoint: WaitingCheckpoint) -> None:
+        encoded, snapshot = None, self._wait_for_copy(checkpoint)
+        if snapshot is None:
+            return
         try:
+            weights, device = snapshot.wait()
             following = self._look_ahead() if self._encoder.wants_to_see_next else None
-            encoded = self._encoder.encode(*snapshot.wait(), following)
+            encoded = self._encoder.encode(checkpoint.batch, weights, device, following)
         finally:
             with self._changed:
                 self._waiting.popleft()
@@ -228,7 +302,13 @@ class Appender:
                 self._unwritten = encoded
                 self._changed.notify_all()
 
-    def _look_ahead(self) -> dict[str, Tensor] | None:
+    def _wait_for_copy(self, checkpoint: WaitingCheckpoint) -> Snapshot | None:
+        """The copy of a checkpoint; None where it could not be made."""
+        with self._changed:
+            self._changed.wait_for(lambda: checkpoint.lent is None)
+        return checkpoint.snapshot
+
+    def _look_ahead(self) -> Mapping[str, Tensor] | None:
         """The weights of the checkpoint behind the one that is encoded, if it comes soon."""
         with self._changed:
             self._changed.wait_for(
@@ -236,7 +316,11 @@ class Appender:
                 LOOK_AHEAD_SECONDS,
             )
             following = self._waiting[1] if len(self._waiting) > 1 else None
-        return following.wait()[1] if following is not None else None
+            if following is None:
+                return None
+            if following.snapshot is None:
+                return following.lent  # It is not copied while this one holds the memory.
+        return following.snapshot.wait()[0]
 
     def _write(self, encoded: EncodedCheckpoint) -> None:
         """Write what is not yet written of a checkpoint, and forget each part that is."""
@@ -258,46 +342,12 @@ class Appender:
             self._changed.notify_all()
 
 
-class Snapshot:
-    """A copy of a state dict on the CPU, in memory that is used again.
-
-    Args:
-        weights: a state dict of the names, shapes and dtypes that will be copied.
-    """
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self._batch = 0
-        self._device = torch.device("cpu")
-        self._copied: torch.cuda.Event | None = None
-        self._tensors = {
-            name: torch.empty(t.shape, dtype=t.dtype, pin_memory=t.is_cuda)
-            for name, t in weights.items()
-        }
-
-    def copy_from(self, batch: int, weights: Mapping[str, Tensor]) -> None:
-        """Take the weights as they are now; a GPU copies behind what it was asked before.
-
-        Args:
-            batch: their batch.
-            weights: a state dict on any device.
-        """
-        self._batch = batch
-        for name, tensor in weights.items():
-            self._device = tensor.device
-            self._tensors[name].copy_(tensor.detach(), non_blocking=True)
-        if self._device.type == "cuda":
-            self._copied = _new_event()
-            self._copied.record(torch.cuda.current_stream(self._device))
-
-    def wait(self) -> tuple[int, dict[str, Tensor], torch.device]:
-        """The batch, its weights once they have arrived, and where they came from."""
-        if self._copied is not None:
-            self._copied.synchronize()
-        return self._batch, self._tensors, self._device
-
-
 def _lower_priority() -> None:
-    """Let this thread, and those that it starts, use what the training step leaves of the cores."""
+    """Let this thread, and those that it starts, use what the training step leaves of the cores.
+
+    That of a large generator keeps its priority. It works once a step, for a small part of it, and
+    where a step that takes all cores left it none, the next call of `append` would wait for it.
+    """
     if sys.platform == "linux":  # Threads have priorities of their own there.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
@@ -333,7 +383,7 @@ def _describe_mismatch(run: str, expected: Signature, given: Signature) -> str:
     )
 
 
-def _max_snapshots(weights: Mapping[str, Tensor]) -> int:
+def max_snapshots(weights: Mapping[str, Tensor]) -> int:
     """How many checkpoints may wait in memory."""
     size_bytes = sum(t.nbytes for t in weights.values())
     return max(MIN_SNAPSHOTS, min(MAX_SNAPSHOTS, QUEUE_BYTES // max(1, size_bytes)))

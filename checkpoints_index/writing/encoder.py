@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from checkpoints_index.codec.calibration import (
-    PEAK_FRACTION,
-    Calibration,
-    may_be_rounded,
-    mean_changes,
-    round_weights,
-)
 from checkpoints_index.codec.integers import TensorLayout
+from checkpoints_index.codec.lean_chain import LeanChain
 from checkpoints_index.codec.record_chain import SKIP_INTERVAL, RecordChain
+from checkpoints_index.codec.steps.calibration import (
+    PEAK_FRACTION,
+    may_be_rounded,
+    mean_change,
+    mean_changes,
+)
+from checkpoints_index.codec.steps.lean_calibration import calibration_of, is_large
+from checkpoints_index.codec.tensor_entry import find_peak
 from checkpoints_index.codec.thread_pool import ThreadPool
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
@@ -38,7 +42,6 @@ MIN_GROWTH = 0.007  # Assume that the error grows by at least 0.7 % per record.
 WASTEFUL_FRACTION = 0.5  # With less than this part of the maximum used, a new segment pays, ...
 KEYS_WORTH = 1.0  # ... once differences have taken as much as so many keys, which it has to save.
 CHECKED_PEAK_FRACTION = 0.95  # A check allows this part of the allowed peak.
-CHECK_PICTURES = 4  # A check begins with so many pictures; what may fail is seen in all.
 NEARLY_ALL = 0.75  # From this part of the allowed rms on, a check may fail.
 
 log = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class CheckpointEncoder:
         run_id: stands in the header of each segment; see `Catalogue`.
         run_format: the format that the run was created with, so that what reads a part of it reads
             the rest.
+        folder: on the disk of the run, for what a large generator needs again only much later.
     """
 
     def __init__(
@@ -79,11 +83,13 @@ class CheckpointEncoder:
         threads: int = 1,
         run_id: str | None = None,
         run_format: int = segments.FORMAT,
+        folder: Path | None = None,
     ) -> None:
+        self._folder = folder or Path(tempfile.gettempdir())
         self._run_id, self._format = run_id, run_format
         self._run, self._spec, self._error_bound = run, spec, error_bound
         self._pool = ThreadPool(threads, "encode")
-        self._calibration = Calibration(spec, error_bound, self._pool) if error_bound else None
+        self._calibration = calibration_of(spec, error_bound, self._pool) if error_bound else None
         self._chain: RecordChain | None = None  # The open segment; None begins another.
         self._used_fraction = MAX_USED_FRACTION
         self._next_check = 1  # counted in records of the open segment
@@ -137,7 +143,7 @@ class CheckpointEncoder:
         if chain.is_key_due and chain.size_bytes >= SEGMENT_BYTES:
             return False
         try:
-            chain.layout.to_integers(weights, chain.spare)
+            chain.take(weights)
         except OverflowError as overflow:
             log.info("%s: a new segment at batch %d, since %s", self._run, batch, overflow)
             return False
@@ -146,15 +152,14 @@ class CheckpointEncoder:
         return self._is_within_bound(chain, weights)
 
     def _is_within_bound(self, chain: RecordChain, weights: Mapping[str, Tensor]) -> bool:
-        """Whether pictures of what the spare integers keep are as near as is allowed."""
+        """Whether pictures of what is kept of the weights are as near as is allowed."""
         assert self._calibration is not None
-        kept = chain.layout.to_weights(chain.spare)
-        error_bound = self._calibration.error_bound
-        difference = self._calibration.compare(weights, kept, CHECK_PICTURES)
+        error_bound, layout = self._calibration.error_bound, chain.layout
+        difference = self._calibration.compare_kept(weights, layout, self._calibration.few)
         difference = replace(difference, rms=difference.rms * self._few_to_all)
         nearly = difference.rms > NEARLY_ALL * error_bound.rms
         if nearly or not difference.is_within(error_bound, PEAK_FRACTION):
-            difference = self._calibration.compare(weights, kept)
+            difference = self._calibration.compare_kept(weights, layout)
         self._plan_next_check(chain.length, difference.rms / error_bound.rms)
         used = max(difference.rms / error_bound.rms, difference.peak / error_bound.largest)
         self._is_wasteful = used < WASTEFUL_FRACTION * MAX_USED_FRACTION
@@ -191,33 +196,50 @@ class CheckpointEncoder:
         device: str | torch.device,
         next_weights: Mapping[str, Tensor] | None,
     ) -> tuple[RecordChain, bytes]:
-        """Choose steps anew; the spare integers of a new chain become those of these weights."""
+        """Choose steps anew; what the new chain takes are these weights."""
         if self._error_bound is not None:
             self._refuse_if_not_finite(batch, weights)
         changes = self._measure_changes(weights)
         if changes is None and next_weights is not None:
             changes = mean_changes(weights, next_weights)
         steps = {}
+        tracks_pay = self._chain is None or self._chain.tracks_pay
         if self._calibration is not None:
             self._calibration.move(device)
             self._adapt_used_fraction()
+            self._chain = None  # Pictures need the memory of its integers.
             steps = self._calibration.choose_steps(weights, changes, self._used_fraction)
-            rounded = round_weights(weights, steps)
-            few = self._calibration.compare(weights, rounded, CHECK_PICTURES)
-            self._few_to_all = self._calibration.compare(weights, rounded).rms / max(few.rms, 1e-9)
+            self._few_to_all = self._calibration.few_to_all(weights, steps)
+        chain = self._new_chain(weights, steps, torch.device(device), tracks_pay)
+        chain.take(weights)
+        self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
+        self._is_wasteful = False
+        return chain, headers.pack_header(self._describe(chain.layout))
+
+    def _new_chain(
+        self,
+        weights: Mapping[str, Tensor],
+        steps: Mapping[str, float],
+        device: torch.device,
+        tracks_pay: bool,
+    ) -> RecordChain:
+        """That of the next segment.
+
+        Trackers of a large generator take as much memory as its weights, which on a CPU the
+        pictures need.
+        """
+        is_lean = self._error_bound is not None and is_large(weights)
+        is_tracking = self._error_bound is not None and self._format == segments.TRACKING_FORMAT
         layout = TensorLayout.of(
             weights,
             steps,
             reversible=self._error_bound is not None,
             predicts=self._error_bound is None and self._format == segments.PREDICTING_FORMAT,
-            tracks=self._error_bound is not None and self._format == segments.TRACKING_FORMAT,
+            tracks=is_tracking and not (is_lean and device.type == "cpu"),
         )
-        tracks_pay = self._chain is None or self._chain.tracks_pay
-        chain = RecordChain(layout, self._pool, tracks_pay)
-        chain.layout.to_integers(weights, chain.spare)
-        self._chain, self._next_check, self._checks = chain, 1, [(0, self._used_fraction)]
-        self._is_wasteful = False
-        return chain, headers.pack_header(self._describe(chain.layout))
+        if is_lean:
+            return LeanChain(layout, self._folder, self._pool, tracks_pay)
+        return RecordChain(layout, self._pool, tracks_pay)
 
     def _describe(self, layout: TensorLayout) -> dict[str, Any]:
         """The description in a segment's header."""
@@ -255,12 +277,25 @@ class CheckpointEncoder:
         if chain is None or chain.newest is None or not chain.layout.fits(weights):
             return None
         _, arrays = chain.newest
-        return mean_changes(chain.layout.to_weights(arrays), weights)
+        return {
+            entry.name: mean_change(chain.layout.to_weight(entry, arrays), weights[entry.name])
+            for entry in chain.layout.entries
+            if may_be_rounded(weights[entry.name])
+        }
 
     def _refuse_if_not_finite(self, batch: int, weights: Mapping[str, Tensor]) -> None:
         for name, tensor in weights.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            if tensor.is_floating_point() and tensor.numel() and not _is_finite(tensor):
                 raise CheckpointError(
                     f"Checkpoint {batch} of run '{self._run}' is not kept: '{name}' holds numbers "
                     "that are not finite. Training has diverged; resume from an earlier state."
                 )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers of a tensor, of which there are some, are finite; no copy is made."""
+    return (
+        math.isfinite(find_peak(tensor))
+        if tensor.dtype.itemsize > 1
+        else bool(torch.isfinite(tensor).all())
+    )

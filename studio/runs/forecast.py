@@ -18,6 +18,8 @@ from checkpoints_index.storage.segments import RECORD_HEAD_BYTES, SKIP_DELTA
 from studio.workspace.records.quantities import format_bytes, format_duration
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from studio.runs.config import TrainingConfig
 
 EXACT_BYTES = 2.26  # Bytes of a weight in exact storage; float32 has 4.
@@ -32,6 +34,8 @@ YOUNG_TIMES, YOUNG_BATCHES = 3, 500  # At batch b there are 1 + 3 / (1 + b / 500
 AVERAGED = 1 / 3
 # Trackers save so much of an average's bits for each bit of a weight, and no more than the last.
 TRACKED_PER_BIT, MAX_TRACKED = 0.13, 0.4
+
+TOLD_MEMORY = 500_000_000  # bytes that a training may lack where it keeps a large generator
 
 RECENT_CHECKPOINTS = 256  # The size of the next checkpoints is the mean over so many.
 RECENT_BATCHES = 100  # The pace is the mean over so many batches.
@@ -130,16 +134,24 @@ def forecast_launch(
     Raises:
         StudioError: there is no such generator.
     """
-    each = estimate_bytes(_shapes(config), config, storage)
+    shapes = [tuple(tensor.shape) for tensor in _weights(config).values()]
+    each = estimate_bytes(shapes, config, storage)
     return Forecast(each, first_batch, config.batches, free_bytes(folder))
 
 
 def describe_launch(
-    config: TrainingConfig, storage: str, folder: Path, first_batch: int = 0
+    config: TrainingConfig,
+    storage: str,
+    folder: Path,
+    first_batch: int = 0,
+    device: str = "cpu",
 ) -> tuple[str, str]:
     """The forecast of a run that has not begun, in words, and a warning where it will not fit.
 
     The warning is empty where it fits; see `forecast_launch`.
+
+    Args:
+        device: where it trains; on a CPU, keeping a large generator takes the most memory.
     """
     forecast = forecast_launch(config, storage, folder, first_batch)
     text = (
@@ -153,7 +165,30 @@ def describe_launch(
             f" Visual storage would take {format_bytes(visual.bytes_per_batch)} a batch, "
             f"{format_bytes(visual.needed_bytes)} in all."
         )
-    return text, "" if forecast.fits else warn(forecast)
+    return text + _tell_memory(config, storage, device), "" if forecast.fits else warn(forecast)
+
+
+def memory_of_keeping(config: TrainingConfig, storage: str, device: str) -> int:
+    """About the bytes of memory that keeping checkpoints takes at most beside the training.
+
+    Args:
+        storage: exact or visual.
+        device: where it trains.
+
+    Raises:
+        StudioError: there is no such generator.
+    """
+    from checkpoints_index.writing.memory import estimate_memory
+
+    return estimate_memory(config.generator_spec(), _weights(config), storage, device)
+
+
+def _tell_memory(config: TrainingConfig, storage: str, device: str) -> str:
+    """What keeping takes of the memory, where that is enough to be told."""
+    needed = memory_of_keeping(config, storage, device)
+    if needed < TOLD_MEMORY:
+        return ""
+    return f" Keeping them takes up to about {format_bytes(needed)} of memory beside the training."
 
 
 def forecast_growth(
@@ -213,10 +248,10 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def _shapes(config: TrainingConfig) -> list[tuple[int, ...]]:
-    """The shapes of the generator's tensors, none of which is allocated."""
+def _weights(config: TrainingConfig) -> dict[str, Tensor]:
+    """The generator's tensors, none of which is allocated."""
     import torch
 
     with torch.device("meta"):
         G = config.generator_spec().build()
-    return [tuple(tensor.shape) for tensor in G.state_dict().values()]
+    return dict(G.state_dict())

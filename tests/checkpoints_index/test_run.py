@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
-from checkpoints_index.codec.calibration import Calibration
+from checkpoints_index.codec.steps.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound

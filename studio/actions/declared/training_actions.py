@@ -290,13 +290,15 @@ class Train(TrainingAction):
         from studio.training.setup.creation import create_run
         from studio.training.setup.run_request import explain_choice, resolve_request
         from studio.upkeep.removal import delete_run
+        from studio.workspace.devices import choose_device
 
         if self.leads():
             chosen, first = resolve_request(workspace, self.request)
             import_trusted(workspace.runs, chosen.generator)
             create_run(workspace, self.run, chosen, self.storage, first)
             begun = first.batch if first is not None else 0
-            news = describe_launch(chosen, self.storage, workspace.runs, begun)
+            device = self.device or choose_device()
+            news = describe_launch(chosen, self.storage, workspace.runs, begun, device)
             for line in filter(None, (explain_choice(workspace, self.request, chosen), *news)):
                 reporter.say(line)
         try:

@@ -74,6 +74,8 @@ class Training:
         self._saved_batch, self._saved_at, self._saving_s = -1, time.monotonic(), 1.0
         self._saved_settings: dict[str, Any] = {}
         self._began, self._longest_s = time.monotonic(), 0.0
+        if context is not None:
+            recipe.before_rendered_changes = context.checkpoints.wait_until_copied
 
     def run(self, until_batch: int) -> int:
         """Train up to a batch, going on from the newest training state where there is one.
@@ -137,6 +139,7 @@ class Training:
 
     def _load_newest(self) -> int | None:
         """Load the newest whole state; its batch, or None where the run begins."""
+        self._recipe.before_rendered_changes()
         paths = list_states(self._states)
         for number, path in enumerate(reversed(paths), 1):
             try:
@@ -228,7 +231,9 @@ class Training:
         if batch % config.checkpoint_every == 0 or last:
             with self._watch("checkpoint"):
                 weights = recipe.rendered.state_dict()
-                self._when_there_is_room(lambda: context.checkpoints.append(batch, weights))
+                self._when_there_is_room(
+                    lambda: context.checkpoints.append(batch, weights, lent=True)
+                )
         frames = None
         films = config.film_every > 0 and batch % config.film_every == 0
         if films or last or batch == 1 or batch % config.preview_every == 0:

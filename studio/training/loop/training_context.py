@@ -20,8 +20,11 @@ class CheckpointSink(Protocol):
     def last_batch(self) -> int | None:
         """The newest checkpoint, if there is any."""
 
-    def append(self, batch: int, state_dict: Mapping[str, Tensor]) -> None:
-        """Take the generator of a batch."""
+    def append(self, batch: int, state_dict: Mapping[str, Tensor], lent: bool = False) -> None:
+        """Take the generator of a batch, which may stay as it is until `wait_until_copied`."""
+
+    def wait_until_copied(self) -> None:
+        """Return when the generator that was lent may change."""
 
     def flush(self) -> None:
         """Return when all that was appended is safely on disk."""

@@ -28,6 +28,8 @@ class Recipe(Protocol):
         optimizers: the optimisers by name: optimizer_g, optimizer_d.
         rng: draws all random numbers, on the device; the same in all processes.
         numbers: further scalars that a resume needs; recipe and engine change them in place.
+        before_rendered_changes: called before the weights of `rendered` change, since those of the
+            last checkpoint may still be copied.
     """
 
     batch: int
@@ -36,6 +38,7 @@ class Recipe(Protocol):
     optimizers: dict[str, Optimizer]
     rng: torch.Generator
     numbers: dict[str, float]
+    before_rendered_changes: Callable[[], None]
 
     @property
     def rendered(self) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -54,6 +54,7 @@ class GAN:
         self.rng = torch.Generator(device).manual_seed(config.seed)
         self.batch = 0
         self.numbers: dict[str, float] = {}
+        self.before_rendered_changes: Callable[[], None] = lambda: None
 
         G, D = build_networks(config)
         self.G: nn.Module = G.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -312,6 +313,7 @@ class GAN:
 
         The average is over fewer batches at first, so that it forgets the noise it began as.
         """
+        self.before_rendered_changes()
         keep = min(self.config.ema, (1 + self.batch) / (10 + self.batch))
         averages, lives = self.G_ema.state_dict(), self.G.state_dict()
         moving = [name for name, average in averages.items() if average.is_floating_point()]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoints_index.codec import payloads
-from checkpoints_index.codec.integers import TensorEntry, TensorLayout
+from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.kernels import LATTICE_LIMIT
 from checkpoints_index.codec.packing import (
     BLOCK_ITEMS,
@@ -23,6 +23,7 @@ from checkpoints_index.codec.packing import (
     BlockPacker,
 )
 from checkpoints_index.codec.staging import MAX_ROWS, PayloadStager
+from checkpoints_index.codec.tensor_entry import TensorEntry
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.codec.unpacking import predict, unpack_moves
 

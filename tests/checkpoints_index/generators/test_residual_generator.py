@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from checkpoints_index.codec.calibration import Calibration
+from checkpoints_index.codec.steps.calibration import Calibration
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage.error_bound import ErrorBound

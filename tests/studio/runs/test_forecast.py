@@ -15,11 +15,13 @@ from studio.runs.forecast import (
     forecast_growth,
     forecast_launch,
     free_bytes,
+    memory_of_keeping,
     recent_bytes,
 )
 from studio.runs.metrics import read_metrics
 from studio.training.setup.presets import DEMO
 from studio.workspace.errors import EXPECTED_ERRORS
+from studio.workspace.records.quantities import format_bytes
 from tests.studio.conftest import BATCHES
 
 DCGAN_64 = [
@@ -101,6 +103,19 @@ def test_an_exact_launch_that_does_not_fit_names_the_batch_and_what_visual_needs
     assert f"{visual.bytes_per_batch / 1000:.1f} kB a batch" in text
     assert warning.startswith("The disk will be full at batch ")
     assert "of 1,000,000,000" in warning
+
+
+def test_the_memory_that_keeping_a_large_generator_takes_is_told(tmp_path):
+    config = TrainingConfig(generator="skyline", image_size=1024, batches=2)
+    weights = 4 * 117_474_627
+    for device, storage, most in (("cpu", "visual", 3), ("cuda", "visual", 3), ("cpu", "exact", 4)):
+        needed = memory_of_keeping(config, storage, device)
+        assert weights < needed <= most * weights
+        text, _ = describe_launch(config, storage, tmp_path, device=device)
+        assert f"up to about {format_bytes(needed)} of memory beside the training" in text
+    small = TrainingConfig(generator="dcgan", image_size=64, batches=2)
+    assert memory_of_keeping(small, "visual", "cpu") < 200_000_000
+    assert "memory" not in describe_launch(small, "visual", tmp_path)[0]
 
 
 def test_a_generator_that_cannot_be_is_a_sentence(tmp_path):

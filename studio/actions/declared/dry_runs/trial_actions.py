@@ -30,6 +30,7 @@ class DryRunResult(Result):
         duration_s: seconds to the last batch.
         memory_bytes, device_bytes: what was taken of the memory, and what there is.
         checkpoints_bytes, state_bytes: what all checkpoints will take by estimate, and the states.
+        keeping_bytes: memory that keeping checkpoints takes besides, at most, by estimate.
         is_busy: whether other work on the machine makes the times longer than they would be.
         sheet: a picture of what the networks saw.
     """
@@ -46,6 +47,7 @@ class DryRunResult(Result):
     checkpoints_bytes: int
     state_bytes: int
     free_bytes: int
+    keeping_bytes: int = 0
     is_busy: bool = False
     sheet: Path | None = None
 
@@ -61,6 +63,7 @@ class DryRunResult(Result):
             (least + format_duration(self.duration_s), f"to batch {self.batches:,}"),
             (least + tell_pace(self.batch_s), f"a batch of {self.batch_size:,}"),
             (format_bytes(self.memory_bytes), f"memory, of {format_bytes(self.device_bytes)}"),
+            (format_bytes(self.keeping_bytes), "memory to keep checkpoints, at most"),
             (format_bytes(self.checkpoints_bytes), "checkpoints, by estimate"),
             (format_bytes(self.state_bytes), "training states"),
             (format_bytes(self.free_bytes), "free on the disk"),
@@ -134,7 +137,7 @@ class Try(Train):
         """Make the steps."""
         import torch
 
-        from studio.runs.forecast import forecast_launch
+        from studio.runs.forecast import forecast_launch, memory_of_keeping
         from studio.training.setup.dry_run import measure_training
         from studio.training.setup.run_request import choose_settings, first_batch
         from studio.workspace.devices import borrow_device
@@ -161,6 +164,7 @@ class Try(Train):
             device_bytes=found.device_bytes,
             checkpoints_bytes=round(forecast.needed_bytes),
             state_bytes=found.state_bytes,
+            keeping_bytes=memory_of_keeping(config, self.storage, found.device),
             free_bytes=forecast.free_bytes,
             is_busy=_is_busy(workspace, reporter.job_id),
             sheet=found.sheet,

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoints_index import GeneratorSpec
-from checkpoints_index.codec.calibration import PEAK_FRACTION, Calibration, RoundedTensor
 from checkpoints_index.codec.integers import TensorLayout
+from checkpoints_index.codec.steps.calibration import PEAK_FRACTION, Calibration
+from checkpoints_index.codec.steps.step_choice import RoundedTensor
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage.error_bound import ErrorBound
 
