@@ -1,16 +1,19 @@
 """What the checkpoints of a training that fails cost, and what the eye loses of them.
 
-Trains the DCGAN-64 of `benchmarks/store.py` in two ways that fail, one after the other, keeps every
-batch in `exact` and in `visual` storage, and prints one JSON document with a row for each stretch
-of batches: kB a checkpoint, their ratio, how the calibration points and 512 unseen latents differ,
-how many values are saturated (within 2 of 0 or 255), and how much pictures vary from city to city.
+Trains the DCGAN-64 of `benchmarks/store.py` in three ways that fail, one after the other, keeps
+every batch in `exact` and in `visual` storage, and prints one JSON document with a row for each
+stretch of batches: kB a checkpoint, their ratio, how the calibration points and 512 unseen latents
+differ, how many values are saturated (within 2 of 0 or 255), and how much pictures vary from city
+to city.
 
 - `lost`:      D learns four times as fast as G, without smoothed labels and without batch norm. G
                never learns to draw different cities: pictures vary by a few levels of 255 only;
-- `saturated`: from there on D stands still, and G goes on against it without bound (the loss is
-               -D), so that tanh saturates and the picture depends on few of its weights.
+- `unbounded`: from there on D stands still, and G goes on against it, five times as fast, by a loss
+               without bound (-D);
+- `saturated`: the last layer's weights are made twenty times as large, and G goes on in that way.
+               tanh saturates nearly everywhere, and few of the values bear all of the error.
 
-    python -m benchmarks.collapsed [--lost 192] [--saturated 192] [--folder DIR]
+    python -m benchmarks.collapsed [--lost 64] [--unbounded 64] [--saturated 96] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ from checkpoints_index import CheckpointIndex, CheckpointRun
 from checkpoints_index.codec.steps.calibration import Calibration
 from checkpoints_index.storage.error_bound import ErrorBound
 
-RATE_G, RATE_D, BOUNDLESS_RATE = 2e-4, 8e-4, 1e-3
+PHASES = {"lost": 64, "unbounded": 64, "saturated": 96}  # and their batches
+RATE_G, RATE_D, UNBOUNDED_RATE = 2e-4, 8e-4, 1e-3
+BATCH_SIZE = 8
+GAIN = 20  # of the last layer, where tanh saturates
 STRETCH = 32  # batches of a row
 LOOK_EVERY = 8  # checkpoints between those whose pictures are compared
 CHUNK = 64  # unseen latents in a pass
@@ -41,24 +47,29 @@ class FailingTraining(Training):
     """The training of the store's benchmark, with a D that wins and later stands still."""
 
     def __init__(self) -> None:
-        super().__init__(RATE_G)
+        super().__init__(RATE_G, batch_size=BATCH_SIZE)
         self.D = nn.Sequential(*(x for x in self.D if not isinstance(x, nn.BatchNorm2d)))
         self.optimizer_D = torch.optim.Adam(self.D.parameters(), RATE_D, betas=(0.5, 0.999))
-        self._is_boundless = False
+        self._phase = "lost"
 
-    def let_d_stand_still(self) -> None:
-        self._is_boundless = True
-        for group in self.optimizer_G.param_groups:
-            group["lr"] = BOUNDLESS_RATE
+    @torch.no_grad()
+    def enter(self, phase: str) -> None:
+        self._phase = phase
+        if phase != "lost":
+            self.optimizer_G.param_groups[0]["lr"] = UNBOUNDED_RATE
+        if phase == "saturated":
+            last = [weight for weight in self.G.parameters() if weight.ndim == 4][-1]
+            last.mul_(GAIN)
 
     def step(self) -> None:
         real, fake = next(self._crops), self.G(torch.randn(self._z_shape))
-        if not self._is_boundless:
+        has_lost = self._phase == "lost"
+        if has_lost:
             self.optimizer_D.zero_grad()
             (bce(self.D(real), 1.0) + bce(self.D(fake.detach()), 0.0)).backward()
             self.optimizer_D.step()
         self.optimizer_G.zero_grad()
-        (-self.D(fake).mean() if self._is_boundless else bce(self.D(fake), 1.0)).backward()
+        (bce(self.D(fake), 1.0) if has_lost else -self.D(fake).mean()).backward()
         self.optimizer_G.step()
         self.batch += 1
 
@@ -68,8 +79,7 @@ def measure(index: CheckpointIndex, batches: dict[str, int]) -> list[dict[str, A
     runs = {storage: index.create(storage, SPEC, storage) for storage in STORAGES}
     calibration, rows = Calibration(SPEC, ErrorBound()), []
     for phase, count in batches.items():
-        if phase == "saturated":
-            training.let_d_stand_still()
+        training.enter(phase)
         for first in range(0, count, STRETCH):
             before = {storage: run.size_bytes for storage, run in runs.items()}
             kept = keep(training, runs, min(STRETCH, count - first))
@@ -135,13 +145,13 @@ def draw(weights: dict[str, Tensor], z: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--lost", type=int, default=192, help="batches in which D wins")
-    parser.add_argument("--saturated", type=int, default=192, help="batches of a D that stands")
+    for phase, count in PHASES.items():
+        parser.add_argument(f"--{phase}", type=int, default=count, help="batches in that way")
     parser.add_argument("--folder", type=Path, help="keep the runs here")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         index = CheckpointIndex(wanted.folder or Path(scratch))
-        batches = {"lost": wanted.lost, "saturated": wanted.saturated}
+        batches = {phase: getattr(wanted, phase) for phase in PHASES}
         print(json.dumps(measure(index, batches), indent=1))
 
 

@@ -12,6 +12,8 @@ and prints one JSON document:
 With --parity alone, it prints what the parity behind each payload costs: bytes, and CPU time of
 appending and of reading in order, each with it and without it in turns, as ratios.
 
+What the checkpoints of a training that fails cost is in `benchmarks/collapsed.py`.
+
     python -m benchmarks.store [--warm-up 300] [--window 256] [--low-window 128] [--folder DIR]
     python -m benchmarks.store --parity [--warm-up 300] [--window 256]
 """

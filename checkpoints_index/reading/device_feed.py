@@ -18,12 +18,8 @@ from checkpoints_index.codec.packing import Integers
 from checkpoints_index.codec.staging import PayloadStager, StagedPayload
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError
-from checkpoints_index.reading.reader import (
-    CheckpointReader,
-    DecodedIntegers,
-    HeldCheckpoint,
-    ReadStep,
-)
+from checkpoints_index.reading.held import DecodedIntegers, HeldCheckpoint, ReadStep
+from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.reading.transfers import DeviceStreams, HostBuffer
 from checkpoints_index.storage.segments import Record
 

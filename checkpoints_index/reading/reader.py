@@ -14,16 +14,15 @@ import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import Tensor
 
 from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import IntegerArrays, TensorLayout
-from checkpoints_index.codec.payloads import TrackerStates
 from checkpoints_index.codec.record_chain import SKIP_INTERVAL
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
 from checkpoints_index.errors import DamagedCheckpointError, UnknownBatchError
+from checkpoints_index.reading.held import DecodedIntegers, HeldCheckpoint, ReadStep
 from checkpoints_index.reading.paths import NOTHING, Edge, Node, find_path, find_single_edge
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
@@ -34,62 +33,6 @@ MAX_THREADS = 8
 GROUP_BYTES = 64 << 20  # So many bytes of payloads are held at a time.
 CACHE_BYTES = 256 << 20  # Checkpoints that a path passed are kept up to this size ...
 MAX_CACHED = 8  # ... and this number, where every bit is kept.
-
-
-class ReadStep(NamedTuple):
-    """A payload that leads from one checkpoint to another.
-
-    Attributes:
-        record: its record.
-        payload: what lies in the record, held against its checksum; good until more is read.
-        sign: 1 where it leads from its base to its batch, -1 where it is undone.
-        from_nothing: whether its base are zeros.
-        leads_trackers: whether trackers are known behind it.
-    """
-
-    record: Record
-    payload: bytes | memoryview
-    sign: int
-    from_nothing: bool
-    leads_trackers: bool
-
-
-class HeldCheckpoint(NamedTuple):
-    """A checkpoint whose integers somebody holds.
-
-    Attributes:
-        record: its record.
-        is_tracked: whether trackers were led there, and are held as well.
-    """
-
-    record: Record
-    is_tracked: bool
-
-
-class DecodedIntegers(NamedTuple):
-    """The integers of a checkpoint, and what the next difference may be predicted from.
-
-    Attributes:
-        arrays: its integers.
-        before: those of the checkpoint before it on the way there; None where none is predicted.
-        states: those of the trackers that were led there; None where none are.
-    """
-
-    arrays: IntegerArrays
-    before: IntegerArrays | None
-    states: TrackerStates | None
-
-    @classmethod
-    def before_key(cls, layout: TensorLayout) -> DecodedIntegers:
-        """What a key leads on from: zeros, of which nothing is known."""
-        before, states = layout.new_arrays_before(), payloads.new_states(layout)
-        return cls(layout.new_arrays(), before, states)
-
-    def copy(self) -> DecodedIntegers:
-        """The same in memory of its own, but for the trackers, which are not led on from there."""
-        before = integers.copy_arrays(self.before) if self.before else None
-        states = self.states and [None] * len(self.states)
-        return DecodedIntegers(integers.copy_arrays(self.arrays), before, states)
 
 
 class _UnsoundGroupError(Exception):

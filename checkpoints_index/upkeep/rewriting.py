@@ -25,7 +25,8 @@ from checkpoints_index.errors import (
     DamagedSegmentsError,
     DiskFullError,
 )
-from checkpoints_index.reading.reader import CheckpointReader, DecodedIntegers
+from checkpoints_index.reading.held import DecodedIntegers
+from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import headers, segments
 from checkpoints_index.storage.catalogue import Catalogue
 from checkpoints_index.storage.files import open_whole, remove_leftovers, sync_folder
