@@ -19,7 +19,7 @@ from studio.workspace.jobs import UNENDED, JobRow, Terms, jobs_that_are
 from studio.workspace.paths import Workspace
 
 CITY = RUN = "helsinki"
-PRESET = "small-and-quick"
+PRESET = "maps-and-drawings"
 FPS = 60
 WALK_SECONDS = 12.0
 WALK_STOPS = ("0.0", "0.4", "0.8", "0.0")  # Fixed points; the walk ends where it began.

@@ -176,7 +176,11 @@ class TrainingConfig:
         0, "Blur of all that D sees, at batch 0", minimum=0, maximum=10, unit="px"
     )
     blur_fade_batches: int = setting(
-        500, "Batches until that blur is gone", minimum=1, maximum=MAX_BATCH, unit="batches"
+        500,
+        "Batches until that blur is gone, at most all of the run's",
+        minimum=1,
+        maximum=MAX_BATCH,
+        unit="batches",
     )
     random_flips: bool = setting(True, "Mirror half of the real pictures, left to right")
     ema: float = setting(

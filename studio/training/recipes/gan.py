@@ -290,7 +290,8 @@ class GAN:
             draws: float [N, AUGMENT_DRAWS], 0..1.
         """
         config = self.config
-        sigma_px = fading_sigma(config.blur_sigma_px, self.batch, config.blur_fade_batches)
+        fade_batches = min(config.blur_fade_batches, config.batches)
+        sigma_px = fading_sigma(config.blur_sigma_px, self.batch, fade_batches)
         p = self.numbers.get(AUGMENT_P, 0.0) if config.augmentation_target > 0 else 1.0
         return augment(blur(pictures, sigma_px), config.augmentation, draws, p)
 

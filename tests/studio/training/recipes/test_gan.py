@@ -10,6 +10,8 @@ from torch.nn.utils import get_total_norm
 
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
+from studio.training.recipes.augmentation import AUGMENT_DRAWS
+from studio.training.recipes.blur import blur
 from studio.training.recipes.gan import GAN
 
 LOSSES = ("non_saturating", "hinge", "wasserstein", "relativistic")
@@ -193,6 +195,15 @@ def test_augmentation_adapts_by_the_pictures_that_d_has_seen(build):
     moves = torch.tensor([0.5, *p]).diff().abs()
     torch.testing.assert_close(moves, torch.full((4,), 4 / 500_000), atol=1e-7, rtol=0)
     assert recipe.numbers["augment_p"] == pytest.approx(p[-1])
+
+
+def test_a_run_that_is_shorter_than_the_fade_of_its_blur_ends_with_sharp_pictures(build):
+    recipe = build(batches=10, blur_sigma_px=4, blur_fade_batches=500, augmentation="")
+    pictures = next(reals())
+    recipe.batch = 5
+    assert torch.equal(recipe.augment(pictures, torch.zeros(4, AUGMENT_DRAWS)), blur(pictures, 2.0))
+    recipe.batch = 10
+    assert torch.equal(recipe.augment(pictures, torch.zeros(4, AUGMENT_DRAWS)), pictures)
 
 
 def test_a_penalty_can_be_turned_on_in_a_live_run(build):

@@ -50,7 +50,7 @@ def test_the_preset_is_chosen_by_device_pictures_and_size(
 @pytest.mark.parametrize(
     ("config", "least_s", "most_s"),
     [
-        (PRESETS["small-and-quick"].config, 120, 300),
+        (PRESETS["small-and-quick"].config, 120, 360),
         (PRESETS["half-an-hour"].config, 1200, 3000),
         (TrainingConfig(), 7 * HOUR_S, 13 * HOUR_S),
     ],
