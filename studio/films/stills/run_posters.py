@@ -104,7 +104,7 @@ def draw_run_poster(
     _write_numbers(paper, _tell_numbers(workspace, run, metrics), left, below)
     foot = HEIGHT - MARGIN - SMALL
     paper.write(attribution_of(workspace, run), (MARGIN, foot), SMALL, QUIET)
-    paper.write(f"studio run-poster {run}", (WIDTH - MARGIN, foot), SMALL, QUIET, "right")
+    paper.write(f"studio render poster {run}", (WIDTH - MARGIN, foot), SMALL, QUIET, "right")
     labels = tuple(point.label for point in chosen)
     return DrawnRunPoster(paper.save(path), labels, tuple(batches))
 

@@ -13,6 +13,7 @@ from studio.actions.declared.film_actions import (
     RenderSheet,
     RenderTimelapse,
 )
+from studio.actions.declared.films.poster_actions import RenderPoster
 from studio.screens.parts.form import Form
 from studio.workspace.devices import AUTO
 
@@ -132,6 +133,16 @@ def lay_out_sheet() -> Form[RenderSheet]:
             form.field("scale", "Enlarged")
     with gr.Accordion("More", open=False), gr.Group():
         form.field("skip_missing", "Leave out batches without a checkpoint", value=True)
+        form.rest(*ELSEWHERE)
+    return form
+
+
+def lay_out_poster() -> Form[RenderPoster]:
+    """How cities grew, the atlas and curves, on one sheet of paper."""
+    form = Form(RenderPoster)
+    with gr.Group():
+        form.field("points", info=FIXED)
+    with gr.Accordion("More", open=False), gr.Group():
         form.rest(*ELSEWHERE)
     return form
 

@@ -33,6 +33,7 @@ from studio.screens.render.form_panel import FilmForm
 from studio.screens.render.poster_route import PosterRoute
 from studio.screens.render.render_fields import (
     lay_out_path,
+    lay_out_poster,
     lay_out_sheet,
     lay_out_timelapse,
     lay_out_walk,
@@ -48,7 +49,7 @@ JOBS = 8
 CHECKING = "Its frames are being counted…"
 FORMS: tuple[tuple[str, Callable[[], Form[Any]]], ...] = (
     *(("Time-lapse", lay_out_timelapse), ("Walk", lay_out_walk)),
-    *(("Path", lay_out_path), ("Sheet", lay_out_sheet)),
+    *(("Path", lay_out_path), ("Sheet", lay_out_sheet), ("Poster", lay_out_poster)),
 )
 
 
@@ -67,7 +68,8 @@ class RenderScreen:
                     FilmForm(app, tab, title, self._open_form, lay_out) for title, lay_out in FORMS
                 ]
             self._panels = panels
-            self._timelapse, self._walk, self._path, self._sheet = (each.form for each in panels)
+            forms = (each.form for each in panels)
+            self._timelapse, self._walk, self._path, self._sheet, self._poster = forms
             with gr.Column(scale=7, min_width=480):
                 self._player = markup.pressable(
                     elem_id="player", styles=film_styles(), script=film_script()
@@ -133,7 +135,7 @@ class RenderScreen:
 
     @property
     def _forms(self) -> list[Form[Any]]:
-        return [self._timelapse, self._walk, self._path, self._sheet]
+        return [self._timelapse, self._walk, self._path, self._sheet, self._poster]
 
     def _fields_named(self, names: Sequence[str]) -> list[Any]:
         return [form.laid[n] for form in self._forms for n in names if n in form.laid]
@@ -154,7 +156,7 @@ class RenderScreen:
             return {} if filled in (None, run) else {"value": value}
 
         updates: dict[Any, Any] = {}
-        for form in (self._timelapse, self._sheet):
+        for form in (self._timelapse, self._sheet, self._poster):
             updates[form.laid["points"]] = gr.Dropdown(choices=labels, **anew([]))
         stops = to_begin_with([point.label for point in self._app.shown_points(run)[:STOPS]])
         updates[self._walk.laid["points"]] = gr.Dropdown(choices=labels, **stops)

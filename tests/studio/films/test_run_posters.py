@@ -14,8 +14,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_a_poster_shows_every_city_at_every_stage_with_its_labels(studio, tmp_path):
-    words = ["run-poster", "city", "0.0", "0.1", "seed:4", "--out", tmp_path / "poster.svg"]
-    told = studio(*words, "--json").json
+    words = ["--points", "0.0,0.1,seed:4", "--out", tmp_path / "poster.svg", "--json"]
+    told = studio("render", "poster", "city", *words).json
     assert told["labels"] == ["0.0", "0.1", "seed:4"]
     assert (told["batches"][0], told["batches"][-1]) == (1, BATCHES)
     root = ET.parse(tmp_path / "poster.svg").getroot()
@@ -28,7 +28,7 @@ def test_a_poster_shows_every_city_at_every_stage_with_its_labels(studio, tmp_pa
 
 
 def test_a_poster_is_an_a3_page_and_lies_among_the_films_by_default(studio, workspace):
-    (folder,) = (studio("run-poster", "city").status == 0) and workspace.renders.glob(
+    (folder,) = (studio("render", "poster", "city").status == 0) and workspace.renders.glob(
         "city-poster-*"
     )
     with Image.open(folder / "city-poster.png") as image:
@@ -48,14 +48,14 @@ def test_stages_are_denser_where_pictures_change():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([*(f"seed:{n}" for n in range(CITIES + 1))], "A poster shows 9 cities; 10 were asked for"),
-        (["0.999"], "0.999"),
+        (["--points", f"seed:0-{CITIES}"], "A poster shows 9 cities; 10 were asked for"),
+        (["--points", "0.999"], "0.999"),
         (["--out", "poster.gif"], "must end in .png"),
     ],
 )
 def test_a_poster_that_cannot_be_is_refused_and_writes_nothing(studio, workspace, words, sentence):
     before = set(workspace.renders.iterdir())
-    told = studio("run-poster", "city", *words)
+    told = studio("render", "poster", "city", *words)
     assert told.status == 1
     assert sentence in " ".join(told.err.split())
     assert set(workspace.renders.iterdir()) == before

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from studio.actions.action import Action, Result, Table
+from studio.films.options.film_options import film_points
 from studio.workspace.claims import Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
+from studio.workspace.records.declarations import Commas
 from studio.workspace.records.record import device_option, option, run_name
 
 SECTION = "Films"
@@ -26,24 +28,18 @@ class RunPosterResult(Result):
         yield f"{self.path}: {len(self.labels)} cities at {len(self.batches)} batches"
 
 
-class RunPoster(Action):
+class RenderPoster(Action):
     """Draw a run on one sheet of A3.
 
-    It shows how up to nine cities grew, the newest atlas, curves and numbers, as PNG, JPEG, PDF or
-    SVG.
+    It shows how up to nine cities grew (the fixed points where none is named), the newest atlas,
+    curves and numbers, as PNG, JPEG, PDF or SVG.
     """
 
-    command = "run-poster"
+    command = "render poster"
     section = SECTION
 
     run: str = run_name()
-    points: tuple[str, ...] = option(
-        (),
-        "Up to nine cities: labels, seed:N, or exported pictures; the fixed points by default.",
-        argument=True,
-        metavar="POINT",
-        risk="path",
-    )
+    points: Commas = film_points()
     out: Path | None = option(
         None, "FILE.png, .jpg, .pdf or .svg; a place in the workspace by default.", metavar="FILE"
     )
@@ -82,4 +78,4 @@ class RunPoster(Action):
         return RunPosterResult(path=drawn.path, labels=drawn.labels, batches=drawn.batches)
 
 
-ACTIONS = (RunPoster,)
+ACTIONS = (RenderPoster,)

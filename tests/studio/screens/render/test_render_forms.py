@@ -51,6 +51,8 @@ def test_an_untouched_form_is_a_short_command():
     assert words_of(written("walk", points=POINTS))[3:] == walk
     assert "KEYS" in lay_out("path").preview(*fill(lay_out("path")), run="city")
     assert words_of(written("sheet"))[:3] == ["render", "sheet", "city"]
+    poster = ["render", "poster", "city", "--points", ",".join(POINTS)]
+    assert words_of(written("poster", points=POINTS)) == poster
 
 
 def test_a_timelapse_takes_all_that_the_form_offers(workspace):
