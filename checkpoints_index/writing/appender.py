@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 
@@ -22,7 +24,10 @@ from checkpoints_index.writing.snapshots import Snapshot, WaitingCheckpoint
 QUEUE_BYTES = 256 << 20  # Weights up to this size wait to be encoded, ...
 MIN_SNAPSHOTS, MAX_SNAPSHOTS = 2, 8  # ... but no fewer and no more checkpoints than these.
 NICENESS = 10  # The threads have a lower priority than the training step, as `nice` counts.
+LONG_WAIT_SECONDS = 1.0  # A step that waits longer for the copy of its weights is told of.
 LOOK_AHEAD_SECONDS = 0.8  # The first checkpoint waits so long for the next one.
+
+log = logging.getLogger(__name__)
 
 Signature = list[tuple[str, tuple[int, ...], torch.dtype]]  # the tensors of a state dict
 
@@ -93,16 +98,21 @@ class Appender:
             self._changed.notify_all()
 
     def wait_until_copied(self) -> None:
-        """Return when weights that were lent may be changed.
+        """Return when weights that were lent may be changed; a long wait is logged.
 
         Where nothing can be written, and no memory is free, they are copied to more memory.
         """
+        began = time.monotonic()
         with self._changed:
             self._changed.wait_for(lambda: self._stuck or not self._is_lending)
             if self._is_lending and not self._free and self._snapshots < MIN_SNAPSHOTS:
                 self._make_room(self._waiting[-1].lent or {}, MIN_SNAPSHOTS)
                 self._changed.notify_all()
             self._changed.wait_for(lambda: not self._is_lending)
+        waited_s = time.monotonic() - began
+        if waited_s > LONG_WAIT_SECONDS:
+            text = "%s: a step waited %.0f s, since the checkpoint before its own was not encoded"
+            log.warning(text, self._run, waited_s)
 
     def settle(self) -> None:
         """Return when all that was appended is written, or cannot be for now."""

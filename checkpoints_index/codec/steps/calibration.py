@@ -58,9 +58,11 @@ class Calibration:
     Attributes:
         error_bound: the same.
         few: number of pictures that a check begins with.
+        near: steps that use at least this part of what they could are good enough.
     """
 
     few = CHECK_PICTURES
+    near = 0.95
 
     def __init__(
         self, spec: GeneratorSpec, error_bound: ErrorBound, pool: ThreadPool = SERIAL
@@ -108,7 +110,7 @@ class Calibration:
                 capped = all(
                     next_step(steps[t.name]) > t.max_step for t in tensors if t.name in steps
                 )
-                if capped or room < 1 / 0.95:
+                if capped or room < 1 / self.near:
                     break
             else:
                 # Where steps are capped, or fall far below what is allowed, less of that changes

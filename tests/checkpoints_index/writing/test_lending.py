@@ -103,6 +103,18 @@ def test_lent_weights_are_copied_beside_the_caller_who_waits_before_changing_the
             assert all(torch.equal(t, run.weights(batch)[name]) for name, t in kept.items())
 
 
+def test_a_step_that_waits_long_is_told_of(index, weights, held_up, monkeypatch, caplog):
+    monkeypatch.setattr(appender, "LONG_WAIT_SECONDS", 0.2)
+    with index.create("waiting", SPEC, storage="exact") as run:
+        run.append(1, weights, lent=True)
+        run.wait_until_copied()
+        assert caplog.text == ""
+        run.append(2, weights, lent=True)
+        threading.Timer(0.5, held_up.set).start()
+        run.wait_until_copied()
+        assert "waiting: a step waited" in caplog.text
+
+
 def test_one_copy_of_lent_weights_is_made_and_two_of_others(index, weights, monkeypatch):
     made = []
     create = Snapshot.__init__
