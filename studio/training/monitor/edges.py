@@ -17,7 +17,7 @@ from torch import Tensor
 from studio.workspace.errors import StudioError
 
 WINDOW_PX = 16
-COARSEST_PX = 32  # A level has two by two windows or more.
+COARSEST_PX = 16  # The coarsest level is one window.
 MAX_WINDOWS = 4096  # Windows of all pictures at one level.
 CHUNK_PIXELS = 1 << 21  # Pixels of the pictures that are looked at at once.
 NEIGHBOURS = 3  # The k of precision and recall, as in the paper.
@@ -25,6 +25,7 @@ NEIGHBOURS = 3  # The k of precision and recall, as in the paper.
 FLAT, EDGE = 0.02, 0.25
 SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))  # Divided by 32.
 TINY = 1e-4
+MIN_DEVIATION = 0.01  # What no real window has at all would count without limit.
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class EdgeComparison:
 
 
 def compare_edges(reals: np.ndarray, fakes: np.ndarray, seed: int = 0) -> EdgeComparison:
-    """Compare edges and corners in windows of 16 x 16 pixels, at the pictures' size and halves.
+    """Compare edges and corners in windows of 16 x 16 pixels, at halves of the pictures' size.
 
+    Halved, and halved again down to 16 px, pictures show streets and blocks. Their full size is
+    left out: its single pixels are as far from real ones in pictures that the eye tells apart.
     Windows are described by ten numbers (see `describe_windows`), which are scaled by the mean and
     deviation of the real ones. Compared are their Gaussians (Heusel et al. 2017) and their
     manifolds (precision and recall by 3 nearest neighbours, Kynkaanniemi et al. 2019). Numbers of
@@ -86,10 +89,10 @@ def gather_windows(pictures: np.ndarray, rng: np.random.Generator) -> list[np.nd
 
 
 def halvings(pictures: Tensor) -> Iterator[Tensor]:
-    """Pictures [N, 3, S, S] at their size, at half of it, and so on while 32 px or more remain."""
-    while pictures.shape[-1] >= COARSEST_PX:
-        yield pictures
+    """Pictures [N, 3, S, S] at half their size, at a quarter, and so on down to 16 px."""
+    while pictures.shape[-1] >= 2 * COARSEST_PX:
         pictures = F.avg_pool2d(pictures, 2)
+        yield pictures
 
 
 def describe_windows(pictures: Tensor) -> Tensor:
@@ -155,7 +158,7 @@ def pool(pixels: Tensor) -> Tensor:
 
 def compare_features(real: np.ndarray, fake: np.ndarray) -> tuple[float, float, float]:
     """The Frechet distance, precision and recall of two sets of features, float64 [N, D] each."""
-    mean, deviation = real.mean(0), real.std(0) + 1e-6
+    mean, deviation = real.mean(0), real.std(0).clip(MIN_DEVIATION)
     real, fake = (real - mean) / deviation, (fake - mean) / deviation
     return frechet_distance(real, fake), share_within(fake, real), share_within(real, fake)
 
@@ -197,8 +200,8 @@ def check_shapes(reals: np.ndarray, fakes: np.ndarray) -> None:
             f"Pictures {list(fakes.shape)} cannot be compared with real ones "
             f"{list(reals.shape)}: take as many, of the same size."
         )
-    if len(reals) < 2 or reals.shape[1] < COARSEST_PX:
+    if len(reals) < 2 or reals.shape[1] < 2 * COARSEST_PX:
         raise StudioError(
-            f"Edges can be compared in two pictures or more of {COARSEST_PX} px or more, not in "
-            f"{list(reals.shape)}. Take more, or larger ones."
+            f"Edges can be compared in two pictures or more of {2 * COARSEST_PX} px or more, not "
+            f"in {list(reals.shape)}. Take more, or larger ones."
         )
