@@ -132,7 +132,7 @@ def test_walking_back_decodes_a_group_once_where_there_is_room(averaged, monkeyp
     reads = []
     read = segments.read_payload
     monkeypatch.setattr(
-        segments, "read_payload", lambda record: reads.append(record) or read(record)
+        segments, "read_payload", lambda record, *more: reads.append(record) or read(record, *more)
     )
     reader = open_reader(run)
     for batch in reversed(range(COUNT)):
