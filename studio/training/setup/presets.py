@@ -20,25 +20,26 @@ SMALL = TrainingConfig(
     generator_options={"width": 0.375, "full_resolution_block": True},
     discriminator_width=0.25,
     discriminator_norm="none",
-    batches=1500,
+    batches=1200,
     batch_size=24,
     precision="auto",
     learning_rate_g=1e-3,
     learning_rate_d=1e-3,
     betas=(0.0, 0.99),
-    cool_down_batches=375,
+    cool_down_batches=300,
     loss="relativistic",
     gradient_penalty=1,
     penalty_every=4,
     label_smoothing=0,
     blur_sigma_px=4.0,
-    blur_fade_batches=1400,
+    blur_fade_batches=1120,
     ema=0.995,
     preview_every=25,
 )
 
-# Maps have a dozen flat colours, which G then chooses from.
-DEMO = replace(SMALL, generator_options={**SMALL.generator_options, "palette": 12})
+# Maps have a dozen flat colours, which G then chooses from. Its film is rendered once it is trained,
+# so a live film of each fourth batch is enough.
+DEMO = replace(SMALL, generator_options={**SMALL.generator_options, "palette": 12}, film_every=4)
 
 # More batches at lower rates, and a wider D; tuned by looking at the pictures.
 HALF_HOUR = replace(
