@@ -37,8 +37,8 @@ SMALL = TrainingConfig(
     preview_every=25,
 )
 
-# Maps have a dozen flat colours, which G then chooses from. Its film is rendered once it is trained,
-# so a live film of each fourth batch is enough.
+# Maps have a dozen flat colours, which G then chooses from. The demo renders a film afterwards, so
+# a live film of each fourth batch is enough.
 DEMO = replace(SMALL, generator_options={**SMALL.generator_options, "palette": 12}, film_every=4)
 
 # More batches at lower rates, and a wider D; tuned by looking at the pictures.
