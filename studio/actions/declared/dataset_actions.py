@@ -193,7 +193,7 @@ class DatasetLook(Result):
 
 
 class DatasetsShow(Action):
-    """Show what a dataset is like: numbers, and a sheet of its pictures.
+    """Show what the pictures of a dataset are like.
 
     The numbers are those of pictures from all over it.
     """

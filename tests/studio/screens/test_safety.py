@@ -172,7 +172,7 @@ def test_only_a_file_that_was_uploaded_is_read(ask, tmp_path):
     parts = {c["id"]: c["props"] for c in config["components"]}
     fields = {c["id"]: c["props"] for c in config["components"] if c["type"] == "file"}
     events = [d for d in config["dependencies"] if fields.keys() & set(d["inputs"])]
-    assert len(events) == 8
+    assert len(events) == 9
     others = {"At batch": None, "Not square": "crop"}  # Of other fields that are asked with it.
     for event in events:
         (field,) = fields.keys() & set(event["inputs"])

@@ -54,6 +54,7 @@ def test_every_class_of_a_style_sheet_is_named_in_the_code(path):
         "icon-wrap",
         "label-wrap",
         "dark",
+        "toast-wrap",
     }
     named = set(re.findall(r"\.([a-z][\w-]*)", selectors)) - gradios
     statuses = {"queued", "running", "training", "finished", "done", "failed", "damaged"}
