@@ -1,18 +1,23 @@
-"""The attribution that must stand beside the pictures of a run, from its dataset."""
+"""The dataset of a run, and the attribution that must stand beside the pictures of both."""
 
 from __future__ import annotations
 
 from studio.datasets.listing import list_datasets, open_dataset
+from studio.datasets.prepared import PreparedDataset
 from studio.runs.config import TrainingConfig
 from studio.workspace.paths import Workspace
 
 
-def attribution_of(workspace: Workspace, run: str) -> str:
-    """The attribution of the dataset that a run was trained on; empty where none is known."""
+def dataset_of(workspace: Workspace, run: str) -> PreparedDataset | None:
+    """The dataset that a run was trained on; None where none is known, or it is not there."""
     config_path = workspace.run_config(run)
     if not config_path.exists():
-        return ""
+        return None
     dataset = TrainingConfig.read(config_path).dataset
-    if dataset not in list_datasets(workspace):
-        return ""
-    return open_dataset(workspace, dataset).manifest.attribution
+    return open_dataset(workspace, dataset) if dataset in list_datasets(workspace) else None
+
+
+def attribution_of(workspace: Workspace, run: str) -> str:
+    """The attribution of the dataset that a run was trained on; empty where none is known."""
+    dataset = dataset_of(workspace, run)
+    return dataset.manifest.attribution if dataset is not None else ""

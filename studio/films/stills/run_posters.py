@@ -15,11 +15,10 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from latent.points import LatentPoint
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.frames.source import stream_exactly
-from renderers.pictures.paper import Paper, text_width
+from renderers.pictures.paper import Anchor, Paper, text_width
 from renderers.progress import OnProgress
 from studio.atlases.atlas_files import DrawnAtlas, list_atlases
-from studio.datasets.listing import list_datasets, open_dataset
-from studio.runs.attribution import attribution_of
+from studio.runs.attribution import attribution_of, dataset_of
 from studio.runs.config import TrainingConfig
 from studio.runs.metrics import read_metrics
 from studio.runs.storage_report import report_storage
@@ -196,15 +195,11 @@ def _tell_training(workspace: Workspace, run: str) -> str:
     said = f"Batch {batches[0]:,} to {batches[-1]:,}"
     if len(batches) <= batches[-1] - batches[0]:
         said += f", {len(batches):,} of them kept"
-    path = workspace.run_config(run)
-    if not path.exists():
+    dataset = dataset_of(workspace, run)
+    if dataset is None:
         return said
-    config = TrainingConfig.read(path)
-    if config.dataset not in list_datasets(workspace):
-        return said
-    manifest = open_dataset(workspace, config.dataset).manifest
-    size = f"{manifest.image_size} x {manifest.image_size}"
-    return f"{said}, learnt from {manifest.pictures:,} pictures of {size} pixels ({config.dataset})"
+    name, size = dataset.folder.name, dataset.manifest.image_size
+    return f"{said}, learnt from {len(dataset):,} pictures of {size} x {size} pixels ({name})"
 
 
 def _lay_atlas(paper: Paper, atlas: DrawnAtlas) -> None:
@@ -261,11 +256,13 @@ def _draw_panel(
             up = (smooth[name][:, 1] - low) / (high - low) * height
             places = np.column_stack([left + room + across, top + height - up])
             paper.draw([(float(x), float(y)) for x, y in places], colour, 0.4)
-    for share, anchor in ((0.0, "left"), (1.0, "right")):
-        x = left + room + share * (width - room)
-        batch = f"batch {first + share * (last - first):,.0f}"
-        below = top + height + 1
-        paper.write(batch, (x, below), SMALL * 0.9, QUIET, "left" if anchor == "left" else "right")
+    below = top + height + 1
+    ends: tuple[tuple[float, float, Anchor], ...] = (
+        (left + room, first, "left"),
+        (left + width, last, "right"),
+    )
+    for x, batch, anchor in ends:
+        paper.write(f"batch {batch:,.0f}", (x, below), SMALL * 0.9, QUIET, anchor)
 
 
 def _values(metrics: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

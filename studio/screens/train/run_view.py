@@ -12,9 +12,9 @@ from markupsafe import Markup
 from checkpoints_index.storage.catalogue import list_runs
 from renderers.pictures.sheets import grid_columns
 from studio.actions.registry import run_makers
-from studio.datasets.listing import list_datasets, open_dataset
 from studio.datasets.looking import COLUMNS as SHEET_COLUMNS
-from studio.runs.attribution import attribution_of
+from studio.datasets.prepared import PreparedDataset
+from studio.runs.attribution import dataset_of
 from studio.runs.config import TrainingConfig
 from studio.runs.events import Event, list_events
 from studio.runs.forecast import Forecast, describe_growth
@@ -230,22 +230,20 @@ def _preview(workspace: Workspace, run: str) -> Markup:
     if not path.exists():
         return markup.empty("No picture yet", "The first one shows after a few batches.")
     image = Markup('<img class="crisp" src="{}" alt="The fixed points of {}">')
-    credit = markup.credit(attribution_of(workspace, run))
-    return image.format(markup.file_url(path), run) + _real(workspace, run) + credit
+    made, dataset = image.format(markup.file_url(path), run), dataset_of(workspace, run)
+    if dataset is None:
+        return made
+    return made + _real(workspace, run, dataset) + markup.credit(dataset.manifest.attribution)
 
 
-def _real(workspace: Workspace, run: str) -> Markup:
+def _real(workspace: Workspace, run: str, dataset: PreparedDataset) -> Markup:
     """Pictures that a run learns from, as large as those that it makes."""
-    config = TrainingConfig.read(workspace.run_config(run))
-    if config.dataset not in list_datasets(workspace):
-        return markup.NOTHING
-    columns = min(grid_columns(config.fixed_points), SHEET_COLUMNS)
+    points = TrainingConfig.read(workspace.run_config(run)).fixed_points
+    columns = min(grid_columns(points), SHEET_COLUMNS)
     return Markup(
         '<figure class="real"><figcaption class="small quiet">Made above, real below: {name}'
         '</figcaption><img class="crisp" src="{source}" alt="Real pictures of {name}"></figure>'
-    ).format(
-        name=config.dataset, source=sheet_address(open_dataset(workspace, config.dataset), columns)
-    )
+    ).format(name=dataset.folder.name, source=sheet_address(dataset, columns))
 
 
 def _events(events: Sequence[Event]) -> Markup:
