@@ -20,11 +20,8 @@ from checkpoints_index.errors import (
 from checkpoints_index.storage import segments
 from checkpoints_index.upkeep.reindexing import reindex
 from checkpoints_index.writing import encoder, segment_writer
+from tests.checkpoints_index.weights import same
 from tests.mounting import small_file_system
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.fixture(params=["exact", "visual"])

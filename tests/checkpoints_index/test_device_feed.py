@@ -22,6 +22,7 @@ from checkpoints_index.storage.catalogue import (
     open_catalogue,
     write_description,
 )
+from tests.checkpoints_index.weights import same
 
 CPU = torch.device("cpu")
 ORDERS = {
@@ -30,10 +31,6 @@ ORDERS = {
     "by strides": range(3, 150, 5),
     "to and fro": [7, 8, 9, 8, 8, 7, 20, 19, 120, 121, 3, 4, 96, 97, 149, 148, 0, 1],
 }
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 @pytest.fixture(scope="module", params=["exact", "visual", "tracked"])

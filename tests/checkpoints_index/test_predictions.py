@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.codec.integers import TensorLayout
@@ -18,23 +17,10 @@ from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.storage.headers import read_header
+from tests.checkpoints_index.weights import same, weights_of_format_2
 
 FORMAT_2 = Path(__file__).parent / "format_2"  # The last version without format 3 wrote it.
 COUNT = 70  # Two keys follow the first one.
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def weights_of_format_2(spec, batch):
-    """The checkpoints 1 to 5 of the run in FORMAT_2, by the formula that they were made with."""
-    weights = {}
-    for name, tensor in spec.build().state_dict().items():
-        counted = torch.arange(tensor.numel(), dtype=torch.float64)
-        values = ((counted * 37) % 101 - 50) / 1024 + ((counted * 11) % 13 - 6) * batch**2 / 2**20
-        weights[name] = values.reshape(tensor.shape).to(tensor.dtype)
-    return weights
 
 
 def forms_in(path):
@@ -128,14 +114,16 @@ def test_a_writer_that_comes_later_goes_on_with_predictions(spec, averages, inde
 def test_a_run_of_the_format_before_is_read_and_goes_on_in_its_format(older):
     spec = older.spec
     for batch in (5, 1, 3, 2, 4):
-        assert same(older.weights(batch), weights_of_format_2(spec, batch))
+        assert same(older.weights(batch), weights_of_format_2(spec, batch**2 / 2**20))
     for batch in range(6, 12):
-        older.append(batch, weights_of_format_2(spec, batch))
+        older.append(batch, weights_of_format_2(spec, batch**2 / 2**20))
     older.flush()
     for path in segments.list_segments(older.folder):
         assert read_header(path).description["format"] == segments.FORMAT
         assert PREDICTED not in forms_in(path)
-    assert all(same(older.weights(b), weights_of_format_2(spec, b)) for b in (11, 2, 8, 6))
+    assert all(
+        same(older.weights(b), weights_of_format_2(spec, b**2 / 2**20)) for b in (11, 2, 8, 6)
+    )
     older.close()
 
 
@@ -143,7 +131,9 @@ def test_a_segment_of_the_format_before_is_thinned_in_its_format(older):
     older.thin([1, 2, 4, 5])
     (path,) = segments.list_segments(older.folder)
     assert PREDICTED not in forms_in(path)
-    assert all(same(older.weights(b), weights_of_format_2(older.spec, b)) for b in (1, 2, 4, 5))
+    assert all(
+        same(older.weights(b), weights_of_format_2(older.spec, b**2 / 2**20)) for b in (1, 2, 4, 5)
+    )
 
 
 def test_a_run_of_a_format_to_come_is_refused_with_both_named(older, tmp_path):

@@ -3,14 +3,10 @@
 import random
 
 import pytest
-import torch
 
 from checkpoints_index.reading.reader import CheckpointReader
 from checkpoints_index.storage.catalogue import open_catalogue
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tests.checkpoints_index.weights import same
 
 
 @pytest.fixture(scope="module", params=["exact", "visual"])

@@ -9,10 +9,7 @@ from checkpoints_index.errors import CheckpointError
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.writing import encoder
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tests.checkpoints_index.weights import same
 
 
 @pytest.fixture

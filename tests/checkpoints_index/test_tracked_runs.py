@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import torch
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.codec.record_chain import SKIP_INTERVAL, RecordChain
@@ -18,23 +17,10 @@ from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import DESCRIPTION, open_catalogue, write_description
 from checkpoints_index.storage.headers import read_header
 from checkpoints_index.upkeep.reindexing import reindex
+from tests.checkpoints_index.weights import same, weights_of_format_2
 
 FORMAT_2 = Path(__file__).parent / "format_2_visual"  # The last version without format 4 wrote it.
 COUNT = 110  # Two skip deltas follow the key.
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def weights_of_format_2(spec, batch):
-    """The checkpoints 1 to 6 of the run in FORMAT_2, by the formula that they were made with."""
-    weights = {}
-    for name, tensor in spec.build().state_dict().items():
-        counted = torch.arange(tensor.numel(), dtype=torch.float64)
-        values = ((counted * 37) % 101 - 50) / 1024 + ((counted * 11) % 13 - 6) * batch / 2**17
-        weights[name] = values.reshape(tensor.shape).to(tensor.dtype)
-    return weights
 
 
 def is_near(run, batch, weights):
@@ -240,15 +226,15 @@ def test_one_flipped_bit_of_a_tracked_record_costs_nothing(tracked):
 def test_a_run_of_the_format_before_is_read_and_goes_on_in_its_format(older):
     spec = older.spec
     for batch in (5, 1, 3, 2, 4, 6):
-        assert is_near(older, batch, weights_of_format_2(spec, batch))
-    append_all(older, {b: weights_of_format_2(spec, b) for b in range(7, 30)}, range(7, 30))
+        assert is_near(older, batch, weights_of_format_2(spec, batch / 2**17))
+    append_all(older, {b: weights_of_format_2(spec, b / 2**17) for b in range(7, 30)}, range(7, 30))
     for path in segments.list_segments(older.folder):
         assert read_header(path).description["format"] == segments.FORMAT
     assert all(record.kind != segments.TRACKED_DELTA for record in records_of(older))
-    assert all(is_near(older, b, weights_of_format_2(spec, b)) for b in (29, 2, 28, 14, 6))
+    assert all(is_near(older, b, weights_of_format_2(spec, b / 2**17)) for b in (29, 2, 28, 14, 6))
     older.thin([1, 2, 5, 6, *range(8, 30, 2)])
     assert all(record.kind != segments.TRACKED_DELTA for record in records_of(older))
-    assert all(is_near(older, b, weights_of_format_2(spec, b)) for b in (28, 2, 8, 5))
+    assert all(is_near(older, b, weights_of_format_2(spec, b / 2**17)) for b in (28, 2, 8, 5))
     older.close()
 
 

@@ -1,16 +1,11 @@
 """What tests of thinning ask of runs of several segments, and do to them."""
 
-import torch
-
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.catalogue import Catalogue
+from tests.checkpoints_index.weights import same
 
 CHECKPOINTS = 320
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def ruin(record):

@@ -1,15 +1,11 @@
 import json
 
 import pytest
-import torch
 
 from checkpoints_index.storage import segments
 from checkpoints_index.storage.error_bound import ErrorBound
 from checkpoints_index.upkeep.reindexing import reindex
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tests.checkpoints_index.weights import same
 
 
 def flip(path, position):

@@ -18,16 +18,14 @@ from studio.specimens.specimens import list_specimens
 from studio.upkeep.archives import archive_as_run
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
+from tests.checkpoints_index.weights import same
 
 BATCHES = [3, 6, 9]
 
 
-def same(one, other):
+def same_checkpoints(one, other):
     """Whether two runs give the same weights at the archived batches, bit for bit."""
-    pairs = [(one.weights(batch), other.weights(batch)) for batch in BATCHES]
-    return all(
-        w.keys() == v.keys() and all(torch.equal(w[name], v[name]) for name in w) for w, v in pairs
-    )
+    return all(same(one.weights(batch), other.weights(batch)) for batch in BATCHES)
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def test_a_chosen_few_are_a_run_of_their_own_that_can_be_rendered(studio, worksp
     assert studio("archive", "city", "--batches", "3,6,9", "--run", "few").status == 0
     index = CheckpointIndex(workspace.runs)
     assert index["few"].batches == BATCHES
-    assert same(index["city"], index["few"])
+    assert same_checkpoints(index["city"], index["few"])
     assert workspace.run_config("few").read_bytes() == workspace.run_config("city").read_bytes()
     points = points_of(workspace, "few")
     assert [p.label for p in points] == [p.label for p in points_of(workspace, "city")]
@@ -62,7 +60,9 @@ def test_a_file_comes_back_in_another_workspace_bit_for_bit(
     original = Workspace.open(tmp_path / "workspace")
     other = Workspace.open(tmp_path / "empty")
     assert empty_studio("restore", archive, "--run", "back").status == 0
-    assert same(CheckpointIndex(original.runs)["city"], CheckpointIndex(other.runs)["back"])
+    assert same_checkpoints(
+        CheckpointIndex(original.runs)["city"], CheckpointIndex(other.runs)["back"]
+    )
     for one, two in zip(points_of(original, "city"), points_of(other, "back"), strict=True):
         assert one.label == two.label
         assert torch.equal(one.z, two.z)
@@ -196,7 +196,6 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from studio.upkeep.archives import archive_as_file, archive_as_run
-from studio.upkeep.archives import archive_as_run
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
@@ -222,7 +221,7 @@ def test_a_killed_archive_leaves_nothing_half_and_the_same_command_makes_it(
     assert not path.exists()
     assert studio("archive", "city", "--batches", "3,6,9", "--run", "few").status == 0
     assert studio("archive", "city", "--batches", "3,6,9", "--out", path).status == 0
-    assert same(*(CheckpointIndex(workspace.runs)[name] for name in ("city", "few")))
+    assert same_checkpoints(*(CheckpointIndex(workspace.runs)[name] for name in ("city", "few")))
     assert sorted(p.name for p in workspace.runs.iterdir()) == ["city", "few"]
     assert [p.name for p in tmp_path.glob("*few*")] == ["few.zip"]
     assert list(tmp_path.glob(".few*")) == []

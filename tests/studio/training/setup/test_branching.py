@@ -7,15 +7,12 @@ from checkpoints_index import CheckpointIndex
 from studio.training.loop.state import FOR_GOOD, list_states, read_state
 from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.paths import Workspace
+from tests.checkpoints_index.weights import same
 from tests.studio.conftest import call_main
 
 
 def weights(workspace, run, batch):
     return CheckpointIndex(workspace.runs)[run].weights(batch)
-
-
-def same(one, other):
-    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 NETWORKS = ["--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125"]
