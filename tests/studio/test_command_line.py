@@ -355,6 +355,7 @@ def test_a_killed_run_is_found_interrupted_and_goes_on(workspace, studio):
     assert CheckpointIndex(workspace.runs)["long"].batches == [*range(1, 301)]
 
 
+@pytest.mark.slow
 def test_training_goes_on_in_the_background(workspace, studio):
     studio("train", "streets", "--run", "back", "--batches", 3, *TINY, "--detach")
     await_batches(workspace, "back", 3)

@@ -73,6 +73,7 @@ def test_each_size_has_twice_the_channels_up_to_the_most():
     assert [G.stages[0][0].widen.in_channels, *channels] == [256, 256, 256, 256, 128, 64]
 
 
+@pytest.mark.slow
 def test_memory_laid_out_channels_last_changes_no_picture():
     G = trained(build(), steps=2)[0]
     z = torch.randn(2, 7)
@@ -82,6 +83,7 @@ def test_memory_laid_out_channels_last_changes_no_picture():
     )
 
 
+@pytest.mark.slow
 def test_visual_storage_changes_no_pixel_by_more_than_one_level(index):
     spec = GeneratorSpec("residual", OPTIONS)
     G = spec.build().train()

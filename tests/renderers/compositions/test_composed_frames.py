@@ -104,6 +104,7 @@ def test_the_line_grows_with_the_film_and_the_attribution_comes_at_its_end(tmp_p
     assert last - early > 100
 
 
+@pytest.mark.slow
 def test_a_part_that_begins_later_goes_on_where_the_one_before_ended(tmp_path) -> None:
     for kind, count in (("strip", 5), ("wipe", 2), ("grid", 4)):
         composition = Composition(SMALL, kind)

@@ -92,6 +92,7 @@ def test_streams_of_cards_of_several_kinds_are_not_joined(
     assert "made on cards of several kinds" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_killed_film_goes_on_with_the_encoder_that_it_had_gone_over_to(
     tmp_path, monkeypatch, by_x264
 ) -> None:

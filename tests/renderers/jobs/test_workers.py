@@ -33,6 +33,7 @@ def test_two_devices_give_the_frames_of_one(tmp_path: Path) -> None:
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_frames_of_one_even_if_a_process_dies(tmp_path: Path) -> None:
     source = GrowingSource(log=tmp_path / "passes.log", die_once=tmp_path / "died")
     videos = render(tmp_path, source, batches=range(60), devices=DEVICES)

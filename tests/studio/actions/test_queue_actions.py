@@ -50,6 +50,7 @@ def later(workspace):
             os.kill(job.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_training_is_paused_goes_on_is_killed_and_is_resumed_as_the_same_job(
     workspace, studio, later
 ):

@@ -11,6 +11,7 @@ from renderers.frames.frame_renderer import FrameRenderer
 
 
 @pytest.mark.parametrize("method", ["pca", "sefa"])
+@pytest.mark.slow
 def test_directions_are_listed_with_their_effect_over_training_and_drawn(studio, method):
     words = ("directions", "city", "--method", method, "--count", "3", "--compared", "2")
     found = studio(*words, "--json").json

@@ -36,6 +36,7 @@ WAYS = {
         *("--with", "seed:1-5", "--without", "seed:6-10"),
     ),
 }
+QUICK_WAYS = [way for way in WAYS if way != "examples"]
 
 
 def frames_of(workspace):
@@ -45,7 +46,7 @@ def frames_of(workspace):
 
 
 @OTHERS
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*QUICK_WAYS, pytest.param("examples", marks=pytest.mark.slow)])
 def test_no_frame_of_a_film_leaves_the_distribution(studio, workspace, shaped, way):
     assert studio(*WAYS[way], "--seconds", "0.5").status == 0
     z = frames_of(workspace)

@@ -22,6 +22,7 @@ def write_picture(G, seed, path):
     return path
 
 
+@pytest.mark.slow
 def test_a_picture_without_metadata_finds_its_point_and_its_sheet_shows_how(
     studio, vivid, tmp_path
 ):

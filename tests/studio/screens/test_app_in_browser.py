@@ -67,6 +67,7 @@ def look_at(page, batch):
     page.locator(f".timeline-stage[data-batch='{batch}']").wait_for()
 
 
+@pytest.mark.slow
 def test_checkpoints_are_read_back_beside_the_timeline(page):
     open_tab(page, "Checkpoints")
     page.locator(f".timeline-stage[data-batch='{BATCHES}']").wait_for()
@@ -103,6 +104,7 @@ def test_a_checkpoint_is_pinned_and_exported_and_the_others_thinned_out(
     assert open_catalogue(workspace.runs, run).batches == [1, 5, BATCHES]
 
 
+@pytest.mark.slow
 def test_the_form_says_what_a_run_will_take(page):
     page.locator("#forecast", has_text="batches take").wait_for()
     page.get_by_label("exact").check()
@@ -185,6 +187,7 @@ def test_a_film_that_cannot_be_is_refused_in_words_without_a_job(page):
     assert page.locator("#jobs code", has_text="render path").count() == 0
 
 
+@pytest.mark.slow
 def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
     open_tab(page, "Render")
     page.get_by_role("tab", name="Sheet", exact=True).click()
@@ -197,6 +200,7 @@ def test_a_sheet_rendered_through_the_form_shows_in_the_page(page):
     assert sheet.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
 
 
+@pytest.mark.slow
 def test_an_exported_specimen_is_downloaded_and_finds_its_way_back(page, tmp_path):
     open_tab(page, "Specimens")
     page.locator("#specimens .thumbnail").nth(1).click()

@@ -37,6 +37,7 @@ def test_a_wrong_address_opens_the_studio_as_usual_and_says_so(open_page):
     page.wait_for_url("**/?run=city&tab=Home")
 
 
+@pytest.mark.slow
 def test_what_was_written_is_there_when_the_page_opens_again(open_page):
     page = open_page("/?tab=Train")
     page.get_by_label("Name of the new run").fill("harbour")
@@ -117,6 +118,7 @@ def test_a_run_that_is_started_shows_at_once_that_it_is_being_made(page):
     page.locator("#live .line .badge.finished").wait_for(timeout=90_000)
 
 
+@pytest.mark.slow
 def test_a_page_says_that_the_studio_does_not_answer_and_opens_again(browser, served):
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     page = context.new_page()

@@ -82,6 +82,7 @@ def test_a_tag_stands_for_its_specimens_wherever_points_are_asked_for(marked, wo
     assert listed(marked, "--starred") == []
 
 
+@pytest.mark.slow
 def test_a_direction_is_learnt_from_tags(marked):
     numbers = ["specimens", "sample", "city", "--batch", "4", "--count", "6"]
     assert marked(*numbers).status == 0

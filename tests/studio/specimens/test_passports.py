@@ -45,6 +45,7 @@ def test_a_passport_is_read_back_to_the_bit(path, run, label, batch, z):
     assert found.z.numpy().tobytes() == passport.z.numpy().tobytes()
 
 
+@pytest.mark.slow
 def test_a_thousand_random_specimens_come_back_to_the_bit(tmp_path):
     drawn = np.random.default_rng(0)
     wrong = 0

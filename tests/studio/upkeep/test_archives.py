@@ -211,6 +211,7 @@ archive_as_file(workspace, "city", [3, 6, 9], Path(sys.argv[2]), die)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_archive_leaves_nothing_half_and_the_same_command_makes_it(
     studio, workspace, tmp_path
 ):

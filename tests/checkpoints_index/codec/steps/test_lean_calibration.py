@@ -93,6 +93,7 @@ def test_what_is_compared_is_what_is_read_back_to_the_bit(dtype, exponent, manti
 
 
 @pytest.mark.parametrize("name", ["skyline", "residual"])
+@pytest.mark.slow
 def test_lean_steps_keep_the_promise_in_all_pictures_and_are_as_large_as_others(name):
     spec, bound = SPECS[name], ErrorBound()
     weights = weights_of(spec)

@@ -35,6 +35,7 @@ def test_a_page_opens_at_home_whose_links_lead_to_what_they_show_and_back(open_p
     page.locator("#start").wait_for()
 
 
+@pytest.mark.slow
 def test_what_changes_on_home_does_so_in_its_place_at_any_width(open_page, served, copy_run):
     workspace, _ = served
     page = open_page()

@@ -62,6 +62,7 @@ def order(page, *jobs):
     return [job for job in found if job in jobs]
 
 
+@pytest.mark.slow
 def test_what_waits_is_moved_paused_scheduled_and_cancelled_in_its_place(page, here):
     first, second = (
         here.render_timelapse(run="city", points=f"seed:{seed}", at="+1h").id for seed in (1, 2)

@@ -14,6 +14,7 @@ from studio.screens.train.sheet_route import sheet_address
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_pictures_are_seen_and_described_before_they_are_trained_on(page):
     sheet = page.locator("#datasets img.dataset-sheet")
     sheet.wait_for()
@@ -28,6 +29,7 @@ def test_real_pictures_stand_below_those_that_are_made(page):
     page.wait_for_function("image => image.naturalWidth > 60", arg=real.element_handle())
 
 
+@pytest.mark.slow
 def test_dropped_pictures_become_a_dataset(page, served, tmp_path):
     workspace = served[0]
     numbers, files = np.random.default_rng(0), []

@@ -62,6 +62,7 @@ def test_another_origin_fills_the_form_and_passing_by_it_keeps_what_was_typed(pa
     assert batches.input_value() == "14"
 
 
+@pytest.mark.slow
 def test_a_list_of_presets_that_is_opened_and_left_keeps_what_was_typed(page):
     page.locator("#forecast", has_text="batches take").wait_for()
     batches = page.get_by_label("Batches", exact=True).first

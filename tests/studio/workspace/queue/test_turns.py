@@ -91,6 +91,7 @@ def queue(empty_workspace):
         process.wait()
 
 
+@pytest.mark.slow
 def test_jobs_of_one_device_work_one_after_the_other_in_an_order_that_can_be_changed(queue):
     first = queue.add()
     queue.until(first, "running")
@@ -107,6 +108,7 @@ def test_jobs_of_one_device_work_one_after_the_other_in_an_order_that_can_be_cha
     assert queue.until(second, "running").waits_for == ""
 
 
+@pytest.mark.slow
 def test_the_lease_of_a_killed_job_is_free_and_the_killed_are_offered_in_their_place(queue):
     first, second, third = queue.add(), queue.add(), queue.add()
     queue.until(first, "running")
@@ -239,6 +241,7 @@ def test_one_that_needs_all_cards_is_not_overtaken_by_those_that_need_any(queue)
     queue.until(any_card, "queued", f"job {both} is at work on it")
 
 
+@pytest.mark.slow
 def test_one_that_takes_what_is_free_waits_for_other_kinds_of_work_too(queue):
     wanted = Needs("films", ("cuda:0", "cuda:1"), 1, exclusive=True)
     training = queue.add(Needs("training", ("cuda:0", "cuda:1"), 2))
