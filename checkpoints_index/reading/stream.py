@@ -73,6 +73,8 @@ def stream(
             feed = DeviceFeed(reader, streams, PREFETCH + 1, staging)
             swap = ResidentIntegers(catalogue.run, streams).swap
             yield from _swap_in_order(reader, batches, resident, feed.decode, swap)
+        elif device.type == "cpu" and len(resident) > 1:
+            yield from _swap_between(reader, batches, resident)
         else:
             decode = WeightFeed(reader).decode
             yield from _swap_in_order(reader, batches, resident, decode, WeightSwapper(device).swap)
@@ -113,6 +115,34 @@ def _swap_in_order(
         finally:
             for future in coming:
                 future.cancel()
+
+
+def _swap_between(
+    reader: CheckpointReader, batches: Sequence[int], resident: Sequence[nn.Module]
+) -> Iterator[tuple[int, nn.Module]]:
+    """Write the reader's own integers over the module whose turn it is, then decode the next ones.
+
+    Nothing is copied in between. One checkpoint is decoded ahead, which is enough where passes run
+    through other modules meanwhile.
+    """
+    swapper = WeightSwapper(torch.device("cpu"))
+    state_dicts = [G.state_dict() for G in resident]
+    fitting: TensorLayout | None = None  # A layout that the modules take.
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
+        coming = [decoder.submit(reader.integers, batch) for batch in batches[:1]]
+        for position, batch in enumerate(batches):
+            layout, arrays = coming.pop().result()
+            turn = position % len(resident)
+            if layout is not fitting:
+                reader.require_fit(batch, state_dicts[turn])
+                fitting = layout
+            # The reader goes on from its integers, which for exact floats are not yet their bits.
+            bits = {k: items.copy() if k.is_float else items for k, items in arrays.items()}
+            restore_bits(bits)
+            swapper.swap(DecodedCheckpoint(layout, bits), state_dicts[turn])
+            if position + 1 < len(batches):
+                coming.append(decoder.submit(reader.integers, batches[position + 1]))
+            yield batch, resident[turn]
 
 
 class DecodedCheckpoint(NamedTuple):
