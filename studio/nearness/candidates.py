@@ -98,7 +98,9 @@ def draw_seeds(count: int, spec: GeneratorSpec) -> list[LatentPoint]:
 
     Raises:
         StudioError: the count is out of range.
+        UndrawnPointsError: the generator's points are given, and cannot be drawn.
     """
+    spec.require_drawn()
     if not 1 <= count <= MAX_DRAWN:
         raise StudioError(f"{count} drawn points are out of range: use 1 to {MAX_DRAWN:,}.")
     return [seeded_point(seed, spec.z_dim, spec.shape_z) for seed in range(count)]

@@ -34,6 +34,7 @@ class Batches(Iterator[Tensor]):
         random_flips: mirror half of the pictures, left to right.
         device: the device that the batches go to.
         processes: all of them draw the same batch, and each gathers its own shard of it.
+        among: int64 [n], the positions of the pictures that may be drawn; None for all.
 
     Raises:
         StudioError: the pixels are smaller than image_size or fewer than a batch, or a batch cannot
@@ -49,8 +50,10 @@ class Batches(Iterator[Tensor]):
         random_flips: bool,
         device: torch.device,
         processes: Processes | None = None,
+        among: np.ndarray | None = None,
     ) -> None:
-        check_pixels(pixels, image_size, batch_size)
+        self._among = np.arange(len(pixels)) if among is None else among
+        check_pixels(pixels, image_size, batch_size, len(self._among))
         self.pixels = np.asarray(pixels)  # A plain view: slicing a memmap costs more than the copy.
         self.image_size, self.batch_size = image_size, batch_size
         self.random_flips, self.device = random_flips, device
@@ -104,7 +107,7 @@ class Batches(Iterator[Tensor]):
 
     def _draw(self) -> BatchDraw:
         N, room = self.batch_size, self.pixels.shape[1] - self.image_size
-        pictures = self._rng.integers(len(self.pixels), size=N)
+        pictures = self._among[self._rng.integers(len(self._among), size=N)]
         mirrored = self._rng.random(N) < 0.5
         corners = self._rng.integers(room + 1, size=(N, 2)) if room else np.zeros((N, 2), int)
         return BatchDraw(pictures[self._shard], mirrored[self._shard], corners[self._shard])
@@ -201,11 +204,12 @@ def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-unty
                     ready[n, y, x, colour] = levels[pictures[n, y, source, colour]]
 
 
-def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
+def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int, count: int) -> None:
     """Refuse pixels that are no pictures, smaller than image_size, or fewer than a batch.
 
     Args:
         pixels: should be uint8 [pictures, height, width, 3].
+        count: how many of them may be drawn.
 
     Raises:
         StudioError: the text says what the dataset holds, and what was expected.
@@ -218,8 +222,8 @@ def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
             f"uint8 [count, {image_size}, {image_size}, 3] or larger. Prepare the dataset with "
             f"--image-size {image_size}, or set image_size."
         )
-    if len(pixels) < batch_size:
+    if count < batch_size:
         raise StudioError(
-            f"The dataset holds {len(pixels):,} pictures, fewer than one batch of {batch_size:,}. "
-            f"Add pictures to it, or set batch_size to {len(pixels):,} or less."
+            f"The dataset holds {count:,} pictures, fewer than one batch of {batch_size:,}. "
+            f"Add pictures to it, or set batch_size to {count:,} or less."
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.training.loop.batches import AHEAD, Batches
+from studio.training.data.batches import AHEAD, Batches
 from studio.training.machine.processes import Processes
 from studio.workspace.errors import EXPECTED_ERRORS
 
