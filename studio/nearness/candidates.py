@@ -122,6 +122,16 @@ def open_training_pictures(workspace: Workspace, run: str) -> PreparedDataset:
     return open_dataset(workspace, dataset)
 
 
+def held_out_of(workspace: Workspace, run: str, dataset: PreparedDataset) -> float:
+    """How many pictures of a dataset a run held out, or which share; 0 of one that is not its own.
+
+    See `studio.datasets.held_out.split_dataset`.
+    """
+    path = workspace.run_config(run)
+    config = TrainingConfig.read(path) if path.exists() else TrainingConfig()
+    return config.held_out if config.dataset == dataset.manifest.name else 0
+
+
 def describe_dataset(dataset: PreparedDataset, space: Space) -> Candidates:
     """The pictures of a dataset, called NAME:NUMBER from 0 on.
 
