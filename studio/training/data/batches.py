@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
+from studio.training.data.drawn_ahead import DrawnAhead
 from studio.training.machine.processes import Processes
 from studio.workspace.errors import StudioError
 
-AHEAD = 2  # Batches that are gathered while one is trained on.
 
-
-class Batches(Iterator[Tensor]):
+class Batches(DrawnAhead["BatchDraw", "GatheredPictures", Tensor]):
     """Draws batches without end: float32 [N, 3, S, S] in -1..1 on the device, channels last.
-
-    The next batch depends on `state` alone, however many have been gathered ahead of their use:
-    saving `state` saves the position in the data.
 
     Args:
         pixels: uint8 [count, S', S', 3], S' >= S, memory-mapped or not. Where S' > S, each batch
@@ -59,51 +52,8 @@ class Batches(Iterator[Tensor]):
         self.random_flips, self.device = random_flips, device
         everything = torch.arange(batch_size)
         self._shard = (processes.shard(everything) if processes else everything).numpy()
-        self._rng = np.random.default_rng(seed)
-        self._position = self.state_of_draws()
-        self._worker: ThreadPoolExecutor | None = None
-        self._ahead: deque[tuple[dict[str, Any], Future[Gathered]]] = deque()
+        super().__init__(seed)
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
-
-    def __next__(self) -> Tensor:
-        """The next batch; an error while it was gathered is raised here."""
-        while len(self._ahead) <= AHEAD:
-            self._begin_another()
-        position, future = self._ahead[0]
-        gathered = future.result()
-        self._ahead.popleft()
-        self._position = position
-        return self._finish(gathered)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The random state after the batches that were taken, as JSON can hold it."""
-        return self._position
-
-    @state.setter
-    def state(self, state: dict[str, Any]) -> None:
-        self.close()
-        self._rng.bit_generator.state = state
-        self._position = self.state_of_draws()
-
-    def state_of_draws(self) -> dict[str, Any]:
-        """The random state after the batches that are gathered ahead."""
-        return dict(self._rng.bit_generator.state)
-
-    def close(self) -> None:
-        """End the thread and drop what it gathered; taking another batch starts it again."""
-        if self._worker is not None:
-            self._worker.shutdown(cancel_futures=True)
-        self._worker = None
-        self._ahead.clear()
-        self._rng.bit_generator.state = self._position
-
-    def _begin_another(self) -> None:
-        """Draw a batch here, in the order of use, and let the thread gather it."""
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, "batches")
-        draw = self._draw()
-        self._ahead.append((self.state_of_draws(), self._worker.submit(self._gather, draw)))
 
     def _draw(self) -> BatchDraw:
         N, room = self.batch_size, self.pixels.shape[1] - self.image_size
@@ -112,7 +62,7 @@ class Batches(Iterator[Tensor]):
         corners = self._rng.integers(room + 1, size=(N, 2)) if room else np.zeros((N, 2), int)
         return BatchDraw(pictures[self._shard], mirrored[self._shard], corners[self._shard])
 
-    def _gather(self, draw: BatchDraw) -> Gathered:
+    def _gather(self, draw: BatchDraw) -> GatheredPictures:
         """Read the pictures of a batch, in the order in which they lie on the disk.
 
         To a GPU they are sent as they are. For a CPU they are mirrored and scaled here, in one pass
@@ -130,12 +80,12 @@ class Batches(Iterator[Tensor]):
         if self._copies is None:
             ready = torch.empty(shape)
             mirror_and_scale(rows, mirrored.numpy(), LEVELS.numpy(), ready.numpy())
-            return Gathered(ready, mirrored, None)
+            return GatheredPictures(ready, mirrored, None)
         with torch.cuda.stream(self._copies):
             pictures = host.to(self.device, non_blocking=True)
-            return Gathered(pictures, mirrored.to(self.device), self._copies.record_event())
+            return GatheredPictures(pictures, mirrored.to(self.device), self._copies.record_event())
 
-    def _finish(self, gathered: Gathered) -> Tensor:
+    def _finish(self, gathered: GatheredPictures) -> Tensor:
         """A gathered batch as float32 [N, 3, S, S] in -1..1, on the device."""
         pictures, mirrored, copied = gathered
         if copied is not None:
@@ -163,7 +113,7 @@ class BatchDraw(NamedTuple):
     corners: np.ndarray
 
 
-class Gathered(NamedTuple):
+class GatheredPictures(NamedTuple):
     """Pictures of a batch that is on its way to the device.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -98,8 +97,5 @@ def match_truths(z: Sequence[Tensor], found: Sequence[FixedPoint]) -> list[Fixed
         z: the kept points, float32 [z_dim] each.
         found: the points as the dataset gives them today.
     """
-    today = [*found, *[FixedPoint(torch.empty(0))] * len(z)]
-    return [
-        replace(point, z=kept) if torch.equal(point.z, kept) else FixedPoint(kept)
-        for kept, point in zip(z, today, strict=False)
-    ]
+    truths = {point.z.numpy().tobytes(): point.truth for point in found}
+    return [FixedPoint(kept, truths.get(kept.numpy().tobytes())) for kept in z]

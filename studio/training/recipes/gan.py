@@ -21,6 +21,7 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import LossesOf, Metrics, UpdateInputs, Updater
 from studio.training.recipes.augmentation import AUGMENT_DRAWS, adapt_p, augment
+from studio.training.recipes.averaging import move_average
 from studio.training.recipes.blur import blur, fading_sigma
 from studio.training.recipes.labels import LABEL_DRAWS, draw_labels
 from studio.training.recipes.losses import build_loss
@@ -373,18 +374,7 @@ class GAN(Recipe):
             logits: Tensor = (self.D if penalised else self.fast_D)(pictures)
             return logits.float()
 
-    @torch.no_grad()
     def update_ema(self) -> None:
-        """Move G_ema, batch norm's statistics included, towards G (Karras et al. 2018).
-
-        The average is over fewer batches at first, so that it forgets the noise it began as.
-        """
+        """Move G_ema towards G; see `move_average`."""
         self.before_rendered_changes()
-        keep = min(self.config.ema, (1 + self.batch) / (10 + self.batch))
-        averages, lives = self.G_ema.state_dict(), self.G.state_dict()
-        moving = [name for name, average in averages.items() if average.is_floating_point()]
-        torch._foreach_lerp_(
-            [averages[name] for name in moving], [lives[name] for name in moving], 1 - keep
-        )
-        for name in averages.keys() - set(moving):
-            averages[name].copy_(lives[name])
+        move_average(self.G_ema, self.G, self.config.ema, self.batch)
