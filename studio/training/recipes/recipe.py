@@ -61,6 +61,21 @@ class WatchedLoss:
     min_rise: float
 
 
+@dataclass(frozen=True)
+class CurveGroup:
+    """Metrics of a recipe that are looked at together.
+
+    Attributes:
+        title: on the page.
+        series: (metric, its name on the page) each.
+        unit: what the values are measured in.
+    """
+
+    title: str
+    series: tuple[tuple[str, str], ...]
+    unit: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class FixedPoint:
     """A latent point that is filmed while a run trains.
@@ -106,6 +121,8 @@ class Recipe(ABC):
             one is chosen by the pictures and the device.
         phases: of `step`, for the stopwatch, without "data".
         loss_words: the losses that stand beside the progress bar, and the word for each.
+        curves: views of its metrics by their names; `losses` is the one that is shown first, and
+            beside the timeline. Empty for those of `gan`.
         watched_loss: the loss whose running away is an alarm; None for none.
         silent_alarms: those of SILENCEABLE that make no sense for it.
         score: what `begin_scoring` measures; None where nothing does.
@@ -128,6 +145,7 @@ class Recipe(ABC):
     preset: ClassVar[str | None] = None
     phases: ClassVar[tuple[str, ...]] = ("G",)
     loss_words: ClassVar[Mapping[str, str]] = {}
+    curves: ClassVar[Mapping[str, CurveGroup]] = {}
     watched_loss: ClassVar[WatchedLoss | None] = None
     silent_alarms: ClassVar[frozenset[str]] = frozenset()
     score: ClassVar[RunScore | None] = None

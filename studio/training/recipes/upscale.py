@@ -29,6 +29,7 @@ from studio.training.machine.updater import Metrics, Updater
 from studio.training.recipes.averaging import move_average
 from studio.training.recipes.recipe import (
     SILENCEABLE,
+    CurveGroup,
     DrawnData,
     FixedPoint,
     NetworkWork,
@@ -99,6 +100,13 @@ class Upscale(Recipe):
     options_type: ClassVar[type[UpscaleOptions]] = UpscaleOptions
     preset: ClassVar[str | None] = "upscale-tiny"
     loss_words: ClassVar[Mapping[str, str]] = {"l1": "L1", "fft": "FFT"}
+    curves: ClassVar[Mapping[str, CurveGroup]] = {
+        "losses": CurveGroup("Losses", (("l1", "Pixels"), ("fft", "Spectra"))),
+        "psnr": CurveGroup(
+            "PSNR", (("psnr", "Held-out pictures"), ("psnr_bicubic", "Bicubic")), "dB"
+        ),
+        "ssim": CurveGroup("SSIM", (("ssim", "Held-out pictures"), ("ssim_bicubic", "Bicubic"))),
+    }
     watched_loss: ClassVar[WatchedLoss | None] = WatchedLoss("l1", "The loss", min_rise=0.05)
     silent_alarms: ClassVar[frozenset[str]] = frozenset(SILENCEABLE)
     score: ClassVar[RunScore | None] = RunScore(
