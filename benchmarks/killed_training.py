@@ -5,7 +5,7 @@ resumed each time. Then every checkpoint of it must be bit-identical to the undi
 index without a gap, its numbers one for every batch, its film one frame a batch, and its events
 must say where each session began. Prints one JSON document.
 
-    python -m benchmarks.killed_training [--kills 30] [--batches 1500] [--seed 0]
+    python -m benchmarks.killed_training [--kills 30] [--batches 1500] [--seed 0] [--recipe gan]
 """
 
 from __future__ import annotations
@@ -53,6 +53,20 @@ TINY = {
     "gradient_penalty": 0.1,
     "penalty_every": 3,
 }
+UPSCALE = {
+    "generator_options": "{channels=16, kernel=3, scale=4}",
+    "recipe_options": "{patch_px=8}",
+    "held_out": 6,
+    "batch_size": 2,
+    "state_every": 40,
+    "preview_every": 20,
+    "score_every": 100,
+    "histograms_every": 100,
+    "film_every": 1,
+    "schedule": "cosine",
+    "warm_up_batches": 50,
+}
+SETTINGS = {"gan": TINY, "upscale": UPSCALE}
 EARLY = 0.2  # share of the kills that may hit before the training goes on
 EARLY_S, LONGEST_S = 6.0, 3.0  # to a kill: from the start of a process; from its first batch
 
@@ -72,23 +86,27 @@ def prepare(root: Path) -> None:
         picture[row : row + 4] = picture[:, column : column + 4] = 240
         Image.fromarray(picture).save(pictures / f"{number}.png")
     words = ["datasets", "add", pictures, "--name", "streets", "--image-size", 32]
+    words += ["--downscale", "4"]
     assert studio(root, *words).wait() == 0
 
 
-def train(root: Path, run: str, batches: int) -> subprocess.Popen:
+def train(root: Path, run: str, batches: int, recipe: str) -> subprocess.Popen:
     """Begin a run, or go on with it."""
     if run in CheckpointIndex(root / "runs"):
         return studio(root, "resume", run)
-    settings = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+    given = SETTINGS[recipe].items()
+    settings = [word for name, value in given for word in ("--set", f"{name}={value}")]
     words = ["train", "streets", "--run", run, "--batches", batches, "--storage", "exact"]
-    return studio(root, *words, *settings)
+    return studio(root, *words, "--recipe", recipe, *settings)
 
 
-def train_with_kills(root: Path, batches: int, kills: int, choose: random.Random) -> int:
+def train_with_kills(
+    root: Path, batches: int, kills: int, choose: random.Random, recipe: str
+) -> int:
     """Train to the end; each session is killed until there were enough kills. Kills that hit."""
     done = 0
     while True:
-        process = train(root, "killed", batches)
+        process = train(root, "killed", batches, recipe)
         if done < kills and kill_some_time(root, process, choose):
             done += 1
             report(f"{done} kills")
@@ -158,12 +176,12 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
-def measure(root: Path, batches: int, kills: int, seed: int) -> dict[str, Any]:
+def measure(root: Path, batches: int, kills: int, seed: int, recipe: str = "gan") -> dict[str, Any]:
     prepare(root)
     began = time.monotonic()
-    assert train(root, "whole", batches).wait() == 0
+    assert train(root, "whole", batches, recipe).wait() == 0
     report("the undisturbed run is there")
-    done = train_with_kills(root, batches, kills, random.Random(seed))
+    done = train_with_kills(root, batches, kills, random.Random(seed), recipe)
     return {"kills": done, "seconds": round(time.monotonic() - began), **compare(root, batches)}
 
 
@@ -172,9 +190,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--batches", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", choices=[*SETTINGS], default="gan")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(Path(folder), wanted.batches, wanted.kills, wanted.seed)
+        given = wanted.batches, wanted.kills, wanted.seed, wanted.recipe
+        result = measure(Path(folder), *given)
     print(json.dumps(result, indent=1))
 
 

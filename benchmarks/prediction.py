@@ -41,7 +41,7 @@ from checkpoints_index.storage.catalogue import write_description
 from checkpoints_index.writing import encoder
 from studio.actions.demo_steps import HELSINKI
 from studio.datasets.prepared import PreparedDataset
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe

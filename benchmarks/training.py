@@ -48,13 +48,13 @@ from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from studio.datasets.folder import prepare_folder
 from studio.runs.config import TrainingConfig
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.loop.live_film import LiveFilm
 from studio.training.loop.state import tensors_of
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import Recipe, build_recipe
-from studio.training.recipes.gan import build_networks
+from studio.training.recipes.gan import GAN
 
 IMAGE_SIZE, BATCH_SIZE, WORKERS, POINTS = 64, 64, 2, 9
 TINY = 32  # px
@@ -109,7 +109,7 @@ class PlainTraining:
 
     def __init__(self, config: TrainingConfig) -> None:
         self.z_dim = config.z_dim
-        self.G, self.D = build_networks(config)
+        self.G, self.D = GAN.build_networks(config).values()
         self.optimizer_g, self.optimizer_d = (
             Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (self.G, self.D)
         )

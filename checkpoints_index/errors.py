@@ -254,6 +254,25 @@ class WrongInputError(GeneratorOptionsError):
     """A generator takes no latent points of this length, or makes no pictures of them."""
 
 
+class UndrawnPointsError(CheckpointError, ValueError):
+    """Latent points were to be drawn of a generator whose points are pictures that are given.
+
+    Args:
+        run: the run that was asked about; "" where there is none.
+    """
+
+    def __init__(self, run: str = "") -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        whose = f"run '{self.run}'" if self.run else "this generator"
+        return (
+            f"Latent points of {whose} are pictures that are given to it, so none can be drawn, or "
+            "moved along a direction."
+        )
+
+
 class UnusableFileError(CheckpointError):
     """A file has no generator for us; its text is a reason, without the name of the file."""
 

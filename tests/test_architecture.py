@@ -52,7 +52,8 @@ ORDER = {
         ["__main__"],
     ],
     "studio.training": [
-        *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
+        *(["machine"], ["data", "discriminators", "scores"], ["recipes"], ["monitor"]),
+        *(["loop"], ["setup"]),
     ],
     "studio.screens": [
         *(["safety"], ["parts", "programs"], ["menu"]),

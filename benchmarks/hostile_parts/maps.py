@@ -24,8 +24,8 @@ from benchmarks.hostile_parts.outcomes import (
     open_yard,
 )
 from checkpoints_index.importing.formats.protobuf import raw, read_message, whole
-from studio.datasets.city_map import draw_extract
-from studio.datasets.osm_extract import read_extract
+from studio.datasets.maps.city_map import draw_extract
+from studio.datasets.maps.osm_extract import read_extract
 from studio.workspace.errors import EXPECTED_ERRORS
 
 SIDE = 0.004  # Degrees; about 400 m.

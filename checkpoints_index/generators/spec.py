@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checkpoints_index.errors import CheckpointError, UntrustedClassError
+from checkpoints_index.errors import CheckpointError, UndrawnPointsError, UntrustedClassError
 from checkpoints_index.generators.class_places import is_loaded
 from checkpoints_index.generators.sizes import refuse_sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-NORMAL, UNIFORM, SPHERE = "normal", "uniform", "sphere"
-Z_DISTRIBUTIONS = (NORMAL, UNIFORM, SPHERE)
+NORMAL, UNIFORM, SPHERE, PICTURE = "normal", "uniform", "sphere", "picture"
+Z_DISTRIBUTIONS = (NORMAL, UNIFORM, SPHERE)  # Those whose points can be drawn.
+# The distribution that belongs to an architecture, whoever trains it; normal for all others.
+OWN_DISTRIBUTIONS = {"shufflemixer": PICTURE}
 UNIFORM_BORDER = 2.0**-24  # The last float32 before 1 lies so far from it; 1 itself is infinity.
 ROUNDING = 1e-4  # A point is on the sphere, or within the borders, but for so much.
 
@@ -25,17 +28,20 @@ class GeneratorSpec:
     """An architecture by name, and the options it is built with.
 
     Args:
-        architecture: "dcgan", "residual", "skyline", "chain", "keras", or `package.module:Class`.
+        architecture: "dcgan", "residual", "skyline", "shufflemixer", "chain", "keras", or
+            `package.module:Class`.
         options: what it is constructed with, of JSON's types.
         trusted: whether the class may be imported; a spec that was read from a run's folder may
             name one that nobody here has named.
         z_distribution: how its latent points are distributed: "normal", N(0, I); "uniform", each
-            number in -1..1; "sphere", of length 1 in every direction alike.
+            number in -1..1; "sphere", of length 1 in every direction alike; "picture", pictures
+            in -1..1 that somebody has, flattened, which cannot be drawn. By default that of the
+            architecture.
         place: the file or folder of its package that alone may be imported; None for whatever is
             found.
 
     Raises:
-        CheckpointError: there is no such distribution.
+        CheckpointError: there is no such distribution, or the architecture has another.
 
     Example:
         >>> import torch
@@ -48,13 +54,21 @@ class GeneratorSpec:
     options: dict[str, Any] = field(default_factory=dict)
     trusted: bool = field(default=True, compare=False, repr=False)
     place: Path | None = field(default=None, compare=False, repr=False)
-    z_distribution: str = NORMAL
+    z_distribution: str = ""
 
     def __post_init__(self) -> None:
-        if self.z_distribution not in Z_DISTRIBUTIONS:
+        own = OWN_DISTRIBUTIONS.get(self.architecture)
+        if not self.z_distribution:
+            object.__setattr__(self, "z_distribution", own or NORMAL)
+        if self.z_distribution not in (*Z_DISTRIBUTIONS, PICTURE):
             raise CheckpointError(
                 f"z_distribution: {self.z_distribution!r:.40} is none of "
-                f"{', '.join(Z_DISTRIBUTIONS)}."
+                f"{', '.join((*Z_DISTRIBUTIONS, PICTURE))}."
+            )
+        if own not in (None, self.z_distribution):
+            raise CheckpointError(
+                f"Latent points of the generator '{self.architecture}' are of the distribution "
+                f"'{own}', not '{self.z_distribution}'. Leave z_distribution out."
             )
 
     @property
@@ -75,11 +89,41 @@ class GeneratorSpec:
     def to_json(self) -> dict[str, Any]:
         """What a run's folder keeps of it."""
         kept = {"architecture": self.architecture, "options": self.options}
-        is_normal = self.z_distribution == NORMAL
-        return kept if is_normal else {**kept, "z_distribution": self.z_distribution}
+        is_usual = self.z_distribution == OWN_DISTRIBUTIONS.get(self.architecture, NORMAL)
+        return kept if is_usual else {**kept, "z_distribution": self.z_distribution}
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether its latent points can be drawn by a seed, rather than being given."""
+        return self.z_distribution != PICTURE
+
+    def require_drawn(self, run: str = "") -> None:
+        """Refuse to draw latent points of a generator whose points are given.
+
+        Args:
+            run: the run that somebody asked about, where there is one.
+
+        Raises:
+            UndrawnPointsError: the text says what can be done instead.
+        """
+        if not self.can_draw:
+            raise UndrawnPointsError(run)
+
+    @property
+    def shape_drawn(self) -> Callable[[Tensor], Tensor]:
+        """`shape_z` for points that are drawn.
+
+        Raises:
+            UndrawnPointsError: its points cannot be drawn.
+        """
+        self.require_drawn()
+        return self.shape_z
 
     def shape_z(self, normal: Tensor) -> Tensor:
         """Latent points of the generator's distribution from those of a normal one.
+
+        Pictures stay as they are: what lies between two of them is a picture too, though none that
+        was drawn; see `shape_drawn`.
 
         Args:
             normal: float [..., z_dim] ~ N(0, I).
@@ -127,8 +171,8 @@ class GeneratorSpec:
         return z
 
     def holds_z(self, z: Tensor) -> bool:
-        """Whether all of these points, float [..., z_dim], can be drawn of its distribution."""
-        if self.z_distribution == UNIFORM:
+        """Whether all of these points, float [..., z_dim], are of its distribution."""
+        if self.z_distribution in (UNIFORM, PICTURE):
             return bool((z.abs() <= 1 + ROUNDING).all())
         if self.z_distribution == SPHERE:
             return bool(((z.norm(dim=-1) - 1).abs() <= ROUNDING).all())
@@ -136,8 +180,12 @@ class GeneratorSpec:
 
     @property
     def typical_length(self) -> float:
-        """The root mean square of |z| over the points of its distribution."""
-        squares = {NORMAL: self.z_dim, UNIFORM: self.z_dim / 3, SPHERE: 1}
+        """The root mean square of |z| over the points of its distribution.
+
+        Of pictures it is that of numbers that are equally often everywhere in -1..1.
+        """
+        third = self.z_dim / 3
+        squares = {NORMAL: self.z_dim, UNIFORM: third, SPHERE: 1, PICTURE: third}
         return math.sqrt(squares[self.z_distribution])
 
     @classmethod
@@ -152,7 +200,7 @@ class GeneratorSpec:
         architecture, options = document["architecture"], document["options"]
         if not isinstance(architecture, str) or not isinstance(options, dict):
             raise ValueError("its generator has no name, or no options")
-        distribution = document.get("z_distribution", NORMAL)
+        distribution = document.get("z_distribution", "")
         try:
             refuse_sizes(options)
             spec = cls(architecture, options, trusted, z_distribution=distribution)

@@ -9,6 +9,9 @@ from typing import Any
 from studio.actions.action import Action
 from studio.actions.catalogue import known_actions
 from studio.runs.config import describe_settings
+from studio.runs.setting_fields import SettingDescription
+from studio.training.recipes import RECIPES
+from studio.training.recipes.recipe_options import describe_options
 from studio.workspace.records.declarations import Declared
 
 
@@ -132,6 +135,18 @@ def make_settings_page() -> str:
         "[Training](../training.md) tells what they do.",
         "",
     ]
+    lines += tabulate_settings(describe_settings())
+    for name, recipe in RECIPES.items():
+        options = describe_options(recipe.options_type)
+        if options:
+            lines += ["", f"## Options of the recipe {name}", ""]
+            lines += ["Each is set by `--set recipe_options.NAME=VALUE`.", ""]
+            lines += tabulate_settings(options)
+    return "\n".join(lines) + "\n"
+
+
+def tabulate_settings(settings: Sequence[SettingDescription]) -> list[str]:
+    """A table of settings, one a line."""
     rows = [
         (
             f"`{setting.name}`",
@@ -141,10 +156,9 @@ def make_settings_page() -> str:
             write_value(setting.default),
             "live" if setting.live else "",
         )
-        for setting in describe_settings()
+        for setting in settings
     ]
-    lines += make_table(("setting", "what it means", "values", "default", ""), rows)
-    return "\n".join(lines) + "\n"
+    return make_table(("setting", "what it means", "values", "default", ""), rows)
 
 
 def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

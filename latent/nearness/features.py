@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from latent.errors import LatentError
 from latent.nearness.layers import find_layer
 
-SPACES = ("pictures", "activations", "z", "w", "features")
-PLAIN_SPACES = ("pictures", "activations", "z")  # Every generator has them by itself.
+Z_SPACE = "z"
+SPACES = ("pictures", "activations", Z_SPACE, "w", "features")
+PLAIN_SPACES = ("pictures", "activations", Z_SPACE)  # Every generator has them by itself.
 OF_PICTURES = ("pictures", "features")  # Spaces that also describe pictures nobody generated.
 CHUNK = 64  # So many pictures are rendered at a time.
 PICTURE_PX, MAP_PX = 16, 4

@@ -17,6 +17,7 @@ from latent.maps.clusters import Cluster, find_clusters, rank_density
 from latent.maps.directions import first_view
 from latent.maps.neighbourhood import Neighbourhood
 from latent.maps.placement import grid_side, place_on_grid
+from latent.nearness.features import Z_SPACE
 from latent.points import LatentPoint, parse_label, parse_seed
 from renderers.pictures.picture_file import save_picture
 from studio.atlases.atlas_files import (
@@ -81,7 +82,10 @@ def make_atlas(
     check_count(count)
     checkpoints = CheckpointIndex(workspace.runs)[run]
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
+    if space == Z_SPACE:
+        checkpoints.spec.require_drawn(run)
     points = points_at(workspace, run, batch, range(count), checkpoints.spec.z_dim)
+    check_enough(run, points)
     request = AtlasRequest(batch, points, space, seed)
     return draw_atlas(workspace, checkpoints, request, reporter, device)
 
@@ -147,6 +151,20 @@ def check_count(count: int) -> None:
     if not MIN_POINTS <= count <= MAX_SHOWN:
         raise StudioError(
             f"An atlas of {count} cities is out of range: use {MIN_POINTS} to {MAX_SHOWN:,}."
+        )
+
+
+def check_enough(run: str, points: Sequence[LatentPoint]) -> None:
+    """Refuse a run that has too few points, since none can be drawn for it.
+
+    Raises:
+        StudioError: the text says how it gets more.
+    """
+    if len(points) < MIN_POINTS:
+        raise StudioError(
+            f"An atlas needs {MIN_POINTS} points, run '{run}' has {len(points)}, and more cannot "
+            "be drawn, since they are pictures. While it trains it takes more of them: "
+            f"studio set {run} fixed_points={MIN_POINTS}"
         )
 
 

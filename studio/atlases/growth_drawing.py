@@ -17,12 +17,13 @@ from checkpoints_index.run import CheckpointRun
 from latent.maps.additions import place_new_points
 from latent.maps.growth import NEIGHBOURS, GrowthMap, describe_map, draw_next, near_of
 from latent.nearness.agreement import measure_agreement
+from latent.nearness.features import Z_SPACE
 from latent.points import LatentPoint
 from renderers.files import locked
 from renderers.jobs.workers import render_parts
 from renderers.plan.pacing import measure_change, spread, spread_change
 from renderers.progress import ignore_progress
-from studio.atlases.atlas_drawing import check_count
+from studio.atlases.atlas_drawing import check_count, check_enough
 from studio.atlases.growth_files import (
     BatchMap,
     GrowthAtlas,
@@ -200,11 +201,14 @@ def _open_atlas(
     if there is None:
         count = 500 if asked.count is None else asked.count
         check_count(count)
+        if asked.space == Z_SPACE:
+            checkpoints.spec.require_drawn(asked.run)
         points = points_at(
             *(workspace, asked.run, last_batch(checkpoints.batches, asked.run), range(count)), z_dim
         )
+        check_enough(asked.run, points)
         sprite_px = min(SPRITE_PX, checkpoints.spec.image_size)
-        neighbours = min(NEIGHBOURS, count - 2)
+        neighbours = min(NEIGHBOURS, len(points) - 2)
         there = GrowthAtlas(
             *(asked.run, asked.space, asked.seed, (), z_dim, neighbours, sprite_px, (), folder)
         )

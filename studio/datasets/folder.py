@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from renderers.progress import OnProgress, ignore_progress
@@ -27,6 +28,7 @@ def prepare_folder(
     image_size: int,
     *,
     fit: Fit = "crop",
+    downscale: Sequence[int] = (),
     replace: bool = False,
     on_progress: OnProgress = ignore_progress,
 ) -> PreparedDataset:
@@ -40,6 +42,7 @@ def prepare_folder(
         destination: the dataset's folder; its last part is the dataset's name.
         image_size: a power of two, 32 to 1024 pixels.
         fit: see `picture.read_picture`.
+        downscale: how many times as small the pictures are kept as well.
         replace: whether a dataset in destination is replaced.
         on_progress: told the number of files that are done, of all.
 
@@ -52,6 +55,7 @@ def prepare_folder(
         *(destination, image_size, f"folder {_readable(source.name)}"),
         skipped=skipped,
         fit=fit,
+        downscale=downscale,
         replace=replace,
     ) as writer:
         for done, file in enumerate(files, start=1):

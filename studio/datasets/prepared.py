@@ -31,6 +31,8 @@ class Manifest:
         fit: how pictures that are not square were made so.
         not_square: how many of them there are.
         digest: xxh3 of all pixels, 16 hexadecimal digits; empty in those of older versions.
+        small: (factor, digest) for each size in which the pictures are kept as well, so many times
+            as small.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Manifest:
     fit: str = "crop"
     not_square: int = 0
     digest: str = ""
+    small: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +97,43 @@ class PreparedDataset:
         size, pictures = self.manifest.image_size, self.manifest.pictures
         return {"digest": digest, "pictures": pictures, "image_size": size}
 
+    def small(self, factor: int) -> np.ndarray:
+        """The pictures so many times as small, uint8 [N, s, s, 3], memory-mapped, read-only.
+
+        Raises:
+            StudioError: they are not kept so small, or their file is damaged.
+        """
+        name, size = self.manifest.name, self.manifest.image_size // factor
+        if factor not in dict(self.manifest.small):
+            raise StudioError(
+                f"Dataset '{name}' does not keep its pictures {factor} times as small. "
+                f"Let it: studio datasets downscale {name} --downscale {factor}"
+            )
+        try:
+            file = self.folder / small_file(factor)
+            pixels: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, EOFError, ValueError, TypeError) as error:
+            raise _damaged(self.folder, str(error)) from error
+        expected = (len(self), size, size, 3)
+        if pixels.shape != expected or pixels.dtype != np.uint8:
+            found = f"{small_file(factor)} holds {pixels.dtype} {list(pixels.shape)}"
+            raise _damaged(self.folder, f"{found}, and uint8 {list(expected)} was expected")
+        return pixels
+
     def has_changed(self) -> bool:
         """Whether the pixels are others than when they were prepared; all of them are read."""
-        hashed = xxhash.xxh3_64()
-        for first in range(0, len(self), SAMPLED):
-            hashed.update(np.ascontiguousarray(self.pixels[first : first + SAMPLED]).data)
-        return self.manifest.digest not in ("", hashed.hexdigest())
+        return self.manifest.digest not in ("", _digest(self.pixels))
+
+    def changed_small(self) -> list[tuple[int, str]]:
+        """The factors whose small pictures are not those that were written, with the reason."""
+        found = []
+        for factor, digest in self.manifest.small:
+            try:
+                if _digest(self.small(factor)) != digest:
+                    found.append((factor, "its checksum differs from that of the manifest"))
+            except StudioError as error:
+                found.append((factor, str(error)))
+        return found
 
     def _sample_digest(self) -> str:
         hashed, middle = xxhash.xxh3_64(), self.manifest.image_size // 2
@@ -117,7 +151,8 @@ def read_manifest(folder: Path) -> Manifest:
     """
     fields, seal = unseal_json((folder / MANIFEST).read_bytes())
     skipped = tuple((file, reason) for file, reason in fields.pop("skipped"))
-    manifest = Manifest(**fields, skipped=skipped)
+    small = tuple((int(factor), str(digest)) for factor, digest in fields.pop("small", ()))
+    manifest = Manifest(**fields, skipped=skipped, small=small)
     if seal is Seal.BROKEN:
         raise EditedFileError(folder / MANIFEST, 'its last entry, "xxh3", and the comma before it')
     return manifest
@@ -130,6 +165,19 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         OSError: it cannot be written.
     """
     create_whole(folder / MANIFEST, seal_json(asdict(manifest), indent=2))
+
+
+def small_file(factor: int) -> str:
+    """The name of the file that holds the pictures so many times as small."""
+    return f"pixels-x{factor}.npy"
+
+
+def _digest(pixels: np.ndarray) -> str:
+    """The xxh3 of all pixels, which are read a part at a time."""
+    hashed = xxhash.xxh3_64()
+    for first in range(0, len(pixels), SAMPLED):
+        hashed.update(np.ascontiguousarray(pixels[first : first + SAMPLED]).data)
+    return hashed.hexdigest()
 
 
 def _damaged(folder: Path, reason: str) -> StudioError:

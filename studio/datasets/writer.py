@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from checkpoints_index.storage.files import (
     remove_leftovers,
 )
 from studio.datasets.prepared import PIXELS, Manifest, write_manifest
+from studio.datasets.small_pictures import check_factors, write_small
 from studio.workspace.errors import StudioError
 from studio.workspace.names import require_dataset_name
 
@@ -74,6 +75,7 @@ def write_dataset(
     attribution: str = "",
     skipped: list[tuple[str, str]] | None = None,
     fit: str = "crop",
+    downscale: Sequence[int] = (),
     replace: bool = False,
 ) -> Iterator[DatasetWriter]:
     """Write a dataset beside its place, and move it there when the block ends without an error.
@@ -87,6 +89,7 @@ def write_dataset(
         attribution: a notice that has to stand wherever they are shown.
         skipped: files that could not be used, with reasons; read when the block ends.
         fit: how pictures that are not square are made so.
+        downscale: how many times as small the pictures are kept as well; see `small_pictures`.
         replace: whether a dataset in folder is replaced.
 
     Yields:
@@ -98,6 +101,7 @@ def write_dataset(
     """
     require_dataset_name(folder.name)
     _check_image_size(image_size)
+    check_factors(downscale)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder.parent, folder.name)
@@ -106,12 +110,15 @@ def write_dataset(
                 writer = DatasetWriter(file, image_size, beside)
                 yield writer
                 writer.finish()
+            pixels = np.load(beside / PIXELS, mmap_mode="r", allow_pickle=False)
+            small = [(factor, write_small(beside, pixels, factor)) for factor in downscale]
             manifest = Manifest(
                 *(folder.name, image_size, writer.pictures, source, attribution),
                 skipped=tuple(skipped or ()),
                 fit=fit,
                 not_square=writer.not_square,
                 digest=writer.digest,
+                small=tuple(sorted(dict(small).items())),
             )
             write_manifest(beside, manifest)
     except FileExistsError as error:

@@ -71,6 +71,7 @@ def check_directions(workspace: Workspace, asked: DirectionOptions) -> tuple[Che
     """
     asked.require_examples()
     checkpoints = CheckpointIndex(workspace.runs)[asked.run]
+    checkpoints.spec.require_drawn(asked.run)
     kept = checkpoints.batches
     batch = last_batch(kept, asked.run) if asked.batch is None else asked.batch
     choose_batches(kept, str(batch), asked.run)

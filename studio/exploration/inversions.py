@@ -83,6 +83,7 @@ def check_pictures(
             read.
     """
     checkpoints = CheckpointIndex(workspace.runs)[run]
+    checkpoints.spec.require_drawn(run)
     kept = checkpoints.batches
     chosen = last_batch(kept, run) if batch is None else batch
     choose_batches(kept, str(chosen), run)

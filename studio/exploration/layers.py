@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from checkpoints_index import CheckpointIndex, CheckpointRun
+from checkpoints_index.generators.representative import representative_z
 from latent.nearness.layers import Layer, list_layers
-from latent.points import draw_z
 from studio.workspace.errors import StudioError
 from studio.workspace.names import shorten
 from studio.workspace.paths import Workspace
@@ -17,7 +17,7 @@ def layers_of(checkpoints: CheckpointRun) -> list[Layer]:
         CheckpointError: the generator cannot be built.
     """
     spec = checkpoints.spec
-    return list_layers(checkpoints.build(), draw_z(1, spec.z_dim, 0, spec.shape_z))
+    return list_layers(checkpoints.build(), representative_z(spec, 1, seed=0))
 
 
 def list_run_layers(workspace: Workspace, run: str) -> list[Layer]:

@@ -152,6 +152,7 @@ def _move(workspace: Workspace, film: Interpolation) -> Move[Interpolation]:
 def _walk(workspace: Workspace, film: WalkNear) -> Move[WalkNear]:
     opened = open_film(workspace, film, film.run, "walk")
     spec = opened.checkpoints.spec
+    spec.require_drawn(opened.run)
     point = resolve_point(workspace, opened.run, film.point, spec.z_dim)
     batch = last_batch(opened.kept, opened.run) if film.batch is None else film.batch
     choose_batches(opened.kept, str(batch), opened.run)

@@ -98,7 +98,9 @@ def draw_seeds(count: int, spec: GeneratorSpec) -> list[LatentPoint]:
 
     Raises:
         StudioError: the count is out of range.
+        UndrawnPointsError: the generator's points are given, and cannot be drawn.
     """
+    spec.require_drawn()
     if not 1 <= count <= MAX_DRAWN:
         raise StudioError(f"{count} drawn points are out of range: use 1 to {MAX_DRAWN:,}.")
     return [seeded_point(seed, spec.z_dim, spec.shape_z) for seed in range(count)]
@@ -118,6 +120,16 @@ def open_training_pictures(workspace: Workspace, run: str) -> PreparedDataset:
             "by its name: --dataset NAME"
         )
     return open_dataset(workspace, dataset)
+
+
+def held_out_of(workspace: Workspace, run: str, dataset: PreparedDataset) -> float:
+    """How many pictures of a dataset a run held out, or which share; 0 of one that is not its own.
+
+    See `studio.datasets.held_out.split_dataset`.
+    """
+    path = workspace.run_config(run)
+    config = TrainingConfig.read(path) if path.exists() else TrainingConfig()
+    return config.held_out if config.dataset == dataset.manifest.name else 0
 
 
 def describe_dataset(dataset: PreparedDataset, space: Space) -> Candidates:

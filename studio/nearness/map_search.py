@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.signal import fftconvolve
 
-from studio.datasets.map_places import Window
+from studio.datasets.maps.map_places import Window
 
 MARK, MARK_GROUND = (190, 20, 60), (255, 255, 255)
 

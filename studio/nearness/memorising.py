@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from latent.nearness.neighbours import find_neighbours
 from renderers.frames.passes import unround_frames
 from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import Sheet
-from studio.datasets.city_map import draw_city_map
+from studio.datasets.held_out import SplitDataset, split_dataset
 from studio.datasets.listing import open_dataset
-from studio.datasets.map_places import MapPlaces, Window, read_places
+from studio.datasets.maps.city_map import draw_city_map
+from studio.datasets.maps.map_places import MapPlaces, Window, read_places
 from studio.datasets.picture import UnreadablePictureError, read_picture
 from studio.datasets.prepared import PreparedDataset
 from studio.nearness.candidates import (
@@ -24,6 +25,7 @@ from studio.nearness.candidates import (
     describe_dataset,
     describe_points,
     draw_seeds,
+    held_out_of,
     open_run,
     open_training_pictures,
 )
@@ -42,7 +44,7 @@ COLUMNS = 8
 
 @dataclass(frozen=True)
 class Likeness:
-    """A picture and the training picture that is nearest to it.
+    """A picture and the training picture that is nearest to it, and the nearest held-out one.
 
     Attributes:
         point: its label, or the name of its file.
@@ -53,6 +55,9 @@ class Likeness:
         map_error: root of the mean squared difference to the map there, in levels 0..255; None
             where the window is that of the training picture.
         picture, nearest: uint8 [H, W, 3].
+        held_out: number of the nearest picture that training never saw; None where there is none.
+        held_out_distance: how far that is.
+        nearest_held_out: uint8 [H, W, 3].
     """
 
     point: str
@@ -63,16 +68,28 @@ class Likeness:
     map_error: float | None
     picture: np.ndarray
     nearest: np.ndarray
+    held_out: int | None = None
+    held_out_distance: float | None = None
+    nearest_held_out: np.ndarray | None = None
 
     @property
     def is_copy(self) -> bool:
         """Whether it is told as memorised."""
         return self.ratio < COPY
 
+    @property
+    def is_nearer_to_training(self) -> bool:
+        """Whether a training picture is nearer to it than any held-out one."""
+        return self.held_out_distance is not None and self.distance < self.held_out_distance
+
 
 @dataclass(frozen=True)
 class Memorising:
-    """What was compared with the training pictures, and where these are on a map if they are."""
+    """What was compared with the training pictures, and where these are on a map if they are.
+
+    Attributes:
+        training, held_out: how many pictures of the dataset were trained on, and how many not.
+    """
 
     batch: int
     space: str
@@ -80,6 +97,28 @@ class Memorising:
     likenesses: list[Likeness]
     places: MapPlaces | None
     attribution: str
+    training: int
+    held_out: int
+
+    @property
+    def nearer_to_training(self) -> int:
+        """How many are nearer to a training picture than to any held-out one."""
+        return sum(each.is_nearer_to_training for each in self.likenesses)
+
+    @property
+    def nearer_by_chance(self) -> float:
+        """How many would be if nothing were learned by heart: the share of training pictures."""
+        return len(self.likenesses) * self.training / (self.training + self.held_out)
+
+    def tell_held_out(self) -> str:
+        """What held-out pictures say of memorising, in a sentence; "" where there are none."""
+        if not self.held_out:
+            return ""
+        return (
+            f"{self.nearer_to_training:,} of {len(self.likenesses):,} are nearer to one of the "
+            f"{self.training:,} training pictures than to any of the {self.held_out:,} held-out "
+            f"ones; if none were learned by heart, about {self.nearer_by_chance:.0f} would be."
+        )
 
 
 def find_copies(
@@ -93,6 +132,7 @@ def find_copies(
     count: int = 64,
     dataset: str | None = None,
     on_map: bool = False,
+    held_out: float | None = None,
     device: str | None = None,
     describe_trained: DescribeTrained = describe_dataset,
 ) -> Memorising:
@@ -104,6 +144,8 @@ def find_copies(
         space: one that describes pictures: `latent.nearness.features.OF_PICTURES`.
         dataset: its name; the run's own by default.
         on_map: look for each picture on the whole map, not only at its training picture's place.
+        held_out: pictures that training never saw, as `split_dataset` takes it; by default those
+            of the run.
         describe_trained: describes the training pictures; a caller may pass one that caches.
 
     Raises:
@@ -123,6 +165,9 @@ def find_copies(
         raise StudioError(
             f"Dataset '{trained.manifest.name}' has too few pictures to compare with."
         )
+    if held_out is None:
+        held_out = held_out_of(workspace, run, trained)
+    split = split_dataset(trained, held_out)
     places = read_places(trained.folder)
     if on_map and places is None:
         raise StudioError(
@@ -142,14 +187,13 @@ def find_copies(
             pictures = described.draw(range(len(found)))
             asked.append(Candidates(described.labels, described.features, lambda _: pictures))
     features = describe_trained(trained, space).features
-    likenesses = [
-        each for one in asked for each in _compare(one, trained, features, metric, places)
-    ]
+    likenesses = [each for one in asked for each in _compare(one, split, features, metric, places)]
     if on_map and places is not None:
         city_map = np.asarray(draw_city_map(places.city, places.metres_per_pixel))
         likenesses = [_search_map(each, city_map, places.size) for each in likenesses]
     said = (trained.manifest.name, likenesses, places, trained.manifest.attribution)
-    return Memorising(batch, space.title, *said)
+    counts = len(split.training), len(split.held_out)
+    return Memorising(batch, space.title, *said, *counts)
 
 
 def _describe_files(files: Sequence[str], image_size: int, space: Space) -> Candidates:
@@ -163,7 +207,7 @@ def _describe_files(files: Sequence[str], image_size: int, space: Space) -> Cand
 
 def _compare(
     asked: Candidates,
-    trained: PreparedDataset,
+    split: SplitDataset,
     features: np.ndarray,
     metric: str,
     places: MapPlaces | None,
@@ -171,23 +215,48 @@ def _compare(
     """The likeness of each picture to the training picture that is nearest to it.
 
     Args:
-        features: of the training pictures, float32 [N, num_features].
+        features: of all pictures of the dataset, float32 [N, num_features].
     """
-    indices, distances = find_neighbours(features, asked.features, 1, metric)
-    numbers = indices[:, 0]
-    own, scale = _nearest_others(features, numbers, metric)
+    trained = features[split.training]
+    indices, distances = find_neighbours(trained, asked.features, 1, metric)
+    numbers = split.training[indices[:, 0]]
+    own, scale = _nearest_others(trained, indices[:, 0], metric)
     pictures = asked.draw(range(len(numbers)))
-    return [
+    likenesses = [
         Likeness(
             *(label, int(number), float(far)),
             float(far / (to_other or scale or 1.0)),
             places.windows[number] if places is not None else None,
             None,
-            *(picture, np.asarray(trained.pixels[number])),
+            *(picture, np.asarray(split.pixels[number])),
         )
         for label, number, far, to_other, picture in zip(
             asked.labels, numbers, distances[:, 0], own, pictures, strict=True
         )
+    ]
+    return _beside_held_out(asked, split, features, metric, likenesses)
+
+
+def _beside_held_out(
+    asked: Candidates,
+    split: SplitDataset,
+    features: np.ndarray,
+    metric: str,
+    likenesses: list[Likeness],
+) -> list[Likeness]:
+    """The same with the held-out picture that is nearest to each, where there are any."""
+    if not len(split.held_out):
+        return likenesses
+    indices, distances = find_neighbours(features[split.held_out], asked.features, 1, metric)
+    numbers = split.held_out[indices[:, 0]]
+    return [
+        replace(
+            each,
+            held_out=int(number),
+            held_out_distance=float(far),
+            nearest_held_out=np.asarray(split.pixels[number]),
+        )
+        for each, number, far in zip(likenesses, numbers, distances[:, 0], strict=True)
     ]
 
 
@@ -215,22 +284,26 @@ def _search_map(likeness: Likeness, city_map: np.ndarray, size: int) -> Likeness
 
 
 def draw_copies(run: str, found: Memorising, path: Path) -> None:
-    """Draw each picture above its nearest training picture, copies first.
+    """Draw each picture above its nearest training picture and held-out one, copies first.
 
     Raises:
         RenderError: the sheet is too large, or the file cannot be written.
     """
     ordered = sorted(found.likenesses, key=lambda each: each.ratio)
     columns = min(COLUMNS, len(ordered))
-    rows = 2 * -(-len(ordered) // columns)
+    stacked = 3 if found.held_out else 2
+    rows = stacked * -(-len(ordered) // columns)
     size_px = max(96, *ordered[0].picture.shape[:2])
     captions = [""] * (rows * columns)
     cells: list[tuple[int, np.ndarray]] = []
     for i, each in enumerate(ordered):
-        place = i // columns * 2 * columns + i % columns
+        place = i // columns * stacked * columns + i % columns
         captions[place] = each.point + " · copy" * each.is_copy
         captions[place + columns] = f"{each.number} · {each.ratio:.2f}"
         cells += [(place, each.picture), (place + columns, each.nearest)]
+        if each.nearest_held_out is not None:
+            captions[place + 2 * columns] = f"{each.held_out}, held out"
+            cells.append((place + 2 * columns, each.nearest_held_out))
     sheet = Sheet(
         *(rows, columns, size_px, size_px),
         captions=captions,

@@ -15,7 +15,10 @@ from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
-FIGURES = ("d_real", "d_fake", "g", "swd", "diversity", "pictures_per_s")
+FIGURES = (
+    *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "ssim"),
+    *("diversity", "pictures_per_s"),
+)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from studio.workspace.trust import Named
 AUGMENTATION_NAMES = ("color", "translation", "cutout")
 STORED_NAMES = {"null_pictures": "negatives"}  # Names in older run.toml files, and today's.
 MAX_BATCH = 10**9
+OPTION_TABLES = ("recipe_options", "generator_options")  # Settings that are tables of their own.
 SEAL_NOTE = "# To change this file by hand, delete the line below."
 # Settings that decide on the networks, which no training state and no other setting can change.
 NETWORKS = (
@@ -55,12 +56,21 @@ class TrainingConfig:
 
     dataset: str = setting("", "Dataset whose pictures are real, by its name in the workspace")
     negatives: str = setting("", 'Dataset of what is "not a city": D learns its pictures as fakes')
+    held_out: float = setting(
+        0,
+        "Pictures that training never sees: a share below 1, or how many; 0: none",
+        minimum=0,
+        maximum=10**9,
+    )
     recipe: str = setting("gan", "How networks are trained, by name")
+    recipe_options: Mapping[str, Any] = setting(dict, "Options of the recipe's own, by name")
     parent: str = setting("", "RUN@BATCH that this run began from")
 
     # The networks.
     generator: str = setting(
-        "dcgan", "Generator: dcgan, skyline, residual, or package.module:Class", risk="class"
+        "dcgan",
+        "Generator: dcgan, skyline, residual, shufflemixer, or package.module:Class",
+        risk="class",
     )
     generator_options: Mapping[str, Any] = setting(
         dict, "Options of the generator, except z_dim and image_size"
@@ -336,11 +346,12 @@ class TrainingConfig:
     def to_toml(self) -> str:
         """The config as TOML text, from which `read` makes an equal config."""
         values = asdict(self)
-        options = values.pop("generator_options")
+        tables = {name: values.pop(name) for name in OPTION_TABLES}
         lines = [f"{name} = {format_toml(value)}" for name, value in values.items()]
-        if options:
-            lines += ["", "[generator_options]"]
-            lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
+        for table, options in tables.items():
+            if options:
+                lines += ["", f"[{table}]"]
+                lines += [f"{format_toml(name)} = {format_toml(v)}" for name, v in options.items()]
         return "\n".join(lines) + "\n"
 
 

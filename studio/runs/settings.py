@@ -2,7 +2,8 @@
 
 The grammar is the same wherever settings are written: `studio train --set`, `studio set`, forms,
 Python and TOML files. `learning_rate` stands for the rates of G and D; `generator_options.width`
-for one option of the generator, while `generator_options` replaces all of them.
+for one option of the generator, while `generator_options` replaces all of them; `recipe_options`
+are written in the same way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from studio.workspace.errors import StudioError
 BOTH_RATES = ("learning_rate_g", "learning_rate_d")
 ALIASES = {"learning_rate": BOTH_RATES}
 OPTIONS = "generator_options"
+RECIPE_OPTIONS = "recipe_options"
+OF_OTHERS = {"generator": OPTIONS, "recipe": RECIPE_OPTIONS}  # Whose options stand in which table.
 SIZES = ("z_dim", "image_size")  # Settings of their own, though each is an option of a generator.
 VALUES = (bool, int, float, str, list, dict)
 
@@ -47,8 +50,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 def apply_settings(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by their own names, with those that a person gave over the others.
 
-    Another generator leaves the options of the one before behind. A name that says more wins over
-    one that says less, in whatever order they stand.
+    Another generator leaves the options of the one before behind, and another recipe does. A name
+    that says more wins over one that says less, in whatever order they stand.
 
     Raises:
         StudioError: an option of the generator has another value than the setting of its name.
@@ -65,8 +68,9 @@ def apply_settings(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
         True
     """
     values = dict(base)
-    if given.get("generator", values.get("generator")) != values.get("generator"):
-        values.pop(OPTIONS, None)
+    for owner, table in OF_OTHERS.items():
+        if given.get(owner, values.get(owner)) != values.get(owner):
+            values.pop(table, None)
     for name in sorted(given, key=_precision):
         table, dot, key = name.partition(".")
         if dot:

@@ -24,13 +24,21 @@ def shape_of(workspace: Workspace, run: str) -> Shape:
     """What makes latent points of a run of those that are drawn; a run to come has normal ones.
 
     Raises:
+        UndrawnPointsError: the run's points are given, and cannot be drawn.
         DamagedDescriptionError: the run's description is damaged.
     """
     folder = checkpoints_folder(workspace.runs, run)
     if not holds_run(folder):
         return keep_normal
     spec, *_ = read_description(run, folder)
+    spec.require_drawn(run)
     return spec.shape_z
+
+
+def can_draw(workspace: Workspace, run: str) -> bool:
+    """Whether latent points of a run can be drawn; those of a run to come can."""
+    folder = checkpoints_folder(workspace.runs, run)
+    return not holds_run(folder) or read_description(run, folder)[0].can_draw
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class DrawingRule:
     def draw_shown(self, batch: int, number: int) -> LatentPoint | None:
         """The point of a label that pages and atlases show without keeping it; None for others."""
         trained = bool(self.batches) and self.batches[0] <= batch <= self.batches[-1]
-        if not trained or number >= MAX_SHOWN:
+        if not trained or number >= MAX_SHOWN or not self._spec.can_draw:
             return None
         return sample_point(batch, number, self.z_dim, shape=self._shape)
 
@@ -70,7 +78,11 @@ class DrawingRule:
 
         Args:
             centre: the point in the middle, float32 [z_dim], which has the number 0.
+
+        Raises:
+            UndrawnPointsError: the run's points are given, and cannot be drawn.
         """
+        self._spec.require_drawn(self.run)
         label = f"{around.prefix}{number}"
         if number == 0:
             return LatentPoint(label, centre)

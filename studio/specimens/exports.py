@@ -120,6 +120,7 @@ def sample_specimens(
     if not 1 <= count <= MAX_AT_ONCE:
         raise StudioError(f"Asked for {count} specimens; ask for 1 to {MAX_AT_ONCE:,}.")
     checkpoints = CheckpointIndex(workspace.runs)[run]
+    checkpoints.spec.require_drawn(run)
     specimens: list[Specimen] = []
     attribution = attribution_of(workspace, run)
     renderer = FrameRenderer()

@@ -23,7 +23,7 @@ from latent.points import (
     sample_points,
     seeded_point,
 )
-from studio.specimens.drawing_rules import DrawingRule, shape_of
+from studio.specimens.drawing_rules import DrawingRule, can_draw, shape_of
 from studio.specimens.passports import Passport, read_passport
 from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
@@ -94,8 +94,15 @@ def query_points(db: sqlite3.Connection, run: str, origin: str | None = None) ->
 def points_at(
     workspace: Workspace, run: str, batch: int, numbers: range, z_dim: int
 ) -> list[LatentPoint]:
-    """The points `BATCH.NUMBER` of a run: those that it keeps, and drawn ones for the others."""
-    kept = {point.label: point for point in points_of(workspace, run)}
+    """The points `BATCH.NUMBER` of a run: those that it keeps, and drawn ones for the others.
+
+    Where a run's points are pictures, which cannot be drawn, they are those that it keeps, whatever
+    the batch.
+    """
+    own = points_of(workspace, run)
+    if not can_draw(workspace, run):
+        return own[numbers.start : numbers.stop]
+    kept = {point.label: point for point in own}
     drawn = sample_points(batch, numbers, z_dim, shape=shape_of(workspace, run))
     return [kept.get(point.label, point) for point in drawn]
 
@@ -268,6 +275,11 @@ def _resolve(rule: DrawingRule, text: str) -> LatentPoint:
     if place is None:
         return _from_picture(workspace, run, Path(text), rule.z_dim)
     found = _find_kept(workspace, run, *place) or rule.draw_shown(*place)
+    if found is None and not can_draw(workspace, run):
+        raise StudioError(
+            f"Run '{run}' has no specimen {text}, and its latent points are pictures, which cannot "
+            f"be drawn. List those that it has: studio specimens list {run}"
+        )
     if found is None:
         raise StudioError(
             f"Run '{run}' has no specimen {text}. List them: studio specimens list {run}. Draw new "
@@ -290,14 +302,15 @@ def genuine_label(workspace: Workspace, run: str, passport: Passport) -> str:
     Example: `40.77-0a1b2c3d`
     """
     seed, place = parse_seed(passport.label), parse_label(passport.label)
-    z_dim, shape = len(passport.z), shape_of(workspace, run)
+    z_dim, draws = len(passport.z), can_draw(workspace, run)
     around = parse_around(passport.label)
     own: LatentPoint | None
     if seed is not None:
-        own = seeded_point(seed, z_dim, shape)
+        own = seeded_point(seed, z_dim, shape_of(workspace, run)) if draws else None
     elif place is not None:
-        drawn = sample_point(*place, z_dim, shape=shape)
-        own = _find_kept(workspace, run, *place) or drawn
+        own = _find_kept(workspace, run, *place)
+        if own is None and draws:
+            own = sample_point(*place, z_dim, shape=shape_of(workspace, run))
     elif around is not None:
         own = _find_around(workspace, run, passport.label, z_dim)
     else:  # It has a mark already.

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.representative import representative_z
 from checkpoints_index.generators.spec import Z_DISTRIBUTIONS, GeneratorSpec
 from checkpoints_index.importing.chains.fitting import EPSES
 from checkpoints_index.importing.chains.hints import ACTIVATIONS, CHOICES, USUAL_EPS
 from checkpoints_index.importing.finder import FoundGenerator, GeneratorFinder
 from checkpoints_index.importing.plan import ImportPlan
 from checkpoints_index.importing.refusals import AssumedActivations, ToldByStatistics
-from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import Sheet
@@ -24,6 +22,7 @@ from renderers.progress import OnProgress
 from studio.upkeep.imports import ImportRequest
 
 POINTS, CELL_PX, MAX_SIZES = 6, 128, 3
+SEED = 0  # Seeds the latent points.
 # Statistics of batch norm tell these, where they tell anything.
 TOLD = ("activation", "slope")
 
@@ -84,10 +83,10 @@ def draw_candidates(candidates: list[Candidate], path: Path, on_progress: OnProg
     renderer = FrameRenderer()
     for row, candidate in enumerate(candidates):
         spec = candidate.found.spec
-        points = sample_points(0, range(POINTS), spec.z_dim, shape=spec.shape_z)
+        z = representative_z(spec, POINTS, SEED)
         G = spec.build()
         G.load_state_dict(candidate.found.weights)
-        frames = renderer.render(G, torch.stack([point.z for point in points]))
+        frames = renderer.render(G, z)
         for column, frame in enumerate(frames):
             sheet.add(row * POINTS + column, frame)
         on_progress(row + 1, len(candidates))

@@ -134,9 +134,8 @@ def import_run(
     is_new = run not in index
     if is_new:
         spec = plan.spec
-        points = sample_points(
-            0, range(TrainingConfig.fixed_points), spec.z_dim, shape=spec.shape_z
-        )
+        count = TrainingConfig.fixed_points if spec.can_draw else 0
+        points = sample_points(0, range(count), spec.z_dim, shape=spec.shape_z)
         forget_points(workspace, run)
         forget_pins(workspace, run)
         keep_points(workspace, run, points, origin=FIXED)

@@ -10,12 +10,14 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.upkeep.reindexing import Reindexed, reindex
 from latent.points import LatentPoint, parse_label, sample_point, sample_points
 from renderers.progress import OnProgress
+from studio.datasets.held_out import split_dataset
+from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
-from studio.specimens.drawing_rules import shape_of
 from studio.specimens.own_points import restore_own_points
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.picture_metadata import list_pictures
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
+from studio.training.loop.fixed_points import choose_first_points
 from studio.workspace.advice import explain
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.database import open_database
@@ -61,13 +63,8 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
     Returns:
         A line for each file or picture whose points were not restored.
     """
-    config = workspace.run_config(run)
-    count = TrainingConfig.read(config).fixed_points if config.exists() else None
-    numbers = range(count or TrainingConfig.fixed_points)
-    fixed = sample_points(0, numbers, z_dim, shape=shape_of(workspace, run))
-    keep_points(workspace, run, fixed, FIXED)
     notes = []
-    for restore in (restore_own_points, restore_marks):
+    for restore in (_restore_fixed, restore_own_points, restore_marks):
         try:
             restore(workspace, run)
         except StudioError as error:
@@ -83,6 +80,24 @@ def restore_points(workspace: Workspace, run: str, z_dim: int) -> list[str]:
     return notes
 
 
+def _restore_fixed(workspace: Workspace, run: str) -> None:
+    """Keep the fixed points of a run, drawn as they were, or cut out of its dataset again.
+
+    Raises:
+        StudioError: they come from a dataset that is not there.
+    """
+    path, spec = workspace.run_config(run), open_catalogue(workspace.runs, run).spec
+    config = TrainingConfig.read(path) if path.exists() else TrainingConfig()
+    if spec.can_draw:
+        numbers = range(config.fixed_points)
+        keep_points(
+            workspace, run, sample_points(0, numbers, spec.z_dim, shape=spec.shape_z), FIXED
+        )
+    elif path.exists():
+        data = split_dataset(open_dataset(workspace, config.dataset), config.held_out)
+        keep_points(workspace, run, choose_first_points(config, data), FIXED)
+
+
 def restore_marks(workspace: Workspace, run: str) -> None:
     """Give a run its former names, its pins and the marks of its specimens back; known ones stay.
 
@@ -93,8 +108,9 @@ def restore_marks(workspace: Workspace, run: str) -> None:
     marks, catalogue = read_marks(workspace, run), open_catalogue(workspace.runs, run)
     z_dim, shape = catalogue.spec.z_dim, catalogue.spec.shape_z
     places = [place for label in sorted(marks.labels) if (place := parse_label(label)) is not None]
-    drawn = [sample_point(*place, z_dim, shape=shape) for place in places]
-    keep_points(workspace, run, drawn, SAMPLED)  # Those that are kept already stay as they are.
+    if catalogue.spec.can_draw:
+        drawn = [sample_point(*place, z_dim, shape=shape) for place in places]
+        keep_points(workspace, run, drawn, SAMPLED)  # Those that are kept already stay as they are.
     pins = [batch for batch in marks.pins if batch in catalogue.records]
     with open_database(workspace.database, writing=True) as db:
         apply_marks(db, run, replace(marks, pins=pins))

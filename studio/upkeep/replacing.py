@@ -160,7 +160,8 @@ def describe_loss(
     if unfit:
         said.append(f"Its {unfit:,} specimens go: they have another length than {spec.z_dim}.")
     if spec.z_distribution != open_catalogue(workspace.runs, run).spec.z_distribution:
-        said.append(f"Its fixed points and drawn specimens become {spec.z_distribution} ones.")
+        become = "become {} ones" if spec.can_draw else "go: its points are {}s, which none draws"
+        said.append(f"Its fixed points and drawn specimens {become.format(spec.z_distribution)}.")
     return said
 
 
@@ -172,7 +173,7 @@ def _fit_points(db: sqlite3.Connection, run: str, spec: GeneratorSpec, redraw: b
     which = "WHERE run = ? AND batch = ? AND number = ?"
     for batch, number, z, origin in map(tuple, rows):
         is_unfit = len(z) != Z_BYTES * spec.z_dim
-        if is_unfit and origin != FIXED:
+        if (is_unfit and origin != FIXED) or ((is_unfit or redraw) and not spec.can_draw):
             db.execute(f"DELETE FROM specimens {which}", (run, batch, number))
         elif origin in (FIXED, SAMPLED) and (redraw or is_unfit):
             drawn = sample_point(batch, number, spec.z_dim, shape=spec.shape_z)

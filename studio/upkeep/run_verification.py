@@ -15,7 +15,7 @@ import torch
 from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.trusted_classes import list_trusted
 from checkpoints_index.upkeep.export import find_export_damage
-from latent.points import LatentPoint, Shape, parse_label, sample_point
+from latent.points import LatentPoint, Shape, keep_normal, parse_label, sample_point
 from renderers.errors import RenderError
 from renderers.files import has_changed
 from renderers.jobs.chunks import find_changed_chunks
@@ -23,11 +23,11 @@ from renderers.jobs.parts import PartFolder
 from renderers.jobs.verification import find_changed_videos, read_plan
 from studio.atlases.atlas_files import find_changed_atlas
 from studio.atlases.growth_files import find_changed_growth
-from studio.datasets.map_places import PLACES, read_places
-from studio.datasets.prepared import MANIFEST, PIXELS, PreparedDataset
+from studio.datasets.maps.map_places import PLACES, read_places
+from studio.datasets.prepared import MANIFEST, PIXELS, PreparedDataset, small_file
 from studio.runs.config import STORED_NAMES, TrainingConfig, read_settings
 from studio.runs.metrics import find_changed_lines
-from studio.specimens.drawing_rules import shape_of
+from studio.specimens.drawing_rules import can_draw, shape_of
 from studio.specimens.own_points import read_own_points
 from studio.specimens.passports import read_passport
 from studio.specimens.picture_metadata import list_pictures
@@ -181,6 +181,8 @@ def _examine_dataset(workspace: Workspace, name: str) -> Iterator[RunFinding]:
         return
     if dataset.has_changed():
         yield _found(workspace, folder / PIXELS, "its checksum differs from that of the manifest")
+    for factor, reason in dataset.changed_small():
+        yield _found(workspace, folder / small_file(factor), reason)
     try:
         read_places(folder)
     except StudioError as error:
@@ -188,8 +190,10 @@ def _examine_dataset(workspace: Workspace, name: str) -> Iterator[RunFinding]:
 
 
 def _examine_points(workspace: Workspace, run: str) -> Iterator[RunFinding]:
-    shape = shape_of(workspace, run)
-    for point in [*points_of(workspace, run, FIXED), *points_of(workspace, run, SAMPLED)]:
+    drawn = can_draw(workspace, run)
+    shape = shape_of(workspace, run) if drawn else keep_normal
+    points = [*points_of(workspace, run, FIXED), *points_of(workspace, run, SAMPLED)]
+    for point in points if drawn else []:
         if not _is_as_drawn(point, shape):
             reason = f"point {point.label} has other numbers than are drawn for its label"
             yield _found(workspace, workspace.database, reason)

@@ -13,6 +13,7 @@ from checkpoints_index.errors import (
     MissingZDimError,
     NoRoomForCheckpointError,
     RunLockedError,
+    UndrawnPointsError,
     UnknownRunError,
     UntrustedClassError,
     WrongInputError,
@@ -60,6 +61,10 @@ MAX_EXAMPLES = 3
 ADVICE: dict[type, Callable[[Any], str]] = {
     UnknownRunError: lambda error: f"Create one: studio train DATASET --run {error.run}",
     RunLockedError: lambda error: f"Stop that one first: studio stop {error.run}",
+    UndrawnPointsError: lambda error: (
+        "Name points that it has, such as its fixed point 0.0: "
+        f"studio specimens list {error.run or 'RUN'}"
+    ),
     DamagedDescriptionError: lambda error: "Do so: studio reindex",
     DamagedCheckpointError: lambda error: f"See what else is: studio verify {error.run} --deep",
     DamagedSegmentsError: lambda error: f"All that is damaged: studio verify {error.run} --deep",

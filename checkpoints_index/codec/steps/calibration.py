@@ -30,6 +30,7 @@ from checkpoints_index.codec.tensor_entry import (
     largest_weight,
 )
 from checkpoints_index.codec.thread_pool import SERIAL, ThreadPool
+from checkpoints_index.generators.representative import representative_z
 from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage.error_bound import ErrorBound
 
@@ -313,10 +314,9 @@ class Calibration:
 
 def calibration_points(spec: GeneratorSpec, error_bound: ErrorBound) -> Tensor:
     """The latent points at which a promise is held, float32 [N, z_dim]."""
-    generator = torch.Generator().manual_seed(CALIBRATION_SEED)
     pictures = error_bound.pictures
     count = pictures if spec.image_size <= 256 else max(1, pictures // 4)
-    return spec.shape_z(torch.randn(count, spec.z_dim, generator=generator))
+    return representative_z(spec, count, CALIBRATION_SEED)
 
 
 def mean_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, float]:

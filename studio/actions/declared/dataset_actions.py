@@ -12,6 +12,7 @@ from studio.datasets.fits import Fit
 from studio.workspace.claims import EXCLUSIVE, Claim
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
+from studio.workspace.records.declarations import Commas
 from studio.workspace.records.record import new_dataset_name, option
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ FITTED = {
     "pad": "white was added at two sides",
     "stretch": "they were stretched",
 }
+
+
+def downscale_option() -> Any:
+    """The field of the sizes in which pictures are kept as well."""
+    return option((), "Keep them 2, 3 or 4 times as small as well, for the recipe upscale: 2,4.")
 
 
 class DatasetResult(Result):
@@ -47,6 +53,9 @@ class DatasetResult(Result):
         yield f"Dataset '{name}': {pictures:,} pictures of {size} pixels."
         if self.manifest["attribution"]:
             yield self.manifest["attribution"]
+        if self.manifest["small"]:
+            factors = " and ".join(str(factor) for factor, _ in self.manifest["small"])
+            yield f"They are kept {factors} times as small as well."
         if self.manifest["not_square"]:
             done = FITTED[self.manifest["fit"]]
             yield f"{self.manifest['not_square']:,} of them were not square: {done}."
@@ -96,6 +105,7 @@ class DatasetsAdd(Action):
     fit: Fit = option(
         "crop", "Pictures that are not square: cut the middle square, add white, or stretch."
     )
+    downscale: Commas = downscale_option()
     replace: bool = option(False, "Replace a dataset of that name.")
 
     def claims(self) -> Sequence[Claim]:
@@ -105,6 +115,7 @@ class DatasetsAdd(Action):
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Prepare the pictures."""
         from studio.datasets.folder import prepare_folder
+        from studio.datasets.small_pictures import read_factors
 
         with reporter.task("Preparing pictures") as on_progress:
             return DatasetResult.of(
@@ -113,6 +124,7 @@ class DatasetsAdd(Action):
                     workspace.dataset(self.name),
                     self.image_size,
                     fit=self.fit,
+                    downscale=read_factors(self.downscale),
                     replace=self.replace,
                     on_progress=on_progress,
                 )
@@ -135,6 +147,7 @@ class DatasetsAddCities(Action):
     count: int = option(4096, "Number of pictures.")
     seed: int = option(0, "Seed of the places that are cut out.")
     dataset: str | None = new_dataset_name(None, "Name of the new dataset; the city's by default.")
+    downscale: Commas = downscale_option()
     replace: bool = option(False, "Replace a dataset of that name.")
 
     def claims(self) -> Sequence[Claim]:
@@ -143,7 +156,8 @@ class DatasetsAddCities(Action):
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
         """Draw the city and cut it."""
-        from studio.datasets.city import prepare_city
+        from studio.datasets.maps.city import prepare_city
+        from studio.datasets.small_pictures import read_factors
 
         with reporter.task("Cutting out pictures") as on_progress:
             return DatasetResult.of(
@@ -154,10 +168,48 @@ class DatasetsAddCities(Action):
                     metres_per_pixel=self.metres_per_pixel,
                     count=self.count,
                     seed=self.seed,
+                    downscale=read_factors(self.downscale),
                     replace=self.replace,
                     on_progress=on_progress,
                 )
             )
+
+
+class DatasetsDownscale(Action):
+    """Keep the pictures of a dataset small as well.
+
+    A run that learns to make small pictures large takes pairs of both. They are made once, by
+    Pillow's bicubic filter, and checked by `studio verify` as the pictures are.
+    """
+
+    command = "datasets downscale"
+    section = SECTION
+
+    name: str = option(help="The dataset: studio datasets list", argument=True, metavar="NAME")
+    downscale: Commas = option(
+        ("2", "4"), "How many times as small, with commas between: 2, 3 or 4."
+    )
+
+    def claims(self) -> Sequence[Claim]:
+        """Its manifest is written anew, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.name, EXCLUSIVE)]
+
+    def check(self, workspace: Workspace) -> None:
+        """Refuse an unknown dataset, and a factor that there is not."""
+        from studio.datasets.listing import open_dataset
+        from studio.datasets.small_pictures import read_factors
+
+        open_dataset(workspace, self.name)
+        read_factors(self.downscale)
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
+        """Make them small."""
+        from studio.datasets.listing import open_dataset
+        from studio.datasets.small_pictures import downscale_dataset, read_factors
+
+        dataset, factors = open_dataset(workspace, self.name), read_factors(self.downscale)
+        with reporter.task("Making pictures small") as on_progress:
+            return DatasetResult.of(downscale_dataset(dataset, factors, on_progress))
 
 
 class DatasetsList(Action):
@@ -238,4 +290,4 @@ class DatasetsShow(Action):
         )
 
 
-ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsList, DatasetsShow)
+ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsDownscale, DatasetsList, DatasetsShow)

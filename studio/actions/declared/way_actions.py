@@ -26,6 +26,8 @@ class CopyRow(DeclaredRecord):
     latitude: float | None
     longitude: float | None
     map_error: float | None
+    held_out: str | None = None
+    held_out_distance: float | None = None
 
 
 class MemorisedResult(Result):
@@ -34,6 +36,10 @@ class MemorisedResult(Result):
     Attributes:
         copied: how many are.
         pictures: how many different training pictures are the nearest.
+        held_out: what pictures that training never saw say of it, in a sentence; "" for none.
+        nearer_to_training: how many are nearer to a training picture than to any held-out one;
+            None where none was held out.
+        nearer_by_chance: how many would be if nothing were learned by heart.
     """
 
     run: str
@@ -47,6 +53,9 @@ class MemorisedResult(Result):
     nearest: tuple[CopyRow, ...]
     picture: Path | None = None
     map: Path | None = None
+    held_out: str = ""
+    nearer_to_training: int | None = None
+    nearer_by_chance: float | None = None
 
     def tell(self) -> Iterator[str | Table]:
         """The verdict, and a table."""
@@ -55,6 +64,8 @@ class MemorisedResult(Result):
             f"of '{self.dataset}' as that is from any other. {self.pictures:,} different pictures "
             f"are the nearest ones ({self.metric} in {self.space}, batch {self.batch:,})."
         )
+        if self.held_out:
+            yield self.held_out
         yield Table(
             ["city", "nearest", "distance", "ratio", "", "latitude, longitude"],
             [
@@ -87,6 +98,11 @@ class Memorised(Nearest):
     count: int = option(64, "How many points are drawn where none is named.", ge=1)
     dataset: str | None = option(None, "Compare with this dataset; the run's own by default.")
     metric: Literal["euclidean", "cosine"] = metric_option()
+    held_out: float | None = option(
+        None,
+        "Pictures that training never saw, as the setting says it; by default those of the run.",
+        ge=0,
+    )
     on_map: bool = option(False, "Look for each picture on the whole map.")
     map: Path | None = option(None, "Draw the map with their places: FILE.png.", metavar="FILE")
 
@@ -104,6 +120,7 @@ class Memorised(Nearest):
             count=self.count,
             dataset=self.dataset,
             on_map=self.on_map,
+            held_out=self.held_out,
             device=self.device,
         )
         if self.picture is not None:
@@ -125,6 +142,8 @@ class Memorised(Nearest):
                     latitude=at[0],
                     longitude=at[1],
                     map_error=each.map_error,
+                    held_out=None if each.held_out is None else f"{found.dataset}:{each.held_out}",
+                    held_out_distance=each.held_out_distance,
                 )
             )
         return MemorisedResult(
@@ -139,6 +158,9 @@ class Memorised(Nearest):
             nearest=tuple(rows),
             picture=self.picture,
             map=self.map,
+            held_out=found.tell_held_out(),
+            nearer_to_training=found.nearer_to_training if found.held_out else None,
+            nearer_by_chance=round(found.nearer_by_chance, 2) if found.held_out else None,
         )
 
 

@@ -16,8 +16,8 @@ from studio.actions.declared.way_actions import Memorised
 from studio.atlases.atlas_files import DrawnAtlas
 from studio.atlases.growth_files import GrowthAtlas
 from studio.atlases.locating import locate_cities
-from studio.datasets.city_map import draw_city_map
-from studio.datasets.map_places import MapPlaces, Window
+from studio.datasets.maps.city_map import draw_city_map
+from studio.datasets.maps.map_places import MapPlaces, Window
 from studio.datasets.prepared import PreparedDataset
 from studio.nearness.candidates import Candidates, describe_dataset
 from studio.nearness.memorising import Memorising, find_copies
@@ -188,7 +188,14 @@ def _tell_likeness(found: Memorising) -> Markup:
         f"{likeness.ratio:.2f} of how far it is from any other of them, {verdict}."
     )
     caption = f"{found.dataset}:{likeness.number} · {likeness.distance:.3g}"
-    pictures = (likeness.picture, likeness.point), (likeness.nearest, caption)
+    pictures = [(likeness.picture, likeness.point), (likeness.nearest, caption)]
+    if likeness.nearest_held_out is not None:
+        far, nearer = likeness.held_out_distance, likeness.is_nearer_to_training
+        said += (
+            f" The nearest of the {found.held_out:,} pictures that training never saw is "
+            f"{far:.3g} apart, {'farther' if nearer else 'no farther'} than that one."
+        )
+        pictures.append((likeness.nearest_held_out, f"held out: {likeness.held_out} · {far:.3g}"))
     figures = markup.join(
         markup.captioned(encode_picture(picture).data_uri, caption) for picture, caption in pictures
     )

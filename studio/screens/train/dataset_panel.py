@@ -10,7 +10,11 @@ import gradio as gr
 from markupsafe import Markup
 
 from studio.actions.action import Action, spell_command
-from studio.actions.declared.dataset_actions import MAX_SKIPPED_NAMED, DatasetsAdd
+from studio.actions.declared.dataset_actions import (
+    MAX_SKIPPED_NAMED,
+    DatasetsAdd,
+    DatasetsDownscale,
+)
 from studio.actions.declared.removal_actions import DeleteDataset, RenameDataset
 from studio.actions.demo_steps import HELSINKI
 from studio.datasets.listing import list_datasets, open_dataset
@@ -55,6 +59,9 @@ class DatasetsPanel:
                 name = gr.Textbox(label="Call it", min_width=90)
                 size = gr.Dropdown(SIZES, value=64, label="Pixels", min_width=80)
             add = gr.Button("Add the folder", size="md")
+            small = gr.Button(
+                "Keep the chosen pictures small as well", size="sm", elem_id="downscale-dataset"
+            )
             self._command = markup.pressable()
         RemovalPanel(
             app,
@@ -72,6 +79,7 @@ class DatasetsPanel:
             [field.change for field in form], _show_command, form, self._command, **EVENT_DEFAULTS
         )
         add.click(show_errors(self._add_folder), form, self._status, **EVENT_DEFAULTS)
+        small.click(show_errors(self._downscale), dataset, self._status, **EVENT_DEFAULTS)
         known = gr.State([])
         outputs = [self._status, dataset, known]
         app.keep_current(tab, self._refresh, [dataset, known, kept], outputs, clock=True)
@@ -134,6 +142,13 @@ class DatasetsPanel:
         self._app.submit(DatasetsAdd.read(_fields(folder, name, size)))
         return self._show_status(None)
 
+    def _downscale(self, chosen: str | None) -> Markup:
+        """Make the pairs that the recipe upscale learns from."""
+        if not chosen:
+            raise StudioError("Choose pictures first: they are kept small beside themselves.")
+        self._app.submit(DatasetsDownscale.read({"name": chosen}))
+        return self._show_status(chosen)
+
 
 def _fields(folder: str, name: str, size: int) -> dict[str, Any]:
     """What the form says of a folder; `size` in pixels along each side."""
@@ -180,7 +195,9 @@ def _describe(dataset: PreparedDataset) -> str:
     manifest = dataset.manifest
     size = f"{manifest.image_size} x {manifest.image_size}"
     said = _describe_look(dataset.folder, manifest)
-    return f"{manifest.pictures:,} pictures of {size} pixels. {said}"
+    small = " and ".join(str(factor) for factor, _ in manifest.small)
+    kept = f" Kept {small} times as small as well." if small else ""
+    return f"{manifest.pictures:,} pictures of {size} pixels. {said}{kept}"
 
 
 @lru_cache(maxsize=16)

@@ -21,6 +21,7 @@ from studio.runs.forecast import Forecast, describe_growth
 from studio.runs.status import AT_WORK, RunSummary
 from studio.screens.parts import markup
 from studio.screens.parts.charts.axes import BATCH
+from studio.screens.parts.charts.curve_views import views_of
 from studio.screens.parts.charts.curves import Step, show_choices, show_curves, show_zoom
 from studio.screens.parts.jobs_view import progress_text, run_progress
 from studio.screens.parts.run_cache import RunCache
@@ -47,7 +48,7 @@ def show_live(
     """Everything about one run that changes while it trains.
 
     Args:
-        view: which curves are shown; see `studio.screens.parts.charts.curves.VIEWS`.
+        view: which curves are shown; see `studio.screens.parts.charts.curve_views`.
         log: whether they stand on a logarithmic scale.
         zoom: the first and the last batch that the curves show; None for all.
         axis: what lies along them.
@@ -64,7 +65,7 @@ def show_live(
         )
     events = list_events(workspace, run, MAX_MARKED_EVENTS)
     metrics = run_cache.metrics(run)
-    curves = show_choices(view, log, axis)
+    curves = show_choices(view, log, axis, views_of(metrics))
     curves += show_curves(metrics, events, view, log, zoom, axis)
     if len(metrics) > 1:
         curves += _curve_tools(run, zoom)

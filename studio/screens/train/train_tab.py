@@ -26,7 +26,8 @@ from studio.screens.parts.app_context import (
     show_errors,
 )
 from studio.screens.parts.charts.axes import AXES, BATCH
-from studio.screens.parts.charts.curves import VIEWS, zoom_by, zoom_script
+from studio.screens.parts.charts.curve_views import known_views
+from studio.screens.parts.charts.curves import zoom_by, zoom_script
 from studio.screens.parts.jobs_view import announce_submitted
 from studio.screens.parts.number_field import NumberField
 from studio.screens.parts.removal_panel import RemovalPanel
@@ -123,7 +124,7 @@ class TrainScreen:
         app.keep_current(tab, lambda run, *values: self._show_plan(*values), form, self._plan)
         app.on_press(self._live, self._press, [app.run, *curves], [*curves, self._live])
         app.on_press(self._runs, self._choose_run, None, app.run)
-        app.address.hold(self.TITLE, "curves", self._view, "losses", known=VIEWS)
+        app.address.hold(self.TITLE, "curves", self._view, "losses", known=known_views())
         app.address.hold(self.TITLE, "log", self._log, False)
         app.address.hold(self.TITLE, "seen", self._zoom)
         app.address.hold(self.TITLE, "over", self._axis, BATCH, known=AXES)

@@ -252,7 +252,7 @@ class Training:
         seconds, self._began = now - self._began, now
         self._longest_s = max(seconds, 0.9 * self._longest_s)
         rates = {
-            f"learning_rate_{name[-1]}": optimizer.param_groups[0]["lr"]
+            f"learning_rate_{name.removeprefix('optimizer_')}": optimizer.param_groups[0]["lr"]
             for name, optimizer in self._recipe.optimizers.items()
         }
         on_gpu = self._processes.device.type == "cuda"

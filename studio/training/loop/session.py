@@ -8,21 +8,20 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.trusted_classes import import_trusted
-from latent.points import LatentPoint, sample_points
 from renderers.progress import OnProgress
+from studio.datasets.held_out import SplitDataset, split_dataset
 from studio.datasets.listing import open_dataset
 from studio.runs.changes import named_by
 from studio.runs.config import TrainingConfig, seal_settings
 from studio.runs.events import record_event
 from studio.runs.status import read_config
-from studio.specimens.points import FIXED, keep_points, points_of
-from studio.training.loop.batches import Batches
+from studio.specimens.points import FIXED, points_of
 from studio.training.loop.engine import Training
+from studio.training.loop.fixed_points import FixedPoints
 from studio.training.loop.live_control import LiveControl
 from studio.training.loop.live_film import LiveFilm
 from studio.training.loop.training_context import TrainingContext
@@ -31,7 +30,8 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.monitor.improvement import Improvement
 from studio.training.monitor.watcher import Watcher
-from studio.training.recipes import Recipe, build_recipe
+from studio.training.recipes import Recipe, build_recipe, find_recipe
+from studio.training.recipes.recipe import DrawnData
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
@@ -86,18 +86,20 @@ def train_run(
                 stack.enter_context(claiming_datasets(workspace, name, config))
             data = stack.enter_context(closing(TrainingData(workspace, config, processes)))
             recipe = build_recipe(config, processes, data.negatives)
-            context, improvement = None, Improvement(patience, workspace.metrics(name))
+            context = None
+            improvement = Improvement(patience, workspace.metrics(name), recipe.score)
             if processes.is_main:
-                context = stack.enter_context(
-                    open_context(workspace, name, recipe, config, improvement, on_progress, say)
+                opened = open_context(
+                    workspace, name, recipe, data.split, improvement, on_progress, say
                 )
+                context = stack.enter_context(opened)
                 report = context.on_event
                 data.on_change = lambda text: report(recipe.batch, "changed", text)
             training = Training(
                 recipe,
                 data,
                 workspace.training_states(name),
-                Stopwatch(processes.device),
+                Stopwatch(processes.device, recipe.phases),
                 processes,
                 context,
                 lambda: should_stop() or improvement.is_over,
@@ -121,10 +123,11 @@ def claiming_datasets(
     return claiming(workspace, [Claim("dataset", name) for name in names], f"training {run}")
 
 
-class TrainingData(Iterator[Tensor]):
-    """Batches of real pictures, and beside them of negatives, with one state for both.
+class TrainingData(Iterator[Any]):
+    """What the recipe draws from its dataset, and beside it negatives, with one state for both.
 
     Attributes:
+        split: the dataset, and which of its pictures are held out.
         negatives: batches of pictures that D learns as generated ones; None where there are none.
         on_change: called with a sentence for each dataset that is another than the state knows.
 
@@ -136,21 +139,22 @@ class TrainingData(Iterator[Tensor]):
         self.on_change: Say = ignore_line
         self._identities: dict[str, dict[str, Any]] = {}
 
-        def open_batches(dataset: str, seed: int) -> Batches:
-            opened = open_dataset(workspace, dataset)
-            self._identities[dataset] = opened.identity()
-            pixels = opened.pixels
-            size, device = config.image_size, processes.device
-            flips = config.random_flips
-            return Batches(pixels, size, config.batch_size, seed, flips, device, processes)
+        recipe = find_recipe(config.recipe)
 
-        self._reals = open_batches(config.dataset, config.seed)
-        self.negatives: Batches | None = None
+        def open_split(name: str, held_out: float) -> SplitDataset:
+            opened = open_dataset(workspace, name)
+            self._identities[name] = opened.identity()
+            return split_dataset(opened, held_out)
+
+        self.split = open_split(config.dataset, config.held_out)
+        self._reals = recipe.open_data(config, self.split, config.seed, processes)
+        self.negatives: DrawnData | None = None
         if config.negatives:
-            self.negatives = open_batches(config.negatives, config.seed + 1)
+            negatives = open_split(config.negatives, 0)
+            self.negatives = recipe.open_data(config, negatives, config.seed + 1, processes)
 
-    def __next__(self) -> Tensor:
-        """The next batch of real pictures; see `Batches`."""
+    def __next__(self) -> Any:
+        """What the next update learns from; see `Recipe.open_data`."""
         return next(self._reals)
 
     @property
@@ -216,24 +220,25 @@ def open_context(
     workspace: Workspace,
     name: str,
     recipe: Recipe,
-    config: TrainingConfig,
+    data: SplitDataset,
     improvement: Improvement,
     on_progress: OnProgress,
     say: Say,
 ) -> Iterator[TrainingContext]:
     """Open everything that a run writes, and record how the session ends."""
+    config = recipe.config
     with ExitStack() as stack:
         checkpoints = stack.enter_context(CheckpointIndex(workspace.runs)[name])
         checkpoints.begin_writing()  # A session that is refused here has touched nothing.
         seal_settings(workspace.run_config(name))
         events = EventLog(workspace, name, say)
-        pixels = open_dataset(workspace, config.dataset).pixels
+        fixed = FixedPoints(workspace, name, recipe, data)
 
         def on_event(batch: int, kind: str, text: str) -> None:
             events.add(batch, kind, text)
             watcher.on_event(batch, kind, text)
 
-        watcher = Watcher(workspace, name, recipe, pixels, config.batches, on_event, on_progress)
+        watcher = Watcher(workspace, name, recipe, data, fixed, on_event, on_progress)
         stack.enter_context(closing(watcher))
 
         def on_film_failure(reason: str) -> None:
@@ -242,9 +247,9 @@ def open_context(
         film = stack.enter_context(closing(open_film(workspace, name, on_film_failure)))
 
         def choose_points(count: int) -> Tensor:
-            points = choose_fixed_points(workspace, name, count, config.z_dim)
-            film.change_points([point.label for point in points])
-            return torch.stack([point.z for point in points])
+            z = fixed.choose(count)
+            film.change_points(fixed.labels)
+            return z
 
         control = LiveControl(workspace, name, config)
         try:
@@ -254,7 +259,8 @@ def open_context(
                 improvement.add(batch, numbers)
 
             observers = (on_batch, watcher.flush_metrics)
-            yield TrainingContext(checkpoints, film, control, choose_points, *observers, on_event)
+            shown = ShownFilm(film, fixed)
+            yield TrainingContext(checkpoints, shown, control, choose_points, *observers, on_event)
         except EXPECTED_ERRORS as error:
             on_event(recipe.batch, "failed", str(error))
             raise
@@ -269,15 +275,23 @@ def open_film(workspace: Workspace, run: str, on_failure: Callable[[str], None])
     return LiveFilm(workspace.live_film(run), labels, on_failure=on_failure)
 
 
-def choose_fixed_points(
-    workspace: Workspace, run: str, count: int, z_dim: int
-) -> list[LatentPoint]:
-    """The first `count` fixed points of a run; new ones are added where there are too few."""
-    points = points_of(workspace, run, FIXED)
-    if len(points) < count:
-        keep_points(workspace, run, sample_points(0, range(count), z_dim), origin=FIXED)
-        points = points_of(workspace, run, FIXED)
-    return points[:count]
+class ShownFilm:
+    """A live film of what the recipe shows of the fixed points; see `FrameSink`."""
+
+    def __init__(self, film: LiveFilm, fixed: FixedPoints) -> None:
+        self._film, self._fixed = film, fixed
+
+    def add(self, batch: int, frames: np.ndarray) -> None:
+        """Take pictures of all points: uint8 [P, S, S, 3]."""
+        self._film.add(batch, self._fixed.show(frames))
+
+    def close_chunk(self) -> None:
+        """Return when all frames so far are safely on disk."""
+        self._film.close_chunk()
+
+    def truncate(self, batch: int) -> None:
+        """Drop the frames of later batches."""
+        self._film.truncate(batch)
 
 
 class EventLog:

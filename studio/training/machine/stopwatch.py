@@ -1,15 +1,15 @@
-"""Measures how long each phase of a batch takes: data, D, G, checkpoint, frames."""
+"""Measures how long each phase of a batch takes: data, those of the recipe, checkpoint, frames."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
-PHASES = ("data", "D", "G", "checkpoint", "frames")
+BEFORE, AFTER = ("data",), ("checkpoint", "frames")  # Phases of every recipe.
 
 
 class Stopwatch:
@@ -20,16 +20,18 @@ class Stopwatch:
 
     Args:
         device: the device that the work is done on.
+        phases: those of the recipe, which are told of although none of them took any time.
     """
 
-    def __init__(self, device: torch.device | None = None) -> None:
+    def __init__(self, device: torch.device | None = None, phases: Sequence[str] = ()) -> None:
         self._waits = device is not None and device.type == "cuda"
         self.exact = False
+        self._phases = (*BEFORE, *phases, *AFTER)
         self._seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        """Count the time inside the context as part of a phase, one of PHASES."""
+        """Count the time inside the context as part of a phase, such as "data" or "G"."""
         began = time.perf_counter()
         try:
             yield
@@ -40,6 +42,7 @@ class Stopwatch:
 
     def take(self) -> dict[str, float]:
         """Seconds of each phase since the last call, by names such as `data_s`."""
-        taken = {f"{phase.lower()}_s": self._seconds[phase] for phase in PHASES}
+        phases = dict.fromkeys((*self._phases, *self._seconds))
+        taken = {f"{phase.lower()}_s": self._seconds[phase] for phase in phases}
         self._seconds.clear()
         return taken

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +64,17 @@ class UpdateInputs:
             )
 
 
+class SplittableInputs(Protocol):
+    """All inputs of an update of any recipe, which can be cut into passes."""
+
+    def __len__(self) -> int: ...
+
+    def split(self, size: int) -> Iterator[Any]:
+        """Cut into parts of `size` pictures, of the same class."""
+
+
 # From inputs to the loss, a scalar, and to metrics, such as the terms of the loss.
-LossesOf = Callable[[UpdateInputs], tuple[Tensor, Metrics]]
+LossesOf = Callable[[Any], tuple[Tensor, Metrics]]
 
 
 @dataclass
@@ -93,7 +103,7 @@ class Updater:
         name: str,
         network: nn.Module,
         optimizer: Optimizer,
-        inputs: UpdateInputs,
+        inputs: SplittableInputs,
         losses_of: LossesOf,
         config: TrainingConfig,
     ) -> Metrics:
@@ -127,7 +137,7 @@ class Updater:
         return dict(zip(metrics, means, strict=True)) | {"norm": norm}
 
     def _accumulate(
-        self, optimizer: Optimizer, inputs: UpdateInputs, losses_of: LossesOf, fit_memory: bool
+        self, optimizer: Optimizer, inputs: SplittableInputs, losses_of: LossesOf, fit_memory: bool
     ) -> Metrics:
         """Sum the gradients of the batch over passes, which are halved until they fit."""
         while True:
@@ -144,7 +154,7 @@ class Updater:
             # Outside of the except block, where nothing of the failed pass is held any more.
             self._halve_passes(inputs)
 
-    def _run_passes(self, inputs: UpdateInputs, losses_of: LossesOf) -> Metrics:
+    def _run_passes(self, inputs: SplittableInputs, losses_of: LossesOf) -> Metrics:
         """Run every pass forwards and backwards; the means of its metrics over the batch."""
         sums: Metrics = {}
         for part in inputs.split(self._pass_size(inputs)):
@@ -155,10 +165,10 @@ class Updater:
                 sums[name] = sums.get(name, 0.0) + value.detach() * fraction
         return sums
 
-    def _pass_size(self, inputs: UpdateInputs) -> int:
+    def _pass_size(self, inputs: SplittableInputs) -> int:
         return min(len(inputs), int(self.numbers.get(MICRO_BATCH, len(inputs))))
 
-    def _halve_passes(self, inputs: UpdateInputs) -> None:
+    def _halve_passes(self, inputs: SplittableInputs) -> None:
         before = self._pass_size(inputs)
         self.numbers[MICRO_BATCH] = -(-before // 2)
         torch.cuda.empty_cache()
@@ -188,7 +198,7 @@ class Updater:
                 "take it out of the network."
             )
 
-    def _explain(self, name: str, inputs: UpdateInputs, config: TrainingConfig) -> str:
+    def _explain(self, name: str, inputs: SplittableInputs, config: TrainingConfig) -> str:
         advice = (
             "Train narrower networks or smaller pictures."
             if config.fit_memory

@@ -20,7 +20,7 @@ from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.runs.selection import last_batch
 from studio.training.monitor.edges import compare_edges
-from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_distance
+from studio.training.scores.sliced_wasserstein import SlicedWasserstein, mean_distance
 from studio.workspace.devices import borrow_device
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace

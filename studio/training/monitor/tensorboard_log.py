@@ -11,10 +11,10 @@ from studio.training.monitor.histograms import Histogram, LayerHistograms
 from studio.workspace.errors import StudioError
 
 GROUPS = {
-    "loss": ("d_real", "d_fake", "g", "gradient_penalty", "earth_mover"),
+    "loss": ("d_real", "d_fake", "g", "gradient_penalty", "earth_mover", "l1", "fft"),
     "networks": ("d_accuracy", "g_grad_norm", "d_grad_norm", "augment_p"),
     "learning_rate": ("learning_rate_g", "learning_rate_d"),
-    "pictures": ("change", "diversity", "swd"),
+    "pictures": ("change", "diversity", "swd", "swd_held_out", "psnr", "ssim"),
     "speed": ("seconds", "pictures_per_s", "memory_bytes"),
 }
 FLUSH_SECONDS = 10

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from checkpoints_index.storage.catalogue import open_catalogue
-from renderers.frames.frame_renderer import FrameRenderer
 from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import arrange_grid, enlarge
 from renderers.progress import OnProgress
+from studio.datasets.held_out import SplitDataset
 from studio.runs.forecast import forecast_growth
 from studio.runs.metrics import MetricsLog
 from studio.runs.notices import Notices
 from studio.training.monitor.alarms import Alarm, Alarms
 from studio.training.monitor.histograms import append_histograms, measure_layers
 from studio.training.monitor.observations import Observer
-from studio.training.monitor.sliced_wasserstein import SlicedWasserstein, mean_distance
 from studio.training.monitor.tensorboard_log import MissingTensorBoardError, TensorBoardLog
 from studio.training.recipes import Recipe
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
 PREVIEW_HEIGHT_PX = 160
-SCORED = 256  # Pictures whose distance to as many real ones is measured.
 MEASURED = 16  # Pictures in a batch for the histograms of activations.
 FORECAST_EVERY = 100  # Batches between two checks of the disk.
 POINTS_SEED = 20_000  # Seeds the latent points that only the watcher uses.
-LOSS_WORDS = {"d_real": "d1", "d_fake": "d2", "g": "G"}  # The words beside the progress bar.
 
 log = logging.getLogger(__name__)
+
+
+class WatchedPoints(Protocol):
+    """The fixed points of a run, as far as the watcher is concerned; see `FixedPoints`."""
+
+    def show(self, pictures: np.ndarray) -> np.ndarray:
+        """What is shown of pictures of the points, uint8 [P, S, S, 3]: uint8 [P, H, W, 3]."""
+
+    def representative(self, count: int, seed: int) -> torch.Tensor:
+        """Points for measuring layers, float32 [count or fewer, z_dim], on the CPU."""
 
 
 class Watcher:
@@ -40,8 +48,8 @@ class Watcher:
 
     Args:
         recipe: the recipe that trains.
-        reals: uint8 [count, S', S', 3], the prepared pictures.
-        batches: the last batch of the run.
+        data: the run's dataset.
+        fixed: its fixed points.
         on_alarm: called with each alarm as an event: batch, kind, text.
         on_progress: called after each batch.
     """
@@ -51,17 +59,18 @@ class Watcher:
         workspace: Workspace,
         run: str,
         recipe: Recipe,
-        reals: np.ndarray,
-        batches: int,
+        data: SplitDataset,
+        fixed: WatchedPoints,
         on_alarm: Callable[[int, str, str], None],
         on_progress: OnProgress,
     ) -> None:
-        self._workspace, self._run, self._recipe, self._reals = workspace, run, recipe, reals
-        self._batches, self._on_alarm, self._on_progress = batches, on_alarm, on_progress
+        self._workspace, self._run, self._recipe, self._data = workspace, run, recipe, data
+        self._fixed, self._on_alarm, self._on_progress = fixed, on_alarm, on_progress
+        self._batches = recipe.config.batches
         self._metrics, self._notices = MetricsLog(workspace.metrics(run)), Notices(workspace)
         self._observer, self._alarms = Observer(), Alarms(recipe.config)
         self._config = recipe.config
-        self._distance: SlicedWasserstein | None = None
+        self._scorer: Callable[[], dict[str, float]] | None = None
         self._board: TensorBoardLog | None = None
         self._has_board = True  # Until TensorBoard turns out to be missing.
         self._failing: set[str] = set()  # What failed, and has not gone well since.
@@ -82,14 +91,13 @@ class Watcher:
             found = {"change": seen.change, "diversity": seen.diversity}
             numbers |= {name: value for name, value in found.items() if value is not None}
         if self._is_due(self._config.score_every, batch):
-            self._attempt("The score", batch, lambda: numbers.update(swd=self._score()))
+            self._attempt("The score", batch, lambda: numbers.update(self._score()))
         self._metrics.append(batch, numbers)
         self._attempt("Keeping the numbers", batch, self._metrics.require_written)
         self._publish(batch, numbers, frames)
         self._sound_alarms(batch, numbers, small)
-        losses = [
-            f"{word} {numbers[name]:.2f}" for name, word in LOSS_WORDS.items() if name in numbers
-        ]
+        words = self._recipe.loss_words
+        losses = [f"{word} {numbers[name]:.3g}" for name, word in words.items() if name in numbers]
         pace = f"{numbers['pictures_per_s']:,.0f}/s"
         self._on_progress(batch, self._batches, "  ".join([*losses, pace]))
 
@@ -130,18 +138,18 @@ class Watcher:
             board.add_metrics(batch, numbers)
 
     def _publish_histograms(self, batch: int) -> None:
-        z, pictures = self._make_inputs()
-        layers = {
-            "G": measure_layers(self._recipe.modules["G"], z),
-            "D": measure_layers(self._recipe.modules["D"], pictures),
-        }
+        device = next(self._recipe.rendered.parameters()).device
+        z = self._fixed.representative(MEASURED, POINTS_SEED).to(device)
+        measured = self._recipe.measured_networks(z)
+        layers = {name: measure_layers(*measured[name]) for name in measured}
         append_histograms(self._workspace.histograms(self._run), batch, layers)
         if self._board is not None:
             self._board.add_histograms(batch, layers)
 
     def _publish_preview(self, batch: int, frames: np.ndarray) -> None:
-        scale = max(1, PREVIEW_HEIGHT_PX // frames.shape[1])
-        grid = arrange_grid(enlarge(frames, scale), gap_px=4)
+        shown = self._fixed.show(frames)
+        scale = max(1, PREVIEW_HEIGHT_PX // shown.shape[1])
+        grid = arrange_grid(enlarge(shown, scale), gap_px=4)
         save_picture(grid, self._workspace.preview(self._run))
         if self._board is not None:
             self._board.add_frames(batch, grid)
@@ -181,28 +189,11 @@ class Watcher:
         full_at = batch + (forecast.full_at - forecast.reached) * self._config.checkpoint_every
         return self._alarms.check_disk(batch, full_at, self._batches)
 
-    def _score(self) -> float:
-        """The sliced Wasserstein distance of generated pictures to real ones."""
-        if self._distance is None:
-            size, count = self._config.image_size, min(SCORED, len(self._reals))
-            chosen = np.linspace(0, len(self._reals) - 1, count).astype(int)
-            margin = (self._reals.shape[1] - size) // 2
-            cut = slice(margin, margin + size)
-            self._distance = SlicedWasserstein(np.asarray(self._reals[chosen])[:, cut, cut])
-        z = self._draw(self._distance.shape[0])
-        return mean_distance(self._distance(FrameRenderer().render(self._recipe.rendered, z)))
-
-    def _make_inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs for histograms of activations: z for G, and G_ema's pictures of it for D."""
-        parameter = next(self._recipe.rendered.parameters())
-        z = self._draw(MEASURED).to(parameter.device)
-        with torch.no_grad():
-            return z, self._recipe.rendered(z)
-
-    def _draw(self, count: int) -> torch.Tensor:
-        """Latent points, the same each time, without touching the random state of the training."""
-        rng = torch.Generator().manual_seed(POINTS_SEED)
-        return torch.randn(count, self._config.z_dim, generator=rng)
+    def _score(self) -> dict[str, float]:
+        """What the recipe measures of its generator."""
+        if self._scorer is None:
+            self._scorer = self._recipe.begin_scoring(self._data)
+        return self._scorer()
 
     def _open_board(self, batch: int) -> TensorBoardLog | None:
         """The log for TensorBoard; None where that is not installed, which is logged once."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from checkpoints_index.generators.representative import representative_z
+from studio.datasets.held_out import SplitDataset
 from studio.runs.config import TrainingConfig
 from studio.training.discriminators import build_discriminator
 from studio.training.machine.precision import LossScale, autocast
@@ -18,11 +21,15 @@ from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import LossesOf, Metrics, UpdateInputs, Updater
 from studio.training.recipes.augmentation import AUGMENT_DRAWS, adapt_p, augment
+from studio.training.recipes.averaging import move_average
 from studio.training.recipes.blur import blur, fading_sigma
 from studio.training.recipes.labels import LABEL_DRAWS, draw_labels
 from studio.training.recipes.losses import build_loss
 from studio.training.recipes.penalties import DiscriminatorPass, Penalty, build_penalty
+from studio.training.recipes.recipe import NetworkWork, Recipe, WatchedLoss
 from studio.training.recipes.schedules import rate_factor, updates_of_d
+from studio.training.scores.picture_distance import PictureDistance
+from studio.training.scores.score import DISTANCE, RunScore
 
 # Random numbers that one picture of an update takes: for its labels, for the penalty between a real
 # and a generated picture, and for the augmentation of real, generated and negative pictures.
@@ -30,9 +37,18 @@ DRAWS = [LABEL_DRAWS, 1, AUGMENT_DRAWS, AUGMENT_DRAWS, AUGMENT_DRAWS]
 AUGMENT_P, R_T = "augment_p", "r_t"
 UNPENALISED = "updates_unpenalised"  # Updates of D since the last one with a penalty.
 D_NEGATIVE = "d_null"  # The name under which metrics.jsonl keeps D's loss on negatives.
+SCORE_SEED = 20_000  # Seeds the latent points whose pictures are scored.
+# Losses are of the size of logits, which healthy runs keep below 100. A critic of Wasserstein may
+# stretch its scale by its width; gradients are sums over all weights.
+LOSS_LIMIT, WIDE_LIMIT = 1e4, 1e6
+OF_LOGITS = ("d_real", "d_fake", D_NEGATIVE, "g")
+OTHER_SIZES = ("gradient_penalty", "earth_mover", "g_grad_norm", "d_grad_norm")
+# Passes of an update, each as long as a forward pass: backward passes take two, and a pass back to
+# pictures alone takes one.
+G_PASSES, D_PASSES, D_PASSES_FOR_G, PENALTY_PASSES = 3, 3, 2, 4
 
 
-class GAN:
+class GAN(Recipe):
     """Trains G to make pictures that D takes for real, and D to tell them from real ones.
 
     Args:
@@ -42,6 +58,13 @@ class GAN:
             one would.
         negatives: batches of pictures that D learns as generated ones, beside those of G.
     """
+
+    phases: ClassVar[tuple[str, ...]] = ("D", "G")
+    loss_words: ClassVar[Mapping[str, str]] = {"d_real": "d1", "d_fake": "d2", "g": "G"}
+    # A healthy run's loss of G rises by 1.5 over its first 500 batches.
+    watched_loss: ClassVar[WatchedLoss | None] = WatchedLoss("g", "G's loss", min_rise=3.0)
+    score: ClassVar[RunScore | None] = DISTANCE
+    takes_negatives: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -56,7 +79,7 @@ class GAN:
         self.numbers: dict[str, float] = {}
         self.before_rendered_changes: Callable[[], None] = lambda: None
 
-        G, D = build_networks(config)
+        G, D = self.build_networks(config).values()
         self.G: nn.Module = G.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.D: nn.Module = D.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema: nn.Module = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -75,6 +98,49 @@ class GAN:
         scale = LossScale(device, config.precision, self.numbers)
         self.updater = Updater(processes, self.numbers, scale)
         self.configure(config)
+
+    @classmethod
+    def settle(cls, config: TrainingConfig) -> TrainingConfig:
+        """The settings with D's normalisation, which stays whatever is changed about its loss."""
+        return replace(config, discriminator_norm=config.norm_of_d)
+
+    @classmethod
+    def build_networks(cls, config: TrainingConfig) -> dict[str, nn.Module]:
+        """G and D in training mode, their first weights drawn from the config's seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            return {"G": config.generator_spec().build().train(), "D": build_discriminator(config)}
+
+    @classmethod
+    def count_work(cls, config: TrainingConfig) -> list[NetworkWork]:
+        """The passes of D and G over a picture, by the ratio of their updates."""
+        G, D = config.generator_spec().build(), build_discriminator(config)
+        penalty = build_penalty(config)
+        sides = 0 if penalty is None else max(1, penalty.of_reals + penalty.of_fakes)
+        of_d = config.d_updates * (2 * D_PASSES + sides * PENALTY_PASSES / config.penalty_every)
+        of_g = config.g_updates * (D_PASSES_FOR_G + build_loss(config).pairs)
+        pictures = torch.zeros(1, 3, config.image_size, config.image_size)
+        return [
+            NetworkWork(G, torch.zeros(1, config.z_dim), config.g_updates * G_PASSES),
+            NetworkWork(D, pictures, of_d + of_g),
+        ]
+
+    @classmethod
+    def limits(cls, config: TrainingConfig) -> Mapping[str, float]:
+        """Sizes that losses and gradients of runs that train stay far below."""
+        of_losses = WIDE_LIMIT if config.loss == "wasserstein" else LOSS_LIMIT
+        return dict.fromkeys(OF_LOGITS, of_losses) | dict.fromkeys(OTHER_SIZES, WIDE_LIMIT)
+
+    def measured_networks(self, z: Tensor) -> dict[str, tuple[nn.Module, Tensor]]:
+        """G on latent points, float [N, z_dim], and D on G_ema's pictures of them."""
+        with torch.no_grad():
+            return {"G": (self.G, z), "D": (self.D, self.G_ema(z))}
+
+    def begin_scoring(self, data: SplitDataset) -> Callable[[], dict[str, float]]:
+        """Measure the distance of G_ema's pictures to training pictures, and to held-out ones."""
+        distance = PictureDistance(data, self.config.image_size)
+        z = representative_z(self.config.generator_spec(), distance.count, SCORE_SEED)
+        return lambda: distance.measure(self.rendered, z)
 
     @property
     def rendered(self) -> nn.Module:
@@ -308,27 +374,7 @@ class GAN:
             logits: Tensor = (self.D if penalised else self.fast_D)(pictures)
             return logits.float()
 
-    @torch.no_grad()
     def update_ema(self) -> None:
-        """Move G_ema, batch norm's statistics included, towards G (Karras et al. 2018).
-
-        The average is over fewer batches at first, so that it forgets the noise it began as.
-        """
+        """Move G_ema towards G; see `move_average`."""
         self.before_rendered_changes()
-        keep = min(self.config.ema, (1 + self.batch) / (10 + self.batch))
-        averages, lives = self.G_ema.state_dict(), self.G.state_dict()
-        moving = [name for name, average in averages.items() if average.is_floating_point()]
-        torch._foreach_lerp_(
-            [averages[name] for name in moving], [lives[name] for name in moving], 1 - keep
-        )
-        for name in averages.keys() - set(moving):
-            averages[name].copy_(lives[name])
-
-
-def build_networks(config: TrainingConfig) -> tuple[nn.Module, nn.Module]:
-    """G and D in training mode, their first weights drawn from the config's seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        G: nn.Module = config.generator_spec().build().train()
-        D = build_discriminator(config)
-    return G, D
+        move_average(self.G_ema, self.G, self.config.ema, self.batch)

@@ -147,13 +147,17 @@ def load_networks(workspace: Workspace, origin: BranchOrigin, recipe: Recipe) ->
             _load(module, below(tensors, name), f"{name} of {origin}")
         return "all networks"
     weights = CheckpointIndex(workspace.runs)[origin.run].weights(origin.batch)
-    for name, module in recipe.modules.items():
-        if name != "D":
-            _load(module, weights, f"the checkpoint {origin}")
+    for name in recipe.of_checkpoint:
+        if name in recipe.modules:
+            _load(recipe.modules[name], weights, f"the checkpoint {origin}")
+    others = [name for name in recipe.modules if name not in recipe.of_checkpoint]
+    if not others:
+        return "G of its checkpoint"
     if path is None:
-        return "G of its checkpoint and a fresh D"
-    _load(recipe.modules["D"], below(tensors, "D"), f"D of {origin.run}")
-    return f"G of its checkpoint, D of batch {int(path.stem):,}"
+        return f"G of its checkpoint and a fresh {', '.join(others)}"
+    for name in others:
+        _load(recipe.modules[name], below(tensors, name), f"{name} of {origin.run}")
+    return f"G of its checkpoint, {', '.join(others)} of batch {int(path.stem):,}"
 
 
 def write_first_state(workspace: Workspace, run: str, first: FirstState) -> None:

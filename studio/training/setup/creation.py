@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 
 import psutil
 import torch
@@ -11,7 +12,8 @@ import torch
 from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.error_bound import ErrorBound
-from latent.points import sample_points
+from latent.points import LatentPoint
+from studio.datasets.held_out import split_dataset
 from studio.datasets.listing import open_dataset
 from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
@@ -20,8 +22,8 @@ from studio.runs.notices import check_notices
 from studio.runs.pins import forget_pins
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, forget_points, keep_points
-from studio.training.discriminators import build_discriminator
-from studio.training.recipes import check_recipe
+from studio.training.loop.fixed_points import choose_first_points
+from studio.training.recipes import check_recipe, find_recipe
 from studio.training.setup.branching import FirstState, write_first_state
 from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
@@ -50,16 +52,17 @@ def create_run(
         StudioError: the run exists, a dataset is missing or does not fit, the networks cannot be
             built, or exact storage is given a quality.
     """
+    recipe = find_recipe(config.recipe)
+    config = recipe.settle(recipe.complete(config))
     check_new_run(workspace, name, config, storage)
     folder = workspace.run(name)
-    check_generator(config.generator_spec().build(), config)
-    build_discriminator(config)
-    # D keeps its normalisation from here on, whatever is changed about its loss.
-    config = dataclasses.replace(config, discriminator_norm=config.norm_of_d)
+    check_generator(recipe.build_networks(config)["G"], config)
+    data = split_dataset(open_dataset(workspace, config.dataset), config.held_out)
+    points = choose_first_points(config, data)
 
     is_new = not folder.exists()
     try:
-        _write_run(workspace, name, config, storage, first)
+        _write_run(workspace, name, config, storage, first, points)
     except BaseException:
         if is_new:  # What cannot be made does not keep its name.
             shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +70,12 @@ def create_run(
 
 
 def _write_run(
-    workspace: Workspace, name: str, config: TrainingConfig, storage: str, first: FirstState | None
+    workspace: Workspace,
+    name: str,
+    config: TrainingConfig,
+    storage: str,
+    first: FirstState | None,
+    points: Sequence[LatentPoint],
 ) -> None:
     workspace.run(name).mkdir(parents=True, exist_ok=True)
     for forget in (forget_points, forget_pins, forget_changes):
@@ -77,7 +85,6 @@ def _write_run(
         write_first_state(workspace, name, first)
         record_event(workspace, name, first.batch, "started", first.words)
     config.write(workspace.run_config(name))
-    points = sample_points(0, range(config.fixed_points), config.z_dim)
     keep_points(workspace, name, points, origin=FIXED)
     error_bound = ErrorBound.of_quality(config.quality)
     CheckpointIndex(workspace.runs).create(
@@ -127,8 +134,8 @@ def check_size(config: TrainingConfig) -> None:
     if not spec.is_ours:
         return
     with torch.device("meta"):
-        networks = spec.build(), build_discriminator(config)
-    size_bytes = sum(p.nbytes for network in networks for p in network.parameters())
+        networks = find_recipe(config.recipe).build_networks(config)
+    size_bytes = sum(p.nbytes for network in networks.values() for p in network.parameters())
     memory_bytes = psutil.virtual_memory().total
     if COPIES * size_bytes > memory_bytes:
         raise StudioError(
@@ -143,18 +150,9 @@ def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
     Raises:
         StudioError: the text names the dataset, what it has, and what the run wants.
     """
+    recipe = find_recipe(config.recipe)
     for name in filter(None, (config.dataset, config.negatives)):
-        manifest = open_dataset(workspace, name).manifest
-        if manifest.image_size < config.image_size:
-            raise StudioError(
-                f"Dataset '{name}' has pictures of {manifest.image_size} pixels, the run wants "
-                f"image_size {config.image_size}. Prepare the dataset at that size."
-            )
-        if manifest.pictures < config.batch_size:
-            raise StudioError(
-                f"Dataset '{name}' has {manifest.pictures} pictures, fewer than a batch of "
-                f"{config.batch_size}. Add pictures, or set batch_size."
-            )
+        recipe.check_dataset(config, open_dataset(workspace, name))
 
 
 def extend_run(workspace: Workspace, name: str, batches: int) -> None:

@@ -25,7 +25,7 @@ from studio.training.loop.state import KEPT, tensors_of
 from studio.training.machine.memory import keep_freed_memory
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.recipes import Recipe, build_recipe
+from studio.training.recipes import Recipe, build_recipe, find_recipe
 from studio.workspace.paths import Workspace
 
 STEPS, STEPS_S = 24, 6.0  # It ends after so many batches, or so many seconds.
@@ -78,7 +78,8 @@ def measure_training(
     config = replace(config, compile=False)
     processes = Processes.single(device)
     with closing(TrainingData(workspace, config, processes)) as data:
-        sheet = draw_sheet(workspace, config, next(data))
+        pictures = find_recipe(config.recipe).pictures_of(next(data))
+        sheet = draw_sheet(workspace, config, pictures)
         recipe = build_recipe(config, processes, data.negatives)
         times = _make_steps(recipe, data, processes, on_progress)
     memory, room = _memory(device)
@@ -119,7 +120,7 @@ def _make_steps(
     recipe: Recipe, data: TrainingData, processes: Processes, on_progress: OnProgress
 ) -> list[float]:
     """Make steps until there are enough; the moments between them, in seconds."""
-    watch, began = Stopwatch(processes.device), time.monotonic()
+    watch, began = Stopwatch(processes.device, recipe.phases), time.monotonic()
     watch.exact = True
     handles = [
         part.register_forward_pre_hook(_deadline(began + PATIENCE_S))

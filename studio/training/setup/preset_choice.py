@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
+from studio.training.recipes import find_recipe
 from studio.training.setup.presets import PRESETS
 from studio.training.setup.time_estimate import estimate_training_s
 from studio.workspace.devices import require_device
@@ -61,10 +62,11 @@ def describe_choice(
     """
     manifest = open_dataset(workspace, config.dataset).manifest
     on = require_device(device)[0]
+    recipe = PRESETS[preset].config.recipe
     others = ", ".join(
         f"{name} {_estimate(_sized(name, manifest.image_size), on)}"
-        for name in PRESETS
-        if name != preset
+        for name, other in PRESETS.items()
+        if name != preset and other.config.recipe == recipe
     )
     return (
         f"Preset {preset}, for {manifest.pictures:,} pictures of {manifest.image_size} px on "
@@ -85,7 +87,8 @@ def describe_time(device: str | None, config: TrainingConfig) -> str:
 
 
 def _sized(preset: str, image_size: int) -> TrainingConfig:
-    return dataclasses.replace(PRESETS[preset].config, image_size=image_size)
+    config = dataclasses.replace(PRESETS[preset].config, image_size=image_size)
+    return find_recipe(config.recipe).complete(config)
 
 
 def _estimate(config: TrainingConfig, device: str) -> str:

@@ -12,6 +12,7 @@ from studio.runs.config import NETWORKS, TrainingConfig
 from studio.runs.status import read_config
 from studio.training.loop.setting_differences import differences
 from studio.training.machine.precision import choose_precision
+from studio.training.recipes import find_recipe
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.preset_choice import (
     choose_preset,
@@ -76,7 +77,7 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
         raise StudioError("There is nothing to train on. Name a dataset: studio datasets list")
     preset, fitting = wanted.preset, {}
     if wanted.leaves_choice:
-        preset = choose_preset(workspace, dataset, wanted.device)
+        preset = _usual_preset(workspace, dataset, wanted)
         fitting = fitting_batch(workspace, dataset, preset)
     parent = {"parent": str(origin)} if origin is not None else {}
     settings = {**fitting, **wanted.settings, **parent}
@@ -84,7 +85,19 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
     if config.precision == "auto":
         device = require_device(wanted.device)[0]
         config = dataclasses.replace(config, precision=choose_precision("auto", device))
-    return config if origin is None else _with_networks(config, inherited, origin)
+    if origin is not None:
+        config = _with_networks(config, inherited, origin)
+    return find_recipe(config.recipe).complete(config)
+
+
+def _usual_preset(workspace: Workspace, dataset: str, wanted: RunRequest) -> str:
+    """The preset where nobody named one: that of the recipe, else one chosen by the pictures.
+
+    Raises:
+        StudioError: there is no such recipe.
+    """
+    recipe = find_recipe(wanted.settings.get("recipe", TrainingConfig.recipe))
+    return recipe.preset or choose_preset(workspace, dataset, wanted.device)
 
 
 def _settings_like(workspace: Workspace, wanted: RunRequest) -> dict[str, Any]:
@@ -137,7 +150,7 @@ def explain_choice(workspace: Workspace, wanted: RunRequest, config: TrainingCon
         return unused.rstrip()
     if not wanted.leaves_choice:
         return unused + describe_time(wanted.device, config)
-    preset = choose_preset(workspace, config.dataset, wanted.device)
+    preset = _usual_preset(workspace, config.dataset, wanted)
     return describe_choice(workspace, preset, wanted.device, config)
 
 

@@ -13,10 +13,8 @@ import torch
 from torch import nn
 
 from studio.runs.config import TrainingConfig
-from studio.training.discriminators import build_discriminator
 from studio.training.machine.precision import choose_precision, has_fast_bf16
-from studio.training.recipes.losses import build_loss
-from studio.training.recipes.penalties import build_penalty
+from studio.training.recipes import find_recipe
 
 # Operations a second of a core. Wide networks keep it busier: an operation of a network with
 # CORE_WIDE operations a picture is done at twice the slowest pace, up to CORE_MOST.
@@ -24,9 +22,6 @@ CORE_LEAST, CORE_MOST, CORE_WIDE = 15e9, 60e9, 1.2e9
 CORE_HALVED = 1.4  # So many times the operations in bf16, where the processor is fast at it.
 GPU_PACE = 8e12  # Operations a second in float32; bf16 and fp16 have twice as many.
 GPU_BATCH_S = 0.015  # A batch takes at least as long, since its kernels have to be started.
-# Passes of an update, each as long as a forward pass: backward passes take two, and a pass back to
-# pictures alone takes one.
-G_PASSES, D_PASSES, D_PASSES_FOR_G, PENALTY_PASSES = 3, 3, 2, 4
 
 
 def estimate_training_s(config: TrainingConfig, device: str) -> float:
@@ -50,16 +45,10 @@ def estimate_training_s(config: TrainingConfig, device: str) -> float:
 
 
 def count_operations(config: TrainingConfig) -> float:
-    """Floating-point operations that one picture of a batch takes, in updates of D and of G."""
+    """Floating-point operations that one picture of a batch takes, in all updates of a step."""
     with torch.device("meta"):
-        G, D = config.generator_spec().build(), build_discriminator(config)
-        g = count_forward(G, torch.zeros(1, config.z_dim))
-        d = count_forward(D, torch.zeros(1, 3, config.image_size, config.image_size))
-    penalty = build_penalty(config)
-    sides = 0 if penalty is None else max(1, penalty.of_reals + penalty.of_fakes)
-    of_d = (2 * D_PASSES + sides * PENALTY_PASSES / config.penalty_every) * d
-    of_g = G_PASSES * g + (D_PASSES_FOR_G + build_loss(config).pairs) * d
-    return config.d_updates * of_d + config.g_updates * of_g
+        work = find_recipe(config.recipe).count_work(config)
+        return sum(each.passes * count_forward(each.network, each.inputs) for each in work)
 
 
 def count_forward(network: nn.Module, inputs: torch.Tensor) -> int:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from studio.datasets.city import MAX_COLOUR_SHARE, prepare_city
+from studio.datasets.maps.city import MAX_COLOUR_SHARE, prepare_city
 from studio.datasets.prepared import PreparedDataset
 from studio.workspace.errors import EXPECTED_ERRORS
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from studio.datasets import city_map
-from studio.datasets.city_map import draw_city_map, draw_extract
-from studio.datasets.osm_extract import Area, Extract, Line
+from studio.datasets.maps import city_map
+from studio.datasets.maps.city_map import draw_city_map, draw_extract
+from studio.datasets.maps.osm_extract import Area, Extract, Line
 from studio.workspace.errors import EXPECTED_ERRORS
 
 

@@ -1,7 +1,7 @@
 from PIL import Image, ImageDraw
 
-from studio.datasets.coastline import find_sea
-from studio.datasets.osm_extract import Extract, Line
+from studio.datasets.maps.coastline import find_sea
+from studio.datasets.maps.osm_extract import Extract, Line
 
 
 def sea(*shores):

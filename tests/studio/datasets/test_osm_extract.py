@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from studio.datasets.osm_extract import find_extract, read_extract
+from studio.datasets.maps.osm_extract import find_extract, read_extract
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 
 PARK_WITH_A_CORNER_OUTSIDE = """
@@ -115,7 +115,7 @@ def test_text_in_a_map_that_is_no_text_is_a_sentence(tmp_path):
 
 
 def test_a_map_whose_reader_ends_for_good_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("studio.datasets.osm_extract.MAX_SECONDS", 0)
+    monkeypatch.setattr("studio.datasets.maps.osm_extract.MAX_SECONDS", 0)
     path = tmp_path / "map.osm"
     path.write_text(PARK_WITH_A_CORNER_OUTSIDE)
     with pytest.raises(StudioError, match="reading never ends"):

@@ -7,9 +7,10 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.storage.trusted_classes import trust_class
-from studio.datasets.city import cut_window, prepare_city
-from studio.datasets.city_map import draw_city_map
-from studio.datasets.map_places import PLACES, Window, read_places
+from studio.datasets.held_out import split_dataset
+from studio.datasets.maps.city import cut_window, prepare_city
+from studio.datasets.maps.city_map import draw_city_map
+from studio.datasets.maps.map_places import PLACES, Window, read_places
 from studio.datasets.prepared import PreparedDataset
 from studio.nearness.map_search import find_on_map
 from studio.workspace.errors import StudioError
@@ -57,6 +58,43 @@ def test_a_generator_that_memorised_ten_pictures_is_caught(studio, memoriser, tm
     assert 2 <= said["pictures"] <= 10
     assert {row["picture"] for row in said["nearest"]} <= {f"streets:{i}" for i in range(10)}
     assert Image.open(picture).height > 10 * 96
+
+
+def test_a_memoriser_is_nearer_to_what_it_saw_than_to_what_was_held_out(
+    studio, workspace, tmp_path, monkeypatch
+):
+    split = split_dataset(PreparedDataset.open(workspace.dataset("streets")), 8)
+    assert (len(split.training), len(split.held_out)) == (16, 8)
+    picture = tmp_path / "copies.png"
+    seen, unseen = tmp_path / "seen.png", tmp_path / "unseen.png"
+    noise = np.random.default_rng(0).normal(0, 2, (32, 32, 3))
+    for path, number in ((seen, split.training[3]), (unseen, split.held_out[2])):
+        Image.fromarray((split.pixels[number] + noise).clip(0, 255).astype(np.uint8)).save(path)
+    words = ("memorised", "city", str(seen), str(unseen), "--held-out", "8")
+    outcome = studio(*words, "--picture", str(picture))
+    assert "1 of 2 are nearer to one of the 16 training pictures" in outcome.out
+    said = studio(*words, "--json").json
+    assert (said["nearer_to_training"], said["copied"]) == (1, 1)
+    assert said["nearer_by_chance"] == pytest.approx(2 * 16 / 24, abs=0.01)
+    rows = {row["point"]: row for row in said["nearest"]}
+    assert rows["seen.png"]["picture"] == f"streets:{split.training[3]}"
+    assert rows["unseen.png"]["held_out"] == f"streets:{split.held_out[2]}"
+    assert rows["unseen.png"]["held_out_distance"] < rows["unseen.png"]["distance"]
+    assert Image.open(picture).height > 3 * 96
+
+
+def test_all_that_a_memoriser_draws_is_nearer_to_what_it_saw(studio, workspace, memoriser):
+    words = ("memorised", memoriser, "--dataset", "streets", "--count", "40")
+    pixels = PreparedDataset.open(workspace.dataset("streets"))
+    split = split_dataset(pixels, 8)
+    learned = sum(number < 10 for number in split.training)
+    said = studio(*words, "--held-out", "8", "--json").json
+    seen = {f"streets:{number}" for number in split.training}
+    assert {row["picture"] for row in said["nearest"]} <= seen
+    assert 0 < learned < 10, "the memoriser knows pictures of both sides"
+    nearest = {row["picture"] for row in said["nearest"] if row["copied"]}
+    assert nearest <= {f"streets:{number}" for number in range(10)}
+    assert said["nearer_to_training"] == said["copied"] > 0
 
 
 def test_a_generator_that_has_learned_little_has_no_copies(studio):

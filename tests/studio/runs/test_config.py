@@ -51,7 +51,7 @@ def test_an_unknown_key_is_refused_with_the_closest_known_one(tmp_path):
 
 
 def test_an_unknown_key_that_is_like_no_other_is_refused_with_all_known_ones():
-    with pytest.raises(EXPECTED_ERRORS, match=r"'xyzzy'. Known: dataset, negatives, recipe"):
+    with pytest.raises(EXPECTED_ERRORS, match=r"'xyzzy'. Known: dataset, negatives, held_out"):
         TrainingConfig.from_dict({"xyzzy": 1})
 
 

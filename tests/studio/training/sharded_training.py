@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.runs.config import TrainingConfig
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe

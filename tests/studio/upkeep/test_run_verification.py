@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from checkpoints_index.storage.seals import Seal, check_lines
-from studio.datasets.map_places import PLACES, MapPlaces, Window
+from studio.datasets.maps.map_places import PLACES, MapPlaces, Window
 from studio.runs.metrics import find_changed_lines
 from studio.screens.render.film_list import list_films
 from studio.training.setup.run_request import RunRequest, choose_settings

@@ -19,7 +19,8 @@ from studio.screens.checkpoints.timeline.picture_painter import MAX_POINTS
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext
 from studio.screens.parts.assets import read_asset
 from studio.screens.parts.charts.axes import Metrics, values_of
-from studio.screens.parts.charts.curves import VIEWS, marks_of
+from studio.screens.parts.charts.curve_views import views_of
+from studio.screens.parts.charts.curves import marks_of
 from studio.specimens.specimen_pages import starred_labels
 
 SCRIPTS = (
@@ -166,7 +167,7 @@ def _curves(metrics: Metrics) -> list[dict[str, Any]]:
         return []
     batches = values_of(metrics, "batch")
     curves = []
-    for name, title, colour in VIEWS["losses"].series:
+    for name, title, colour in views_of(metrics)["losses"].series:
         values = values_of(metrics, name)
         known = np.isfinite(values)
         if known.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from studio.screens.parts.charts.axes import (
     values_of,
 )
 from studio.screens.parts.charts.chart import Curve, Mark, draw_bands, draw_curves
+from studio.screens.parts.charts.curve_views import VIEWS, CurveView, views_of
 
 Step = str | tuple[float, float]  # See `zoom_by`.
 
@@ -32,84 +33,6 @@ MAX_MARKS = 80  # Older events are not marked.
 # Kinds of events whose marks stand out, and all that are marked; what matters most comes first.
 WRONG = ("alarm", "failed", "rolled_back")
 MARKED = (*WRONG, "changed", "resumed", "paused")
-
-
-@dataclass(frozen=True)
-class CurveView:
-    """Metrics that are looked at together.
-
-    Args:
-        series: (metric, its name on the page, name of its colour in CSS) each.
-        unit: what the values beside the chart are measured in.
-        per: what the values of the metrics are divided by to have that unit.
-        smoothed: whether a mean over neighbours is drawn over the values.
-    """
-
-    title: str
-    series: tuple[tuple[str, str, str], ...]
-    unit: str = ""
-    per: float = 1.0
-    smoothed: bool = True
-
-
-VIEWS = {
-    "losses": CurveView(
-        "Losses",
-        (
-            ("d_real", "D, real", "--water"),
-            ("d_fake", "D, fake", "--ochre"),
-            ("g", "G", "--accent"),
-        ),
-    ),
-    "gradients": CurveView(
-        "Gradients",
-        (
-            ("d_grad_norm", "Gradient norm of D", "--water"),
-            ("g_grad_norm", "of G", "--accent"),
-            ("gradient_penalty", "Gradient penalty", "--ochre"),
-        ),
-    ),
-    "pictures": CurveView(
-        "Pictures",
-        (
-            ("change", "Change from batch to batch", "--accent"),
-            ("diversity", "Diversity among the fixed points", "--green"),
-        ),
-        "rms of 255",
-    ),
-    "distance": CurveView(
-        "Distance",
-        (
-            ("swd", "Sliced Wasserstein distance to the data", "--accent"),
-            ("earth_mover", "Earth mover's distance", "--water"),
-        ),
-    ),
-    "discriminator": CurveView(
-        "Discriminator",
-        (
-            ("d_accuracy", "Share of pairs that D tells apart", "--water"),
-            ("augment_p", "Share of augmented pictures", "--ochre"),
-        ),
-    ),
-    "rates": CurveView(
-        "Learning rates",
-        (("learning_rate_d", "D", "--water"), ("learning_rate_g", "G", "--accent")),
-        smoothed=False,
-    ),
-    "speed": CurveView("Speed", (("pictures_per_s", "Pictures a second", "--accent"),)),
-    "time": CurveView(
-        "Time",
-        (
-            ("data_s", "waiting for data", "--plum"),
-            ("d_s", "D", "--water"),
-            ("g_s", "G", "--accent"),
-            ("checkpoint_s", "checkpoints", "--ochre"),
-            ("frames_s", "frames", "--green"),
-            ("other_s", "else", "--line"),
-        ),
-    ),
-    "memory": CurveView("Memory", (("memory_bytes", "Memory", "--accent"),), "MB", 1e6),
-}
 
 
 def show_curves(
@@ -125,20 +48,22 @@ def show_curves(
     Args:
         metrics: those of its batches, ascending.
         events: in any order.
-        view: a key of VIEWS.
+        view: a key of `views_of` the metrics; another one stands for the first.
         log: a logarithmic scale.
         zoom: the first and the last batch that are shown; None for all.
         axis: what lies along them, a key of AXES.
     """
-    chosen = VIEWS[view]
     if len(metrics) < MIN_SHOWN:
         return _TOO_SHORT
+    views = views_of(metrics)
+    view = view if view in views else next(iter(views))
+    chosen = views[view]
     x = places_along(metrics, axis)
     marks = marks_along(metrics, events, x)
     part = slice_within(metrics, zoom)
     metrics, x = metrics[part], x[part]
     drawn = (
-        _draw_time(metrics, x, axis, marks)
+        _draw_time(chosen, metrics, x, axis, marks)
         if view == "time"
         else _draw_view(chosen, metrics, x, axis, marks, log)
     )
@@ -233,11 +158,17 @@ def _batch_of(entry: Mapping[str, Any]) -> int:
     return int(entry["batch"])
 
 
-def show_choices(view: str, log: bool, axis: str = BATCH) -> Markup:
-    """Buttons that choose another view, the scale, and what lies along all views."""
+def show_choices(
+    view: str, log: bool, axis: str = BATCH, views: Mapping[str, CurveView] = VIEWS
+) -> Markup:
+    """Buttons that choose another view, the scale, and what lies along all views.
+
+    Args:
+        views: those that there are, see `views_of`.
+    """
     buttons = markup.join(
         markup.choice(known.title, "curves", name == view, view=name)
-        for name, known in VIEWS.items()
+        for name, known in views.items()
     )
     scale = markup.NOTHING if view == "time" else markup.choice("log scale", "log", log)
     along = markup.join(
@@ -341,13 +272,15 @@ def _draw_view(
     return draw_curves(curves, span_along(axis, x), label, marks, log, smoothed=view.smoothed)
 
 
-def _draw_time(metrics: Metrics, x: np.ndarray, axis: str, marks: Sequence[Mark]) -> Markup:
+def _draw_time(
+    view: CurveView, metrics: Metrics, x: np.ndarray, axis: str, marks: Sequence[Mark]
+) -> Markup:
     """Where the time of a batch goes, and how much of it was spent waiting."""
     waiting = waiting_fraction(metrics)
     if waiting is None:
         return markup.NOTHING
     seconds = values_of(metrics, "seconds")
-    *phases, other = VIEWS["time"].series
+    *phases, other = view.series
     parts = [values_of(metrics, name) for name, _, _ in phases]
     parts.append(np.clip(seconds - np.sum(parts, axis=0), 0, None))
     bands = [

@@ -1,15 +1,17 @@
-"""Alarms about the losses: D wins, the loss of G runs away, or numbers leave every range."""
+"""Alarms about the losses: D wins, a loss runs away, or numbers leave every range."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 
 from studio.runs.config import TrainingConfig
 from studio.training.monitor.alarms.alarm import Latch, Metrics, RunningMean
 from studio.training.recipes.losses import reference_d_losses
+from studio.training.recipes.recipe import D_WINS, WatchedLoss
 
 
 class DWinsAlarm:
@@ -22,7 +24,7 @@ class DWinsAlarm:
         config: its loss and labels say what a D that wins would lose.
     """
 
-    name = "D wins"
+    name = D_WINS
     WON, LOST = (
         0.08,
         0.2,
@@ -72,28 +74,32 @@ def reference_losses(config: TrainingConfig) -> tuple[float, float, float] | Non
 
 
 class RunawayLossAlarm:
-    """G's loss is far above its own past, and still rising.
+    """A loss is far above its own past, and still rising.
 
     The distance is measured in the spread of the past, since losses of different kinds have no
-    common scale; and in steps of the logit, since a very even past has next to no spread.
+    common scale; and against a rise that the recipe names, since a very even past has next to no
+    spread.
+
+    Args:
+        watched: the loss.
     """
 
-    name = "G's loss runs away"
     PAST, RECENT = 400, 20  # Batches.
     MIN_BATCHES = 100  # Batches of the past without which nothing is said.
     FAR, NEAR = 8.0, 4.0  # Spreads above the median.
-    MIN_RISE = 3.0  # A healthy run's loss of G rises by 1.5 over its first 500 batches.
     GONE = 100  # Batches in a row near the past, before the alarm may sound again.
 
-    def __init__(self) -> None:
+    def __init__(self, watched: WatchedLoss) -> None:
+        self.name = f"{watched.words} runs away"
+        self._metric, self._min_rise = watched.metric, watched.min_rise
         self._latch = Latch(self.GONE)
         self._values: deque[float] = deque(maxlen=self.PAST + 2 * self.RECENT)
 
     def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
         """See `Detector.check`."""
-        if "g" not in metrics:
+        if self._metric not in metrics:
             return None
-        self._values.append(metrics["g"])
+        self._values.append(metrics[self._metric])
         if len(self._values) < self.MIN_BATCHES + 2 * self.RECENT:
             return None
         past, before, now = np.split(np.array(self._values), [-2 * self.RECENT, -self.RECENT])
@@ -101,13 +107,13 @@ class RunawayLossAlarm:
         # The factor makes it the standard deviation, if the past is normally distributed.
         spread = 1.4826 * float(np.median(np.abs(past - middle)))
         rise = float(now.mean()) - middle
-        far = rise > max(self.FAR * spread, self.MIN_RISE) and now.mean() > before.mean()
-        near = rise < max(self.NEAR * spread, self.MIN_RISE / 2)
+        far = rise > max(self.FAR * spread, self._min_rise) and now.mean() > before.mean()
+        near = rise < max(self.NEAR * spread, self._min_rise / 2)
         if not self._latch.closes(bool(far), near):
             return None
         return (
-            f"it was around {middle:.2f}, and over the last {self.RECENT} batches it is "
-            f"{now.mean():.2f} and rising. Try lower learning rates, clip_norm, or go on from an "
+            f"it was around {middle:.3g}, and over the last {self.RECENT} batches it is "
+            f"{now.mean():.3g} and rising. Try lower learning rates, clip_norm, or go on from an "
             "earlier batch."
         )
 
@@ -120,41 +126,31 @@ class OutOfRangeAlarm:
     looked at, so that a single large batch is none.
 
     Args:
-        config: its loss says how large losses may be.
+        limits: how large metrics may be, by name; see `Recipe.limits`.
     """
 
     name = "Out of range"
-    # Losses are of the size of logits, which healthy runs keep below 100. A critic of Wasserstein
-    # may stretch its scale by its width; gradients are sums over all weights.
-    LOSSES, WIDE = 1e4, 1e6
-    OF_LOGITS = ("d_real", "d_fake", "d_null", "g")
-    OTHERS = ("gradient_penalty", "earth_mover", "g_grad_norm", "d_grad_norm")
     MEMORY = 20  # Batches that the medians are taken over.
     GONE, BACK = 100, 0.1  # Batches in a row below this part of the limits open the latch.
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self.configure(config)
+    def __init__(self, limits: Mapping[str, float]) -> None:
+        self.limits = limits
         self._latch = Latch(self.GONE)
         self._recent: deque[Metrics] = deque(maxlen=self.MEMORY)
-
-    def configure(self, config: TrainingConfig) -> None:
-        """Use the limits of changed settings."""
-        losses = self.WIDE if config.loss == "wasserstein" else self.LOSSES
-        self._limits = dict.fromkeys(self.OF_LOGITS, losses) | dict.fromkeys(self.OTHERS, self.WIDE)
 
     def check(self, batch: int, metrics: Metrics, small: np.ndarray | None) -> str | None:
         """See `Detector.check`."""
         self._recent.append(metrics)
-        if len(self._recent) < self.MEMORY:
+        if len(self._recent) < self.MEMORY or not self.limits:
             return None
-        medians = {name: self._median(name) for name in self._limits}
-        worst = max(medians, key=lambda name: medians[name] / self._limits[name])
-        share = medians[worst] / self._limits[worst]
+        medians = {name: self._median(name) for name in self.limits}
+        worst = max(medians, key=lambda name: medians[name] / self.limits[name])
+        share = medians[worst] / self.limits[worst]
         if not self._latch.closes(share > 1, share < self.BACK):
             return None
         return (
             f"{worst} is around {medians[worst]:.2g} over the last {self.MEMORY} batches, where "
-            f"runs that train stay far below {self._limits[worst]:.0e}. Go on from an earlier "
+            f"runs that train stay far below {self.limits[worst]:.0e}. Go on from an earlier "
             "batch with lower learning rates, or set clip_norm or a gradient_penalty."
         )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from studio.training.monitor.alarms.alarm import Latch, Metrics
 from studio.training.monitor.observations import shrink
+from studio.training.recipes.recipe import FLOPPING
 
 SMALL_PX = 8
 
@@ -18,7 +19,7 @@ class OscillationAlarm:
     single excursion makes no such dip.
     """
 
-    name = "Flopping"
+    name = FLOPPING
     STRIDE = 2  # Every second batch with pictures is taken; enough for a period of 8.
     LAGS = (25, 50, 100, 160)  # Lags, in strides, up to which periods are sought, in this order.
     SHORTEST = 4  # The shortest period in strides.

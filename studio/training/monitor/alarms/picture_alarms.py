@@ -9,6 +9,7 @@ import numpy as np
 from studio.runs.config import TrainingConfig
 from studio.training.monitor.alarms.alarm import Latch, Metrics, RunningMean
 from studio.training.monitor.observations import rms
+from studio.training.recipes.recipe import MODE_COLLAPSE, NO_PROGRESS
 
 
 class ModeCollapseAlarm:
@@ -19,7 +20,7 @@ class ModeCollapseAlarm:
     patches), hence a peak that is slowly forgotten.
     """
 
-    name = "Mode collapse"
+    name = MODE_COLLAPSE
     MEMORY = 20  # Batches that the diversity is averaged over.
     FALLEN, RISEN = 0.35, 0.5  # Fractions of the peak; healthy runs stay above 0.7.
     # The peak's decay at each batch: half of what lies above today's diversity is gone after 3,500.
@@ -61,7 +62,7 @@ class NoProgressAlarm:
         config: its progress_batches.
     """
 
-    name = "No visible progress"
+    name = NO_PROGRESS
     # RMS of 255 over 16 x 16 pixels; the pictures of healthy runs move by 10 and more.
     SAME, OTHER = 1.0, 2.0
     KEPT = 8

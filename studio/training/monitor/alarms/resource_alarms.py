@@ -38,7 +38,7 @@ class SpeedAlarm:
         return (
             f"{now:,.1f} pictures a second over the last {self.BATCHES} batches, where there were "
             f"{self._best:,.1f}. Look at what else uses this machine, at its heat, and at which "
-            "phase of a batch grew (data, D, G, checkpoint, frames)."
+            "phase of a batch grew, among the curves of its time."
         )
 
 

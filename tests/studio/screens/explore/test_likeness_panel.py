@@ -8,8 +8,8 @@ import pytest
 from benchmarks.made_up_atlas import make_up_atlas
 from studio.actions.declared.way_actions import Memorised
 from studio.actions.submission import perform
-from studio.datasets.city import prepare_city
-from studio.datasets.map_places import read_places
+from studio.datasets.maps.city import prepare_city
+from studio.datasets.maps.map_places import read_places
 from studio.screens.explore.likeness_panel import (
     LikenessPanel,
     MapPictures,

@@ -9,7 +9,7 @@ import torch
 
 from checkpoints_index import CheckpointIndex
 from studio.runs.events import list_events, record_event
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.loop.engine import Training
 from studio.training.loop.live_control import LiveControl
 from studio.training.loop.training_context import TrainingContext

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 

@@ -16,7 +16,7 @@ from studio.runs.config import TrainingConfig
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.specimens.points import FIXED, points_of
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.loop.session import train_run
 from studio.training.monitor.alarms.resource_alarms import SpeedAlarm
 from studio.training.setup.creation import create_run

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from studio.training.loop.batches import Batches
+from studio.training.data.batches import Batches
 from studio.training.loop.state import (
     DamagedStateError,
     find_state,

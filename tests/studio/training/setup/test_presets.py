@@ -11,9 +11,14 @@ from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.recipes import build_recipe
+from studio.training.recipes import build_recipe, find_recipe
 from studio.training.setup.presets import DEMO, PRESETS
 from studio.training.setup.run_request import choose_settings
+
+
+def completed(config: TrainingConfig) -> TrainingConfig:
+    """The settings as they are when a run is made with them."""
+    return find_recipe(config.recipe).complete(config)
 
 
 def small(config: TrainingConfig) -> TrainingConfig:
@@ -29,7 +34,10 @@ def small(config: TrainingConfig) -> TrainingConfig:
     )
 
 
-@pytest.mark.parametrize("name", PRESETS)
+GAN_PRESETS = [name for name, preset in PRESETS.items() if preset.config.recipe == "gan"]
+
+
+@pytest.mark.parametrize("name", GAN_PRESETS)
 def test_every_preset_can_be_trained(name):
     config = small(PRESETS[name].config)
     recipe = build_recipe(config, Processes.single(torch.device("cpu")))
@@ -40,7 +48,7 @@ def test_every_preset_can_be_trained(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_the_networks_that_it_names_at_their_full_size(name):
-    config = PRESETS[name].config
+    config = completed(PRESETS[name].config)
     with torch.device("meta"):
         z = torch.empty(2, config.z_dim)
         pictures = config.generator_spec().build()(z)
@@ -52,7 +60,7 @@ def test_every_preset_fits_datasets_of_other_picture_sizes(name):
     config = PRESETS[name].config
     with torch.device("meta"):
         for image_size in (32, 1024):
-            replace(config, image_size=image_size).generator_spec().build()
+            completed(replace(config, image_size=image_size)).generator_spec().build()
 
 
 def test_a_preset_is_described_in_one_line_that_fits_a_screen():

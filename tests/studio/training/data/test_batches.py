@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.training.loop.batches import AHEAD, Batches
+from studio.training.data.batches import Batches
+from studio.training.data.drawn_ahead import AHEAD
 from studio.training.machine.processes import Processes
 from studio.workspace.errors import EXPECTED_ERRORS
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from studio.training.monitor.sliced_wasserstein import (
+from studio.training.scores.sliced_wasserstein import (
     SlicedWasserstein,
     laplacian_pyramid,
     mean_distance,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from PIL import Image, ImageDraw
 
-from studio.datasets.coastline import find_sea
-from studio.datasets.osm_extract import Area, Extract, Point, find_extract, read_extract
+from studio.datasets.maps.coastline import find_sea
+from studio.datasets.maps.osm_extract import Area, Extract, Point, find_extract, read_extract
 from studio.workspace.errors import StudioError
 
 GROUND = "#e3c79b"

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
+from studio.training.data.drawn_ahead import DrawnAhead
 from studio.training.machine.processes import Processes
 from studio.workspace.errors import StudioError
 
-AHEAD = 2  # Batches that are gathered while one is trained on.
 
-
-class Batches(Iterator[Tensor]):
+class Batches(DrawnAhead["BatchDraw", "GatheredPictures", Tensor]):
     """Draws batches without end: float32 [N, 3, S, S] in -1..1 on the device, channels last.
-
-    The next batch depends on `state` alone, however many have been gathered ahead of their use:
-    saving `state` saves the position in the data.
 
     Args:
         pixels: uint8 [count, S', S', 3], S' >= S, memory-mapped or not. Where S' > S, each batch
@@ -34,6 +27,7 @@ class Batches(Iterator[Tensor]):
         random_flips: mirror half of the pictures, left to right.
         device: the device that the batches go to.
         processes: all of them draw the same batch, and each gathers its own shard of it.
+        among: int64 [n], the positions of the pictures that may be drawn; None for all.
 
     Raises:
         StudioError: the pixels are smaller than image_size or fewer than a batch, or a batch cannot
@@ -49,67 +43,26 @@ class Batches(Iterator[Tensor]):
         random_flips: bool,
         device: torch.device,
         processes: Processes | None = None,
+        among: np.ndarray | None = None,
     ) -> None:
-        check_pixels(pixels, image_size, batch_size)
+        self._among = np.arange(len(pixels)) if among is None else among
+        check_pixels(pixels, image_size, batch_size, len(self._among))
         self.pixels = np.asarray(pixels)  # A plain view: slicing a memmap costs more than the copy.
         self.image_size, self.batch_size = image_size, batch_size
         self.random_flips, self.device = random_flips, device
         everything = torch.arange(batch_size)
         self._shard = (processes.shard(everything) if processes else everything).numpy()
-        self._rng = np.random.default_rng(seed)
-        self._position = self.state_of_draws()
-        self._worker: ThreadPoolExecutor | None = None
-        self._ahead: deque[tuple[dict[str, Any], Future[Gathered]]] = deque()
+        super().__init__(seed)
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
-
-    def __next__(self) -> Tensor:
-        """The next batch; an error while it was gathered is raised here."""
-        while len(self._ahead) <= AHEAD:
-            self._begin_another()
-        position, future = self._ahead[0]
-        gathered = future.result()
-        self._ahead.popleft()
-        self._position = position
-        return self._finish(gathered)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The random state after the batches that were taken, as JSON can hold it."""
-        return self._position
-
-    @state.setter
-    def state(self, state: dict[str, Any]) -> None:
-        self.close()
-        self._rng.bit_generator.state = state
-        self._position = self.state_of_draws()
-
-    def state_of_draws(self) -> dict[str, Any]:
-        """The random state after the batches that are gathered ahead."""
-        return dict(self._rng.bit_generator.state)
-
-    def close(self) -> None:
-        """End the thread and drop what it gathered; taking another batch starts it again."""
-        if self._worker is not None:
-            self._worker.shutdown(cancel_futures=True)
-        self._worker = None
-        self._ahead.clear()
-        self._rng.bit_generator.state = self._position
-
-    def _begin_another(self) -> None:
-        """Draw a batch here, in the order of use, and let the thread gather it."""
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, "batches")
-        draw = self._draw()
-        self._ahead.append((self.state_of_draws(), self._worker.submit(self._gather, draw)))
 
     def _draw(self) -> BatchDraw:
         N, room = self.batch_size, self.pixels.shape[1] - self.image_size
-        pictures = self._rng.integers(len(self.pixels), size=N)
+        pictures = self._among[self._rng.integers(len(self._among), size=N)]
         mirrored = self._rng.random(N) < 0.5
         corners = self._rng.integers(room + 1, size=(N, 2)) if room else np.zeros((N, 2), int)
         return BatchDraw(pictures[self._shard], mirrored[self._shard], corners[self._shard])
 
-    def _gather(self, draw: BatchDraw) -> Gathered:
+    def _gather(self, draw: BatchDraw) -> GatheredPictures:
         """Read the pictures of a batch, in the order in which they lie on the disk.
 
         To a GPU they are sent as they are. For a CPU they are mirrored and scaled here, in one pass
@@ -127,12 +80,12 @@ class Batches(Iterator[Tensor]):
         if self._copies is None:
             ready = torch.empty(shape)
             mirror_and_scale(rows, mirrored.numpy(), LEVELS.numpy(), ready.numpy())
-            return Gathered(ready, mirrored, None)
+            return GatheredPictures(ready, mirrored, None)
         with torch.cuda.stream(self._copies):
             pictures = host.to(self.device, non_blocking=True)
-            return Gathered(pictures, mirrored.to(self.device), self._copies.record_event())
+            return GatheredPictures(pictures, mirrored.to(self.device), self._copies.record_event())
 
-    def _finish(self, gathered: Gathered) -> Tensor:
+    def _finish(self, gathered: GatheredPictures) -> Tensor:
         """A gathered batch as float32 [N, 3, S, S] in -1..1, on the device."""
         pictures, mirrored, copied = gathered
         if copied is not None:
@@ -160,7 +113,7 @@ class BatchDraw(NamedTuple):
     corners: np.ndarray
 
 
-class Gathered(NamedTuple):
+class GatheredPictures(NamedTuple):
     """Pictures of a batch that is on its way to the device.
 
     Attributes:
@@ -201,11 +154,12 @@ def mirror_and_scale(pictures, mirrored, levels, ready):  # type: ignore[no-unty
                     ready[n, y, x, colour] = levels[pictures[n, y, source, colour]]
 
 
-def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
+def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int, count: int) -> None:
     """Refuse pixels that are no pictures, smaller than image_size, or fewer than a batch.
 
     Args:
         pixels: should be uint8 [pictures, height, width, 3].
+        count: how many of them may be drawn.
 
     Raises:
         StudioError: the text says what the dataset holds, and what was expected.
@@ -218,8 +172,8 @@ def check_pixels(pixels: np.ndarray, image_size: int, batch_size: int) -> None:
             f"uint8 [count, {image_size}, {image_size}, 3] or larger. Prepare the dataset with "
             f"--image-size {image_size}, or set image_size."
         )
-    if len(pixels) < batch_size:
+    if count < batch_size:
         raise StudioError(
-            f"The dataset holds {len(pixels):,} pictures, fewer than one batch of {batch_size:,}. "
-            f"Add pictures to it, or set batch_size to {len(pixels):,} or less."
+            f"The dataset holds {count:,} pictures, fewer than one batch of {batch_size:,}. "
+            f"Add pictures to it, or set batch_size to {count:,} or less."
         )

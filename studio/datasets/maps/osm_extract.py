@@ -101,7 +101,7 @@ def read_extract(path: Path) -> Extract:
     """
     _import_osmium()
     # Damage in a map may end, or stop for good, the process that reads it: osmium is compiled code.
-    command = [*module_command("studio.datasets.osm_extract"), str(path)]
+    command = [*module_command("studio.datasets.maps.osm_extract"), str(path)]
     environment = {**os.environ, **module_environment()}
     found: Extract | str = "is damaged: reading it crashes"
     try:
@@ -218,6 +218,6 @@ def _below_ground(tags: Any) -> bool:
 
 if __name__ == "__main__":
     # Classes of `__main__` could not be read back by the process that waits.
-    from studio.datasets import osm_extract
+    from studio.datasets.maps import osm_extract
 
     sys.stdout.buffer.write(pickle.dumps(osm_extract._read(Path(sys.argv[1]))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.datasets.osm_extract import Extract, Point
+from studio.datasets.maps.osm_extract import Extract, Point
 
 
 def find_sea(extract: Extract) -> list[list[Point]]:

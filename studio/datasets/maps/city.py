@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from renderers.progress import OnProgress, ignore_progress
-from studio.datasets.city_map import draw_extract
-from studio.datasets.map_places import MapPlaces, Window
-from studio.datasets.osm_extract import (
+from studio.datasets.maps.city_map import draw_extract
+from studio.datasets.maps.map_places import MapPlaces, Window
+from studio.datasets.maps.osm_extract import (
     ATTRIBUTION,
     METRES_PER_DEGREE,
     Extract,
@@ -34,6 +34,7 @@ def prepare_city(
     metres_per_pixel: float = 2.0,
     count: int = 4096,
     seed: int = 0,
+    downscale: Sequence[int] = (),
     replace: bool = False,
     on_progress: OnProgress = ignore_progress,
 ) -> PreparedDataset:
@@ -50,6 +51,7 @@ def prepare_city(
         metres_per_pixel: scale of the map, 0.5 to 5.
         count: how many pictures to cut, 1 or more.
         seed: 0 or more.
+        downscale: how many times as small the pictures are kept as well.
         replace: whether a dataset in destination is replaced.
         on_progress: told the number of pictures that are cut, of count.
 
@@ -63,7 +65,10 @@ def prepare_city(
         raise StudioError(f"A seed of {seed} will not do. Choose 0 or more.")
     source = f"city map of {city}, {metres_per_pixel:g} metres per pixel, seed {seed}"
     with write_dataset(
-        destination, image_size, source, attribution=ATTRIBUTION, replace=replace
+        *(destination, image_size, source),
+        attribution=ATTRIBUTION,
+        downscale=downscale,
+        replace=replace,
     ) as writer:
         extract = read_extract(find_extract(city))
         city_map = np.asarray(draw_extract(extract, metres_per_pixel))
