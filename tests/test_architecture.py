@@ -53,6 +53,7 @@ ORDER = {
     ],
     "studio.training": [
         *(["machine"], ["discriminators"], ["recipes"], ["monitor"], ["loop"], ["setup"]),
+        ["surgery"],
     ],
     "studio.screens": [
         *(["safety"], ["parts", "programs"], ["menu"]),

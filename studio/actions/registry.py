@@ -33,6 +33,7 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
+from studio.actions.declared.surgery import surgery_actions
 from studio.actions.declared.training import lineage_actions, metric_actions, preset_actions
 from studio.workspace.errors import StudioError
 
@@ -46,6 +47,7 @@ OWN: tuple[type[Action], ...] = (
     *preset_actions.ACTIONS,
     *metric_actions.ACTIONS,
     *lineage_actions.ACTIONS,
+    *surgery_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
     *import_actions.ACTIONS,

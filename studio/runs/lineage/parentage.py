@@ -34,12 +34,18 @@ class Parentage:
     is_gone: bool = False
 
 
-def record_parentage(workspace: Workspace, run: str, begun: Parentage) -> None:
-    """Keep how a run begins, whose folder is there."""
+def record_parentage(
+    workspace: Workspace, run: str, begun: Parentage, folder: Path | None = None
+) -> None:
+    """Keep how a run begins.
+
+    Args:
+        folder: where the folder of the run lies while it is being made; else in its place.
+    """
     with open_database(workspace.database, writing=True) as db:
         db.execute("DELETE FROM parentage WHERE run = ?", (run,))
         _insert(db, run, begun)
-        save_marks(db, workspace, run)
+        save_marks(db, workspace, run, folder)
 
 
 def forget_parentage(workspace: Workspace, run: str) -> None:

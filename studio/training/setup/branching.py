@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,10 +25,12 @@ from studio.training.loop.setting_differences import check_same_networks
 from studio.training.loop.state import (
     FOR_GOOD,
     below,
+    facts_of,
     find_state,
     list_states,
     read_state,
     save_state,
+    tensors_of,
 )
 from studio.training.machine.processes import Processes
 from studio.training.recipes import Recipe, build_recipe
@@ -177,6 +180,19 @@ def write_first_state(workspace: Workspace, run: str, first: FirstState) -> None
         sync_folder(folder)
     else:
         save_state(folder, first.content, _UnusedData(first.content.config.seed))
+
+
+def read_first_state(first: FirstState) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts and the tensors of the state that a run would begin from; see `read_state`.
+
+    Raises:
+        DamagedStateError: the file is damaged.
+    """
+    if isinstance(first.content, Path):
+        return read_state(first.content)
+    recipe = first.content
+    facts = facts_of(recipe, _UnusedData(recipe.config.seed))
+    return json.loads(json.dumps(facts)), dict(tensors_of(recipe))
 
 
 class _UnusedData:
