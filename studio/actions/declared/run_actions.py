@@ -219,20 +219,26 @@ class CompareResult(Result):
     settings: tuple[tuple[Any, ...], ...]
     marked: bool
     outcomes: tuple[str, ...] = ()
+    varied: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, comparison: Comparison, every: bool, ordered: bool = False) -> CompareResult:
         """The result of a comparison, with all settings or those that differ.
 
         Args:
-            ordered: whether the table of runs begins with the best one.
+            ordered: whether the table of runs begins with the best one, and has the settings that
+                differ beside the scores.
         """
         from studio.runs.comparison import best_first
 
         figures = sorted({name for run in comparison.runs for name in run.figures})
+        order = [run.name for run in comparison.runs]
+        differing = [s for s in comparison.settings if s.differs and s.name != "parent"]
+        varied = differing if ordered else []
         progress = [
             (
-                *(run.name, run.status, run.batch),
+                *(run.name, *(setting.text(order.index(run.name)) for setting in varied)),
+                *(run.status, run.batch),
                 None if run.epochs is None else f"{run.epochs:.1f}",
                 *(str(timedelta(seconds=round(run.seconds))), run.z_dim),
                 *(f"{run.figures[name]:.4g}" if name in run.figures else None for name in figures),
@@ -251,6 +257,7 @@ class CompareResult(Result):
             comparison=comparison.to_json(),
             progress=tuple(progress),
             figures=tuple(figures),
+            varied=tuple(setting.name for setting in varied),
             settings=tuple(settings),
             marked=every,
             outcomes=tuple(outcome.words for outcome in comparison.outcomes),
@@ -263,7 +270,16 @@ class CompareResult(Result):
     def tell(self) -> Iterator[str | Table]:
         """How far they came, and a table of settings."""
         yield Table(
-            ["run", "status", "batch", "epochs", "trained for", "z_dim", *self.figures],
+            [
+                "run",
+                *self.varied,
+                "status",
+                "batch",
+                "epochs",
+                "trained for",
+                "z_dim",
+                *self.figures,
+            ],
             self.progress,
         )
         names = [run["name"] for run in self.comparison["runs"]]

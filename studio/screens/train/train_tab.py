@@ -39,6 +39,7 @@ from studio.screens.train.live_settings import ControlsPanel
 from studio.screens.train.metrics_route import MetricsRoute
 from studio.screens.train.own_presets_panel import OwnPresetsPanel
 from studio.screens.train.run_view import read_step, show_live, show_runs
+from studio.screens.train.sweep_panel import SweepPanel
 from studio.screens.train.training_form import (
     CHOSEN,
     TrainForm,
@@ -159,6 +160,7 @@ class TrainScreen:
             start = gr.Button("Start training", variant="primary", elem_id="start", min_width=140)
         DryRunPanel(self._app, tab, form, attempt)
         OwnPresetsPanel(self._app, tab, form)
+        SweepPanel(self._app, form)
         command = markup.pressable()
         self._plan = [command, forecast]
         names = list(form.settings)
