@@ -54,6 +54,7 @@ ORDER = {
     "studio.training": [
         *(["machine"], ["data", "discriminators", "scores"], ["recipes"], ["monitor"]),
         *(["loop"], ["setup"]),
+        ["surgery"],
     ],
     "studio.screens": [
         *(["safety"], ["parts", "programs"], ["menu"]),

@@ -18,6 +18,7 @@ from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.shufflemixer import ShuffleMixerGenerator
 from checkpoints_index.generators.sizes import MAX_WEIGHTS, refuse_sizes
 from checkpoints_index.generators.skyline import SkylineGenerator
+from checkpoints_index.generators.units.hidden_layers import Reshapable
 
 MAX_OPTION = 65536
 MAX_OPTIONS = {"width": 1024, "blocks": 64}  # Where a smaller number is more than enough.
@@ -71,7 +72,9 @@ def _check_option(architecture: str, name: str, value: Any, default: Any) -> Non
     if default is inspect.Parameter.empty:
         return
     number = isinstance(default, int | float) and not isinstance(default, bool)
-    wanted = (int, float) if isinstance(default, float) else type(default)
+    wanted: Any = (int, float) if isinstance(default, float) else type(default)
+    if wanted is tuple:  # JSON and TOML have lists.
+        wanted = (list, tuple)
     fits = isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
     if not fits:
         raise CheckpointError(
@@ -118,6 +121,23 @@ def _refuse_unless_it_draws(G: ChainGenerator) -> None:
     size, shape = G.image_size, tuple(G(torch.empty(1, G.z_dim, device="meta")).shape)
     if shape != (1, 3, size, size):
         raise CheckpointError(f"A chain that says {size} px draws pictures of {list(shape[1:])}.")
+
+
+def find_reshapable(architecture: str) -> type[Reshapable]:
+    """The class of an architecture that says where its units are.
+
+    Raises:
+        CheckpointError: it does not; the message lists those that do.
+    """
+    found: Any = None if ":" in architecture else find_architecture(architecture)
+    if not hasattr(found, "hidden_layers"):
+        known = [name for name, each in ARCHITECTURES.items() if hasattr(each, "hidden_layers")]
+        raise CheckpointError(
+            f"The layers of a generator '{architecture}' cannot be changed: it does not say where "
+            f"their units are. Those that do: {', '.join(known)}."
+        )
+    reshapable: type[Reshapable] = found
+    return reshapable
 
 
 def find_architecture(name: str) -> type[nn.Module]:

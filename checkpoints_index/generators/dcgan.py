@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.sizes import check_counts
+from checkpoints_index.generators.units.hidden_layers import HiddenLayer, TensorAxis
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 UPSAMPLINGS = ("nearest", "transposed")
 MAX_PALETTE = 256
+MAX_REFINEMENTS = 64
+NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
 class DCGANGenerator(nn.Module):
@@ -33,6 +39,8 @@ class DCGANGenerator(nn.Module):
             sharper, and slower.
         palette: so many learned colours are mixed for each pixel, see `PaletteColors`; 0: each
             pixel has a colour of its own.
+        channels: the channels of each layer from 4x4 up, instead of those that `width` gives.
+        refinements: for each of these layers, how many `Refinement`s follow it.
 
     Raises:
         CheckpointError: a size or an upsampling that is not among the above, a width of nothing, or
@@ -48,18 +56,23 @@ class DCGANGenerator(nn.Module):
         upsampling: str = "nearest",
         full_resolution_block: bool = False,
         palette: int = 0,
+        channels: Sequence[int] = (),
+        refinements: Sequence[int] = (),
     ) -> None:
         super().__init__()
         check_options(z_dim, image_size, width, upsampling, palette)
-        doublings = int(math.log2(image_size)) - 2
-        channels = [
-            max(1, round(width * min(max_channels, 2**level * 64)))
-            for level in reversed(range(-1 if full_resolution_block else 0, doublings))
-        ]
+        usual = usual_channels(image_size, width, max_channels, full_resolution_block)
+        channels = check_counts("dcgan", "channels", channels, len(usual), least=1) or usual
+        depths = check_counts("dcgan", "refinements", refinements, len(usual), most=MAX_REFINEMENTS)
+        depths = depths or [0] * len(usual)
         self.stem = nn.Linear(z_dim, channels[0] * 4 * 4, bias=False)
         self.stem_norm = nn.BatchNorm2d(channels[0])
+        self.stem_refinements = refine(channels[0], depths[0]) if depths[0] else None
         self.blocks = nn.Sequential(
-            *(block(before, after, upsampling) for before, after in pairwise(channels))
+            *(
+                block(before, after, upsampling).extend(refine(after, depth))
+                for (before, after), depth in zip(pairwise(channels), depths[1:], strict=True)
+            )
         )
         last = palette or 3
         self.to_rgb: nn.Module = (
@@ -76,8 +89,99 @@ class DCGANGenerator(nn.Module):
         """float [N, z_dim] -> float [N, 3, image_size, image_size] in -1..1."""
         x = torch.unflatten(self.stem(z), 1, (-1, 4, 4))  # [NC44]
         x = F.relu(self.stem_norm(x))
+        x = x if self.stem_refinements is None else self.stem_refinements(x)
         x = self.to_rgb(self.blocks(x))
         return torch.tanh(x) if self.colors is None else self.colors(x)
+
+    @staticmethod
+    def hidden_layers(options: Mapping[str, Any]) -> list[HiddenLayer]:
+        """The channels behind each batch norm; borders keep constant ones from being summed up."""
+        counts = channels_of(options)
+        depths = options.get("refinements") or [0] * len(counts)
+        layers = []
+        for level, (units, depth) in enumerate(zip(counts, depths, strict=True)):
+            block = f"blocks.{level - 1}"
+            makes, norm = (f"{block}.0", f"{block}.1") if level else ("stem", "stem_norm")
+            own = [TensorAxis(f"{makes}.weight", 1) if level else TensorAxis("stem.weight", 0, 16)]
+            own += [TensorAxis(f"{norm}.{name}", 0) for name in NORM_TENSORS]
+            refined = [
+                f"{block}.{3 + i}" if level else f"stem_refinements.{i}" for i in range(depth)
+            ]
+            own += [TensorAxis(f"{name}.{t}", 0) for name in refined for t in ("weight", "bias")]
+            is_last = level == len(counts) - 1
+            reader = "to_rgb" if is_last else f"blocks.{level}"
+            plain = is_last and options.get("full_resolution_block", False)
+            read = [TensorAxis(f"{name}.weight", 1) for name in refined]
+            read += [TensorAxis("to_rgb.weight" if is_last else f"{reader}.0.weight", int(plain))]
+            layers.append(
+                HiddenLayer(
+                    block if level else "stem", units, (*own,), (*read,), (*refined, reader)
+                )
+            )
+        return layers
+
+    @staticmethod
+    def resize(options: Mapping[str, Any], units: Mapping[str, int]) -> dict[str, Any]:
+        """The same network with so many channels in each of its layers."""
+        names = [layer.name for layer in DCGANGenerator.hidden_layers(options)]
+        return {**options, "channels": [units[name] for name in names]}
+
+    @staticmethod
+    def deepen(options: Mapping[str, Any], layer: str) -> dict[str, Any]:
+        """The same network with a `Refinement` more behind a layer."""
+        names = [layer.name for layer in DCGANGenerator.hidden_layers(options)]
+        depths = options.get("refinements") or [0] * len(names)
+        deeper = [depth + (name == layer) for name, depth in zip(names, depths, strict=True)]
+        return {**options, "refinements": deeper}
+
+
+def channels_of(options: Mapping[str, Any]) -> list[int]:
+    """The channels of each layer of a dcgan from 4x4 up."""
+    named = options.get("channels")
+    defaults = {"image_size": 64, "width": 1.0, "max_channels": 512, "full_resolution_block": False}
+    usual = {name: options.get(name, default) for name, default in defaults.items()}
+    return [*named] if named else usual_channels(**usual)
+
+
+def usual_channels(
+    image_size: int, width: float, max_channels: int, full_resolution_block: bool
+) -> list[int]:
+    """The channels that a width gives, from 4x4 up to the picture.
+
+    Example:
+        >>> usual_channels(64, 0.25, 512, False)
+        [128, 64, 32, 16]
+    """
+    doublings = int(math.log2(image_size)) - 2
+    return [
+        max(1, round(width * min(max_channels, 2**level * 64)))
+        for level in reversed(range(-1 if full_resolution_block else 0, doublings))
+    ]
+
+
+class Refinement(nn.Module):
+    """A 3x3 convolution that is added to its input, before a ReLU.
+
+    It begins as the identity: the weights are 0, and behind a ReLU nothing is below 0. Unlike
+    batch norm, which it does without, it stays so in training until it has learned something.
+
+    Args:
+        channels: channels before and behind it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, channels, H, W], not below 0 -> the same shape, not below 0."""
+        return F.relu(x + F.conv2d(x, self.weight, self.bias, padding=1))
+
+
+def refine(channels: int, count: int) -> nn.Sequential:
+    """Some refinements, one after another: float [N, channels, H, W] -> the same shape."""
+    return nn.Sequential(*(Refinement(channels) for _ in range(count)))
 
 
 class PaletteColors(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checkpoints_index.errors import CheckpointError
@@ -23,3 +23,27 @@ def refuse_sizes(options: Mapping[str, Any]) -> None:
             raise CheckpointError(
                 f"A generator's {name} is a whole number up to {most:,}, not {size!r:.40}."
             )
+
+
+def check_counts(
+    architecture: str,
+    option: str,
+    counts: Sequence[int],
+    length: int,
+    *,
+    least: int = 0,
+    most: int = 1 << 16,
+) -> list[int]:
+    """A list of counts, one for each layer; empty where none is given.
+
+    Raises:
+        CheckpointError: it has another length, or a count that cannot be.
+    """
+    given = [*counts]
+    fits = all(isinstance(n, int) and not isinstance(n, bool) and least <= n <= most for n in given)
+    if given and (len(given) != length or not fits):
+        raise CheckpointError(
+            f"Generator '{architecture}' takes {option} as a list of {length} whole numbers from "
+            f"{least} to {most:,}, not {given!r:.60}."
+        )
+    return given

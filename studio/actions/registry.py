@@ -33,7 +33,8 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
-from studio.actions.declared.training import metric_actions, preset_actions
+from studio.actions.declared.surgery import surgery_actions
+from studio.actions.declared.training import lineage_actions, metric_actions, preset_actions
 from studio.workspace.errors import StudioError
 
 ENTRY_POINTS = "latent_city_studio.actions"  # Installed packages declare actions of their own here.
@@ -45,6 +46,8 @@ OWN: tuple[type[Action], ...] = (
     *run_actions.ACTIONS,
     *preset_actions.ACTIONS,
     *metric_actions.ACTIONS,
+    *lineage_actions.ACTIONS,
+    *surgery_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
     *import_actions.ACTIONS,

@@ -1,12 +1,14 @@
-"""Compares training runs: their settings, the changes in them, and how far they came."""
+"""Compares training runs: their settings, how far they came, and which went with which scores."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from checkpoints_index.storage.catalogue import list_runs
+from studio.runs.attribution import dataset_of
 from studio.runs.changes import REQUESTS, list_changes
 from studio.runs.config import TrainingConfig
 from studio.runs.metrics import read_metrics
@@ -15,6 +17,8 @@ from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
+SCORES = ("swd", "psnr", "ssim", "diversity")  # What differences in settings are held against.
+BEST_FIRST = "swd"  # The score by which runs are put in order; less is better.
 FIGURES = (
     *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "ssim"),
     *("diversity", "pictures_per_s"),
@@ -50,6 +54,8 @@ class RunProgress:
         batch: its last batch with a checkpoint.
         seconds: the time that its batches took.
         figures: recent means of the metrics in FIGURES, where they are known.
+        epochs: how often D has seen each real picture, on average; None where the dataset is gone.
+        z_dim: the numbers in a latent point.
     """
 
     name: str
@@ -57,6 +63,36 @@ class RunProgress:
     batch: int
     seconds: float
     figures: dict[str, float]
+    epochs: float | None = None
+    z_dim: int | None = None
+
+
+@dataclass(frozen=True)
+class SettingOutcome:
+    """Which differences in settings went with which in scores, of two runs at one batch.
+
+    Attributes:
+        run, than: the run, and the one before it that has the most settings in common with it.
+        settings: the settings that differ, each in words.
+        batch: the last one that both have.
+        scores: by name, that of `than` and that of `run`, measured last up to that batch.
+    """
+
+    run: str
+    than: str
+    settings: tuple[str, ...]
+    batch: int
+    scores: dict[str, tuple[float, float]]
+
+    @property
+    def words(self) -> str:
+        """A sentence, such as `loss hinge, not wasserstein: swd 12 -> 10 (-17 %)`."""
+        what = "; ".join(self.settings) or "the same settings"
+        scores = ", ".join(
+            f"{name} {before:.4g} -> {after:.4g}{_share(before, after)}"
+            for name, (before, after) in self.scores.items()
+        )
+        return f"{self.run} against {self.than}: {what}. {scores or 'No score of both'}."
 
 
 @dataclass(frozen=True)
@@ -65,6 +101,7 @@ class Comparison:
 
     runs: list[RunProgress]
     settings: list[ComparedSetting]
+    outcomes: list[SettingOutcome] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON can hold it."""
@@ -82,13 +119,74 @@ def compare_runs(workspace: Workspace, names: Sequence[str]) -> Comparison:
             f"Two different runs or more can be compared, not: {', '.join(names) or 'none'}. "
             "List them: studio runs"
         )
-    return Comparison(
-        [
-            measure_progress(workspace, name, read_metrics(workspace.metrics(name)))
-            for name in names
-        ],
-        compare_settings(workspace, names),
-    )
+    metrics = {name: read_metrics(workspace.metrics(name)) for name in names}
+    progress = [measure_progress(workspace, name, metrics[name]) for name in names]
+    settings = compare_settings(workspace, names)
+    return Comparison(progress, settings, weigh_settings(names, settings, metrics))
+
+
+def match_runs(workspace: Workspace, words: Sequence[str]) -> list[str]:
+    """The runs that words name; one that ends in * names all trained runs that begin so.
+
+    Example:
+        `["city", "sweep-*"]` may give `["city", "sweep-1", "sweep-2"]`.
+    """
+    found: dict[str, None] = {}
+    for word in words:
+        if not word.endswith("*"):
+            found[word] = None
+            continue
+        known = [r for r in list_runs(workspace.runs) if workspace.run_config(r).exists()]
+        found |= dict.fromkeys(run for run in known if run.startswith(word.removesuffix("*")))
+    return [*found] if any(word.endswith("*") for word in words) else [*words]
+
+
+def weigh_settings(
+    names: Sequence[str],
+    settings: Sequence[ComparedSetting],
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[SettingOutcome]:
+    """Hold the scores of each run against those of the run before it that is most like it.
+
+    Args:
+        settings: as `compare_settings` gives them, in the order of names.
+        metrics: of each run, the numbers of all its batches.
+    """
+    outcomes = []
+    for number in range(1, len(names)):
+        different = {i: _differing(settings, number, i) for i in range(number)}
+        other = min(different, key=lambda i: (len(different[i]), -i))
+        both = names[other], names[number]
+        batch = min(int(metrics[name][-1]["batch"]) if metrics[name] else 0 for name in both)
+        scores = {}
+        for score in SCORES:
+            before, after = (_last_until(metrics[name], score, batch) for name in both)
+            if before is not None and after is not None:
+                scores[score] = before, after
+        words = tuple(f"{s.name} {s.text(number)}, not {s.text(other)}" for s in different[other])
+        outcomes.append(SettingOutcome(both[1], both[0], words, batch, scores))
+    return outcomes
+
+
+def _differing(settings: Sequence[ComparedSetting], one: int, other: int) -> list[ComparedSetting]:
+    return [
+        setting
+        for setting in settings
+        if setting.name != "parent"
+        and (setting.values[one], setting.changes[one])
+        != (setting.values[other], setting.changes[other])
+    ]
+
+
+def _last_until(metrics: Sequence[Mapping[str, Any]], name: str, batch: int) -> float | None:
+    """The last value of a score that is measured now and then, up to a batch."""
+    values = _finite([entry for entry in metrics if int(entry["batch"]) <= batch], name)
+    return values[-1] if values else None
+
+
+def best_first(runs: Sequence[RunProgress]) -> list[RunProgress]:
+    """Runs by their distance to the data, the nearest first; those without one come last."""
+    return sorted(runs, key=lambda run: run.figures.get(BEST_FIRST, math.inf))
 
 
 def compare_settings(workspace: Workspace, names: Sequence[str]) -> list[ComparedSetting]:
@@ -120,7 +218,13 @@ def measure_progress(
     summary = summarise_run(workspace, name)
     seconds = sum(float(entry.get("seconds", 0)) for entry in metrics)
     figures = {figure: mean for figure in FIGURES if (mean := _recent(metrics, figure)) is not None}
-    return RunProgress(name, summary.status, summary.last_batch or 0, seconds, figures)
+    batch, config = summary.last_batch or 0, read_config(workspace, name)
+    dataset = dataset_of(workspace, name)
+    epochs = None
+    if dataset is not None:
+        seen = batch * config.batch_size * config.d_updates / config.g_updates
+        epochs = seen / dataset.manifest.pictures
+    return RunProgress(name, summary.status, batch, seconds, figures, epochs, config.z_dim)
 
 
 def _recent(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:
@@ -147,6 +251,10 @@ def _compare(
 ) -> ComparedSetting:
     courses = list(zip(values, changes, strict=True))
     return ComparedSetting(name, values, changes, any(course != courses[0] for course in courses))
+
+
+def _share(before: float, after: float) -> str:
+    return f" ({100 * (after - before) / before:+.0f} %)" if before > 0 else ""
 
 
 def _text(value: Any) -> str:

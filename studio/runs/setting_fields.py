@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 from studio.workspace.errors import StudioError
 from studio.workspace.records.declarations import Risk
 
+MAX_COUNTS = 1024  # Numbers of one option: no network has so many layers.
+
 DECLARED = "setting"  # The key under which a field's metadata holds its Declaration.
 
 
@@ -150,7 +152,7 @@ def check_type(name: str, annotation: Any, value: Any) -> Any:
 
 
 def check_options(name: str, value: Any) -> dict[str, Any]:
-    """Options of a network as a dict: names, with numbers, texts or booleans.
+    """Options of a network as a dict: names, with numbers, texts, booleans or lists of counts.
 
     Raises:
         StudioError: something else, or an option that is a setting of its own, or no number
@@ -165,9 +167,24 @@ def check_options(name: str, value: Any) -> dict[str, Any]:
             raise StudioError(f"{name} has names such as width, not {option!r}.")
         if isinstance(given, float) and not math.isfinite(given):
             raise StudioError(f"{name}.{option} is a finite number, not {given}.")
-        if not isinstance(given, (bool, int, float, str)):
-            raise StudioError(f"{name}.{option} is a number, a text or true/false, not {given!r}.")
-    return dict(value)
+        if not isinstance(given, (bool, int, float, str)) and not _is_counts(given):
+            raise StudioError(
+                f"{name}.{option} is a number, a text, true/false or a list of whole numbers, not "
+                f"{given!r:.80}."
+            )
+    return {option: _as_lists(given) for option, given in value.items()}
+
+
+def _is_counts(value: Any, deep: int = 2) -> bool:
+    """Whether a value is a list of whole numbers, or of such lists, none of them too long."""
+    if not isinstance(value, list | tuple) or len(value) > MAX_COUNTS or deep == 0:
+        return False
+    return all(type(each) is int or _is_counts(each, deep - 1) for each in value)
+
+
+def _as_lists(value: Any) -> Any:
+    """Lists for tuples, as JSON and TOML give them back."""
+    return [*map(_as_lists, value)] if isinstance(value, list | tuple) else value
 
 
 def check_range(name: str, value: float, minimum: float, maximum: float) -> None:
@@ -181,7 +198,7 @@ def check_range(name: str, value: float, minimum: float, maximum: float) -> None
 
 
 def format_toml(value: Any) -> str:
-    """A bool, number, text or pair as TOML writes it.
+    """A bool, number, text or list as TOML writes it.
 
     Example:
         >>> format_toml((0.5, 0.999)), format_toml(True), format_toml("a")
@@ -192,7 +209,7 @@ def format_toml(value: Any) -> str:
     if isinstance(value, str):
         # JSON leaves DEL as it is, which TOML does not allow.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(format_toml, value))}]"
     return repr(value)
 

@@ -38,6 +38,7 @@ from renderers.progress import OnProgress
 from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
 from studio.runs.events import forget_events, record_event
+from studio.runs.lineage.parentage import forget_parentage
 from studio.runs.pins import forget_pins
 from studio.specimens.own_points import write_own_points
 from studio.specimens.points import (
@@ -52,6 +53,7 @@ from studio.workspace.claims import WRITE, Claim, claiming
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.marks import Marks, apply_marks, query_marks, save_marks
+from studio.workspace.names import ARCHIVE
 from studio.workspace.paths import Workspace
 
 VERSION = 1
@@ -140,6 +142,9 @@ def archive_as_run(
     source = CheckpointIndex(workspace.runs)[run]
     config = _config_of(workspace, run)
     archive = ArchiveFacts.of_run(workspace, run, batches)
+    began = {"kind": ARCHIVE, "parent": run, "batch": batches[-1], "gone": 0}
+    marks = dataclasses.replace(archive.marks, began=began)
+    archive = dataclasses.replace(archive, marks=marks)
     _make_run(workspace, name, source, archive, config, on_progress)
 
 
@@ -293,7 +298,8 @@ def _make_run(
 
 def _record(workspace: Workspace, name: str, archive: ArchiveFacts, made: Path) -> None:
     """Keep what an archive tells of a run, before there is the run."""
-    for forget in (forget_points, forget_pins, forget_changes, forget_events):
+    kinds = (forget_points, forget_pins, forget_changes, forget_events, forget_parentage)
+    for forget in kinds:
         forget(workspace, name)
     count = f"{len(archive.batches):,} checkpoints"
     record_event(workspace, name, None, "started", f"archived from {archive.run}: {count}")

@@ -24,6 +24,7 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.storage.trusted_classes import trust_class
 from latent.points import sample_points
 from studio.runs.config import TrainingConfig
+from studio.runs.lineage.parentage import forget_parentage
 from studio.runs.pins import forget_pins
 from studio.specimens.points import FIXED, forget_points, keep_points
 from studio.upkeep.removal import list_beside
@@ -136,8 +137,8 @@ def import_run(
         spec = plan.spec
         count = TrainingConfig.fixed_points if spec.can_draw else 0
         points = sample_points(0, range(count), spec.z_dim, shape=spec.shape_z)
-        forget_points(workspace, run)
-        forget_pins(workspace, run)
+        for forget in (forget_points, forget_pins, forget_parentage):
+            forget(workspace, run)
         keep_points(workspace, run, points, origin=FIXED)
     try:
         opened = open_import(index, run, plan, storage)

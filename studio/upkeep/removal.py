@@ -23,6 +23,7 @@ from checkpoints_index.storage.files import sync_folder
 from checkpoints_index.storage.locks import lock_run
 from latent.points import parse_label
 from studio.datasets.listing import list_datasets, open_dataset
+from studio.runs.lineage.parentage import follow_removal
 from studio.runs.status import read_config
 from studio.specimens.own_points import write_own_points
 from studio.specimens.picture_metadata import list_pictures
@@ -35,7 +36,7 @@ from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.marks import save_marks
 from studio.workspace.paths import Workspace
 
-TABLES = ("specimens", "pins", "changes", "events")  # Each has a column `run`.
+TABLES = ("specimens", "pins", "changes", "events", "parentage")  # Each has a column `run`.
 # The folder of a film or a sheet is called by its run, its kind (and batch), and a mark.
 FILM, MARK = r"[a-z]+(?:-\d+)?", r"-[0-9a-f]{6}"
 BESIDE = rf"{FILM}{MARK}|live|atlas-\d+-\w+|growth-[a-z]+"
@@ -166,7 +167,8 @@ def finish_run(workspace: Workspace, run: str) -> list[Path]:
     """
     beside = list_beside(workspace, run)
     moved = [_move_to_trash(workspace, path, f"{FOLDER}-{path.name}") for path in beside]
-    with open_database(workspace.database) as db:
+    with open_database(workspace.database, writing=True) as db:
+        follow_removal(db, workspace, run)
         for table in (*TABLES, "former_names"):
             db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         db.execute("UPDATE jobs SET run = NULL WHERE run = ?", (run,))

@@ -22,6 +22,7 @@ from checkpoints_index.storage.seals import read_sealed_json, seal_json
 from renderers.files import note_path, read_json, write_json
 from studio.datasets.prepared import read_manifest, write_manifest
 from studio.runs.config import TrainingConfig
+from studio.runs.lineage.parentage import follow_renaming
 from studio.upkeep.removal import TABLES, list_beside, part_of_dataset
 from studio.workspace.claims import EXCLUSIVE, WRITE, Claim, claiming
 from studio.workspace.database import open_database
@@ -169,6 +170,7 @@ def _finish_run(workspace: Workspace, renaming: Renaming) -> None:
     with open_database(workspace.database, writing=True) as db:
         for table in (*TABLES, "jobs", "former_names"):
             db.execute(f"UPDATE OR IGNORE {table} SET run = ? WHERE run = ?", (new_name, old_name))
+        follow_renaming(db, workspace, old_name, new_name)
         _rename_in_jobs(db, "run", renaming)
         db.execute(
             "INSERT OR IGNORE INTO former_names (run, former) VALUES (?, ?)", (new_name, old_name)

@@ -141,6 +141,15 @@ def add_specimen_orders(db: sqlite3.Connection) -> None:
         db.execute(f"CREATE INDEX specimens_by_{name} ON specimens (run, {columns})")
 
 
+def add_parentage(db: sqlite3.Connection) -> None:
+    """From which run another one began, at which batch, and as what; gone once it is deleted."""
+    db.execute(
+        """CREATE TABLE parentage (
+            run TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL,
+            batch INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0, seal TEXT)"""
+    )
+
+
 PRIMARY_CODE = 0xFF  # The other bits of an error of SQLite say which variant of it happened.
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     create_events,
@@ -157,6 +166,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     add_first_progress,
     add_queue,
     add_specimen_orders,
+    add_parentage,
 ]
 
 

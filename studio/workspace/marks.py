@@ -1,4 +1,4 @@
-"""Marks of a run: former names, pins, and what was said of specimens, also in a file beside it.
+"""Marks of a run: where it began, former names, pins, what was said of specimens; also in a file.
 
 The database answers for them. None of them can be computed again, so the file, sealed by a
 checksum, has them too, and gives them back where the database is lost.
@@ -19,6 +19,7 @@ from latent.points import parse_label
 from studio.workspace.errors import StudioError
 from studio.workspace.names import (
     require_batch,
+    require_beginning,
     require_given_name,
     require_note,
     require_point_label,
@@ -41,6 +42,8 @@ class Marks:
         notes: label -> a note.
         tags: label -> tags.
         ratings: label -> a rating, 1..5.
+        began: kind, parent, batch and gone of what it began from, see `studio.runs.lineage`; empty
+            where it is of no other run.
     """
 
     former: list[str] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Marks:
     notes: dict[str, str] = field(default_factory=dict)
     tags: dict[str, list[str]] = field(default_factory=dict)
     ratings: dict[str, int] = field(default_factory=dict)
+    began: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Marks:
@@ -71,12 +75,24 @@ class Marks:
             notes=each("notes", require_note),
             tags=each("tags", lambda tags: sorted({require_tag(tag) for tag in tags})),
             ratings=each("ratings", require_rating),
+            began=_read_began(document.get("began", {})),
         )
 
     @property
     def labels(self) -> set[str]:
         """The labels of all specimens that have a mark."""
         return {*self.stars, *self.names, *self.notes, *self.tags, *self.ratings}
+
+
+def _read_began(document: Mapping[str, Any]) -> dict[str, Any]:
+    if not document:
+        return {}
+    return {
+        "kind": require_beginning(document["kind"]),
+        "parent": require_run_name(document["parent"]),
+        "batch": require_batch(document["batch"]),
+        "gone": int(bool(document["gone"])),
+    }
 
 
 def save_marks(
@@ -147,6 +163,10 @@ def apply_marks(db: sqlite3.Connection, run: str, marks: Marks) -> None:
         "INSERT OR IGNORE INTO pins (run, batch, created_at) VALUES (?, ?, ?)",
         ((run, batch, now) for batch in marks.pins),
     )
+    each(
+        "INSERT OR IGNORE INTO parentage (run, kind, parent, batch, gone) VALUES (?, ?, ?, ?, ?)",
+        [(run, *marks.began.values())] if marks.began else (),
+    )
     which = "WHERE run = ? AND batch = ? AND number = ?"
     each(
         f"UPDATE specimens SET starred = 1 {which}",
@@ -184,6 +204,7 @@ def query_marks(db: sqlite3.Connection, run: str) -> Marks:
         )
         return {row[0]: row[1] for row in rows}
 
+    began = db.execute("SELECT kind, parent, batch, gone FROM parentage WHERE run = ?", (run,))
     return Marks(
         column("SELECT former FROM former_names WHERE run = ? ORDER BY rowid"),
         column("SELECT batch FROM pins WHERE run = ? ORDER BY batch"),
@@ -192,4 +213,5 @@ def query_marks(db: sqlite3.Connection, run: str) -> Marks:
         notes=said("note"),
         tags={place: tags.split(",") for place, tags in said("tags").items()},
         ratings=said("rating"),
+        began=next((dict(row) for row in began), {}),
     )

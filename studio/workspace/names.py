@@ -22,6 +22,13 @@ MAX_NOTE = 2000  # Characters.
 MAX_RATING = 5
 MAX_SHOWN = 100_000  # So many points of a batch have a label without being kept.
 MAX_WHOLE = 2**63 - 1  # The largest that the database keeps.
+# What a run may have begun as, of another one.
+BEGINNINGS = (BRANCH, WARM_START, ARCHIVE, VACUUM, CULL, WIDEN, DEEPEN) = (
+    *("branch", "warm start", "archive"),
+    *("vacuum", "cull", "widen", "deepen"),
+)
+TRAINING, IMPORT = "training", "import"  # How runs begin that are of no other one.
+THERE, GONE, MISSING, LOOP = "there", "deleted", "missing", "loop"  # How a run's parent is.
 SHOWN = 60  # So many characters of a text that is refused are shown.
 # Joiners are parts of words in some scripts; a line's end and a tab do what they look like.
 _HARMLESS = "\n\t\u200c\u200d"
@@ -213,6 +220,17 @@ def require_batch(batch: Any) -> int:
         shown = shorten(str(batch)) if not isinstance(batch, int) else "a number out of range"
         raise UnfitTextError(f"{shown} is no batch: use a whole number, 0 to {MAX_BATCH}.")
     return batch
+
+
+def require_beginning(kind: Any) -> str:
+    """Refuse what no run can have begun as.
+
+    Raises:
+        UnfitTextError: it is none of BEGINNINGS.
+    """
+    if kind not in BEGINNINGS:
+        raise UnfitTextError(f"A run begins as {', '.join(BEGINNINGS)}, not as {kind!r:.40}.")
+    return str(kind)
 
 
 def shorten(text: str) -> str:

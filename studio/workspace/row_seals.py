@@ -41,6 +41,7 @@ COLUMNS = {
     "pins": ("run", "batch", "created_at"),
     "changes": ("id", "run", "name", "value", "before", "batch", "asked_at"),
     "former_names": ("run", "former"),
+    "parentage": ("run", "kind", "parent", "batch", "gone"),
 }
 
 
@@ -54,7 +55,8 @@ def seal_row(*values: Any) -> str:
 def add_seals(db: sqlite3.Connection) -> None:
     """A seal for each row; the rows of older versions are believed as they are."""
     db.create_function("seal_row", -1, seal_row, deterministic=True)
-    for table in COLUMNS:
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in (table for table in COLUMNS if table in there):  # Later ones bring their seals.
         db.execute(f"ALTER TABLE {table} ADD COLUMN {SEAL} TEXT")
         db.execute(f"UPDATE {table} SET {SEAL} = {_seal_of(db, table)}")
 

@@ -218,17 +218,32 @@ class CompareResult(Result):
     figures: tuple[str, ...]
     settings: tuple[tuple[Any, ...], ...]
     marked: bool
+    outcomes: tuple[str, ...] = ()
+    varied: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, comparison: Comparison, every: bool) -> CompareResult:
-        """The result of a comparison, with all settings or those that differ."""
+    def of(cls, comparison: Comparison, every: bool, ordered: bool = False) -> CompareResult:
+        """The result of a comparison, with all settings or those that differ.
+
+        Args:
+            ordered: whether the table of runs begins with the best one, and has the settings that
+                differ beside the scores.
+        """
+        from studio.runs.comparison import best_first
+
         figures = sorted({name for run in comparison.runs for name in run.figures})
+        order = [run.name for run in comparison.runs]
+        differing = [s for s in comparison.settings if s.differs and s.name != "parent"]
+        varied = differing if ordered else []
         progress = [
             (
-                *(run.name, run.status, run.batch, str(timedelta(seconds=round(run.seconds)))),
+                *(run.name, *(setting.text(order.index(run.name)) for setting in varied)),
+                *(run.status, run.batch),
+                None if run.epochs is None else f"{run.epochs:.1f}",
+                *(str(timedelta(seconds=round(run.seconds))), run.z_dim),
                 *(f"{run.figures[name]:.4g}" if name in run.figures else None for name in figures),
             )
-            for run in comparison.runs
+            for run in (best_first(comparison.runs) if ordered else comparison.runs)
         ]
         settings = [
             (
@@ -242,8 +257,10 @@ class CompareResult(Result):
             comparison=comparison.to_json(),
             progress=tuple(progress),
             figures=tuple(figures),
+            varied=tuple(setting.name for setting in varied),
             settings=tuple(settings),
             marked=every,
+            outcomes=tuple(outcome.words for outcome in comparison.outcomes),
         )
 
     def document(self) -> Any:
@@ -252,34 +269,53 @@ class CompareResult(Result):
 
     def tell(self) -> Iterator[str | Table]:
         """How far they came, and a table of settings."""
-        yield Table(["run", "status", "batch", "trained for", *self.figures], self.progress)
-        names = [row[0] for row in self.progress]
+        yield Table(
+            [
+                "run",
+                *self.varied,
+                "status",
+                "batch",
+                "epochs",
+                "trained for",
+                "z_dim",
+                *self.figures,
+            ],
+            self.progress,
+        )
+        names = [run["name"] for run in self.comparison["runs"]]
         yield Table(
             [*([""] if self.marked else []), "setting", *names],
             self.settings,
             "They were trained with the same settings.",
         )
+        yield from self.outcomes
 
 
 class Compare(Action):
     """Compare settings and progress of runs.
 
-    Settings that differ are listed, what was changed in them while the runs trained, and how far
-    each run has come.
+    Settings that differ are listed, what was changed in them while the runs trained, how far each
+    run has come in batches and epochs, and which differences went with which in scores.
     """
 
     command = "compare"
     section = SECTION
     is_job = False
 
-    runs: tuple[str, ...] = option(help="Two runs or more.", argument=True, metavar="RUN")
+    runs: tuple[str, ...] = option(
+        help="Two runs or more; 'city-*' names all that begin so.", argument=True, metavar="RUN"
+    )
     all: bool = option(False, "Show settings that are the same everywhere, too.")
+    best_first: bool = option(
+        False, "Begin the table of runs with the one nearest to the data (SWD)."
+    )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> CompareResult:
         """Read their settings and metrics."""
-        from studio.runs.comparison import compare_runs
+        from studio.runs.comparison import compare_runs, match_runs
 
-        return CompareResult.of(compare_runs(workspace, self.runs), self.all)
+        names = match_runs(workspace, self.runs)
+        return CompareResult.of(compare_runs(workspace, names), self.all, self.best_first)
 
 
 class ScoreResult(Result):

@@ -9,7 +9,14 @@ import gradio as gr
 from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
-from studio.runs.comparison import ComparedSetting, RunProgress, compare_settings, measure_progress
+from studio.runs.comparison import (
+    ComparedSetting,
+    RunProgress,
+    SettingOutcome,
+    compare_settings,
+    measure_progress,
+    weigh_settings,
+)
 from studio.screens.compare.players import lay_out_players, show_players
 from studio.screens.parts import markup
 from studio.screens.parts.app_context import EVENT_DEFAULTS, AppContext, show_errors
@@ -144,9 +151,11 @@ class CompareScreen:
 
     def _draw_settings(self, runs: list[str]) -> Markup:
         workspace, run_cache = self._app.workspace, self._app.run_cache
-        progress = [measure_progress(workspace, run, run_cache.metrics(run)) for run in runs]
+        metrics = {run: run_cache.metrics(run) for run in runs}
+        progress = [measure_progress(workspace, run, metrics[run]) for run in runs]
         settings = compare_settings(workspace, runs)
-        body = show_progress(progress) + show_settings(runs, settings)
+        outcomes = weigh_settings(runs, settings, metrics)
+        body = show_progress(progress) + show_settings(runs, settings) + show_outcomes(outcomes)
         return markup.card("Settings", body + markup.command(["compare", *runs]))
 
     def _press(
@@ -192,17 +201,25 @@ def known_metrics(runs: Sequence[Metrics]) -> list[str]:
 def show_progress(runs: Sequence[RunProgress]) -> Markup:
     """A table with a line for each run: how far it came, and in what time."""
     colours = colours_of([run.name for run in runs])
-    row = Markup("<tr><td>{}</td><td>{}</td><td>batch {:,}</td><td>{}</td></tr>")
+    row = Markup("<tr><td>{}</td><td>{}</td><td>batch {:,}</td><td>{}</td><td>{}</td></tr>")
     rows = markup.join(
         row.format(
             run_name(run.name, colours),
             markup.badge(run.status),
             run.batch,
+            "" if run.epochs is None else f"{run.epochs:.1f} epochs",
             format_duration(run.seconds),
         )
         for run in runs
     )
     return Markup('<table class="list"><tbody>{}</tbody></table>').format(rows)
+
+
+def show_outcomes(outcomes: Sequence[SettingOutcome]) -> Markup:
+    """Which differences in settings went with which in scores, a line for each pair of runs."""
+    told = [outcome for outcome in outcomes if outcome.settings and outcome.scores]
+    lines = markup.join(Markup("<li>{}</li>").format(outcome.words) for outcome in told)
+    return Markup('<ul class="small">{}</ul>').format(lines) if told else markup.NOTHING
 
 
 def show_settings(runs: Sequence[str], settings: Sequence[ComparedSetting]) -> Markup:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from checkpoints_index.storage.catalogue import DESCRIPTION, checkpoints_folder, list_runs
 from studio.actions.registry import run_makers
 from studio.runs.forecast import Forecast
+from studio.runs.lineage.parentage import Parentage, read_kept_parentage
 from studio.runs.status import AT_WORK, RunSummary
 from studio.screens.checkpoints.timeline.timeline_routes import PICTURE_ROUTE
 from studio.screens.home.links import opening
@@ -53,6 +54,7 @@ class RunCards:
     def __init__(self, run_cache: RunCache) -> None:
         self._run_cache, self._workspace = run_cache, run_cache.workspace
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._begun: dict[str, Parentage] = {}
 
     def draw(self, jobs: Sequence[JobRow]) -> RunShelf:
         """The cards of the runs that were made last, newest first; those at work are among them.
@@ -65,6 +67,7 @@ class RunCards:
         at_work = {job.run for job in jobs}
         shown = {*newest[:MAX_CARDS], *(at_work & set(names))}
         shelf = RunShelf(names=names, hidden=len(names) - len(shown))
+        self._begun = read_kept_parentage(self._workspace)
         shelf.cards += [_card_to_come(job) for job in _to_come(jobs, names)]
         for name in newest:
             if name in shown:
@@ -81,7 +84,7 @@ class RunCards:
             forecast = self._run_cache.forecast(name) if run.status in AT_WORK else None
             if forecast is not None:
                 shelf.forecasts.append(forecast)
-            return _card(self._workspace, run)
+            return _card(self._workspace, run, self._begun.get(name))
         except EXPECTED_ERRORS as error:
             return _damaged_card(name, explain(error))
 
@@ -112,10 +115,14 @@ def _to_come(jobs: Sequence[JobRow], names: Sequence[str]) -> list[JobRow]:
     return [job for job in jobs if job.action in makers and job.run and job.run not in there]
 
 
-def _card(workspace: Workspace, run: RunSummary) -> Markup:
+def _card(workspace: Workspace, run: RunSummary, begun: Parentage | None) -> Markup:
+    """The card of a run; `begun` is what it began from, where it is of another one."""
     job, done, total = run_progress(workspace, run)
     trouble = job.note if job is not None and run.status == "failed" else ""
     tab = CHECKPOINTS if run.status == "imported" else TRAIN
+    kept = f"{run.checkpoints:,} checkpoints in {format_bytes(run.size_bytes)}, {run.storage}"
+    if begun is not None:
+        kept += f"; {begun.kind} of {begun.parent}@{begun.batch}"
     return _lay_out(
         run.name,
         tab,
@@ -124,8 +131,7 @@ def _card(workspace: Workspace, run: RunSummary) -> Markup:
         said=_tell_batch(run, done, total),
         left=_tell_left(run, job),
         bar=_bar(done, total),
-        note=trouble
-        or f"{run.checkpoints:,} checkpoints in {format_bytes(run.size_bytes)}, {run.storage}",
+        note=trouble or kept,
         bad=bool(trouble),
     )
 

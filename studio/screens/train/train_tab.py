@@ -35,10 +35,12 @@ from studio.screens.train import sheet_route
 from studio.screens.train.dataset_panel import DatasetsPanel
 from studio.screens.train.dry_run_panel import NO_PICTURES, DryRunPanel
 from studio.screens.train.histogram_view import show_layers
+from studio.screens.train.lineage_view import show_lineage
 from studio.screens.train.live_settings import ControlsPanel
 from studio.screens.train.metrics_route import MetricsRoute
 from studio.screens.train.own_presets_panel import OwnPresetsPanel
 from studio.screens.train.run_view import read_step, show_live, show_runs
+from studio.screens.train.sweep_panel import SweepPanel
 from studio.screens.train.training_form import (
     CHOSEN,
     TrainForm,
@@ -96,6 +98,7 @@ class TrainScreen:
                 )
             with gr.Column(scale=7, min_width=520):
                 self._live = markup.pressable(elem_id="live", script=zoom_script())
+                self._lineage = markup.pressable(elem_id="lineage")
                 ControlsPanel(app, tab)
                 layers, self._layers_open = folded("Weights and activations")
                 with layers:
@@ -110,6 +113,8 @@ class TrainScreen:
         app, curves = self._app, [self._view, self._log, self._zoom, self._axis]
         seen = [self._live, self._runs]
         app.keep_current(tab, self._look, [*curves, app.awaited], seen, clock=True)
+        app.keep_current(tab, self._show_lineage, [], [self._lineage], clock=True)
+        app.on_press(self._lineage, self._choose_run, None, app.run)
         looked = [self._layers_open, self._layers_batch]
         app.keep_current(tab, self._show_layers, looked, [self._layers], clock=True)
         gr.on(
@@ -156,6 +161,7 @@ class TrainScreen:
             start = gr.Button("Start training", variant="primary", elem_id="start", min_width=140)
         DryRunPanel(self._app, tab, form, attempt)
         OwnPresetsPanel(self._app, tab, form)
+        SweepPanel(self._app, form)
         command = markup.pressable()
         self._plan = [command, forecast]
         names = list(form.settings)
@@ -300,6 +306,9 @@ class TrainScreen:
     ) -> tuple[str, str]:
         records = self._app.run_cache
         return show_live(records, run, view, log, awaited, zoom, axis), show_runs(records, run)
+
+    def _show_lineage(self, run: str | None) -> Markup:
+        return show_lineage(self._app.workspace, run)
 
     def _show_layers(self, run: str | None, is_open: bool, batch: int | None) -> Any:
         if run is None or not is_open:

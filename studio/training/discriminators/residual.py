@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints_index.generators.residual import (
+    EXPANSION,
     check_options,
     initialise,
     projection,
@@ -39,12 +40,13 @@ class ResidualDiscriminator(nn.Module):
         super().__init__()
         check_options(image_size, width, blocks, group_width)
         channels = stage_channels(image_size, width, max_channels, group_width)
+        inner = [[EXPANSION * each] * blocks for each in channels]
         self.from_rgb = nn.Conv2d(3, channels[0], 1, bias=False)
         self.stages = nn.Sequential(
-            residual_blocks(channels[0], blocks, group_width),
+            residual_blocks(channels[0], inner[0], group_width),
             *(
-                nn.Sequential(Halving(before, after), residual_blocks(after, blocks, group_width))
-                for before, after in pairwise(channels)
+                nn.Sequential(Halving(before, after), residual_blocks(after, each, group_width))
+                for (before, after), each in zip(pairwise(channels), inner[1:], strict=True)
             ),
         )
         self.basis = nn.Conv2d(channels[-1], channels[-1], 4, groups=channels[-1], bias=False)

@@ -50,16 +50,31 @@ def save_state(folder: Path, recipe: Recipe, data: HasState) -> Path:
         DiskFullError: there is no room; older states are untouched.
         StudioError: the folder cannot be written.
     """
-    path = folder / f"{recipe.batch}.safetensors"
-    tensors = dict(tensors_of(recipe))
-    facts = {
+    path = write_state(folder, facts_of(recipe, data), dict(tensors_of(recipe)))
+    for outdated in list_states(folder)[:-KEPT]:
+        outdated.unlink()
+    return path
+
+
+def facts_of(recipe: Recipe, data: HasState) -> dict[str, Any]:
+    """What a state says beside its tensors: batch, data, numbers, settings, rates."""
+    return {
         "batch": recipe.batch,
         "data": data.state,
         "numbers": recipe.numbers,
         "config": asdict(recipe.config),
         "param_groups": {n: o.state_dict()["param_groups"] for n, o in recipe.optimizers.items()},
     }
-    text = json.dumps(facts)
+
+
+def write_state(folder: Path, facts: Mapping[str, Any], tensors: dict[str, Tensor]) -> Path:
+    """Write `folder/BATCH.safetensors`, whole or not at all.
+
+    Raises:
+        DiskFullError: there is no room.
+        StudioError: the folder cannot be written.
+    """
+    path, text = folder / f"{facts['batch']}.safetensors", json.dumps(facts)
     content = save(tensors, {"training_state": text, "checksum": checksum(text, tensors)})
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,11 +82,9 @@ def save_state(folder: Path, recipe: Recipe, data: HasState) -> Path:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (DiskFullError if full else StudioError)(
-            f"The training state at batch {recipe.batch} ({len(content):,} bytes) was not saved "
+            f"The training state at batch {facts['batch']} ({len(content):,} bytes) was not saved "
             f"to {folder}: {error.strerror}. Put that right and resume from the one before."
         ) from error
-    for outdated in list_states(folder)[:-KEPT]:
-        outdated.unlink()
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,20 +18,24 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.storage.files import sync_folder
 from studio.runs.changes import list_changes, settings_at
 from studio.runs.config import TrainingConfig
+from studio.runs.lineage.parentage import Parentage
 from studio.runs.settings import OPTIONS, apply_settings
 from studio.runs.status import read_config
 from studio.training.loop.setting_differences import check_same_networks
 from studio.training.loop.state import (
     FOR_GOOD,
     below,
+    facts_of,
     find_state,
     list_states,
     read_state,
     save_state,
+    tensors_of,
 )
 from studio.training.machine.processes import Processes
 from studio.training.recipes import Recipe, build_recipe
 from studio.workspace.errors import StudioError
+from studio.workspace.names import BRANCH, WARM_START
 from studio.workspace.paths import Workspace
 
 
@@ -74,6 +79,10 @@ class BranchOrigin:
         """The path of the training state of exactly this batch; None where it is not kept."""
         return find_state(workspace.training_states(self.run), self.batch)
 
+    def parentage(self, kind: str) -> Parentage:
+        """How a run begins that begins from here; kind as in `Parentage`."""
+        return Parentage(kind, self.run, self.batch)
+
     def settings(self, workspace: Workspace) -> dict[str, Any]:
         """The settings of the run at this batch; of an imported run, those of its generator."""
         if not workspace.run_config(self.run).exists():
@@ -91,11 +100,13 @@ class FirstState:
         content: the path of a state, or a recipe that a state is saved of.
         batch: the batch that the run begins from.
         words: in words, what the state was made of.
+        begun: the run that it begins from, and as what.
     """
 
     content: Path | Recipe
     batch: int
     words: str
+    begun: Parentage
 
 
 def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
@@ -111,12 +122,13 @@ def branch_off(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
     if path is not None:
         facts, _ = read_state(path)
         check_same_networks(facts.get("config", {}), config)
-        return FirstState(path, origin.batch, f"branched off {origin} with its training state")
+        words = f"branched off {origin} with its training state"
+        return FirstState(path, origin.batch, words, origin.parentage(BRANCH))
     recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     words = load_networks(workspace, origin, recipe)
     recipe.batch = origin.batch
     words = f"branched off {origin} with {words} and fresh optimisers"
-    return FirstState(recipe, origin.batch, words)
+    return FirstState(recipe, origin.batch, words, origin.parentage(BRANCH))
 
 
 def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfig) -> FirstState:
@@ -127,7 +139,8 @@ def start_warm(workspace: Workspace, origin: BranchOrigin, config: TrainingConfi
     """
     recipe = build_recipe(config, Processes.single(torch.device("cpu")))
     words = load_networks(workspace, origin, recipe)
-    return FirstState(recipe, 0, f"began with {words} of {origin}")
+    begun = origin.parentage(WARM_START)
+    return FirstState(recipe, 0, f"began with {words} of {origin}", begun)
 
 
 def load_networks(workspace: Workspace, origin: BranchOrigin, recipe: Recipe) -> str:
@@ -171,6 +184,19 @@ def write_first_state(workspace: Workspace, run: str, first: FirstState) -> None
         sync_folder(folder)
     else:
         save_state(folder, first.content, _UnusedData(first.content.config.seed))
+
+
+def read_first_state(first: FirstState) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts and the tensors of the state that a run would begin from; see `read_state`.
+
+    Raises:
+        DamagedStateError: the file is damaged.
+    """
+    if isinstance(first.content, Path):
+        return read_state(first.content)
+    recipe = first.content
+    facts = facts_of(recipe, _UnusedData(recipe.config.seed))
+    return json.loads(json.dumps(facts)), dict(tensors_of(recipe))
 
 
 class _UnusedData:

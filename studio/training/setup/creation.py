@@ -18,6 +18,7 @@ from studio.datasets.listing import open_dataset
 from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
 from studio.runs.events import record_event
+from studio.runs.lineage.parentage import forget_parentage, record_parentage
 from studio.runs.notices import check_notices
 from studio.runs.pins import forget_pins
 from studio.runs.status import read_config
@@ -78,12 +79,13 @@ def _write_run(
     points: Sequence[LatentPoint],
 ) -> None:
     workspace.run(name).mkdir(parents=True, exist_ok=True)
-    for forget in (forget_points, forget_pins, forget_changes):
+    for forget in (forget_points, forget_pins, forget_changes, forget_parentage):
         forget(workspace, name)
     shutil.rmtree(workspace.training_states(name), ignore_errors=True)
     if first is not None:
         write_first_state(workspace, name, first)
         record_event(workspace, name, first.batch, "started", first.words)
+        record_parentage(workspace, name, first.begun)
     config.write(workspace.run_config(name))
     keep_points(workspace, name, points, origin=FIXED)
     error_bound = ErrorBound.of_quality(config.quality)

@@ -8,9 +8,11 @@ import pytest
 from studio.runs.changes import record_change
 from studio.runs.comparison import compare_runs
 from studio.runs.config import TrainingConfig
+from studio.runs.metrics import MetricsLog
 from studio.screens.compare.compare_tab import (
     first_pair,
     known_metrics,
+    show_outcomes,
     show_settings,
     trained_runs,
 )
@@ -41,6 +43,50 @@ def test_how_far_runs_came_is_told_from_their_metrics(pair):
     assert (city.batch, city.figures) == (12, suburb.figures)
     assert city.seconds > 0
     assert city.figures["g"] > 0
+
+
+def test_epochs_and_latent_points_are_told(pair):
+    city = compare_runs(pair, ["city", "suburb"]).runs[0]
+    assert city.epochs == 12 * 4 / 24, "batches of 4 of 24 pictures"
+    assert city.z_dim == 16
+    shutil.rmtree(pair.dataset("streets"))
+    assert compare_runs(pair, ["city", "suburb"]).runs[0].epochs is None
+
+
+def scored(pair, run, loss, swd):
+    """A copy of `city` with another loss, whose only score was measured at batch 5."""
+    shutil.copytree(pair.runs / "city", pair.runs / run)
+    config = pair.run_config(run)
+    replace(TrainingConfig.read(config), loss=loss).write(config)
+    pair.metrics(run).unlink()
+    log = MetricsLog(pair.metrics(run))
+    for batch in range(1, 7):
+        log.append(batch, {"g": 1.0, **({"swd": swd} if batch == 5 else {})})
+    log.close()
+
+
+def test_which_difference_went_with_which_in_scores_is_told(workspace, studio):
+    scored(workspace, "sweep-1", "non_saturating", 20.0)
+    scored(workspace, "sweep-2", "hinge", 15.0)
+    found = compare_runs(workspace, ["sweep-1", "sweep-2"]).outcomes
+    assert [(o.run, o.than, o.batch, o.scores) for o in found] == [
+        ("sweep-2", "sweep-1", 6, {"swd": (20.0, 15.0)})
+    ]
+    assert found[0].settings == ("loss hinge, not non_saturating",)
+    told = " ".join(studio("compare", "sweep-*", "--best-first").out.split())
+    assert "swd 20 -> 15 (-25 %)" in told
+    assert told.index("sweep-2") < told.index("sweep-1")
+    (outcome,) = studio("compare", "sweep-*", "--json").json["outcomes"]
+    assert outcome["scores"] == {"swd": [20.0, 15.0]}
+    assert "swd 20 -&gt; 15" in show_outcomes(found)
+
+
+def test_a_run_is_held_against_the_one_that_is_most_like_it(workspace):
+    scored(workspace, "a", "hinge", 1.0)
+    scored(workspace, "b", "wasserstein", 2.0)
+    scored(workspace, "c", "hinge", 3.0)
+    found = compare_runs(workspace, ["a", "b", "c"]).outcomes
+    assert [(o.run, o.than, len(o.settings)) for o in found] == [("b", "a", 1), ("c", "a", 0)]
 
 
 def test_one_run_or_the_same_twice_cannot_be_compared(pair):

@@ -1,0 +1,1 @@
+"""Units of hidden layers: where they lie in tensors, taking some away, adding others."""

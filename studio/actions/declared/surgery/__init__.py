@@ -1,0 +1,1 @@
+"""Actions that change the networks of a run at a batch."""

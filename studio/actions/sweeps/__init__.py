@@ -1,0 +1,1 @@
+"""Sweeps: several settings, one run after the other."""

@@ -1,0 +1,1 @@
+"""Lineage: which run each run began from, and why."""
