@@ -33,6 +33,7 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
+from studio.actions.declared.publishing import publish_actions
 from studio.actions.declared.training import metric_actions, preset_actions
 from studio.workspace.errors import StudioError
 
@@ -47,6 +48,7 @@ OWN: tuple[type[Action], ...] = (
     *metric_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
+    *publish_actions.ACTIONS,
     *import_actions.ACTIONS,
     *look_actions.ACTIONS,
     *film_actions.ACTIONS,
