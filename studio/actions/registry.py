@@ -33,7 +33,7 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
-from studio.actions.declared.publishing import publish_actions
+from studio.actions.declared.publishing import gallery_actions, publish_actions
 from studio.actions.declared.training import metric_actions, preset_actions
 from studio.workspace.errors import StudioError
 
@@ -54,6 +54,7 @@ OWN: tuple[type[Action], ...] = (
     *film_actions.ACTIONS,
     *plan_actions.ACTIONS,
     *poster_actions.ACTIONS,
+    *gallery_actions.ACTIONS,
     *specimen_actions.ACTIONS,
     *direction_actions.ACTIONS,
     *inversion_actions.ACTIONS,

@@ -24,13 +24,14 @@ from studio.films.stills.run_curves import CURVES, LEAST_VALUES, metric_values, 
 from studio.films.timelapse import film_timelapse
 from studio.publishing.model_card import CardContent, write_card
 from studio.publishing.network_files import (
+    FORMAT,
     generate_source,
     network_source,
     require_plain,
     sha256_of,
     write_config,
 )
-from studio.publishing.own_folders import writing_folder
+from studio.publishing.own_folders import OwnFolder
 from studio.publishing.run_facts import RunFacts
 from studio.specimens.exports import ExportOptions, export_specimens
 from studio.specimens.points import FIXED, points_of, resolve_points
@@ -42,6 +43,9 @@ WEIGHTS, CONFIG, POINTS = "model.safetensors", "config.json", "points.safetensor
 NETWORK, SCRIPT, CARD = "network.py", "generate.py", "README.md"
 SHEET, CURVE_PICTURE, FILM = "specimens.jpg", "curves.png", "film.mp4"
 FILES = (CARD, CONFIG, WEIGHTS, POINTS, NETWORK, SCRIPT, SHEET, CURVE_PICTURE, FILM)
+FOLDER = OwnFolder(
+    "a published checkpoint", frozenset(FILES), CONFIG, f'"format": "{FORMAT}"'.encode()
+)
 MAX_SPECIMENS = 16
 MAX_FILM_BYTES = 50_000_000
 FILM_PX, FILM_SECONDS, FILM_RATE = 512, 10.0, 24  # Of a film that is rendered for this alone.
@@ -105,7 +109,7 @@ def write_published(
     """
     facts = RunFacts.of_run(workspace, run)
     checkpoints = CheckpointIndex(workspace.runs)[run]
-    with writing_folder(folder, frozenset(FILES), "a published checkpoint") as made:
+    with FOLDER.writing(folder) as made:
         steps = _Steps(on_progress)
         weights = checkpoints.weights(batch)
         _write_tensors(weights, made / WEIGHTS)

@@ -264,6 +264,10 @@ class Workspace:
         """The folder of a checkpoint as it is published when a person names no place."""
         return self.specimens(run) / f"{run}-{batch}-published"
 
+    def exported_gallery(self, run: str) -> Path:
+        """The folder of the page about a run when a person names no place."""
+        return self.specimens(run) / f"{run}-gallery"
+
     def log(self, job_id: int) -> Path:
         """The log of a job."""
         return self.logs / f"job-{job_id}.log"

@@ -7,6 +7,8 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from studio.actions.action import words_of
+from studio.actions.declared.publishing.gallery_actions import WriteGallery
 from studio.actions.declared.publishing.publish_actions import Publish
 from studio.actions.permissions import FLAG
 from studio.screens.parts import markup
@@ -35,6 +37,7 @@ class PublishPanel:
             with gr.Row():
                 look = gr.Button("Write the folder", size="md", elem_id="publish-look")
                 send = gr.Button("Publish on the Hub", size="md", elem_id="publish")
+                page = gr.Button("Write a page about the run", size="md", elem_id="gallery-page")
             command = markup.pressable()
         inputs = self._form.inputs
         app.keep_form("publish", inputs)
@@ -42,13 +45,18 @@ class PublishPanel:
         changes = [seen.change, *(field.change for field in inputs)]
         gr.on(changes, self._show, [seen, *inputs], command, **EVENT_DEFAULTS)
         look.click(show_errors(self._look), [seen, *inputs], None, **EVENT_DEFAULTS)
+        page.click(show_errors(self._write_page), app.run, None, **EVENT_DEFAULTS)
         send.click(show_errors(self._send), [seen, *inputs], None, **EVENT_DEFAULTS)
 
     def _refresh(self, run: str | None, seen: Seen, *written: Any) -> Markup:
         return self._show(seen, *written)
 
     def _show(self, seen: Seen, *written: Any) -> Markup:
-        return self._form.preview(*written, checkpoint="{}@{}".format(*seen) if seen else "")
+        checkpoint = "{}@{}".format(*seen) if seen else ""
+        shown = self._form.preview(*written, checkpoint=checkpoint)
+        return markup.join(
+            [shown, markup.command(words_of(WriteGallery(run=seen[0])))] if seen else [shown]
+        )
 
     def _look(self, seen: Seen, *written: Any) -> None:
         """Write the folder, which says what would be sent."""
@@ -69,6 +77,14 @@ class PublishPanel:
             ) from error
         self._app.submit(action)
         gr.Info(f"Publishing as {action.to}: how far it is shows below.")
+
+    def _write_page(self, run: str | None) -> None:
+        """Write the folder of a page that any web server can give out."""
+        if run is None:
+            raise StudioError("There is no run to tell of. Train one first, or import one.")
+        self._app.submit(WriteGallery(run=run))
+        folder = self._app.workspace.exported_gallery(run)
+        gr.Info(f"Writing {folder.name} among the exports: its log, below, says when it is whole.")
 
     def _read(self, seen: Seen, *written: Any, **known: Any) -> Publish:
         run, batch = _known(seen)

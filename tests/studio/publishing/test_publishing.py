@@ -167,13 +167,15 @@ def test_a_network_that_nobody_could_rebuild_is_refused(studio, workspace, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_holds_other_things_is_left_alone(studio, tmp_path):
+@pytest.mark.parametrize("name", ["letter.txt", "README.md"])
+def test_a_folder_that_holds_other_things_is_left_alone(studio, tmp_path, name):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "letter.txt").write_text("mine")
+    (tmp_path / "out" / name).write_text("mine")
     done = studio("publish", "city", "--to", TO, "--dry-run", "--out", tmp_path / "out")
     assert done.status == 1
-    assert "'letter.txt'" in done.err
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["letter.txt"]
+    assert f"'{name}'" in done.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+    assert (tmp_path / "out" / name).read_text() == "mine"
 
 
 @pytest.mark.parametrize("to", ["mira", "mira/../city", "../x", "a/b/c", "a/b?c", "mira/a--b", ""])

@@ -105,15 +105,13 @@ class Publish(Action):
     def check(self, workspace: Workspace) -> None:
         """Refuse an unknown checkpoint, a network that nobody could rebuild, a folder in use."""
         from studio.publishing.hub_client import require_token
-        from studio.publishing.own_folders import require_own_folder
-        from studio.publishing.published_folder import FILES, require_publishable
+        from studio.publishing.published_folder import FOLDER, require_publishable
         from studio.workspace.devices import require_device
 
         run, batch = self._place()
         batch = require_publishable(workspace, run, batch)
         require_device(self.device)
-        folder = self.out or workspace.published(run, batch)
-        require_own_folder(folder, frozenset(FILES), "a published checkpoint")
+        FOLDER.require(self.out or workspace.published(run, batch))
         if not self.dry_run:
             require_token()
 
