@@ -48,7 +48,15 @@ ORDER = {
             ["training"],
             ["upkeep"],
         ),
-        *(["films"], ["actions"], ["command_line", "screens"], ["app"], ["demo"], ["main"]),
+        *(
+            ["films"],
+            ["publishing"],
+            ["actions"],
+            ["command_line", "screens"],
+            ["app"],
+            ["demo"],
+            ["main"],
+        ),
         ["__main__"],
     ],
     "studio.training": [

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # The names under which libraries are installed, where they are imported under others.
 INSTALLED_AS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn"}
 BROUGHT_BY = {"llvmlite": "numba", "starlette": "gradio", "fastapi": "gradio", "uvicorn": "gradio"}
-BROUGHT_BY |= {"mcp-types": "mcp", "anyio": "gradio"}
+BROUGHT_BY |= {"mcp-types": "mcp", "anyio": "gradio", "httpx2": "huggingface-hub"}
 
 
 def name_of(requirement: str) -> str:

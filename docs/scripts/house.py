@@ -25,6 +25,7 @@ ROOMS = {
     "studio.films": "time-lapses, interpolations, sheets",
     "studio.training": "one engine, recipes that read like the paper, alarms",
     "studio.upkeep": "imports, thinning, reindexing",
+    "studio.publishing": "folders for the Hugging Face Hub, pages for any web server",
     "studio.actions": "what can be done, each declared once",
     "studio.command_line": "the command studio",
     "studio.screens": "the app in the browser",

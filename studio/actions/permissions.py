@@ -14,6 +14,7 @@ from studio.actions.action import Action, Result
 from studio.actions.submission import perform, submit
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import NO_TERMS, JobRow, Terms
+from studio.workspace.names import hub_repository
 from studio.workspace.paths import Workspace
 from studio.workspace.trust import Named, is_trusted, require_trusted
 
@@ -67,6 +68,8 @@ class Permissions:
             value = getattr(action, field.name)
             if field.kind == "path" and field.many:
                 paths[field.name] = tuple(map(self.inside, value or ()))
+            elif field.risk == "hub" and hub_repository(value) is not None:
+                paths[field.name] = value  # Its address is one of those that the action brings.
             elif field.kind == "path" and value is not None:
                 paths[field.name] = self.inside(value)
             elif field.risk == "path":

@@ -33,6 +33,7 @@ from studio.actions.declared.latent import (
     route_actions,
     steering_actions,
 )
+from studio.actions.declared.publishing import gallery_actions, publish_actions
 from studio.actions.declared.surgery import surgery_actions
 from studio.actions.declared.training import lineage_actions, metric_actions, preset_actions
 from studio.workspace.errors import StudioError
@@ -50,11 +51,13 @@ OWN: tuple[type[Action], ...] = (
     *surgery_actions.ACTIONS,
     *checkpoint_actions.ACTIONS,
     *archive_actions.ACTIONS,
+    *publish_actions.ACTIONS,
     *import_actions.ACTIONS,
     *look_actions.ACTIONS,
     *film_actions.ACTIONS,
     *plan_actions.ACTIONS,
     *poster_actions.ACTIONS,
+    *gallery_actions.ACTIONS,
     *specimen_actions.ACTIONS,
     *direction_actions.ACTIONS,
     *inversion_actions.ACTIONS,

@@ -48,6 +48,10 @@ _POINT = re.compile(
 _TITLE = re.compile(r"[^\W\d_](?:[\w '-]{0,58}\w)?")
 
 
+HUB = "hub:"  # Before USER/NAME, it names a repository of the Hugging Face Hub.
+_REPOSITORY = re.compile(r"(?=.{3,96}\Z)[A-Za-z0-9](?:[\w.-]*\w)?/[A-Za-z0-9](?:[\w.-]*\w)?", re.A)
+
+
 class UnfitTextError(StudioError, ValueError):
     """A text from outside cannot be what it was given as."""
 
@@ -126,6 +130,38 @@ def require_dataset_name(name: str) -> str:
             "and underscores, at most 100, beginning with a letter, a digit or an underscore."
         )
     return name
+
+
+def require_repository(text: str) -> str:
+    """A text that names a repository of the Hugging Face Hub, as USER/NAME.
+
+    Raises:
+        UnfitTextError: it names none.
+
+    Example:
+        >>> require_repository("mira/cities-64")
+        'mira/cities-64'
+    """
+    if not _REPOSITORY.fullmatch(text) or re.search(r"--|\.\.|\.git\Z", text):
+        raise UnfitTextError(
+            f"{shorten(text)} is no repository of the Hub: write USER/NAME, of letters, digits, "
+            "-, _ and ."
+        )
+    return text
+
+
+def hub_repository(path: Path) -> str | None:
+    """The repository that is named in the place of a file, as hub:USER/NAME; None for files.
+
+    Raises:
+        UnfitTextError: it names none behind `hub:`.
+
+    Example:
+        >>> hub_repository(Path("hub:mira/cities-64")), hub_repository(Path("cities"))
+        ('mira/cities-64', None)
+    """
+    text = str(path)
+    return require_repository(text.removeprefix(HUB)) if text.startswith(HUB) else None
 
 
 def require_part(name: str) -> str:

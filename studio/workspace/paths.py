@@ -260,6 +260,14 @@ class Workspace:
         mark = f"{batches[0]}-{batches[-1]}-{len(batches)}"
         return self.specimens(run) / f"{run}-archive-{mark}.zip"
 
+    def published(self, run: str, batch: int) -> Path:
+        """The folder of a checkpoint as it is published when a person names no place."""
+        return self.specimens(run) / f"{run}-{batch}-published"
+
+    def exported_gallery(self, run: str) -> Path:
+        """The folder of the page about a run when a person names no place."""
+        return self.specimens(run) / f"{run}-gallery"
+
     def log(self, job_id: int) -> Path:
         """The log of a job."""
         return self.logs / f"job-{job_id}.log"

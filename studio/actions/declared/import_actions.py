@@ -14,6 +14,7 @@ from studio.actions.action import Action, Result, Table
 from studio.actions.declared.checkpoint_actions import SECTION
 from studio.workspace.claims import EXCLUSIVE, WRITE, Claim
 from studio.workspace.errors import StudioError
+from studio.workspace.names import hub_repository
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.quantities import format_bytes
@@ -145,7 +146,8 @@ def read_options(given: Any) -> Any:
 class Import(Action):
     """Import checkpoints that you already have.
 
-    Files of weights become a run, in the order of the numbers in their names.
+    Files of weights become a run, in the order of the numbers in their names. hub:USER/NAME is a
+    model of the Hugging Face Hub: one that studio publish sent comes back bit for bit.
     """
 
     command = "import"
@@ -154,7 +156,9 @@ class Import(Action):
     makes_workspace = True
 
     folder: Path = option(
-        help="Folder of .pt, .pth, .ckpt, .safetensors, .keras or .h5 files.", argument=True
+        help="Folder of .pt, .pth, .ckpt, .safetensors, .keras or .h5 files, or hub:USER/NAME.",
+        argument=True,
+        risk="hub",
     )
     run: str = new_run_name()
     generator: str | None = option(
@@ -186,6 +190,15 @@ class Import(Action):
             self.folder, self.generator, self.options, self.pattern, self.z_distribution
         )
 
+    def brings(self, workspace: Workspace) -> Iterator[Named]:
+        """Its class, and the page of the Hub that it calls."""
+        from studio.publishing.hub_addresses import hub_address
+
+        yield from super().brings(workspace)
+        repository = hub_repository(self.folder)
+        if repository is not None:
+            yield Named("folder", "address", hub_address(repository))
+
     def claims(self) -> Sequence[Claim]:
         """One imports into a run, and has it alone to replace it; what only looks needs nothing."""
         mode = EXCLUSIVE if self.replace else WRITE
@@ -202,6 +215,8 @@ class Import(Action):
 
             require_begun(CheckpointIndex(workspace.runs), self.run)
         self._check_sheet()
+        if hub_repository(self.folder) is not None:
+            return
         if not self.folder.exists():
             raise StudioError(f"There is no '{self.folder}'. Name the folder of checkpoints.")
         if self.folder.is_file() and is_archive(self.folder):
@@ -227,7 +242,13 @@ class Import(Action):
         require_place(self.sheet)
         require_free(self.sheet, overwrite=False)
 
-    def _plan(self, workspace: Workspace, reporter: Reporter) -> ImportResult:
+    def _plan(
+        self,
+        workspace: Workspace,
+        reporter: Reporter,
+        request: ImportRequest,
+        storage: str | None,
+    ) -> ImportResult:
         """Plan the import, and draw what shapes leave open."""
         from studio.exploration.sheets import sheet_place
         from studio.upkeep.import_candidates import draw_candidates, find_candidates
@@ -235,10 +256,10 @@ class Import(Action):
 
         goes_on = not self.replace and self.run in list_runs(workspace.runs)
         if goes_on:
-            plan, there = plan_addition(workspace, self.run, self.request, self.storage, reporter)
+            plan, there = plan_addition(workspace, self.run, request, storage, reporter)
             return self._tell_plan(plan, goes_on=True, there=there)
-        plan, _ = inspect_files(self.request, reporter)
-        candidates, sheet = find_candidates(plan, self.request), None
+        plan, _ = inspect_files(request, reporter)
+        candidates, sheet = find_candidates(plan, request), None
         if len(candidates) > 1:
             sheet = self.sheet or sheet_place(workspace, self.run, "candidates", self)
             with reporter.task("Drawing what it may be") as on_progress:
@@ -256,13 +277,33 @@ class Import(Action):
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> ImportResult:
         """Import the files, or plan it."""
+        repository = hub_repository(self.folder)
+        if repository is None:
+            return self._carry_out(workspace, reporter, self.request, self.storage)
+        from studio.publishing.hub_imports import fetching_model
+
+        with fetching_model(workspace, repository, self.request, reporter) as model:
+            storage = self.storage or model.storage
+            done = self._carry_out(workspace, reporter, model.request, storage)
+            if done.imported:
+                model.record(workspace, self.run)
+            return done
+
+    def _carry_out(
+        self,
+        workspace: Workspace,
+        reporter: Reporter,
+        request: ImportRequest,
+        storage: str | None,
+    ) -> ImportResult:
+        """Import files that lie here, or plan it."""
         from studio.runs.status import summarise_run
         from studio.upkeep.imports import import_run, replace_run
 
         if self.dry_run:
-            return self._plan(workspace, reporter)
+            return self._plan(workspace, reporter, request, storage)
         carry_out = replace_run if self._replaces(workspace) else import_run
-        done = carry_out(workspace, self.run, self.request, self.storage, reporter)
+        done = carry_out(workspace, self.run, request, storage, reporter)
         summary = summarise_run(workspace, self.run)
         return ImportResult.of(
             self.run,

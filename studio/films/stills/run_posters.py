@@ -18,6 +18,13 @@ from renderers.frames.source import stream_exactly
 from renderers.pictures.paper import Anchor, Paper, text_width
 from renderers.progress import OnProgress
 from studio.atlases.atlas_files import DrawnAtlas, list_atlases
+from studio.films.stills.run_curves import (
+    CURVES,
+    LEAST_VALUES,
+    RunCurve,
+    metric_values,
+    smooth_values,
+)
 from studio.runs.attribution import attribution_of, dataset_of
 from studio.runs.config import TrainingConfig
 from studio.runs.metrics import read_metrics
@@ -29,7 +36,6 @@ from studio.workspace.paths import Workspace
 from studio.workspace.records.quantities import format_bytes, format_duration
 
 CITIES, STAGES = 9, 11  # Rows and columns of the pictures that show the growth.
-LEAST_VALUES = 8  # A curve of fewer says nothing.
 
 # The sheet is A3; everything is in millimetres.
 WIDTH, HEIGHT, MARGIN, GAP = 297.0, 420.0, 16.0, 1.4
@@ -38,23 +44,6 @@ NAME, SUBTITLE, SMALL, VALUE = 15.0, 4.2, 2.7, 6.2  # The height of letters.
 GROWTH_TOP, LABELS_WIDE = 50.0, 15.0
 BELOW_TOP, ATLAS_WIDE = 274.0, 112.0
 CURVE_HIGH, CURVE_GAP, NUMBERS_BESIDE = 30.0, 13.0, 3
-
-
-class PosterCurve(NamedTuple):
-    """Metrics in one panel: its title, and (metric, what it is called, its colour) each."""
-
-    title: str
-    series: tuple[tuple[str, str, str], ...]
-
-
-CURVES = (
-    PosterCurve(
-        "Losses",
-        (("d_real", "D, real", "#2f6a83"), ("d_fake", "D, fake", "#8a5a14"), ("g", "G", "#a44c35")),
-    ),
-    PosterCurve("Sliced Wasserstein distance to the data", (("swd", "", "#a44c35"),)),
-    PosterCurve("Change from batch to batch, rms of 255", (("change", "", "#a44c35"),)),
-)
 
 
 class DrawnRunPoster(NamedTuple):
@@ -144,7 +133,7 @@ def choose_stages(batches: Sequence[int], metrics: Sequence[Mapping[str, Any]] =
     if not batches:
         raise StudioError("There is no checkpoint yet. Train the run first.")
     along = np.linspace(0, 1, len(batches))
-    changes = _values(metrics, "change")
+    changes = metric_values(metrics, "change")
     if len(changes) > 1 and changes[:, 1].sum() > 0:
         passed = np.cumsum(changes[:, 1]) / changes[:, 1].sum()
         along = (along + np.interp(batches, changes[:, 0], passed)) / 2
@@ -216,7 +205,7 @@ def _draw_curves(paper: Paper, metrics: Sequence[Mapping[str, Any]], left: float
     """Curves over batches, one panel below another; where they end."""
     top, right = BELOW_TOP, WIDTH - MARGIN
     for curve in CURVES:
-        known = {name: _values(metrics, name) for name, _, _ in curve.series}
+        known = {name: metric_values(metrics, name) for name, _, _ in curve.series}
         known = {name: values for name, values in known.items() if len(values) >= LEAST_VALUES}
         if not known:
             continue
@@ -233,14 +222,14 @@ def _draw_curves(paper: Paper, metrics: Sequence[Mapping[str, Any]], left: float
 
 def _draw_panel(
     paper: Paper,
-    curve: PosterCurve,
+    curve: RunCurve,
     known: Mapping[str, np.ndarray],
     box: tuple[float, float, float, float],
 ) -> None:
     """Smoothed curves in a box with its range at the left and its batches below."""
     left, top, width, height = box
     room = 9.0
-    smooth = {name: _smoothed(values) for name, values in known.items()}
+    smooth = {name: smooth_values(values) for name, values in known.items()}
     values = np.concatenate([each[:, 1] for each in smooth.values()])
     low, high = float(values.min()), float(values.max())
     high = high if high > low else low + 1
@@ -263,24 +252,6 @@ def _draw_panel(
     )
     for x, batch, anchor in ends:
         paper.write(f"batch {batch:,.0f}", (x, below), SMALL * 0.9, QUIET, anchor)
-
-
-def _values(metrics: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """Batches and finite values of a metric: float [N, 2]."""
-    found = [
-        (entry["batch"], float(entry[name]))
-        for entry in metrics
-        if isinstance(entry.get(name), int | float)
-    ]
-    values = np.array(found, float).reshape(-1, 2)
-    finite: np.ndarray = values[np.isfinite(values[:, 1])]
-    return finite
-
-
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """At most 200 means of neighbours, float [N, 2], so that a curve is calm on paper."""
-    groups = np.array_split(values, min(len(values), 200))
-    return np.array([group.mean(0) for group in groups])
 
 
 def _tell_numbers(

@@ -22,6 +22,8 @@ OF_ONE_RUN = (
     "thin",
     "archive",
     "export-checkpoint",
+    "publish",
+    "gallery",
 )  # Actions of jobs that are followed here.
 MAX_FILES = 4  # Exported files that can be downloaded, the newest.
 EXPORTED = (".safetensors", ".zip")  # Checkpoints, and archives of them.

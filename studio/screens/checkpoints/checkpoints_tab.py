@@ -17,6 +17,7 @@ from studio.screens.checkpoints.checkpoint_panels import (
     pin_action,
 )
 from studio.screens.checkpoints.import_panel import ImportPanel
+from studio.screens.checkpoints.publish_panel import PublishPanel
 from studio.screens.checkpoints.storage_view import pressed_batch, show_storage
 from studio.screens.checkpoints.surgery_panel import SurgeryPanel
 from studio.screens.checkpoints.thin_panel import ThinPanel
@@ -56,6 +57,7 @@ class CheckpointsScreen:
                 ThinPanel(app, tab)
                 ArchivePanel(app, tab)
                 SurgeryPanel(app, tab, self._seen)
+                PublishPanel(app, tab, self._seen)
                 ImportPanel(app)
             JobNews(app, tab)
             with gr.Accordion("What is kept", open=False, elem_id="kept"):

@@ -27,7 +27,7 @@ class ImportPanel:
                 form.field(
                     "folder",
                     "A folder of checkpoints",
-                    placeholder="its path on the studio's machine",
+                    placeholder="its path on the studio's machine, or hub:USER/NAME",
                 )
                 form.field("run", "Name of the new run", elem_id="import-run")
             with gr.Row():

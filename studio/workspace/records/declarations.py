@@ -26,9 +26,9 @@ DETAILS = "declared"  # the key of what pydantic has no word for, in a field's `
 
 # A risk is what a value may name besides itself: a program that is run, a machine that is called,
 # a class of which the module is imported, or a file where most values are no files; the points of
-# an expression may be files each.
-Risk = Literal["", "command", "address", "class", "path", "expression"]
-NAMES_FILES = ("path", "expression")  # Risks of what can only be read.
+# an expression may be files each. A path with the risk `hub` may name a repository of the Hub.
+Risk = Literal["", "command", "address", "class", "path", "expression", "hub"]
+NAMES_FILES = ("path", "expression", "hub")  # Risks of what can only be read.
 
 
 def is_risky(risk: str, value: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Actions that make something of a run for others."""

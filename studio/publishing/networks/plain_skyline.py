@@ -1,0 +1,46 @@
+"""The network of this model, in plain PyTorch: dense to a grid, then transposed convolutions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PlainSkyline(nn.Module):
+    """Dense to a grid, five transposed convolutions of stride 2, no batch norm.
+
+    Args:
+        z_dim: length of a latent point.
+        grid_size: width and height of the grid, a thirty-second of the picture's.
+        channels: of the grid, and behind each transposed convolution.
+    """
+
+    def __init__(self, z_dim: int, grid_size: int, channels: list[int]) -> None:
+        super().__init__()
+        self.grid_size = grid_size
+        self.dense = nn.Linear(z_dim, channels[0] * grid_size**2)
+        self.blocks = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)
+                )
+                for before, after in pairwise(channels)
+            )
+        )
+        self.smooth = nn.ConvTranspose2d(channels[-1], channels[-1], 6)
+        self.to_rgb = nn.Conv2d(channels[-1], 3, 6)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [N, z_dim] -> float [N, 3, height, width] in -1..1."""
+        x = self.dense(z).unflatten(1, (-1, self.grid_size, self.grid_size))
+        x = self.blocks(F.leaky_relu(x, 0.2))
+        return torch.tanh(self.to_rgb(F.leaky_relu(self.smooth(x), 0.2)))
+
+
+def build_network(described: dict[str, Any]) -> nn.Module:
+    """The generator without its weights, from "network" in config.json."""
+    return PlainSkyline(**described)
