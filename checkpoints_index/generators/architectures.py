@@ -15,6 +15,7 @@ from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
 from checkpoints_index.generators.foreign import build_foreign, first_line
 from checkpoints_index.generators.residual import ResidualGenerator
+from checkpoints_index.generators.shufflemixer import ShuffleMixerGenerator
 from checkpoints_index.generators.sizes import MAX_WEIGHTS, refuse_sizes
 from checkpoints_index.generators.skyline import SkylineGenerator
 
@@ -25,6 +26,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
     "dcgan": DCGANGenerator,
     "residual": ResidualGenerator,
+    "shufflemixer": ShuffleMixerGenerator,
     "skyline": SkylineGenerator,
 }
 

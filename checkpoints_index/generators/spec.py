@@ -25,7 +25,8 @@ class GeneratorSpec:
     """An architecture by name, and the options it is built with.
 
     Args:
-        architecture: "dcgan", "residual", "skyline", "chain", "keras", or `package.module:Class`.
+        architecture: "dcgan", "residual", "skyline", "shufflemixer", "chain", "keras", or
+            `package.module:Class`.
         options: what it is constructed with, of JSON's types.
         trusted: whether the class may be imported; a spec that was read from a run's folder may
             name one that nobody here has named.
