@@ -32,6 +32,7 @@ ORDER = {
             ["pictures"],
             ["compositions"],
             ["video"],
+            ["upscaling"],
             ["plan"],
         ),
         ["jobs"],
