@@ -15,13 +15,17 @@ from renderers.upscaling.tiles import cut_spans, enlarge_by_tiles
 
 
 def network(scale=2, channels=16, kernel=3):
-    """A small network whose every weight matters, with results that fill 0..1."""
+    """A network whose every weight matters, with details as strong as those of a trained one."""
     torch.manual_seed(0)
     made = ShuffleMixer(scale, channels, kernel).eval()
     with torch.no_grad():
         for name, weight in made.named_parameters():
             if "norm" not in name:
                 weight.add_(torch.randn_like(weight) * 0.05)
+        x = torch.rand(1, 3, 24, 24)
+        details = made.enlarge(x) - F.interpolate(x, scale_factor=scale, mode="bilinear")
+        made.tail.weight.mul_(0.2 / details.std())
+        made.tail.bias.zero_()
     return made
 
 
@@ -48,7 +52,7 @@ def test_tiles_give_the_picture_of_one_pass(height, width, tile_px, scale):
     tiled = enlarge_by_tiles(NETWORKS[scale], x, tile_px)
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
     differing = (to_levels(tiled) != to_levels(whole)).float().mean()
-    assert differing < 1e-3
+    assert differing < 1e-3 + 3 / whole.numel()
     assert (to_levels(tiled).int() - to_levels(whole).int()).abs().max() <= 1
 
 
