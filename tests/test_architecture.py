@@ -43,6 +43,7 @@ ORDER = {
             ["datasets"],
             ["runs"],
             ["specimens"],
+            ["upscaling"],
             ["atlases"],
             ["exploration"],
             ["nearness"],

@@ -112,7 +112,7 @@ def enlarge_tile(network: EnlargingNetwork, x: Tensor, tile: Tile) -> Tensor:
     Returns:
         float [N, 3, rows*scale, columns*scale], as they are in the picture of one pass.
     """
-    enlarged = network.enlarge(x[:, :, tile.rows.seen, tile.columns.seen].contiguous())
+    enlarged = network.enlarge(x[:, :, tile.rows.seen, tile.columns.seen])
     scale = network.scale
     return enlarged[:, :, tile.rows.inner(scale), tile.columns.inner(scale)]
 
