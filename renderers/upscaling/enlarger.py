@@ -60,6 +60,20 @@ class Enlarger:
         """uint8 [h, w, 3] -> uint8 [h*scale, w*scale, 3]; see `bands`."""
         return np.concatenate(list(self.bands(picture, on_progress)))
 
+    def enlarge_to(self, picture: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+        """Enlarge a picture as often as it takes to be no smaller than it is to be shown.
+
+        Args:
+            picture: uint8 [h, w, 3].
+            width_px, height_px: the size at which it is shown.
+
+        Returns:
+            uint8 [h*scale^k, w*scale^k, 3]; the picture itself where it is large enough.
+        """
+        while picture.shape[1] < width_px or picture.shape[0] < height_px:
+            picture = self.enlarge(picture)
+        return picture
+
     def bands(
         self, picture: np.ndarray, on_progress: OnProgress = ignore_progress
     ) -> Iterator[np.ndarray]:
