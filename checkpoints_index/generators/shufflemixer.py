@@ -16,6 +16,7 @@ GROUPS = 8  # Channels are shuffled in so many groups, whatever their number.
 EXTRA_CHANNELS = 16  # A block's convolution has so many channels more inside.
 EPS = 1e-5
 MAX_CHANNELS, MAX_KERNEL = 512, 63
+MAX_STRIP = 1 << 25  # Numbers in a map of the large picture, 128 MB of float32.
 
 
 class ShuffleMixer(nn.Module):
@@ -55,11 +56,35 @@ class ShuffleMixer(nn.Module):
         return self.enlarge(x)
 
     def enlarge(self, x: Tensor) -> Tensor:
-        """As `forward`; the name that it keeps in `ShuffleMixerGenerator`."""
-        details = self.tail(self.upsapling(self.blocks(self.to_feat(x))))  # [N3HW]
+        """As `forward`; the name that it keeps in `ShuffleMixerGenerator`.
+
+        The maps of the large picture take scale^2 times the memory of those of the small one.
+        Where nothing is to be learned they are made in strips, of which each sees a row more at
+        either side, and which give the same picture.
+        """
+        features = self.blocks(self.to_feat(x))  # [NChw]
+        numbers_per_row = features[:, :, :1].numel() * self.scale**2
+        rows, height = max(1, MAX_STRIP // numbers_per_row), x.shape[2]
+        if torch.is_grad_enabled() or rows >= height:
+            return self._draw(features, x)
+        strips = (
+            self._draw_strip(features, x, first, min(first + rows, height))
+            for first in range(0, height, rows)
+        )
+        return torch.cat(list(strips), dim=2)
+
+    def _draw(self, features: Tensor, x: Tensor) -> Tensor:
+        """Maps float [N, C, h, w] of pictures [N, 3, h, w] -> float [N, 3, h*s, w*s]."""
+        details = self.tail(self.upsapling(features))
         smooth = F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        enlarged: Tensor = details + smooth
-        return enlarged
+        drawn: Tensor = details + smooth
+        return drawn
+
+    def _draw_strip(self, features: Tensor, x: Tensor, first: int, end: int) -> Tensor:
+        """The rows of the large picture that come of the rows first to end of the small one."""
+        above, below = max(0, first - 1), min(x.shape[2], end + 1)
+        drawn = self._draw(features[:, :, above:below], x[:, :, above:below])
+        return drawn[:, :, (first - above) * self.scale : (end - above) * self.scale]
 
     @property
     def reach(self) -> int:

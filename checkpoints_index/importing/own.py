@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from checkpoints_index.generators.dcgan import SIZES
+from checkpoints_index.generators.shufflemixer import MAX_CHANNELS, MAX_KERNEL, SCALES
 from checkpoints_index.generators.skyline import BLOCK_CHANNELS, GRID_CHANNELS
 from checkpoints_index.generators.spec import GeneratorSpec
 
@@ -16,16 +17,26 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 # Channels of a DCGAN of width 1: at half the size of the picture, and at most.
 DCGAN_CHANNELS, DCGAN_MAX_CHANNELS = 64, 512
+SMALL_SIZE = 64  # Pictures that published ShuffleMixers were trained with are so wide, in px.
 
 
-def recognise_own(weights: Mapping[str, Tensor]) -> GeneratorSpec | None:
-    """The spec of a generator of this package that has exactly these tensors; None without one."""
+def recognise_own(
+    weights: Mapping[str, Tensor], image_size: int | None = None
+) -> GeneratorSpec | None:
+    """The spec of a generator of this package that has exactly these tensors; None without one.
+
+    Args:
+        weights: the state dict.
+        image_size: width of its pictures in px, if a person said it; only a ShuffleMixer, which
+            enlarges pictures of any size, has to be told.
+    """
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    guesses = _guess_dcgan if "stem.weight" in shapes else _guess_skyline
-    for spec in guesses(shapes):
-        if spec.image_size in SIZES and shapes_of(spec) == shapes:
-            return spec
-    return None
+    if "to_feat.weight" in shapes:
+        guesses = _guess_shufflemixer(shapes, image_size)
+    else:
+        guess = _guess_dcgan if "stem.weight" in shapes else _guess_skyline
+        guesses = (spec for spec in guess(shapes) if spec.image_size in SIZES)
+    return next((spec for spec in guesses if shapes_of(spec) == shapes), None)
 
 
 def shapes_of(spec: GeneratorSpec) -> dict[str, tuple[int, ...]]:
@@ -67,6 +78,23 @@ def _guess_skyline(shapes: Shapes) -> Iterator[GeneratorSpec]:
     for width in _guess_widths(channels, (GRID_CHANNELS, *BLOCK_CHANNELS)):
         options = {"z_dim": dense[-1], "image_size": 32 * grid, "width": width}
         yield GeneratorSpec("skyline", options)
+
+
+def _guess_shufflemixer(shapes: Shapes, image_size: int | None) -> Iterator[GeneratorSpec]:
+    """The scale is told by the upsampling: four times are two steps, two and three times one."""
+    names = ("to_feat.weight", "blocks.0.net.0.spatial.weight", "upsapling.0.weight")
+    if not all(len(shapes.get(name, ())) == 4 for name in names):
+        return
+    channels, kernel, enlarged = (
+        shapes[name][axis] for name, axis in zip(names, (0, -1, 0), strict=True)
+    )
+    step = math.isqrt(enlarged // max(1, channels))
+    scale = step**2 if "upsapling.3.weight" in shapes else step
+    size = image_size or SMALL_SIZE * scale
+    if scale not in SCALES or size % scale or channels > MAX_CHANNELS or kernel > MAX_KERNEL:
+        return
+    options = {"z_dim": 3 * (size // scale) ** 2, "image_size": size, "scale": scale}
+    yield GeneratorSpec("shufflemixer", {**options, "channels": channels, "kernel": kernel})
 
 
 def _guess_widths(channels: Sequence[int], wanted: Sequence[int]) -> Iterator[float]:

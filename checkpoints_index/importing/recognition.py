@@ -140,10 +140,10 @@ class ByShapes:
         return known
 
     def _recognise(self, weights: Weights) -> Recognised:
-        own = recognise_own(weights)
+        own = recognise_own(weights, self._hints.image_size)
         if own is not None and self._only in (None, own.architecture):
             own = distribute(own, self._z_distribution)
-            return Recognised(own, own.expected_weights())
+            return Recognised(own, own.expected_weights(), tuple(_say_enlargement(own)))
         if self._only is not None:
             raise UnusableFileError(f"holds weights that are not those of '{self._only}'")
         steps = order_layers(read_layers(weights))
@@ -153,6 +153,16 @@ class ByShapes:
         spec = GeneratorSpec("chain", options, z_distribution=fit.z_distribution)
         remarks = tuple(_say_assumptions(chain, fit, self._hints))
         return Recognised(spec, spec.expected_weights(), remarks)
+
+
+def _say_enlargement(spec: GeneratorSpec) -> Iterator[str]:
+    """A sentence about a network for pictures of any size, of which a run shows one size."""
+    if spec.architecture == "shufflemixer":
+        scale, size = spec.options["scale"], spec.image_size
+        yield (
+            f"It makes pictures of any size {scale} times as wide; the run shows pictures of "
+            f"{size} px made of {size // scale} px, unless the option image_size says otherwise."
+        )
 
 
 def _say_assumptions(chain: DescribedChain, fit: Fit, hints: Hints) -> Iterator[str]:

@@ -19,6 +19,7 @@ ROOMS = {
     "studio.datasets": "pictures and city maps, prepared for training",
     "studio.runs": "what a run is: settings, status, events, pins, metrics",
     "studio.specimens": "cities worth keeping, passports",
+    "studio.upscaling": "pictures made larger by a run",
     "studio.exploration": "directions, sums of points, and pictures led back to points",
     "studio.nearness": "what is near what, in which space; distances, routes",
     "studio.atlases": "maps of many cities, how far to believe them, posters",

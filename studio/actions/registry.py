@@ -24,7 +24,7 @@ from studio.actions.declared import (
     way_actions,
 )
 from studio.actions.declared.dry_runs import trial_actions
-from studio.actions.declared.films import plan_actions, poster_actions
+from studio.actions.declared.films import plan_actions, poster_actions, upscale_actions
 from studio.actions.declared.latent import (
     growth_actions,
     layer_actions,
@@ -58,6 +58,7 @@ OWN: tuple[type[Action], ...] = (
     *plan_actions.ACTIONS,
     *poster_actions.ACTIONS,
     *gallery_actions.ACTIONS,
+    *upscale_actions.ACTIONS,
     *specimen_actions.ACTIONS,
     *direction_actions.ACTIONS,
     *inversion_actions.ACTIONS,

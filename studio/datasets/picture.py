@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,14 +39,35 @@ def read_picture(path: Path, image_size: int, fit: Fit = "crop") -> np.ndarray:
     Raises:
         UnreadablePictureError: the file is damaged, too large, or of a kind without a known range.
     """
+    with opening_picture(path) as image:
+        return _decode(image, image_size, fit)
+
+
+@contextmanager
+def opening_picture(path: Path, is_whole: bool = True) -> Iterator[Image.Image]:
+    """A picture file that is open; whatever its bytes lead to in the block becomes a reason.
+
+    Args:
+        path: a file in one of FORMATS.
+        is_whole: hold it against its checksums, for which all of it is read.
+
+    Raises:
+        UnreadablePictureError: the file is damaged, too large, or of a kind without a known range.
+    """
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures, which are refused below, and of odd metadata.
             warnings.simplefilter("ignore")
             with path.open("rb") as file:
-                _hold_against_checksums(file)
+                if is_whole:
+                    _hold_against_checksums(file)
                 with Image.open(file, formats=FORMATS) as image:
-                    return _decode(image, image_size, fit)
+                    if image.width * image.height > MAX_PICTURE_PX:
+                        said = f"{image.width} x {image.height}"
+                        raise UnreadablePictureError(
+                            f"too large: {said}, at most {MAX_PICTURE_PX:,} pixels"
+                        )
+                    yield image
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
@@ -74,12 +97,9 @@ def is_square(path: Path) -> bool:
 
 
 def _decode(image: Image.Image, image_size: int, fit: Fit) -> np.ndarray:
-    if image.width * image.height > MAX_PICTURE_PX:
-        said = f"{image.width} x {image.height}"
-        raise UnreadablePictureError(f"too large: {said}, at most {MAX_PICTURE_PX:,} pixels")
     # A JPEG can be decoded at a fraction of its size; the filter needs twice the target.
     image.draft(image.mode, (2 * image_size, 2 * image_size))
-    upright = _convert_to_rgb(ImageOps.exif_transpose(image))
+    upright = convert_to_rgb(ImageOps.exif_transpose(image))
     size, lanczos = (image_size, image_size), Image.Resampling.LANCZOS
     if fit == "pad":
         return np.asarray(ImageOps.pad(upright, size, lanczos, color="white"))
@@ -88,7 +108,12 @@ def _decode(image: Image.Image, image_size: int, fit: Fit) -> np.ndarray:
     return np.asarray(ImageOps.fit(upright, size, lanczos))
 
 
-def _convert_to_rgb(image: Image.Image) -> Image.Image:
+def convert_to_rgb(image: Image.Image) -> Image.Image:
+    """The picture in 8-bit RGB, over white where it is transparent.
+
+    Raises:
+        UnreadablePictureError: its numbers have no known range.
+    """
     if image.mode.startswith("I"):
         return _scale_16_bits(image).convert("RGB")
     if image.mode == "F":

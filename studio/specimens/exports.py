@@ -26,8 +26,10 @@ from renderers.pictures.picture_file import save_picture, scale_picture
 from renderers.pictures.print_page import PrintPage, lay_out_page
 from renderers.pictures.sheets import Sheet
 from renderers.progress import OnProgress, ignore_progress
+from renderers.upscaling.enlarger import Enlarger
 from studio.runs.attribution import attribution_of
 from studio.runs.selection import choose_batches
+from studio.runs.tools.upscalers import open_upscaler
 from studio.specimens.passports import (
     QUALITY,
     Passport,
@@ -57,6 +59,8 @@ class ExportOptions:
         size: width and height into which pictures fit, or OWN_SIZE; where it is None, smaller ones
             are enlarged to ENLARGED_PX, and the others keep their own.
         scaling: how they come to it; see `DisplayOptions`.
+        upscaler: RUN@BATCH of a network that enlarges them as often as needed before; once where
+            they keep their own size; none if empty.
         quality: of JPEG and WebP, 1..100; WebP of 100 is lossless.
         at_batch: the checkpoints that draw them, as `choose_batches` reads it; where it is empty,
             that of the label, and for fixed points, which were drawn before the first, the last.
@@ -70,6 +74,7 @@ class ExportOptions:
     suffix: str = ".jpg"
     size: Size | str | None = None
     scaling: str = LANCZOS
+    upscaler: str = ""
     quality: int = QUALITY
     at_batch: str = ""
     sheet: Path | None = None
@@ -87,11 +92,17 @@ class ExportOptions:
             return DisplayOptions()
         return DisplayOptions(size=size, scaling=self.scaling)
 
-    def tell(self, display: DisplayOptions) -> dict[str, str | int]:
-        """What a passport tells of it; nothing where the pixels are those of the frame."""
+    def tell(self, display: DisplayOptions, upscaled_by: str = "") -> dict[str, str | int]:
+        """What a passport tells of it; nothing where the pixels are those of the frame.
+
+        Args:
+            upscaled_by: RUN@BATCH of the network that enlarged it, if one did.
+        """
         said: dict[str, str | int] = {}
         if display.size:
             said = {"size": size_text(display.size), "scaling": display.scaling}
+        if upscaled_by:
+            said["upscaled"] = upscaled_by
         if self.suffix != ".png" and self.quality != QUALITY:
             said["quality"] = self.quality
         return said
@@ -172,7 +183,8 @@ def export_specimens(
     done = 0
     with ExitStack() as stack:
         chosen = stack.enter_context(borrow_device(workspace, device, f"specimens of {run}"))
-        writer = stack.enter_context(_writing(workspace, checkpoints, options, places))
+        enlarge = _open_enlarging(workspace, options, chosen)
+        writer = stack.enter_context(_writing(workspace, checkpoints, options, places, enlarge))
         renderer = FrameRenderer()
         for batch in sorted({batch for _, batch in places}):
             numbers = [number for number, place in enumerate(places) if place[1] == batch]
@@ -202,6 +214,30 @@ def _choose(
     ]
 
 
+@dataclass(frozen=True)
+class _Enlarging:
+    """A network that enlarges pictures before they come to their size."""
+
+    enlarger: Enlarger
+    name: str
+
+    def enlarge(self, frame: np.ndarray, display: DisplayOptions) -> tuple[np.ndarray, str]:
+        """A frame as large as it is shown at least, uint8 [H, W, 3], and what enlarged it."""
+        if display.size is None:
+            return self.enlarger.enlarge(frame), self.name
+        height, width, _ = frame.shape
+        shown = display.lay_out(width, height, even=False).shown
+        large = self.enlarger.enlarge_to(frame, *shown)
+        return large, "" if large is frame else self.name
+
+
+def _open_enlarging(workspace: Workspace, options: ExportOptions, device: str) -> _Enlarging | None:
+    if not options.upscaler:
+        return None
+    upscaler = open_upscaler(workspace, options.upscaler)
+    return _Enlarging(Enlarger(upscaler.network, [device]), str(upscaler))
+
+
 @dataclass
 class _Writer:
     """Puts pictures where they are wanted: into a folder, a ZIP, onto a sheet."""
@@ -212,14 +248,16 @@ class _Writer:
     places: Sequence[tuple[LatentPoint, int]]
     attribution: str
     archive: zipfile.ZipFile | None
+    enlarging: _Enlarging | None = None
     sheet: Sheet | PrintPage | None = None
 
     def write(self, number: int, frame: np.ndarray) -> Path:
         """Write the picture of a place, uint8 [H, W, 3]; the path of what it is in."""
         (point, batch), options = self.places[number], self.options
         display = options.display_of(frame)
-        passport = _passport_of(self.checkpoints, point, batch, options.tell(display))
-        shown = scale_picture(frame, display)
+        large, by = self.enlarging.enlarge(frame, display) if self.enlarging else (frame, "")
+        passport = _passport_of(self.checkpoints, point, batch, options.tell(display, by))
+        shown = scale_picture(large, display)
         path = picture_path(
             self.workspace, self.checkpoints.name, point.label, options.out, batch, options.suffix
         )
@@ -234,7 +272,7 @@ class _Writer:
         elsewhere = options.zip_path or options.sheet
         if options.out is None and elsewhere is not None:
             return elsewhere
-        replaces = options.out is None and options.size is None
+        replaces = options.out is None and options.size is None and not options.upscaler
         return _save(shown, path, passport, self.attribution, options.quality, replaces)
 
     def _begin_sheet(self, frame: np.ndarray) -> Sheet | PrintPage:
@@ -288,6 +326,7 @@ def _writing(
     checkpoints: CheckpointRun,
     options: ExportOptions,
     places: Sequence[tuple[LatentPoint, int]],
+    enlarging: _Enlarging | None = None,
 ) -> Iterator[_Writer]:
     """What writes pictures; the ZIP and the sheet are there once all of it is."""
     attribution = attribution_of(workspace, checkpoints.name)
@@ -295,7 +334,7 @@ def _writing(
         archive = None
         if options.zip_path is not None:
             archive = stack.enter_context(_open_zip(options.zip_path))
-        writer = _Writer(workspace, checkpoints, options, places, attribution, archive)
+        writer = _Writer(workspace, checkpoints, options, places, attribution, archive, enlarging)
         yield writer
         writer.save_sheet()
 

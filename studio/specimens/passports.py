@@ -22,7 +22,7 @@ from torch import Tensor
 
 from checkpoints_index.storage.files import open_whole
 from renderers.files import unwritable
-from studio.specimens.picture_metadata import read_texts, write_picture
+from studio.specimens.picture_metadata import read_texts, write_metadata, write_picture
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import (
     UnfitTextError,
@@ -106,6 +106,17 @@ def write_specimen(
         OSError: it cannot be written.
         StudioError: a JPEG has no room for the passport.
     """
+    write_picture(Image.fromarray(picture), file, suffix, quality, **_describe(passport))
+
+
+def write_passport(passport: Passport) -> tuple[bytes, bytes]:
+    """The EXIF and the XMP of a picture that is written elsewhere, with a passport in both."""
+    exif, xmp = write_metadata(**_describe(passport))
+    return exif.tobytes(), xmp
+
+
+def _describe(passport: Passport) -> dict[str, str]:
+    """A passport as JSON, and the texts beside it, as `write_picture` takes them."""
     document = {
         "format": FORMAT,
         "run": passport.run,
@@ -117,16 +128,12 @@ def write_specimen(
         "licence": passport.licence,
     }
     document["checksum"] = compute_checksum(document)
-    write_picture(
-        Image.fromarray(picture),
-        file,
-        suffix,
-        quality,
-        json.dumps(document),
-        software=FORMAT,
-        description=f"{passport.label} of run {passport.run} at batch {passport.batch}",
-        attribution=passport.licence,
-    )
+    return {
+        "passport": json.dumps(document),
+        "software": FORMAT,
+        "description": f"{passport.label} of run {passport.run} at batch {passport.batch}",
+        "attribution": passport.licence,
+    }
 
 
 def read_passport(path: Path) -> Passport:

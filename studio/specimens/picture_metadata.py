@@ -68,11 +68,9 @@ def write_picture(
         OSError: the file cannot be written.
     """
     kind = FORMATS[suffix]
-    exif, xmp = Image.Exif(), _write_xmp(passport, description, attribution)
-    exif[IMAGE_DESCRIPTION], exif[SOFTWARE] = description, software
-    if attribution:
-        exif[COPYRIGHT] = attribution.replace("©", "(c)")  # EXIF texts are ASCII; XMP is not.
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + passport.encode("ascii")
+    exif, xmp = write_metadata(
+        passport, software=software, description=description, attribution=attribution
+    )
     if kind == "JPEG" and max(len(xmp), len(exif.tobytes())) > MAX_JPEG_BYTES:
         raise StudioError(
             f"A passport of {len(passport):,} bytes has no room in a JPEG. Export as png or webp."
@@ -89,6 +87,18 @@ def write_picture(
     if kind == "WEBP":
         options["lossless"] = quality == 100
     image.save(file, format=kind, exif=exif, **options)
+
+
+def write_metadata(
+    passport: str, *, software: str, description: str, attribution: str
+) -> tuple[Image.Exif, bytes]:
+    """The EXIF and the XMP of a picture with a passport; the arguments are `write_picture`'s."""
+    exif, xmp = Image.Exif(), _write_xmp(passport, description, attribution)
+    exif[IMAGE_DESCRIPTION], exif[SOFTWARE] = description, software
+    if attribution:
+        exif[COPYRIGHT] = attribution.replace("©", "(c)")  # EXIF texts are ASCII; XMP is not.
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_PREFIX + passport.encode("ascii")
+    return exif, xmp
 
 
 def _write_xmp(passport: str, description: str, attribution: str) -> bytes:

@@ -162,7 +162,9 @@ class Import(Action):
     )
     run: str = new_run_name()
     generator: str | None = option(
-        None, "package.module:Class, or dcgan, skyline; recognised by default.", risk="class"
+        None,
+        "package.module:Class, or dcgan, skyline, shufflemixer; recognised by default.",
+        risk="class",
     )
     options: Annotated[dict[str, Any], BeforeValidator(read_options)] = option(
         {}, "NAME=VALUE for the generator; may be repeated.", flag="--option", metavar="NAME=VALUE"

@@ -184,6 +184,12 @@ class SpecimensExport(Action):
     scaling: Literal["lanczos", "nearest"] = option(
         "lanczos", "How they come to another size: smooth, or in squares."
     )
+    upscale: str = option(
+        "",
+        "Enlarge the pictures by this run of super-resolution, as often as needed, before they "
+        "come to their size.",
+        metavar="RUN@BATCH",
+    )
     quality: int = option(95, "Of JPEG and WebP; WebP of 100 is lossless.", ge=1, le=100)
     sheet: Path | None = option(None, "All on one sheet with labels: FILE.png.", metavar="FILE")
     paper: Literal["", "a4", "a3", "a2"] = option(
@@ -196,7 +202,8 @@ class SpecimensExport(Action):
 
     def claims(self) -> Sequence[Claim]:
         """The checkpoints have to stay until the pictures are written."""
-        return [Claim("run", self.run)]
+        runs = dict.fromkeys((self.run, self.upscale.partition("@")[0]))
+        return [Claim("run", run) for run in runs if run]
 
     def writes_elsewhere(self) -> bool:
         """Exports of the run lie in the workspace."""
@@ -206,9 +213,12 @@ class SpecimensExport(Action):
         """Refuse a device that is not there, a size that is none, and what cannot be written."""
         from renderers.destinations import require_destination
         from renderers.pictures import montage, paper
+        from studio.runs.tools.upscalers import find_upscaler
 
         _check_export(self.out, self.device)
         self._options()
+        if self.upscale:
+            find_upscaler(workspace, self.upscale)
         if self.paper and self.sheet is None:
             raise InvalidValueError("{paper} says how a sheet is printed. Say where: {sheet} FILE.")
         suffixes = (paper if self.paper else montage).SUFFIXES
@@ -228,6 +238,7 @@ class SpecimensExport(Action):
             suffix=f".{self.format}",
             size=size,
             scaling=self.scaling,
+            upscaler=self.upscale,
             quality=self.quality,
             at_batch=self.at_batch,
             sheet=self.sheet,

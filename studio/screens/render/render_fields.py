@@ -14,6 +14,7 @@ from studio.actions.declared.film_actions import (
     RenderTimelapse,
 )
 from studio.actions.declared.films.poster_actions import RenderPoster
+from studio.actions.declared.films.upscale_actions import Upscale
 from studio.screens.parts.form import Form
 from studio.workspace.devices import AUTO
 
@@ -52,6 +53,7 @@ FORMATS = {
     "gif": "GIF, if short",
     "png": "PNG pictures",
 }
+PICTURE_FORMATS = {"": "as they are", "png": "PNG", "jpg": "JPEG", "webp": "WebP"}
 WRITTEN = {"batch": "batch", "run": "run", "label": "label", "events": "events", "curve": "curve"}
 FIXED = "None chosen: the fixed points of the run."
 RATES = "30; 60, if plain"
@@ -142,6 +144,22 @@ def lay_out_poster() -> Form[RenderPoster]:
     form = Form(RenderPoster)
     with gr.Group():
         form.field("points", info=FIXED)
+    with gr.Accordion("More", open=False), gr.Group():
+        form.rest(*ELSEWHERE)
+    return form
+
+
+def lay_out_enlargement() -> Form[Upscale]:
+    """A picture, a folder or a film, made larger by the run that is chosen."""
+    form = Form(Upscale)
+    with gr.Group():
+        form.field(
+            "source",
+            "Picture, folder or film",
+            info="The run makes it larger that is chosen above, if it is one of super-resolution.",
+        )
+        form.field("format", value="", choices=list(PICTURE_FORMATS), names=PICTURE_FORMATS)
+        form.field("devices", choices=[AUTO, *known_devices()])
     with gr.Accordion("More", open=False), gr.Group():
         form.rest(*ELSEWHERE)
     return form

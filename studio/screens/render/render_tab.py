@@ -32,6 +32,7 @@ from studio.screens.render.film_list import (
 from studio.screens.render.form_panel import FilmForm
 from studio.screens.render.poster_route import PosterRoute
 from studio.screens.render.render_fields import (
+    lay_out_enlargement,
     lay_out_path,
     lay_out_poster,
     lay_out_sheet,
@@ -50,6 +51,7 @@ CHECKING = "Its frames are being counted…"
 FORMS: tuple[tuple[str, Callable[[], Form[Any]]], ...] = (
     *(("Time-lapse", lay_out_timelapse), ("Walk", lay_out_walk)),
     *(("Path", lay_out_path), ("Sheet", lay_out_sheet), ("Poster", lay_out_poster)),
+    ("Enlargement", lay_out_enlargement),
 )
 
 
@@ -68,8 +70,8 @@ class RenderScreen:
                     FilmForm(app, tab, title, self._open_form, lay_out) for title, lay_out in FORMS
                 ]
             self._panels = panels
-            forms = (each.form for each in panels)
-            self._timelapse, self._walk, self._path, self._sheet, self._poster = forms
+            self._forms = [each.form for each in panels]
+            self._timelapse, self._walk, self._path, self._sheet, self._poster, _ = self._forms
             with gr.Column(scale=7, min_width=480):
                 self._player = markup.pressable(
                     elem_id="player", styles=film_styles(), script=film_script()
@@ -133,10 +135,6 @@ class RenderScreen:
             show_errors(submit_form), [self._app.run, *form.inputs], outputs, **EVENT_DEFAULTS
         )
 
-    @property
-    def _forms(self) -> list[Form[Any]]:
-        return [self._timelapse, self._walk, self._path, self._sheet, self._poster]
-
     def _fields_named(self, names: Sequence[str]) -> list[Any]:
         return [form.laid[n] for form in self._forms for n in names if n in form.laid]
 
@@ -194,7 +192,11 @@ class RenderScreen:
         return Path(shown.key).parts[0]
 
     def _show_jobs(self, open_log: int | None) -> str:
-        jobs = [job for job in list_jobs(self._app.workspace) if job.action.startswith("render ")]
+        jobs = [
+            job
+            for job in list_jobs(self._app.workspace)
+            if job.action.startswith(("render ", "upscale"))
+        ]
         return markup.card("Renders", show_jobs(self._app.workspace, jobs[:JOBS], open_log))
 
     def _press_film(

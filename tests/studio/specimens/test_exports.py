@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from checkpoints_index import CheckpointIndex
+from checkpoints_index import CheckpointIndex, GeneratorSpec
 from renderers.frames.frame_renderer import render_frames
+from renderers.upscaling.enlarger import Enlarger
 from studio.actions.declared.removal_actions import DeleteSpecimens
 from studio.specimens.exports import ExportOptions
 from studio.specimens.passports import read_passport
@@ -45,6 +46,29 @@ def test_a_picture_is_enlarged_in_squares_or_smoothly(studio, workspace, tmp_pat
     np.testing.assert_array_equal(made["nearest"], expected.repeat(4, 0).repeat(4, 1))
     smooth = Image.fromarray(expected).resize((128, 128), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(made["lanczos"], np.asarray(smooth))
+
+
+def test_a_picture_is_enlarged_by_a_run_as_often_as_needed_then_smoothly(
+    studio, workspace, tmp_path
+):
+    options = {"z_dim": 3 * 8 * 8, "image_size": 16, "scale": 2, "channels": 16, "kernel": 3}
+    spec = GeneratorSpec("shufflemixer", options)
+    with CheckpointIndex(workspace.runs).create("large", spec, storage="exact") as run:
+        run.append(5, spec.build().state_dict())
+    expected = frame_of(workspace, "0.1", 12)
+    enlarger = Enlarger(CheckpointIndex(workspace.runs)["large"].generator(5))
+    once, twice = enlarger.enlarge(expected), enlarger.enlarge(enlarger.enlarge(expected))
+    smooth = np.asarray(Image.fromarray(twice).resize((100, 100), Image.Resampling.LANCZOS))
+    for size, picture in (("own", once), ("128", twice), ("100", smooth), ("32", expected)):
+        words = ["0.1", "--at-batch", "12", "--format", "png", "--size", size, "--json"]
+        words += ["--upscale", "large", "--out", tmp_path / size]
+        (row,) = studio("specimens", "export", "city", *words).json
+        np.testing.assert_array_equal(np.asarray(Image.open(row["path"])), picture)
+        told = read_passport(Path(row["path"])).options
+        assert told.get("upscaled") == (None if size == "32" else "large@5")
+    refused = studio("specimens", "export", "city", "0.1", "--upscale", "city")
+    assert refused.status == 1
+    assert "Runs that do: large" in refused.err
 
 
 def test_small_pictures_become_1024_px_wide_and_smooth_and_say_so(studio, workspace, tmp_path):

@@ -1,0 +1,1 @@
+"""Making pictures and films larger by a network, tile by tile, in bounded memory."""
