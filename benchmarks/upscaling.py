@@ -38,7 +38,7 @@ from studio.training.data.patches import PatchPair
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.recipes import build_recipe
-from studio.training.recipes.upscale import Upscale, spectral_loss
+from studio.training.recipes.upscale import Upscaling, spectral_loss
 
 SCALE, PATCH_PX, BATCH_SIZE, WORKERS = 4, 16, 8, 2
 SETTLING = 4  # Steps before the first one that counts; so many batches a DataLoader has ready.
@@ -109,7 +109,7 @@ class PlainUpscaling:
     """The step of published code, on the same network."""
 
     def __init__(self) -> None:
-        self.G = Upscale.build_networks(CONFIG)["G"]
+        self.G = Upscaling.build_networks(CONFIG)["G"]
         self.optimizer = Adam(self.G.parameters(), 5e-4, betas=(0.9, 0.99))
 
     def step(self, pairs: Iterator[Any]) -> tuple[float, float]:
@@ -168,7 +168,7 @@ def measure(folder: Path, count: int, size: int, steps: int) -> dict[str, Any]:
     split = split_dataset(dataset, CONFIG.held_out)
     loader = DataLoader(WholePictures(photos), BATCH_SIZE, shuffle=True, num_workers=WORKERS)
     plain, ours = PlainUpscaling(), OurUpscaling()
-    with closing(Upscale.open_data(CONFIG, split, 0, Processes.single("cpu"))) as pairs:
+    with closing(Upscaling.open_data(CONFIG, split, 0, Processes.single("cpu"))) as pairs:
         # Ours comes before and after, since the workers of a DataLoader run on between its steps.
         before = [ours.step(pairs) for _ in range(SETTLING + steps // 2)][SETTLING:]
         whole = endless(loader)

@@ -11,13 +11,13 @@ from studio.training.machine.processes import Processes
 from studio.training.recipes.gan import GAN
 from studio.training.recipes.recipe import Recipe
 from studio.training.recipes.recipe_options import read_options
-from studio.training.recipes.upscale import Upscale
+from studio.training.recipes.upscale import Upscaling
 from studio.workspace.errors import StudioError
 
 __all__ = ["RECIPES", "Recipe", "build_recipe", "check_recipe", "find_recipe"]
 
 Negatives = Iterator[Tensor] | None
-RECIPES: dict[str, type[Recipe]] = {"gan": GAN, "upscale": Upscale}
+RECIPES: dict[str, type[Recipe]] = {"gan": GAN, "upscale": Upscaling}
 
 
 def find_recipe(name: str) -> type[Recipe]:

@@ -85,7 +85,7 @@ class PairInputs:
             yield PairInputs(self.small[start : start + size], self.large[start : start + size])
 
 
-class Upscale(Recipe):
+class Upscaling(Recipe):
     """Trains G to make pictures large, on patches of pictures and of the same ones made small.
 
     The loss is the mean absolute difference of pixels, and beside it that of spectra, which most

@@ -26,13 +26,13 @@ from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import MICRO_BATCH
 from studio.training.recipes import build_recipe
 from studio.training.recipes.recipe import FixedPoint
-from studio.training.recipes.upscale import GAP_PX, Upscale, cut_pairs
+from studio.training.recipes.upscale import GAP_PX, Upscaling, cut_pairs
 from studio.training.setup.creation import create_run
 from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
 
-CONFIG = Upscale.complete(
+CONFIG = Upscaling.complete(
     TrainingConfig(
         dataset="streets",
         recipe="upscale",
@@ -169,9 +169,9 @@ def test_fixed_points_are_held_out_pictures_made_small(there):
     for point in points:
         small = ((point.z.view(3, 8, 8) + 1) * 127.5).round().to(torch.uint8)
         assert small.permute(1, 2, 0).numpy().tobytes() in unseen
-    more = Upscale.choose_points(CONFIG, split, 5)
+    more = Upscaling.choose_points(CONFIG, split, 5)
     assert all(torch.equal(a.z, b.z) for a, b in zip(points, more, strict=False))
-    assert len(Upscale.choose_points(CONFIG, split, 50)) == 6
+    assert len(Upscaling.choose_points(CONFIG, split, 50)) == 6
 
 
 def test_the_film_shows_low_result_truth_and_four_times_the_difference():
@@ -180,7 +180,7 @@ def test_the_film_shows_low_result_truth_and_four_times_the_difference():
     small = np.asarray(Image.fromarray(truth).resize((8, 8)))
     z = torch.from_numpy(small.copy()).permute(2, 0, 1).flatten().float() / 127.5 - 1
     points = [FixedPoint(z, truth), FixedPoint(z)]
-    shown = Upscale.show(CONFIG, np.stack([made, made]), points)
+    shown = Upscaling.show(CONFIG, np.stack([made, made]), points)
     assert shown.shape == (2, 32, 4 * 32 + 3 * GAP_PX, 3)
     starts = [(32 + GAP_PX) * place for place in range(4)]
     low, result, true, apart = (shown[0][:, start : start + 32] for start in starts)
@@ -223,7 +223,7 @@ def test_pictures_have_a_size_that_the_scale_divides():
     sizes = {}
     for image_size in (32, 128, 1024):
         config = replace(CONFIG, image_size=image_size, generator_options=three)
-        sizes[image_size] = Upscale.complete(config).image_size
+        sizes[image_size] = Upscaling.complete(config).image_size
     assert sizes == {32: 33, 128: 126, 1024: 384}
 
 
