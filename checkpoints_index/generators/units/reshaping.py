@@ -51,17 +51,22 @@ def add_units(tensors: Tensors, fresh: Tensors, layers: Sequence[HiddenLayer]) -
     return grown
 
 
-def add_zeros(tensors: Tensors, shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
-    """What an optimiser keeps of weights, with zeros where there are new units.
+def add_kept(
+    tensors: Tensors, shapes: Mapping[str, Sequence[int]], means: bool = False
+) -> dict[str, Tensor]:
+    """What an optimiser keeps of weights, with room for new units.
 
     Args:
         tensors: by the names of weights; those without axes stay as they are.
         shapes: those of the larger network's weights.
+        means: whether new units get the mean of the others in their tensor, rather than zeros.
     """
-    return {
-        name: _lay_into(tensor.new_zeros(tuple(shapes[name])), tensor) if tensor.ndim else tensor
-        for name, tensor in tensors.items()
-    }
+
+    def grow(name: str, tensor: Tensor) -> Tensor:
+        begun = float(tensor.mean()) if means and tensor.numel() else 0.0
+        return _lay_into(tensor.new_full(tuple(shapes[name]), begun), tensor)
+
+    return {name: grow(name, tensor) if tensor.ndim else tensor for name, tensor in tensors.items()}
 
 
 def add_constants(

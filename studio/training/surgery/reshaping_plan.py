@@ -16,8 +16,8 @@ from checkpoints_index.generators.units.hidden_layers import HiddenLayer
 from checkpoints_index.generators.units.liveness import UnitOutputs, measure_units
 from checkpoints_index.generators.units.reshaping import (
     add_constants,
+    add_kept,
     add_units,
-    add_zeros,
     keep_units,
     largest_read,
     read_norms,
@@ -26,6 +26,7 @@ from studio.workspace.errors import StudioError
 
 Weights = Mapping[str, Tensor]
 NORM_STATISTICS = ("running_mean", "running_var")
+SQUARES = "exp_avg_sq"  # The name under which Adam keeps the mean of squared gradients.
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,17 @@ class Reshaping:
         grown = add_units(weights, self.fresh, self.layers)
         return _settle_norms(self.after, grown, weights, self.inputs)
 
-    def slots(self, tensors: Weights) -> dict[str, Tensor]:
-        """One kind of what an optimiser keeps, by the names of weights; zeros for new ones."""
+    def slots(self, tensors: Weights, kind: str) -> dict[str, Tensor]:
+        """One kind of what an optimiser keeps, by the names of weights.
+
+        New weights have moved nowhere yet. Their squared gradients are taken to be as large as
+        those of others: Adam, whose steps are long past their beginning, would divide the first
+        gradients of new weights by nearly nothing.
+        """
         if self.fresh is None:
             return keep_units(tensors, self.layers, self.kept)
         shapes = {name: tensor.shape for name, tensor in self.fresh.items()}
-        return add_zeros(tensors, shapes)
+        return add_kept(tensors, shapes, means=kind == SQUARES)
 
     @property
     def changes(self) -> list[LayerChange]:

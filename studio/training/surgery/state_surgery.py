@@ -48,7 +48,7 @@ def reshape_state(
 
     Returns:
         Facts and tensors as `write_state` takes them. What an optimiser keeps of units that went
-        is gone; of those that came, it is zero.
+        is gone; of those that came, see `Reshaping.slots`.
     """
     changed = dict(tensors)
     groups = {name: [dict(g) for g in each] for name, each in facts["param_groups"].items()}
@@ -79,7 +79,7 @@ def _reshape_slots(slots: Mapping[str, Tensor], reshaping: Reshaping) -> dict[st
     return {
         f"{after.index(name)}.{kind}": tensor
         for kind, named in kinds.items()
-        for name, tensor in reshaping.slots(named).items()
+        for name, tensor in reshaping.slots(named, kind).items()
     }
 
 

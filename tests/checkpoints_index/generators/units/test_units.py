@@ -11,8 +11,8 @@ from checkpoints_index.generators.architectures import ARCHITECTURES, find_resha
 from checkpoints_index.generators.units.liveness import measure_units
 from checkpoints_index.generators.units.reshaping import (
     add_constants,
+    add_kept,
     add_units,
-    add_zeros,
     keep_units,
     largest_read,
 )
@@ -154,9 +154,11 @@ def test_what_a_constant_unit_gives_goes_into_a_bias_where_no_border_is_padded()
     assert all(layer.constant is None for layer in layers[:-1]), "their readers pad borders"
 
 
-def test_what_an_optimiser_keeps_grows_with_zeros():
+def test_what_an_optimiser_keeps_grows_with_zeros_or_with_the_mean_of_the_others():
     before = {"a": torch.ones(2, 3), "step": torch.tensor(7.0)}
-    after = add_zeros(before, {"a": (3, 4), "step": ()})
+    squares = add_kept({"a": torch.tensor([[1.0, 3.0]])}, {"a": (2, 2)}, means=True)
+    assert squares["a"].tolist() == [[1, 3], [2, 2]]
+    after = add_kept(before, {"a": (3, 4), "step": ()})
     assert after["a"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]
     assert after["step"] == 7
 
