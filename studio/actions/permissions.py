@@ -99,8 +99,9 @@ class Permissions:
             return
         allowed = self.commands or not named.is_risky
         if not allowed and not is_trusted(self.workspace, named.risk, named.value):
+            what = "an address" if named.risk == "address" else f"a {named.risk}"
             raise StudioError(
-                f"{named.name} names a {named.risk}, which may run code here, so it cannot be set "
+                f"{named.name} names {what}, which may run code here, so it cannot be set "
                 f"from the browser or by another program. Allow it: {FLAG}"
             )
 

@@ -36,11 +36,6 @@ LOGIN = "Log in with a token that may write (hf auth login), or set HF_TOKEN."
 _WAIT = re.compile(r"\bt\s*=\s*(\d+)")
 
 
-def has_token() -> bool:
-    """Whether there is a token, of whatever worth."""
-    return bool(get_token())
-
-
 def require_token() -> str:
     """The token of the person who started the studio.
 

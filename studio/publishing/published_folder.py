@@ -263,8 +263,3 @@ def _copy_whole(source: Path, path: Path) -> None:
     with source.open("rb") as read, path.open("xb") as written:
         shutil.copyfileobj(read, written)
         sync_file(written)
-
-
-def count_bytes(files: Sequence[PublishedFile]) -> int:
-    """Bytes of all files together."""
-    return sum(file.size_bytes for file in files)

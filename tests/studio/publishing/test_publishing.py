@@ -21,7 +21,7 @@ from studio.runs.events import record_event
 from studio.specimens.points import points_of
 from studio.workspace.jobs import find_job
 from tests.studio.conftest import BATCHES
-from tests.studio.publishing.hub_server import TOKEN
+from tests.studio.publishing.hub_server import TOKEN, Repository
 
 TO = "mira/city"
 CHAIN = {
@@ -208,6 +208,18 @@ def test_a_checkpoint_is_published_and_comes_back_and_the_token_is_in_no_file(
     assert {there for method, _, there in hub.asked if method == "PUT"} == {False}
     assert {there for _, path, there in hub.asked if path.startswith("/api/")} == {True}
     assert not list(workspace.exports.glob(".hub*"))
+
+
+def test_weights_of_somebody_else_are_recognised_as_those_of_files_are(studio, workspace, hub):
+    weights = GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.125}).build()
+    content = safetensors.torch.save(dict(weights.state_dict()))
+    hub.repositories[TO] = Repository(False, {"generator.safetensors": content, "run.py": b"x"})
+    assert studio("import", f"hub:{TO}", "--run", "theirs", "--storage", "exact").status == 0
+    run = CheckpointIndex(workspace.runs)["theirs"]
+    assert (run.spec.architecture, run.spec.image_size, run.batches) == ("dcgan", 32, [0])
+    theirs = weights.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in run.weights(0).items())
+    assert hub.count("GET", "run.py") == 0
 
 
 @pytest.mark.slow
