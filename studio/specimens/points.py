@@ -97,11 +97,11 @@ def points_at(
     """The points `BATCH.NUMBER` of a run: those that it keeps, and drawn ones for the others.
 
     Where a run's points are pictures, which cannot be drawn, they are those that it keeps, whatever
-    the batch.
+    the batch; behind the last of them the first ones come again.
     """
     own = points_of(workspace, run)
     if not can_draw(workspace, run):
-        return own[numbers.start : numbers.stop]
+        return own[numbers.start : numbers.stop] or own[: len(numbers)]
     kept = {point.label: point for point in own}
     drawn = sample_points(batch, numbers, z_dim, shape=shape_of(workspace, run))
     return [kept.get(point.label, point) for point in drawn]

@@ -79,6 +79,7 @@ def score_checkpoint(
     """
     check_metrics(metrics)
     checkpoints = CheckpointIndex(workspace.runs)[run]
+    checkpoints.spec.require_drawn(run)
     batch = last_batch(checkpoints.batches, run) if batch is None else batch
     reals = choose_reals(workspace, run, checkpoints.spec.image_size, count)
     score = PictureScore(run, batch, len(reals))

@@ -14,6 +14,7 @@ from studio.datasets.held_out import SplitDataset, split_dataset
 from studio.datasets.prepared import Manifest, PreparedDataset
 from studio.datasets.small_pictures import downscale_dataset
 from studio.runs.config import TrainingConfig
+from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, points_of
@@ -209,6 +210,24 @@ def test_resuming_goes_on_to_the_bit(workspace):
     for batch in (1, 3, 6):
         whole, parts = (index[name].weights(batch) for name in ("whole", "parts"))
         assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_gradient_that_is_no_number_sends_the_run_back(workspace, monkeypatch):
+    add_pairs(workspace)
+    spoiled, losses = [], Upscaling.losses
+
+    def spoil(self, inputs):
+        total, terms = losses(self, inputs)
+        if self.batch == 4 and not spoiled:
+            spoiled.append(True)
+            total = total * float("nan")
+        return total, terms
+
+    monkeypatch.setattr(Upscaling, "losses", spoil)
+    assert train(workspace, "spoiled", CONFIG) == ("finished", 6)
+    kinds = [event.kind for event in list_events(workspace, "spoiled")]
+    assert "rolled_back" in kinds
+    assert CheckpointIndex(workspace.runs)["spoiled"].batches == [1, 2, 3, 4, 5, 6]
 
 
 def test_naming_the_recipe_is_enough(there):
