@@ -71,6 +71,6 @@ def film_direction(
     ]
     plan = plan_film(opened, tracks, [batch] * frames)
     return render_film(
-        *(opened.checkpoints, plan, opened.folder, opened.file, choose_engine(film), on_progress),
+        *(opened.source(plan), plan, opened.folder, opened.file, choose_engine(film), on_progress),
         overwrite=film.overwrite,
     )

@@ -209,7 +209,7 @@ def _film(
     engine = choose_engine(opened.film)
     plan = plan_film(opened, [Track(name, z)], batches)
     (video,) = render_film(
-        *(opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress),
+        *(opened.source(plan), plan, opened.folder, opened.file, engine, on_progress),
         overwrite=opened.film.overwrite,
     )
     return replace(video, label=name)

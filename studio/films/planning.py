@@ -15,22 +15,31 @@ import numpy as np
 from checkpoints_index import CheckpointIndex, CheckpointRun
 from latent.points import LatentPoint
 from renderers.frames.devices import require_devices
+from renderers.frames.source import CheckpointSource
 from renderers.jobs.claims import refuse_foreign
 from renderers.jobs.workers import render_parts
 from renderers.plan.options import RenderOptions, share_threads
 from renderers.plan.outputs import default_file, output_paths
 from renderers.plan.part_work import Engine
 from renderers.plan.render_plan import Caption, RenderPlan, Track, make_plan
+from renderers.upscaling.enlarged_source import Enlargement
 from renderers.video.formats import USUAL_RATE
 from renderers.video.joining import require_film_place
 from renderers.video.rates import Rate
 from studio.films.film_tags import write_tags
+from studio.films.given.enlarged_runs import (
+    choose_enlargement,
+    enlarge_options,
+    enlarge_source,
+    mark_weights,
+)
 from studio.films.options.film_options import MAX_SECONDS, FilmOptions
 from studio.films.places import film_folder
 from studio.runs.attribution import attribution_of
 from studio.runs.events import list_events
 from studio.runs.metrics import read_metrics
 from studio.runs.selection import describe_cut
+from studio.runs.tools.upscalers import RunUpscaler, open_upscaler
 from studio.specimens.points import points_or_fixed, resolve_points
 from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
@@ -55,6 +64,7 @@ class OpenFilm(Generic[Film]):
         file: the finished film.
         folder: where its parts are kept until it is whole.
         shown_px: height and width of what is shown of a point; a generator's picture if None.
+        upscaler: makes its pictures larger; None where none does.
     """
 
     workspace: Workspace
@@ -65,6 +75,25 @@ class OpenFilm(Generic[Film]):
     file: Path
     folder: Path
     shown_px: tuple[int, int] | None = None
+    upscaler: RunUpscaler | None = None
+
+    def enlargement(self, points: int) -> Enlargement | None:
+        """How pictures are made larger, where a frame shows so many points.
+
+        Raises:
+            RenderError: the crop does not lie in the pictures.
+        """
+        if self.upscaler is None:
+            return None
+        side = self.checkpoints.spec.image_size
+        return choose_enlargement(self.options, self.upscaler, (side, side), points)
+
+    def source(self, plan: RenderPlan) -> CheckpointSource:
+        """What the frames of a plan of this film are rendered from."""
+        enlargement = self.enlargement(len(plan.labels))
+        if self.upscaler is None or enlargement is None:
+            return self.checkpoints
+        return enlarge_source(self.checkpoints, self.upscaler, enlargement)
 
     @property
     def run(self) -> str:
@@ -157,7 +186,9 @@ def open_film(workspace: Workspace, film: Film, run: str, kind: str) -> OpenFilm
     digest = hashlib.sha256(asked.encode()).hexdigest()[:6]
     folder = film_folder(workspace, f"{name}-{digest}", out)
     file = default_file(folder, name, options.format) if out is None else out.absolute()
-    return OpenFilm(workspace, film, checkpoints, checkpoints.batches, options, file, folder)
+    upscaler = open_upscaler(workspace, film.upscale) if film.upscale else None
+    opened = (workspace, film, checkpoints, checkpoints.batches, options, file, folder)
+    return OpenFilm(*opened, upscaler=upscaler)
 
 
 @dataclass(frozen=True)
@@ -244,11 +275,15 @@ def plan_film(
         tags=write_tags(run, numbers or batches, labels, owed, opened.film.spelled()),
     )
     videos = len(tracks) * options.points + options.grid
+    weights, enlargement = opened.checkpoints.digests(batches), opened.enlargement(len(tracks))
+    if opened.upscaler is not None and enlargement is not None:
+        weights = [mark_weights(each, opened.upscaler, enlargement) for each in weights]
+        options = enlarge_options(options)
     return make_plan(
         tracks,
         batches,
         replace(options, threads=share_threads(os.cpu_count() or 1, videos)),
-        weights=opened.checkpoints.digests(batches),
+        weights=weights,
         caption=caption,
         borders=opened.checkpoints.key_batches,
     )

@@ -122,7 +122,7 @@ def film_timelapse(
     )
     try:
         return render_film(
-            *(opened.checkpoints, plan, opened.folder, opened.file, engine, on_progress),
+            *(opened.source(plan), plan, opened.folder, opened.file, engine, on_progress),
             overwrite=film.overwrite,
         )
     except DamagedCheckpointError as error:
@@ -176,11 +176,11 @@ def _require_open_end(opened: OpenFilm[Timelapse]) -> None:
     """Refuse to follow a run with a film that needs to know how the run ends."""
     film = opened.film
     is_open = film.is_exact and not film.last and not film.is_composed
-    if not is_open or "curve" in opened.options.overlay:
+    if not is_open or film.upscale or "curve" in opened.options.overlay:
         raise StudioError(
             "A film that follows its run shows every checkpoint as it lands: leave out --pace, "
-            "--duration, --last, the curve and a composition, or render it again when the run has "
-            "ended."
+            "--duration, --last, --upscale, the curve and a composition, or render it again when "
+            "the run has ended."
         )
 
 

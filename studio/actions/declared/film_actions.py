@@ -67,6 +67,11 @@ class RenderResult(Result):
 class FilmAction(Action):
     """An action that renders a film; films that are jobs take turns on their devices."""
 
+    def claims(self) -> Sequence[Claim]:
+        """The run, and the one that makes its pictures larger, keep their checkpoints meanwhile."""
+        named = (self.about_run, str(getattr(self, "upscale", "")).partition("@")[0])
+        return [Claim("run", run) for run in dict.fromkeys(named) if run]
+
     def needs(self) -> Needs | None:
         """The devices that the film is rendered on; on a cluster, Ray says who waits."""
         from studio.workspace.devices import AUTO, name_devices

@@ -95,6 +95,13 @@ class FilmOptions(CompositionOptions):
     scaling: Literal["nearest", "lanczos"] = option(
         "lanczos", "Pixels as squares, or smooth.", section=LOOKS
     )
+    upscale: str = option(
+        "",
+        "Enlarge pictures by this run of super-resolution, as often as needed, before they come "
+        "to their size.",
+        metavar="RUN@BATCH",
+        section=LOOKS,
+    )
     overlay: bool = option(False, "Show the batch number.", section=LOOKS)
     show: Commas = option(
         (),
@@ -235,6 +242,8 @@ class FilmOptions(CompositionOptions):
         values = tuple(list(v) if isinstance(v, tuple) else v for v in content.values())
         if self.is_composed:
             values += (self.composition, self.aspect, self.resolution)
+        if self.upscale:
+            values += (self.upscale,)
         return repr((values, self.file_format()))
 
     def content(self) -> dict[str, Any]:
@@ -349,7 +358,9 @@ class LayerFilm(FilmsOfPoints):
     )
 
     def require_plain(self) -> None:
-        """Raise InvalidValueError where a layer is to be compiled, which PyTorch may not do."""
+        """Raise InvalidValueError for what is of pictures, and not of the maps of a layer."""
+        if self.upscale:
+            raise InvalidValueError("{upscale} is for pictures: leave it out for a layer.")
         if self.compile:
             raise InvalidValueError("{compile} is for pictures: leave it out for a layer.")
 

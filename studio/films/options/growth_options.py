@@ -24,6 +24,8 @@ class GrowthFilm(FilmOptions):
 
     def require_plain(self) -> None:
         """Raise InvalidValueError for what a film of many small pictures cannot have."""
+        if self.upscale:
+            raise InvalidValueError("{upscale} is for single pictures: leave it out for a map.")
         if self.crop:
             raise InvalidValueError("{crop} is for single pictures: leave it out for a map.")
         if self.composition not in (None, "plain", "grid"):

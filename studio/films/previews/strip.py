@@ -57,7 +57,7 @@ def draw_strip(outline: Outline[Film], count: int) -> DrawnStrip:
     path = opened.workspace.film_previews / f"{mark}.jpg"
     if not path.exists():
         with _device_of(opened) as device:
-            found = preview_frames(opened.checkpoints, plan, frames, device)
+            found = preview_frames(opened.source(plan), plan, frames, device)
             pictures = [_small(Image.fromarray(frame)) for frame in found]
         _write(pictures, path)
         _forget_oldest(opened.workspace)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from studio.actions.action import Table
 from studio.actions.declared.film_actions import KEPT, SECTION, FilmAction, RenderResult
 from studio.films.options.film_options import FILE, WHERE
-from studio.workspace.claims import Claim
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
@@ -123,10 +122,6 @@ class Upscale(FilmAction):
         from studio.runs.tools.upscalers import named_run
 
         return named_run(self.run) or None
-
-    def claims(self) -> Sequence[Claim]:
-        """The run keeps its name and its checkpoints meanwhile."""
-        return [Claim("run", self.about_run)] if self.about_run else []
 
     def check(self, workspace: Workspace) -> None:
         """Refuse what cannot be read, and results that are too large or cannot be written."""
