@@ -52,7 +52,7 @@ def prepare_folder(
     """
     files, skipped = find_files(source)
     with write_dataset(
-        *(destination, image_size, f"folder {_readable(source.name)}"),
+        *(destination, image_size, f"folder {readable_name(source.name)}"),
         skipped=skipped,
         fit=fit,
         downscale=downscale,
@@ -63,7 +63,7 @@ def prepare_folder(
                 writer.append(read_picture(file, image_size, fit))
                 writer.not_square += not is_square(file)
             except UnreadablePictureError as reason:
-                skipped.append((_readable(file.relative_to(source)), str(reason)))
+                skipped.append((readable_name(file.relative_to(source)), str(reason)))
             on_progress(done, len(files))
         if not writer.pictures:
             name, reason_text = skipped[-1]
@@ -74,8 +74,12 @@ def prepare_folder(
     return PreparedDataset.open(destination)
 
 
-def find_files(source: Path) -> tuple[list[Path], Skipped]:
+def find_files(source: Path, wanted: str = "pictures") -> tuple[list[Path], Skipped]:
     """Find all files below a folder. Links are followed, and no folder is looked through twice.
+
+    Args:
+        source: the folder.
+        wanted: what it should hold, for messages.
 
     Returns:
         Paths in natural order, `2.png` before `10.png`; and what is left out, with the reason.
@@ -86,7 +90,7 @@ def find_files(source: Path) -> tuple[list[Path], Skipped]:
     if not source.exists():
         raise StudioError(f"There is no folder {source}. Check the path.")
     if not source.is_dir():
-        raise StudioError(f"{source} is a file. Give the folder that holds the pictures.")
+        raise StudioError(f"{source} is a file. Give the folder that holds the {wanted}.")
     files: list[Path] = []
     skipped: Skipped = []
     seen: set[tuple[int, int]] = set()
@@ -94,7 +98,7 @@ def find_files(source: Path) -> tuple[list[Path], Skipped]:
         here = Path(folder).stat()
         if (here.st_dev, here.st_ino) in seen:
             folders.clear()
-            name = _readable(Path(folder).relative_to(source))
+            name = readable_name(Path(folder).relative_to(source))
             skipped.append((name, "the same folder was looked through already"))
             continue
         seen.add((here.st_dev, here.st_ino))
@@ -104,13 +108,13 @@ def find_files(source: Path) -> tuple[list[Path], Skipped]:
                 files.append(path)
             else:
                 reason = "a link that leads nowhere" if path.is_symlink() else "no regular file"
-                skipped.append((_readable(path.relative_to(source)), reason))
+                skipped.append((readable_name(path.relative_to(source)), reason))
     if not files:
-        raise StudioError(f"There are no pictures in {source}: it has no files.")
+        raise StudioError(f"There are no {wanted} in {source}: it has no files.")
     return sorted(files, key=lambda path: _natural_key(path.relative_to(source))), skipped
 
 
-def _readable(path: Path | str) -> str:
+def readable_name(path: Path | str) -> str:
     """A name on disk as text that can be printed and written, whatever its bytes are."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

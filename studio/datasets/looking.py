@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,9 @@ import xxhash
 from PIL import Image
 
 from renderers.pictures.sheets import Sheet, arrange_grid
-from studio.datasets.prepared import PreparedDataset
+from studio.datasets.fonts.glyphs import EDGE, FALLOFF
+from studio.datasets.fonts.held_out_fonts import held_out_fonts
+from studio.datasets.prepared import LETTERS, PICTURES, PreparedDataset
 
 COLUMNS = 8  # Pictures in a row of a sheet, which has half as many rows.
 MAX_SHEET_PX = 1024  # The longest side of a sheet.
@@ -45,7 +47,7 @@ def draw_dataset(dataset: PreparedDataset, columns: int = COLUMNS) -> np.ndarray
     Args:
         columns: at least 1; there are half as many rows, rounded up.
     """
-    edge = min(dataset.manifest.image_size, MAX_SHEET_PX // columns)
+    edge = min(len(show_item(dataset, 0)), MAX_SHEET_PX // columns)
     count = min(len(dataset), columns * -(-columns // 2))
     pictures = np.empty((count, edge, edge, 3), np.uint8)
     for shown, picture in zip(pictures, _spread(dataset, count), strict=True):
@@ -57,8 +59,7 @@ def draw_dataset(dataset: PreparedDataset, columns: int = COLUMNS) -> np.ndarray
 def draw_titled(dataset: PreparedDataset) -> np.ndarray:
     """The sheet with what it shows above, and whom it is owed to below: uint8 [H, W, 3]."""
     grid, manifest = draw_dataset(dataset), dataset.manifest
-    size = f"{manifest.image_size} x {manifest.image_size}"
-    title = f"{dataset.folder.name}: {manifest.pictures:,} pictures of {size} pixels"
+    title = f"{dataset.folder.name}: {manifest.describe()}"
     sheet = Sheet(1, 1, *grid.shape[:2], title=title, footer=manifest.attribution)
     sheet.add(0, grid)
     return sheet.picture
@@ -86,6 +87,17 @@ def measure_dataset(dataset: PreparedDataset) -> DatasetNumbers:
     )
 
 
+def describe_look(dataset: PreparedDataset, numbers: DatasetNumbers) -> str:
+    """What is in a dataset in a sentence or two: of letters, how many fonts are held out."""
+    if dataset.manifest.kind == PICTURES:
+        return describe_numbers(numbers)
+    held_out = int(held_out_fonts(dataset.pixels).sum())
+    return (
+        f"{len(dataset) - held_out:,} fonts are trained on, {held_out:,} are held out. A sheet "
+        "shows both cases of a letter, their distance fields above."
+    )
+
+
 def describe_numbers(numbers: DatasetNumbers) -> str:
     """What pictures are like in a sentence or two."""
     said = (
@@ -100,5 +112,35 @@ def describe_numbers(numbers: DatasetNumbers) -> str:
 
 def _spread(dataset: PreparedDataset, count: int) -> Iterator[np.ndarray]:
     """Pictures at even distances, the first to the last: uint8 [size, size, 3] each."""
-    for number in np.linspace(0, len(dataset) - 1, count).round().astype(int):
-        yield np.ascontiguousarray(dataset.pixels[number])
+    for place, number in enumerate(np.linspace(0, len(dataset) - 1, count).round().astype(int)):
+        yield show_item(dataset, int(number), place)
+
+
+def show_item(dataset: PreparedDataset, number: int, place: int = 0) -> np.ndarray:
+    """A picture of a dataset; of a font, both cases of one letter, their fields above.
+
+    Args:
+        number: which picture, or font.
+        place: where on a sheet it is shown; each shows the next letter.
+
+    Returns:
+        uint8 [size, size, 3].
+    """
+    item = np.ascontiguousarray(dataset.pixels[number])
+    return SHOWN[dataset.manifest.kind](item, place)
+
+
+def _show_letter(fields: np.ndarray, place: int) -> np.ndarray:
+    """Both cases of a letter of a font, uint8 [52, 36, 36]: uint8 [72, 72, 3]."""
+    cases = len(fields) // 2
+    both = np.concatenate([fields[place % cases], fields[cases + place % cases]], 1)
+    # Across an edge, ink goes from none to full within a pixel.
+    ink = np.clip((both / 255 - EDGE) / FALLOFF + 0.5, 0, 1)
+    sheet = np.concatenate([255 - both // 2, np.rint(255 * (1 - ink)).astype(np.uint8)])
+    return np.repeat(sheet[..., None], 3, axis=2)
+
+
+SHOWN: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    PICTURES: lambda picture, place: picture,
+    LETTERS: _show_letter,
+}

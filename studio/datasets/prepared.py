@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from checkpoints_index.storage.seals import Seal, seal_json, unseal_json
 from studio.workspace.errors import EditedFileError, StudioError
 
 PIXELS, MANIFEST = "pixels.npy", "manifest.json"
+PICTURES, LETTERS = "pictures", "letters"  # Kinds of datasets.
+FONT_LETTERS = 52  # A font has a to z, then A to Z.
+MAX_REASONS = 12  # So many reasons for which files were left out are counted in words.
 SAMPLED = 256  # So many pictures are looked at where the manifest has no digest.
 
 
@@ -23,8 +28,8 @@ class Manifest:
 
     Attributes:
         name: the name of the dataset's folder.
-        image_size: width and height in pixels.
-        pictures: how many there are.
+        image_size: width and height of a picture, or of a letter, in pixels.
+        pictures: how many there are; the fonts in a dataset of letters.
         source: where they came from, in words.
         attribution: a notice that has to stand wherever they are shown; may be empty.
         skipped: (file, reason) for each file that could not be used.
@@ -33,6 +38,7 @@ class Manifest:
         digest: xxh3 of all pixels, 16 hexadecimal digits; empty in those of older versions.
         small: (factor, digest) for each size in which the pictures are kept as well, so many times
             as small.
+        kind: PICTURES, or LETTERS for the distance fields of fonts' letters.
     """
 
     name: str
@@ -45,6 +51,27 @@ class Manifest:
     not_square: int = 0
     digest: str = ""
     small: tuple[tuple[int, str], ...] = ()
+    kind: str = PICTURES
+
+    @property
+    def item_shape(self) -> tuple[int, int, int]:
+        """The shape of one picture, or of the letters of one font.
+
+        Raises:
+            KeyError: the kind is one of a newer version.
+        """
+        size = self.image_size
+        return {PICTURES: (size, size, 3), LETTERS: (FONT_LETTERS, size, size)}[self.kind]
+
+    def describe(self) -> str:
+        """How many of what size it holds.
+
+        Example:
+            >>> Manifest("maps", 64, 4096, "a map").describe()
+            '4,096 pictures of 64 x 64 pixels'
+        """
+        what = {PICTURES: "pictures of", LETTERS: "fonts, letters of"}[self.kind]
+        return f"{self.pictures:,} {what} {self.image_size} x {self.image_size} pixels"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +81,8 @@ class PreparedDataset:
     Attributes:
         folder: where it lies.
         manifest: what it holds.
-        pixels: uint8 [N, image_size, image_size, 3], memory-mapped, read-only.
+        pixels: uint8 [N, image_size, image_size, 3], of letters [N, 52, image_size, image_size];
+            memory-mapped, read-only.
     """
 
     folder: Path
@@ -75,11 +103,10 @@ class PreparedDataset:
             )
         try:
             manifest = read_manifest(folder)
+            expected = (manifest.pictures, *manifest.item_shape)
             pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _damaged(folder, str(error)) from error
-        size = manifest.image_size
-        expected = (manifest.pictures, size, size, 3)
         if pixels.shape != expected or pixels.dtype != np.uint8:
             found = f"{PIXELS} holds {pixels.dtype} {list(pixels.shape)}"
             raise _damaged(folder, f"{found}, {MANIFEST} says uint8 {list(expected)}")
@@ -140,6 +167,18 @@ class PreparedDataset:
         for index in np.linspace(0, len(self) - 1, min(len(self), SAMPLED)).astype(int):
             hashed.update(np.ascontiguousarray(self.pixels[index, middle]).data)
         return f"rows:{hashed.hexdigest()}"
+
+
+def count_reasons(skipped: Iterable[tuple[str, str]]) -> str:
+    """How many files were left out for which reason, the most first.
+
+    Example:
+        >>> count_reasons([("a", "damaged"), ("b", "lacks a letter"), ("c", "damaged")])
+        '2 damaged, 1 lacks a letter'
+    """
+    counts = Counter(reason for _, reason in skipped).most_common()
+    named = [f"{count:,} {reason}" for reason, count in counts[:MAX_REASONS]]
+    return ", ".join([*named, *(["..."] if len(counts) > MAX_REASONS else [])])
 
 
 def read_manifest(folder: Path) -> Manifest:

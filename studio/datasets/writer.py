@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from checkpoints_index.storage.files import (
     open_whole,
     remove_leftovers,
 )
-from studio.datasets.prepared import PIXELS, Manifest, write_manifest
+from studio.datasets.prepared import PICTURES, PIXELS, Manifest, write_manifest
 from studio.datasets.small_pictures import check_factors, write_small
 from studio.workspace.errors import StudioError
 from studio.workspace.names import require_dataset_name
@@ -24,7 +25,7 @@ IMAGE_SIZES = (32, 64, 128, 256, 512, 1024)
 
 
 class DatasetWriter:
-    """Appends pictures to the pixels of a dataset; `write_dataset` makes one.
+    """Appends pictures, or fonts, to the pixels of a dataset; `write_dataset` makes one.
 
     Attributes:
         pictures: how many were added.
@@ -32,17 +33,17 @@ class DatasetWriter:
         folder: where the dataset is made, for what lies beside its pixels.
     """
 
-    def __init__(self, file: BinaryIO, image_size: int, folder: Path) -> None:
+    def __init__(self, file: BinaryIO, item_shape: tuple[int, ...], folder: Path) -> None:
         self.pictures = self.not_square = 0
         self.folder = folder
         self._file = file
-        self._image_size = image_size
+        self._item_shape = item_shape
         self._hashed = xxhash.xxh3_64()
         self._write_header()
 
     def append(self, picture: np.ndarray) -> None:
-        """Add a picture, uint8 [image_size, image_size, 3]."""
-        assert picture.shape == (self._image_size, self._image_size, 3), picture.shape
+        """Add a picture, uint8 [image_size, image_size, 3], or the letters of a font."""
+        assert picture.shape == self._item_shape, picture.shape
         assert picture.dtype == np.uint8, picture.dtype
         content = picture.tobytes()
         self._hashed.update(content)
@@ -61,7 +62,7 @@ class DatasetWriter:
 
     def _write_header(self) -> None:
         # NumPy pads this header so that a larger first axis fits in the same bytes.
-        shape = (self.pictures, self._image_size, self._image_size, 3)
+        shape = (self.pictures, *self._item_shape)
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
 
@@ -77,6 +78,7 @@ def write_dataset(
     fit: str = "crop",
     downscale: Sequence[int] = (),
     replace: bool = False,
+    kind: str = PICTURES,
 ) -> Iterator[DatasetWriter]:
     """Write a dataset beside its place, and move it there when the block ends without an error.
 
@@ -84,13 +86,14 @@ def write_dataset(
 
     Args:
         folder: the dataset's folder; its last part is the dataset's name.
-        image_size: one of IMAGE_SIZES.
+        image_size: of pictures, one of IMAGE_SIZES.
         source: where the pictures come from, in words.
         attribution: a notice that has to stand wherever they are shown.
         skipped: files that could not be used, with reasons; read when the block ends.
         fit: how pictures that are not square are made so.
         downscale: how many times as small the pictures are kept as well; see `small_pictures`.
         replace: whether a dataset in folder is replaced.
+        kind: of the dataset, see `Manifest`.
 
     Yields:
         The writer that takes the pictures.
@@ -100,22 +103,24 @@ def write_dataset(
             to be replaced, or the disk cannot be written to.
     """
     require_dataset_name(folder.name)
-    _check_image_size(image_size)
+    if kind == PICTURES:
+        _check_image_size(image_size)
     check_factors(downscale)
+    empty = Manifest(folder.name, image_size, 0, source, attribution, fit=fit, kind=kind)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder.parent, folder.name)
         with build_folder(folder, replace) as beside:
             with open_whole(beside / PIXELS) as file:
-                writer = DatasetWriter(file, image_size, beside)
+                writer = DatasetWriter(file, empty.item_shape, beside)
                 yield writer
                 writer.finish()
             pixels = np.load(beside / PIXELS, mmap_mode="r", allow_pickle=False)
             small = [(factor, write_small(beside, pixels, factor)) for factor in downscale]
-            manifest = Manifest(
-                *(folder.name, image_size, writer.pictures, source, attribution),
+            manifest = dataclasses.replace(
+                empty,
+                pictures=writer.pictures,
                 skipped=tuple(skipped or ()),
-                fit=fit,
                 not_square=writer.not_square,
                 digest=writer.digest,
                 small=tuple(sorted(dict(small).items())),

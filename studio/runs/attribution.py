@@ -14,7 +14,9 @@ def dataset_of(workspace: Workspace, run: str) -> PreparedDataset | None:
     if not config_path.exists():
         return None
     dataset = TrainingConfig.read(config_path).dataset
-    return open_dataset(workspace, dataset) if dataset in list_datasets(workspace) else None
+    return (
+        open_dataset(workspace, dataset, kind=None) if dataset in list_datasets(workspace) else None
+    )
 
 
 def attribution_of(workspace: Workspace, run: str) -> str:

@@ -102,7 +102,7 @@ def describe_run(workspace: Workspace, run: str) -> str:
 def describe_dataset(workspace: Workspace, name: str) -> str:
     """What a dataset has, in words; one that is damaged can be deleted as well."""
     try:
-        return f"{open_dataset(workspace, name).manifest.pictures:,} pictures"
+        return open_dataset(workspace, name, kind=None).manifest.describe()
     except EXPECTED_ERRORS as error:
         return f"pictures that cannot be read ({error})"
 

@@ -48,9 +48,10 @@ class DatasetResult(Result):
 
     def tell(self) -> Iterator[str | Table]:
         """What it holds, whom it is owed to, and what was left out."""
-        size = f"{self.manifest['image_size']} x {self.manifest['image_size']}"
+        from studio.datasets.prepared import Manifest, count_reasons
+
         name, pictures = self.manifest["name"], self.manifest["pictures"]
-        yield f"Dataset '{name}': {pictures:,} pictures of {size} pixels."
+        yield f"Dataset '{name}': {Manifest(**self.manifest).describe()}."
         if self.manifest["attribution"]:
             yield self.manifest["attribution"]
         if self.manifest["small"]:
@@ -62,6 +63,8 @@ class DatasetResult(Result):
         skipped = self.manifest["skipped"]
         if skipped:
             yield f"Left out: {len(skipped):,} of {pictures + len(skipped):,} files."
+            if len(skipped) > MAX_SKIPPED_NAMED:
+                yield f"That is {count_reasons(skipped)}."
         for file, reason in skipped[:MAX_SKIPPED_NAMED]:
             yield f"Skipped {file}: {reason}"
         if len(skipped) > MAX_SKIPPED_NAMED:
@@ -79,8 +82,8 @@ class DatasetList(Result):
 
     def tell(self) -> Iterator[str | Table]:
         """A table of them."""
-        columns = ["dataset", "pictures", "size", "source", "attribution"]
-        keys = ("name", "pictures", "image_size", "source", "attribution")
+        columns = ["dataset", "kind", "count", "size", "source", "attribution"]
+        keys = ("name", "kind", "pictures", "image_size", "source", "attribution")
         yield Table(
             columns,
             [[manifest[key] for key in keys] for manifest in self.manifests],
@@ -175,6 +178,41 @@ class DatasetsAddCities(Action):
             )
 
 
+class DatasetsAddLetters(Action):
+    """Prepare the letters of a folder of fonts.
+
+    TrueType and OpenType fonts, whatever their files are called, are drawn and kept as distance
+    fields of their 26 lower and 26 upper letters. Fonts whose cases look the same, that leave the
+    box, lack a letter, are of symbols or are there already are left out and counted.
+    """
+
+    command = "datasets add-letters"
+    makes_workspace = True
+    section = SECTION
+
+    folder: Path = option(help="Folder of fonts, searched to any depth.", argument=True)
+    name: str = new_dataset_name()
+    replace: bool = option(False, "Replace a dataset of that name.")
+
+    def claims(self) -> Sequence[Claim]:
+        """One prepares a dataset, and nobody trains on it meanwhile."""
+        return [Claim("dataset", self.name, EXCLUSIVE)]
+
+    def perform(self, workspace: Workspace, reporter: Reporter) -> DatasetResult:
+        """Draw the letters."""
+        from studio.datasets.fonts.letter_folder import prepare_letters
+
+        with reporter.task("Drawing letters") as on_progress:
+            return DatasetResult.of(
+                prepare_letters(
+                    self.folder,
+                    workspace.dataset(self.name),
+                    replace=self.replace,
+                    on_progress=on_progress,
+                )
+            )
+
+
 class DatasetsDownscale(Action):
     """Keep the pictures of a dataset small as well.
 
@@ -224,7 +262,7 @@ class DatasetsList(Action):
         from studio.datasets.listing import list_datasets, open_dataset
 
         names = list_datasets(workspace)
-        manifests = [asdict(open_dataset(workspace, name).manifest) for name in names]
+        manifests = [asdict(open_dataset(workspace, name, kind=None).manifest) for name in names]
         return DatasetList(manifests=tuple(manifests))
 
 
@@ -268,7 +306,7 @@ class DatasetsShow(Action):
         from renderers.pictures.picture_file import SUFFIXES
         from studio.datasets.listing import open_dataset
 
-        open_dataset(workspace, self.name)
+        open_dataset(workspace, self.name, kind=None)
         if self.out is not None:
             require_destination(self.out, SUFFIXES, self.overwrite)
 
@@ -276,18 +314,21 @@ class DatasetsShow(Action):
         """Look at the pictures."""
         from renderers.pictures.picture_file import save_picture
         from studio.datasets.listing import open_dataset
-        from studio.datasets.looking import describe_numbers, draw_titled, measure_dataset
+        from studio.datasets.looking import describe_look, draw_titled, measure_dataset
 
-        dataset = open_dataset(workspace, self.name)
+        dataset = open_dataset(workspace, self.name, kind=None)
         numbers = measure_dataset(dataset)
         if self.out is not None:
             save_picture(draw_titled(dataset), self.out)
         return DatasetLook(
             manifest=asdict(dataset.manifest),
             numbers=numbers._asdict(),
-            said=describe_numbers(numbers),
+            said=describe_look(dataset, numbers),
             path=self.out,
         )
 
 
-ACTIONS = (DatasetsAdd, DatasetsAddCities, DatasetsDownscale, DatasetsList, DatasetsShow)
+ACTIONS = (
+    *(DatasetsAdd, DatasetsAddCities, DatasetsAddLetters, DatasetsDownscale),
+    *(DatasetsList, DatasetsShow),
+)

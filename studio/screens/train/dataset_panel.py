@@ -13,12 +13,13 @@ from studio.actions.action import Action, spell_command
 from studio.actions.declared.dataset_actions import (
     MAX_SKIPPED_NAMED,
     DatasetsAdd,
+    DatasetsAddLetters,
     DatasetsDownscale,
 )
 from studio.actions.declared.removal_actions import DeleteDataset, RenameDataset
 from studio.actions.demo_steps import HELSINKI
 from studio.datasets.listing import list_datasets, open_dataset
-from studio.datasets.looking import describe_numbers, measure_dataset
+from studio.datasets.looking import describe_look, measure_dataset
 from studio.datasets.prepared import Manifest, PreparedDataset
 from studio.datasets.uploads import keep_uploads
 from studio.screens.parts import markup
@@ -59,6 +60,7 @@ class DatasetsPanel:
                 name = gr.Textbox(label="Call it", min_width=90)
                 size = gr.Dropdown(SIZES, value=64, label="Pixels", min_width=80)
             add = gr.Button("Add the folder", size="md")
+            letters = gr.Button("Add the letters of its fonts", size="sm", elem_id="add-letters")
             small = gr.Button(
                 "Keep the chosen pictures small as well", size="sm", elem_id="downscale-dataset"
             )
@@ -79,6 +81,7 @@ class DatasetsPanel:
             [field.change for field in form], _show_command, form, self._command, **EVENT_DEFAULTS
         )
         add.click(show_errors(self._add_folder), form, self._status, **EVENT_DEFAULTS)
+        letters.click(show_errors(self._add_letters), form, self._status, **EVENT_DEFAULTS)
         small.click(show_errors(self._downscale), dataset, self._status, **EVENT_DEFAULTS)
         known = gr.State([])
         outputs = [self._status, dataset, known]
@@ -119,7 +122,7 @@ class DatasetsPanel:
         kind = "quiet" if list_datasets(workspace) else "quiet no-pictures"
         if chosen is None or chosen not in list_datasets(workspace):
             return failed + markup.note("No pictures yet: draw a city, or add your own.", kind)
-        dataset = open_dataset(workspace, chosen)
+        dataset = open_dataset(workspace, chosen, kind=None)
         described = markup.note(_describe(dataset), kind)
         owed = markup.credit(dataset.manifest.attribution)
         return failed + _show_pictures(dataset) + owed + described + _left_out(dataset)
@@ -134,6 +137,14 @@ class DatasetsPanel:
         if "helsinki" in list_datasets(self._app.workspace):
             raise StudioError("The maps of Helsinki are here already: choose helsinki above.")
         self._app.submit(HELSINKI)
+        return self._show_status(None)
+
+    def _add_letters(self, folder: str, name: str, size: int) -> Markup:
+        """Prepare the fonts of a folder; their letters have a size of their own."""
+        if not folder.strip() or not name.strip():
+            raise StudioError("Write the path of a folder of fonts, and what to call it.")
+        given = {"folder": folder.strip(), "name": name.strip()}
+        self._app.submit(DatasetsAddLetters.read(given))
         return self._show_status(None)
 
     def _add_folder(self, folder: str, name: str, size: int) -> Markup:
@@ -193,14 +204,14 @@ def _left_out(dataset: PreparedDataset) -> Markup:
 
 def _describe(dataset: PreparedDataset) -> str:
     manifest = dataset.manifest
-    size = f"{manifest.image_size} x {manifest.image_size}"
     said = _describe_look(dataset.folder, manifest)
     small = " and ".join(str(factor) for factor, _ in manifest.small)
     kept = f" Kept {small} times as small as well." if small else ""
-    return f"{manifest.pictures:,} pictures of {size} pixels. {said}{kept}"
+    return f"{manifest.describe()}. {said}{kept}"
 
 
 @lru_cache(maxsize=16)
 def _describe_look(folder: Path, manifest: Manifest) -> str:
     """What pictures are like; they are read once for as long as their manifest stays the same."""
-    return describe_numbers(measure_dataset(PreparedDataset.open(folder)))
+    dataset = PreparedDataset.open(folder)
+    return describe_look(dataset, measure_dataset(dataset))

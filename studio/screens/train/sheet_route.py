@@ -43,7 +43,7 @@ class SheetRoute:
 
     def _open(self, name: str, key: str) -> PreparedDataset:
         """The dataset as it was when the page showed it; raises StudioError if it is not."""
-        dataset = open_dataset(self._workspace, require_dataset_name(name))
+        dataset = open_dataset(self._workspace, require_dataset_name(name), kind=None)
         if key != _key(dataset):
             raise StudioError("These pictures are others by now. Open the page again.")
         return dataset

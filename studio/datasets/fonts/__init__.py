@@ -1,0 +1,1 @@
+"""Letters of fonts: drawn, screened, and prepared as distance fields."""
