@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class FontReader:
 class _Answer:
     """Bytes of a pipe, read until a moment."""
 
-    def __init__(self, pipe: BinaryIO, until: float) -> None:
+    def __init__(self, pipe: IO[bytes], until: float) -> None:
         self._pipe, self._until = pipe, until
 
     def read_line(self) -> bytes:
@@ -120,7 +120,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         try:
             content = _read_fields(Path(os.fsdecode(json.loads(line)))).tobytes()
-            answer = {"bytes": len(content)}
+            answer: dict[str, Any] = {"bytes": len(content)}
         except UnusableFontError as reason:
             content, answer = b"", {"reason": str(reason)}
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + content)

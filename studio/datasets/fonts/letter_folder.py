@@ -9,7 +9,7 @@ from renderers.progress import OnProgress, ignore_progress
 from studio.datasets.folder import find_files, readable_name
 from studio.datasets.fonts.font_reader import FontReader
 from studio.datasets.fonts.glyphs import BOX_PX, UnusableFontError
-from studio.datasets.fonts.screening import Duplicates
+from studio.datasets.fonts.screening import SeenFonts
 from studio.datasets.prepared import LETTERS, PreparedDataset, count_reasons
 from studio.datasets.writer import write_dataset
 from studio.workspace.errors import StudioError
@@ -40,7 +40,7 @@ def prepare_letters(
             or cannot be written to.
     """
     files, skipped = find_files(source, "fonts")
-    duplicates, words = Duplicates(), f"fonts of {readable_name(source.name)}"
+    seen, words = SeenFonts(), f"fonts of {readable_name(source.name)}"
     with (
         closing(FontReader()) as reader,
         write_dataset(
@@ -50,9 +50,10 @@ def prepare_letters(
         for done, file in enumerate(files, start=1):
             try:
                 fields = reader.read(file)
-                if duplicates.add(fields):
-                    raise UnusableFontError(DUPLICATE)
-                writer.append(fields)
+                if seen.add(fields):
+                    skipped.append((readable_name(file.relative_to(source)), DUPLICATE))
+                else:
+                    writer.append(fields)
             except UnusableFontError as reason:
                 skipped.append((readable_name(file.relative_to(source)), str(reason)))
             on_progress(done, len(files))

@@ -8,7 +8,7 @@ from PIL import Image
 from studio.datasets.fonts.glyphs import BOX_PX, LETTERS, LOWER
 
 # Letters whose two cases differ in nearly every font, however they are moved and scaled.
-TELLING = "abdeghnqrt"
+TOLD_APART = "abdeghnqrt"
 ALIGNED_PX = 24  # Letters are compared at this width and height.
 MIN_DIFFERENCE = 0.23  # The share of ink in which the two cases of a telling letter differ.
 SIGNATURE_PX = 9  # A letter's mean over squares of so many pixels tells fonts apart quickly.
@@ -34,7 +34,7 @@ def case_difference(drawn: np.ndarray) -> float:
         The median over the letters of the share that only one of both has of their ink, 0..1.
     """
     shares = []
-    for letter in TELLING:
+    for letter in TOLD_APART:
         number = LETTERS.index(letter)
         lower, upper = _align(drawn[number]), _align(drawn[number + len(LOWER)])
         shares.append(float(np.abs(lower - upper).sum() / np.maximum(lower, upper).sum()))
@@ -50,7 +50,7 @@ def _align(drawn: np.ndarray) -> np.ndarray:
     return np.asarray(scaled, np.float32) / 255
 
 
-class Duplicates:
+class SeenFonts:
     """Finds fonts whose letters are those of an earlier one, also where a few levels differ.
 
     Many fonts come twice, as TrueType and as OpenType, and one that is trained on must not be held

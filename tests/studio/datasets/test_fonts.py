@@ -18,7 +18,7 @@ from studio.datasets.fonts.glyphs import (
     read_letters,
 )
 from studio.datasets.fonts.held_out_fonts import held_out_fonts
-from studio.datasets.fonts.screening import Duplicates, has_one_case
+from studio.datasets.fonts.screening import SeenFonts, has_one_case
 from tests.studio.datasets.font_files import (
     of_symbols,
     whole_font,
@@ -101,7 +101,7 @@ def test_small_capitals_have_one_case_and_other_letters_two(drawn):
 def test_a_font_that_comes_again_with_a_few_other_levels_is_a_duplicate(drawn):
     fields = np.stack([measure_field(letter) for letter in drawn[::13]])
     fields = np.tile(fields, (13, 1, 1))
-    duplicates = Duplicates()
+    duplicates = SeenFonts()
     assert not duplicates.add(fields)
     nearly = fields.copy()
     nearly[:, 10] ^= 1
