@@ -57,7 +57,7 @@ def test_a_folder_without_a_font_of_use_says_what_it_has_and_leaves_nothing(tmp_
     assert list((tmp_path / "datasets").iterdir()) == []
 
 
-def test_letters_are_listed_shown_verified_renamed_and_deleted(
+def test_letters_are_listed_shown_and_renamed_and_other_recipes_refuse_them(
     prepared, tmp_path, capsys, monkeypatch
 ):
     root, _ = prepared
