@@ -15,7 +15,6 @@ from typing import Any
 
 from checkpoints_index.storage.files import create_whole
 from checkpoints_index.storage.seals import read_sealed_json, seal_json
-from latent.points import parse_label
 from studio.workspace.errors import StudioError
 from studio.workspace.names import (
     require_batch,
@@ -150,6 +149,7 @@ def apply_marks(db: sqlite3.Connection, run: str, marks: Marks) -> None:
     Args:
         marks: what was said is given to specimens that the run keeps.
     """
+    from latent.points import parse_label  # Not above: it would bring torch into every command.
 
     def each(question: str, values: Iterable[tuple[Any, ...]]) -> None:
         db.executemany(question, list(values))

@@ -28,6 +28,7 @@ EXAMPLES = [
     errors.MissingZDimError("package:G"),
     errors.WrongInputError("it takes no z"),
     errors.UnusableFileError("is empty"),
+    errors.UndrawnPointsError("city"),
     refusals.UnknownHintError(["strydes"], ["strides"]),
     refusals.AmbiguousFilesError("Which number?", r"step_(\d+)"),
     refusals.ImportedRunError("city", "of another generator"),

@@ -132,7 +132,7 @@ def test_the_words_of_every_action_are_read_as_the_same_action(name):
             values[field.name] = {"loss": "hinge"} if name == "train" else ["seed=7"]
         elif field.name == "options":
             values[field.name] = {"width": 2}
-        elif field.metavar in ("SIZE", "TIME", "SHARE", "RATE", "WHEN"):
+        elif field.metavar in ("SIZE", "TIME", "SHARE", "RATE", "WHEN", "USER/NAME"):
             values[field.name] = field.example
         elif field.choices:
             values[field.name] = field.choices[-1]

@@ -72,6 +72,7 @@ class Publish(Action):
     to: str = option(
         help="Repository of the Hub; it is made if it is not there.",
         metavar="USER/NAME",
+        example="mira/helsinki",
         check=require_repository,
         risk="address",
     )
