@@ -19,6 +19,7 @@ from studio.workspace.database import open_database
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import (
     CANCELLED,
+    INTERRUPTED,
     JobRow,
     Needs,
     find_job,
@@ -174,12 +175,17 @@ def _take_devices(
 
 
 def _take_over(workspace: Workspace, job_id: int) -> None:
-    """Note this process in the row: whoever started it may have been killed before it could."""
+    """Note this process in the row: whoever started it may have been killed before it could.
+
+    A machine that slept, or was very busy, may have taken so long to start it that the job was
+    thought to be lost.
+    """
     pid = os.getpid()
     with open_database(workspace.database) as db:
         db.execute(
-            "UPDATE jobs SET pid = ?, pid_created_at = ? WHERE id = ? AND status = 'queued'",
-            (pid, process_began(pid), job_id),
+            "UPDATE jobs SET pid = ?, pid_created_at = ?, status = 'queued', finished_at = NULL "
+            "WHERE id = ? AND (status = 'queued' OR (status = ? AND pid IS NULL))",
+            (pid, process_began(pid), job_id, INTERRUPTED),
         )
 
 

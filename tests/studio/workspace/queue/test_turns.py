@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from studio.workspace import jobs
 from studio.workspace.errors import StudioError
 from studio.workspace.jobs import Needs, Terms, find_job, insert_job, jobs_that_are
 from studio.workspace.queue.requests import (
@@ -153,6 +154,16 @@ def test_a_job_that_waits_is_paused_and_keeps_its_place(queue):
     queue.until(second, "cancelled")
     queue.end(first)
     queue.until(third, "running")
+
+
+def test_a_process_that_starts_late_takes_up_its_job_though_it_was_thought_lost(queue, monkeypatch):
+    monkeypatch.setattr(jobs, "START_SECONDS", 0.0)
+    job = insert_job(queue.workspace, "render timelapse", {}, ["render"], "city", Terms(needs=CPU))
+    assert queue.row(job).status == "interrupted"
+    queue.start(job)
+    queue.until(job, "running")
+    queue.end(job)
+    queue.until(job, "done")
 
 
 def test_a_job_that_works_is_paused_and_its_device_is_free(queue):
