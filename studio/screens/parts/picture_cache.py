@@ -25,7 +25,6 @@ from studio.workspace.paths import Workspace
 
 MAX_OPEN_RUNS = 2  # Each holds a generator on the device.
 MAX_PICTURES = 1500
-POINTS_IN_A_PART = 3  # So many pictures are drawn before it is asked whether all are still wanted.
 THUMBNAIL_PX, LARGE_PX = 192, 1024
 # How long a browser keeps a picture whose address is another one as soon as it changes.
 FOR_GOOD = "private, max-age=31536000, immutable"
@@ -173,12 +172,10 @@ class PictureCache:
             opened = self._open(run)
             digest = opened.checkpoints.digest([batch])
             with self._device(run) as device:
-                G, frames = self._load(opened, batch, digest, device), []
-                for z in torch.stack([point.z for point in points]).split(POINTS_IN_A_PART):
-                    if not is_wanted():
-                        return None
-                    frames.append(opened.renderer.render(G, z))
-                return np.concatenate(frames)
+                G = self._load(opened, batch, digest, device)
+                if not is_wanted():
+                    return None
+                return opened.renderer.render(G, torch.stack([point.z for point in points]))
 
     def _render(
         self, run: str, opened: _OpenRun, batch: int, digest: str, z: list[Tensor]

@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 
 from checkpoints_index import CheckpointIndex
-from latent.points import sample_points
-from renderers.frames.frame_renderer import FrameRenderer, render_frames
+from renderers.frames.frame_renderer import render_frames
 from studio.screens.parts.picture_cache import PictureCache
 from studio.specimens.points import FIXED, points_of
 from studio.workspace import devices
@@ -63,24 +62,3 @@ def test_where_all_cards_are_at_work_pictures_are_drawn_on_the_cpu(workspace, po
         assert PictureCache(workspace).show("city", 3, points) == expected
     with pytest.raises((AssertionError, RuntimeError), match="CUDA"):
         PictureCache(workspace).show("city", 3, points)
-
-
-def test_a_picture_is_given_up_between_its_points(workspace, monkeypatch):
-    """Whoever waits for the next one waits for a part of this one at most."""
-    drawn, many = [], sample_points(3, range(8), PictureCache(workspace).z_dim("city"))
-    render = FrameRenderer.render
-
-    def count(renderer, G, z):
-        drawn.append(len(z))
-        return render(renderer, G, z)
-
-    monkeypatch.setattr(FrameRenderer, "render", count)
-    picture_cache = PictureCache(workspace)
-    whole = picture_cache.render("city", 3, many)
-    assert sum(drawn) == len(whole) == 8
-    wholly, answers = len(drawn), iter([True, True, False])
-    assert picture_cache.render("city", 3, many, lambda: next(answers)) is None
-    assert len(drawn) == wholly + 1 < 2 * wholly
-    G = CheckpointIndex(workspace.runs)["city"].generator(3)
-    expected = render_frames(G, torch.stack([point.z for point in many])).astype(int)
-    assert np.abs(whole.astype(int) - expected).max() <= 1
