@@ -125,7 +125,6 @@ def _swap_between(
     Nothing is copied in between. One checkpoint is decoded ahead, which is enough where passes run
     through other modules meanwhile.
     """
-    swapper = WeightSwapper(torch.device("cpu"))
     state_dicts = [G.state_dict() for G in resident]
     fitting: TensorLayout | None = None  # A layout that the modules take.
     with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
@@ -136,10 +135,7 @@ def _swap_between(
             if layout is not fitting:
                 reader.require_fit(batch, state_dicts[turn])
                 fitting = layout
-            # The reader goes on from its integers, which for exact floats are not yet their bits.
-            bits = {k: items.copy() if k.is_float else items for k, items in arrays.items()}
-            restore_bits(bits)
-            swapper.swap(DecodedCheckpoint(layout, bits), state_dicts[turn])
+            layout.write_integers(arrays, state_dicts[turn])
             if position + 1 < len(batches):
                 coming.append(decoder.submit(reader.integers, batches[position + 1]))
             yield batch, resident[turn]
