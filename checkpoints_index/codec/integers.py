@@ -256,18 +256,6 @@ class TensorLayout:
         _write_weight(torch.from_numpy(bits[kind]).reshape(entry.shape), entry, weight)
         return weight
 
-    def write_integers(self, arrays: IntegerArrays, weights: Mapping[str, Tensor]) -> None:
-        """Write what integers stand for over weights on the CPU; the integers stay as they are.
-
-        Args:
-            arrays: integers of this layout.
-            weights: see `write_weights`.
-        """
-        # For exact floats the integers are not yet their bits.
-        bits = {kind: items.copy() if kind.is_float else items for kind, items in arrays.items()}
-        restore_bits(bits)
-        self.write_weights({kind: torch.from_numpy(b) for kind, b in bits.items()}, weights)
-
     def write_weights(
         self, bits: Mapping[IntegerKind, Tensor], weights: Mapping[str, Tensor]
     ) -> None:

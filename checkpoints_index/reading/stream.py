@@ -73,8 +73,6 @@ def stream(
             feed = DeviceFeed(reader, streams, PREFETCH + 1, staging)
             swap = ResidentIntegers(catalogue.run, streams).swap
             yield from _swap_in_order(reader, batches, resident, feed.decode, swap)
-        elif device.type == "cpu" and len(resident) > 1:
-            yield from _swap_between(reader, batches, resident)
         else:
             decode = WeightFeed(reader).decode
             yield from _swap_in_order(reader, batches, resident, decode, WeightSwapper(device).swap)
@@ -115,30 +113,6 @@ def _swap_in_order(
         finally:
             for future in coming:
                 future.cancel()
-
-
-def _swap_between(
-    reader: CheckpointReader, batches: Sequence[int], resident: Sequence[nn.Module]
-) -> Iterator[tuple[int, nn.Module]]:
-    """Write the reader's own integers over the module whose turn it is, then decode the next ones.
-
-    Nothing is copied in between. One checkpoint is decoded ahead, which is enough where passes run
-    through other modules meanwhile.
-    """
-    state_dicts = [G.state_dict() for G in resident]
-    fitting: TensorLayout | None = None  # A layout that the modules take.
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as decoder:
-        coming = [decoder.submit(reader.integers, batch) for batch in batches[:1]]
-        for position, batch in enumerate(batches):
-            layout, arrays = coming.pop().result()
-            turn = position % len(resident)
-            if layout is not fitting:
-                reader.require_fit(batch, state_dicts[turn])
-                fitting = layout
-            layout.write_integers(arrays, state_dicts[turn])
-            if position + 1 < len(batches):
-                coming.append(decoder.submit(reader.integers, batches[position + 1]))
-            yield batch, resident[turn]
 
 
 class DecodedCheckpoint(NamedTuple):

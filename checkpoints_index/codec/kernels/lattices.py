@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-CHANNELS_AT_ONCE = 8  # Of these, what is read and written stays in the first cache.
 _ROUND_F32 = np.float32(1.5 * 2**23)  # Adding it rounds a float32 below 2^22 to even.
 # Integers of a lattice by their bytes: a difference of two must fit in the same integer, and an
 # integer times its step in a float32.
@@ -52,15 +51,9 @@ def scale_channels_last(integers, step, weights):  # type: ignore[no-untyped-def
         step: float32.
         weights: float32 [I, K, C], written.
     """
-    rows, channels, places = integers.shape
-    whole = channels - channels % CHANNELS_AT_ONCE
-    for i in range(rows):
-        for first in range(0, whole, CHANNELS_AT_ONCE):
-            for k in range(places):
-                for c in range(CHANNELS_AT_ONCE):
-                    weights[i, k, first + c] = np.float32(integers[i, first + c, k]) * step
-        for k in range(places):
-            for c in range(whole, channels):
+    for i in range(integers.shape[0]):
+        for k in range(integers.shape[2]):
+            for c in range(integers.shape[1]):
                 weights[i, k, c] = np.float32(integers[i, c, k]) * step
 
 

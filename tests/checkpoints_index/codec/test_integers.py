@@ -1,7 +1,6 @@
 """State dicts as integers and payloads, and back: any shapes, dtypes and orders."""
 
 import contextlib
-import math
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoints_index.codec import integers, kernels, payloads
+from checkpoints_index.codec import integers, payloads
 from checkpoints_index.codec.integers import TensorLayout
 from checkpoints_index.codec.packing import BlockPacker
 from checkpoints_index.codec.record_chain import RecordChain
@@ -184,14 +183,3 @@ def test_the_records_of_a_chain_are_keys_deltas_and_skip_deltas_where_they_are_d
     assert kinds.count(segments.KEY) == (1 if reversible else -(-length // 32))
     assert kinds.count(segments.SKIP_DELTA) == ((length - 1) // 48 if reversible else 0)
     assert kinds.count(segments.KEY) + kinds.count(segments.DELTA) == length
-
-
-@pytest.mark.parametrize("shape", [(3, 5, 2, 2), (2, 8, 3, 3), (2, 19, 4, 4), (1, 64, 1, 1)])
-def test_channels_that_come_last_are_scaled_whatever_their_number(shape):
-    items = torch.arange(math.prod(shape), dtype=torch.int16).reshape(shape) - 90
-    weight = torch.empty(shape).to(memory_format=torch.channels_last)
-    pixels_first = weight.permute(0, 2, 3, 1).flatten(1, 2).numpy()
-    kernels.scale_channels_last(
-        items.reshape(*shape[:2], -1).numpy(), np.float32(0.25), pixels_first
-    )
-    assert torch.equal(weight, items * 0.25)
