@@ -82,6 +82,13 @@ def context(browser):
     opened.close()
 
 
+def remove_while_used(folder, workspace):
+    """Remove a run to which the app may still write: from elsewhere, where it does not look."""
+    gone = workspace.root / f"gone-{folder.name}"
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
 @pytest.fixture
 def copy_run(served):
     """copy_run(name): make a copy of the run `city`. What a test adds goes when it ends."""
@@ -96,7 +103,7 @@ def copy_run(served):
     yield copy
     for folder in workspace.runs.iterdir():
         if folder.name != "city":
-            shutil.rmtree(folder)
+            remove_while_used(folder, workspace)
     for folder in set(workspace.renders.iterdir()) - pictures:
         shutil.rmtree(folder)
     _restore_points(workspace, "city")
