@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
-from checkpoints_index.storage.catalogue import list_runs, open_catalogue
+from checkpoints_index.storage.catalogue import open_catalogue
 from studio.datasets.prepared import Manifest
 from studio.films.stills.run_curves import metric_values
 from studio.publishing.escaping import without_places
 from studio.runs.attribution import dataset_of
 from studio.runs.config import TrainingConfig
 from studio.runs.events import Event, list_events
+from studio.runs.lineage.parentage import (
+    Parentage,
+    iterate_ancestors,
+    list_children,
+    read_parentage,
+)
 from studio.runs.metrics import read_metrics
 from studio.runs.storage_report import StorageReport, describe_error_bound, report_storage
 from studio.workspace.database import open_database
@@ -77,7 +84,7 @@ class RunFacts:
         """
         catalogue = open_catalogue(workspace.runs, run)
         metrics = read_metrics(workspace.metrics(run))
-        dataset = dataset_of(workspace, run)
+        dataset, parents = dataset_of(workspace, run), read_parentage(workspace)
         return cls(
             run=run,
             config=_config_of(workspace, run),
@@ -86,8 +93,8 @@ class RunFacts:
             events=tuple(_public_events(workspace, run)),
             metrics=tuple(metrics),
             scores=(*_trained_scores(metrics), *_measured_scores(workspace, run)),
-            ancestors=tuple(_ancestors(workspace, run)),
-            children=tuple(_children(workspace, run)),
+            ancestors=tuple(islice(_ancestors(parents, run), MAX_ANCESTORS)),
+            children=tuple(_children(parents, run)),
         )
 
     @property
@@ -185,28 +192,19 @@ def _measured_scores(workspace: Workspace, run: str) -> Iterator[MeasuredScore]:
     yield from found.values()
 
 
-def _ancestors(workspace: Workspace, run: str) -> Iterator[str]:
-    """The runs that a run began from, as far as they are known here."""
-    seen = {run}
-    while len(seen) <= MAX_ANCESTORS:
-        config = _config_of(workspace, run) if run in list_runs(workspace.runs) else None
-        if config is None or not config.parent:
-            return
-        yield config.parent
-        run = config.parent.rpartition("@")[0] or config.parent
-        if run in seen:
-            return
-        seen.add(run)
+def _ancestors(parents: dict[str, Parentage | None], run: str) -> Iterator[str]:
+    """The runs that a run began from, as far as they are known here; the last may be gone."""
+    for descendant in (run, *iterate_ancestors(parents, run)):
+        begun = parents.get(descendant)
+        if begun is not None:
+            yield f"{begun.parent}@{begun.batch}"
 
 
-def _children(workspace: Workspace, run: str) -> Iterator[tuple[str, int]]:
-    for other in list_runs(workspace.runs):
-        path = workspace.run_config(other)
-        if not path.exists() or other == run:
-            continue
-        name, _, batch = TrainingConfig.read(path).parent.rpartition("@")
-        if name == run and batch.isdecimal():
-            yield other, int(batch)
+def _children(parents: dict[str, Parentage | None], run: str) -> Iterator[tuple[str, int]]:
+    for child in list_children(parents, run):
+        begun = parents[child]
+        assert begun is not None
+        yield child, begun.batch
 
 
 def _write(value: Any) -> str:

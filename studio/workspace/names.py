@@ -258,6 +258,36 @@ def require_batch(batch: Any) -> int:
     return batch
 
 
+def named_run(text: str) -> str:
+    """The run that RUN@BATCH names, or RUN alone.
+
+    Example:
+        >>> named_run("large@300"), named_run("large")
+        ('large', 'large')
+    """
+    return text.partition("@")[0]
+
+
+def split_checkpoint(text: str) -> tuple[str, int | None]:
+    """The run and the batch that RUN@BATCH names; None for the batch where it is RUN alone.
+
+    Raises:
+        UnfitTextError: what stands behind the @ is no batch.
+
+    Example:
+        >>> split_checkpoint("large@300"), split_checkpoint("large")
+        (('large', 300), ('large', None))
+    """
+    run, at, number = text.partition("@")
+    digits = number.isascii() and number.isdecimal() and len(number) <= len(str(MAX_BATCH))
+    if at and not digits:
+        raise UnfitTextError(
+            f"{shorten(text)} names no checkpoint: {shorten(number)} names no batch of a run. "
+            "Write RUN@BATCH, such as city@7000."
+        )
+    return run, int(number) if at else None
+
+
 def require_beginning(kind: Any) -> str:
     """Refuse what no run can have begun as.
 

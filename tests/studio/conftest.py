@@ -63,6 +63,17 @@ def run_studio(root: Path, words, capsys, monkeypatch) -> Outcome:
     return Outcome(status, *capsys.readouterr())
 
 
+def call_on_copy(original: Path, root: Path, capsys, monkeypatch):
+    """The command line on a copy of a workspace; its attribute `workspace` is the copy."""
+    shutil.copytree(original, root)
+
+    def call(*words):
+        return run_studio(root, words, capsys, monkeypatch)
+
+    call.workspace = Workspace.open(root)
+    return call
+
+
 @contextmanager
 def at_work(workspace: Workspace, run: str) -> Iterator[None]:
     """Let this process be the job that trains a run."""

@@ -23,6 +23,7 @@ from studio.films.options.film_options import (
 )
 from studio.workspace.claims import Claim
 from studio.workspace.jobs import FILMS, Needs, find_job
+from studio.workspace.names import named_run
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.declarations import Declared
@@ -69,7 +70,7 @@ class FilmAction(Action):
 
     def claims(self) -> Sequence[Claim]:
         """The run, and the one that makes its pictures larger, keep their checkpoints meanwhile."""
-        named = (self.about_run, str(getattr(self, "upscale", "")).partition("@")[0])
+        named = (self.about_run, named_run(str(getattr(self, "upscale", ""))))
         return [Claim("run", run) for run in dict.fromkeys(named) if run]
 
     def needs(self) -> Needs | None:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from studio.actions.action import Action, Done, Result, Table
 from studio.workspace.claims import Claim
-from studio.workspace.names import MAX_RATING, require_note, require_tag
+from studio.workspace.names import MAX_RATING, named_run, require_note, require_tag
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.declarations import Commas
@@ -202,7 +202,7 @@ class SpecimensExport(Action):
 
     def claims(self) -> Sequence[Claim]:
         """The checkpoints have to stay until the pictures are written."""
-        runs = dict.fromkeys((self.run, self.upscale.partition("@")[0]))
+        runs = dict.fromkeys((self.run, named_run(self.upscale)))
         return [Claim("run", run) for run in runs if run]
 
     def writes_elsewhere(self) -> bool:

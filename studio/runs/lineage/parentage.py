@@ -13,7 +13,7 @@ from studio.runs.config import TrainingConfig
 from studio.workspace.database import open_database
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.marks import save_marks
-from studio.workspace.names import BRANCH, WARM_START
+from studio.workspace.names import BRANCH, WARM_START, split_checkpoint
 from studio.workspace.paths import Workspace
 
 
@@ -125,14 +125,14 @@ def _read_setting(workspace: Workspace, run: str) -> Parentage | None:
     """What the settings of a run say that it began from; None where they cannot be read."""
     path = workspace.run_config(run)
     try:
-        parent, _, batch = _read_parent(path, path.stat().st_mtime_ns).partition("@")
-        if not parent or not batch.isdecimal():
+        parent, batch = split_checkpoint(_read_parent(path, path.stat().st_mtime_ns))
+        if not parent or batch is None:
             return None
         kept = open_catalogue(workspace.runs, run).batches
     except (OSError, *EXPECTED_ERRORS):
         return None  # It was not trained here, or `studio verify` says what is wrong.
-    branches = bool(kept) and kept[0] > int(batch) > 0
-    return Parentage(BRANCH if branches else WARM_START, parent, int(batch))
+    branches = bool(kept) and kept[0] > batch > 0
+    return Parentage(BRANCH if branches else WARM_START, parent, batch)
 
 
 @lru_cache(maxsize=4096)

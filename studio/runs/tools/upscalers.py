@@ -15,6 +15,7 @@ from checkpoints_index.generators.spec import GeneratorSpec
 from checkpoints_index.storage.catalogue import list_runs, open_catalogue, read_spec
 from studio.runs.selection import choose_batches, last_batch
 from studio.workspace.errors import StudioError
+from studio.workspace.names import split_checkpoint
 from studio.workspace.paths import Workspace
 
 
@@ -43,16 +44,6 @@ class RunUpscaler:
         return int(network.scale)
 
 
-def named_run(text: str) -> str:
-    """The run that RUN@BATCH names.
-
-    Example:
-        >>> named_run("large@300"), named_run("large")
-        ('large', 'large')
-    """
-    return text.partition("@")[0]
-
-
 def can_enlarge(spec: GeneratorSpec) -> bool:
     """Whether the network of a run enlarges pictures."""
     return hasattr(ARCHITECTURES.get(spec.architecture), "enlarge")
@@ -65,16 +56,14 @@ def find_upscaler(workspace: Workspace, text: str) -> tuple[str, int, GeneratorS
         StudioError: the text is neither, the run makes nothing larger, or has no such batch.
         CheckpointError: there is no such run.
     """
-    run, at, number = text.partition("@")
+    run, batch = split_checkpoint(text)
     catalogue = open_catalogue(workspace.runs, run)
-    if at and not number.isdecimal():
-        raise StudioError(f"'{text}' names no batch of a run. Write RUN@BATCH, such as {run}@7000.")
     if not can_enlarge(catalogue.spec):
         others = ", ".join(filter(partial(_enlarges, workspace), list_runs(workspace.runs)))
         advice = "Train one, or import published weights: studio import FILE --run NAME"
         advice = f"Runs that do: {others}." if others else advice
         raise StudioError(f"Run '{run}' draws pictures and makes none larger. {advice}")
-    batch = int(number) if number else last_batch(catalogue.batches, run)
+    batch = last_batch(catalogue.batches, run) if batch is None else batch
     choose_batches(catalogue.batches, str(batch), run)
     return run, batch, catalogue.spec
 

@@ -35,7 +35,7 @@ from studio.training.loop.state import (
 from studio.training.machine.processes import Processes
 from studio.training.recipes import Recipe, build_recipe
 from studio.workspace.errors import StudioError
-from studio.workspace.names import BRANCH, WARM_START
+from studio.workspace.names import BRANCH, WARM_START, split_checkpoint
 from studio.workspace.paths import Workspace
 
 
@@ -57,17 +57,13 @@ class BranchOrigin:
             StudioError: the text is neither, or nothing is kept of that batch.
             CheckpointError: there is no such run.
         """
-        run, _, number = text.partition("@")
+        run, batch = split_checkpoint(text.removesuffix("@"))
         catalogue = open_catalogue(workspace.runs, run)
-        if not number:
+        if batch is None:
             if not catalogue.batches:
                 raise StudioError(f"Run '{run}' has no checkpoint to begin from.")
             return cls(run, catalogue.batches[-1])
-        if not number.isdecimal():
-            raise StudioError(
-                f"'{text}' names no batch of a run. Write RUN@BATCH, such as city@7000."
-            )
-        origin = cls(run, int(number))
+        origin = cls(run, batch)
         if origin.batch not in catalogue.records and origin.state(workspace) is None:
             raise StudioError(
                 f"Run '{run}' has neither a checkpoint nor a training state of batch "

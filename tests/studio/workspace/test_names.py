@@ -105,6 +105,12 @@ def test_what_is_no_batch_is_refused(batch):
         names.require_batch(batch)
 
 
+@pytest.mark.parametrize("text", ["city@", "city@x", "city@-1", "city@1.5", "city@" + "9" * 5000])
+def test_what_names_no_batch_of_a_run_is_refused(text):
+    with pytest.raises(names.UnfitTextError, match="names no batch of a run"):
+        names.split_checkpoint(text)
+
+
 def test_the_rule_for_names_of_runs_is_that_of_the_store():
     assert names.require_run_name("city-2") == "city-2"
     with pytest.raises(RunNameError):

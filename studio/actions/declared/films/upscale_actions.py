@@ -12,6 +12,7 @@ from studio.actions.action import Table
 from studio.actions.declared.film_actions import KEPT, SECTION, FilmAction, RenderResult
 from studio.films.options.film_options import FILE, WHERE
 from studio.workspace.errors import StudioError
+from studio.workspace.names import named_run
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.declarations import Commas
@@ -119,8 +120,6 @@ class Upscale(FilmAction):
     @property
     def about_run(self) -> str | None:
         """The run that makes it larger."""
-        from studio.runs.tools.upscalers import named_run
-
         return named_run(self.run) or None
 
     def check(self, workspace: Workspace) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.checkpoint_actions import SECTION
 from studio.workspace.claims import Claim
-from studio.workspace.errors import StudioError
-from studio.workspace.names import require_repository, require_run_name
+from studio.workspace.names import (
+    named_run,
+    require_repository,
+    require_run_name,
+    split_checkpoint,
+)
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.quantities import format_bytes
@@ -86,7 +90,7 @@ class Publish(Action):
     @property
     def about_run(self) -> str | None:
         """The run whose checkpoint it is."""
-        return self.checkpoint.partition("@")[0] or None
+        return named_run(self.checkpoint) or None
 
     def claims(self) -> Sequence[Claim]:
         """The run keeps its name and its checkpoints meanwhile."""
@@ -147,12 +151,8 @@ class Publish(Action):
             StudioError: the text names no checkpoint.
             RunNameError: or no run.
         """
-        run, at, number = self.checkpoint.partition("@")
-        if at and not (number.isascii() and number.isdecimal() and len(number) < 16):
-            raise StudioError(
-                f"'{self.checkpoint}' names no checkpoint. Write RUN@BATCH, such as city@7000."
-            )
-        return require_run_name(run), int(number) if at else None
+        run, batch = split_checkpoint(self.checkpoint)
+        return require_run_name(run), batch
 
 
 ACTIONS = (Publish,)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from studio.actions.action import Action, Result, Table
 from studio.actions.declared.run_actions import SECTION
 from studio.workspace.claims import WRITE, Claim
-from studio.workspace.names import CULL, DEEPEN, VACUUM, WIDEN, require_run_name
+from studio.workspace.names import CULL, DEEPEN, VACUUM, WIDEN, named_run, require_run_name
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter
 from studio.workspace.records.declarations import Commas
@@ -32,7 +32,7 @@ def require_origin(text: str) -> str:
     Raises:
         StudioError: the run cannot be called so.
     """
-    require_run_name(text.partition("@")[0])
+    require_run_name(named_run(text))
     return text
 
 
@@ -149,12 +149,12 @@ class SurgeryAction(Action):
     def claims(self) -> Sequence[Claim]:
         """The old run keeps its name and its checkpoints; nobody else makes the new one."""
         made = [Claim("run", self.run, WRITE)] if self.run else []
-        return [*made, Claim("run", self.origin.partition("@")[0])]
+        return [*made, Claim("run", named_run(self.origin))]
 
     @property
     def about_run(self) -> str | None:
         """The run that it makes, or looks at."""
-        return self.run or self.origin.partition("@")[0]
+        return self.run or named_run(self.origin)
 
     def writes_elsewhere(self) -> bool:
         """It makes a run."""

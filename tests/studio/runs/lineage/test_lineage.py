@@ -2,17 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from studio.publishing.run_facts import RunFacts
+from studio.runs.config import TrainingConfig
 from studio.runs.lineage.family_tree import list_relatives
 from studio.runs.lineage.parentage import read_parentage
 from studio.screens.home.run_cards import RunCards
 from studio.screens.parts.run_cache import RunCache
 from studio.screens.train.lineage_view import show_lineage
 from studio.workspace.database import find_changes, open_database
-from studio.workspace.paths import Workspace
-from tests.studio.conftest import call_main, run_studio
+from tests.studio.conftest import call_main, call_on_copy
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +34,7 @@ def family_root(trained_root, tmp_path_factory):
 @pytest.fixture
 def family(family_root, tmp_path, capsys, monkeypatch):
     """The command line on a copy of that workspace."""
-    root = tmp_path / "workspace"
-    shutil.copytree(family_root, root)
-
-    def call(*words):
-        return run_studio(root, words, capsys, monkeypatch)
-
-    call.workspace = Workspace.open(root)
-    return call
+    return call_on_copy(family_root, tmp_path / "workspace", capsys, monkeypatch)
 
 
 def told(family, *words):
@@ -132,6 +127,21 @@ def test_a_damaged_run_is_no_reason_to_hide_the_others(family):
     family.workspace.marks("branch").write_text(json.dumps({"began": {"kind": "magic"}}))
     assert [*read_parentage(family.workspace)] == ["branch", "city", "warm"]
     assert family("lineage").status == 0
+
+
+def test_settings_that_name_no_batch_of_a_parent_say_nothing_of_it(family):
+    """A foreign run.toml may say anything; an int of so many digits cannot even be read."""
+    settings = TrainingConfig.read(family.workspace.run_config("branch"))
+    replace(settings, parent="city@" + "9" * 5000).write(family.workspace.run_config("branch"))
+    family.workspace.marks("branch").unlink()
+    family.workspace.database.unlink()
+    assert told(family)["branch"]["parent"] is None
+
+
+def test_what_is_published_tells_the_lineage_by_the_names_of_today(family):
+    family("rename", "run", "branch", "twig")
+    assert RunFacts.of_run(family.workspace, "warm").ancestors == ("twig@13", "city@12")
+    assert RunFacts.of_run(family.workspace, "city").children == (("twig", 12),)
 
 
 def test_the_app_shows_relatives_that_one_can_go_to(family):

@@ -16,7 +16,7 @@ from studio.screens.checkpoints.surgery_panel import show_surgery
 from studio.training.loop.state import below, list_states, read_state, write_state
 from studio.workspace.jobs import newest_job
 from studio.workspace.paths import Workspace
-from tests.studio.conftest import call_main, run_studio
+from tests.studio.conftest import call_main, call_on_copy
 
 OPTIONS = {
     "dcgan": "width=0.125",
@@ -64,14 +64,7 @@ def kill_channel(workspace, run, values):
 @pytest.fixture
 def call(trained, tmp_path, capsys, monkeypatch):
     """The command line on a copy of that workspace."""
-    root = tmp_path / "workspace"
-    shutil.copytree(trained, root)
-
-    def called(*words):
-        return run_studio(root, words, capsys, monkeypatch)
-
-    called.workspace = Workspace.open(root)
-    return called
+    return call_on_copy(trained, tmp_path / "workspace", capsys, monkeypatch)
 
 
 @torch.no_grad()
