@@ -43,6 +43,7 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.store import report, slowdown
+from benchmarks.training_parts.steps import Steps, drain, seconds_of, summary
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from latent.points import sample_points
 from renderers.frames.frame_renderer import FrameRenderer
@@ -185,7 +186,7 @@ def measure_data(
         resident = next(batches)
         memory = iter(lambda: resident, None)
         fed = take_turns(training, {"memory": memory, "prepared": batches}, count)
-        result: dict[str, Any] = {way: summary(steps) for way, steps in fed.items()}
+        result: dict[str, Any] = {way: summary(steps, BATCH_SIZE) for way, steps in fed.items()}
         of_memory = seconds_of(fed["memory"]) / seconds_of(fed["prepared"])
         result["prepared"]["of_memory"] = round(of_memory, 3)
         for folder in folders:
@@ -195,7 +196,10 @@ def measure_data(
             steps = feed_from_folder(plain, reals, effort.turns * effort.steps // 2)
             after = take_turns(training, ours, count // 2)["prepared"]
             faster = seconds_of(steps) / seconds_of(before + after)
-            result[folder.name] = {**summary(steps), "prepared_is_faster": round(faster, 2)}
+            result[folder.name] = {
+                **summary(steps, BATCH_SIZE),
+                "prepared_is_faster": round(faster, 2),
+            }
             report(f"{folder.name}: prepared is {faster:.2f} times as fast")
     return result
 
@@ -203,18 +207,11 @@ def measure_data(
 def measure_feeds(pixels: np.ndarray, folders: list[Path]) -> dict[str, float]:
     """Pictures a second that are read, with no step to wait for them."""
     with closing(draw(pixels, IMAGE_SIZE)) as batches:
-        result = {"prepared": drain(batches, 100)}
-    return result | {folder.name: drain(load(folder, IMAGE_SIZE), 3) for folder in folders}
-
-
-def drain(reals: Iterator[Tensor], count: int) -> float:
-    """Pictures a second, once what is read in advance at the beginning has been taken."""
-    for _ in range(DECODED_AHEAD):
-        next(reals)
-    began = time.perf_counter()
-    for _ in range(count):
-        next(reals)
-    return round(count * BATCH_SIZE / (time.perf_counter() - began), 1)
+        result = {"prepared": drain(batches, 100, BATCH_SIZE, DECODED_AHEAD)}
+    for folder in folders:
+        reals = load(folder, IMAGE_SIZE)
+        result[folder.name] = drain(reals, 3, BATCH_SIZE, DECODED_AHEAD)
+    return result
 
 
 def draw(pixels: np.ndarray, size: int) -> Batches:
@@ -224,9 +221,6 @@ def draw(pixels: np.ndarray, size: int) -> Batches:
 def load(folder: Path, size: int) -> Iterator[Tensor]:
     dataset: Dataset = Folder(folder, size)
     return iter(DataLoader(dataset, BATCH_SIZE, shuffle=True, num_workers=WORKERS))
-
-
-Steps = list[tuple[float, float]]  # seconds of each step, and those that it waited for data
 
 
 def take_turns(
@@ -243,19 +237,6 @@ def take_turns(
 def feed_from_folder(training: PlainTraining, reals: Iterator[Tensor], count: int) -> Steps:
     """One long turn, whose workers end with it: they would slow down whose turn comes next."""
     return [training.step(reals) for _ in range(DECODED_AHEAD + count)][DECODED_AHEAD:]
-
-
-def seconds_of(steps: Steps) -> float:
-    """The median step's."""
-    return median(seconds for seconds, _ in steps)
-
-
-def summary(steps: Steps) -> dict[str, float]:
-    seconds, waited = (sum(values) for values in zip(*steps, strict=True))
-    return {
-        "pictures_per_s": round(BATCH_SIZE / seconds_of(steps), 2),
-        "share_waiting_for_data": round(waited / seconds, 4),
-    }
 
 
 class Keeping:

@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.store import report
+from benchmarks.training_parts.steps import drain, summary
 from studio.datasets.folder import prepare_folder
 from studio.datasets.held_out import split_dataset
 from studio.runs.config import TrainingConfig
@@ -54,7 +54,6 @@ CONFIG = TrainingConfig(
     learning_rate_g=5e-4,
     betas=(0.9, 0.99),
 )
-Steps = list[tuple[float, float]]  # Seconds of each step, and those that it waited for data.
 
 
 def write_photos(folder: Path, count: int, size: int) -> Path:
@@ -143,24 +142,6 @@ def endless(loader: DataLoader[Any]) -> Iterator[Any]:
         yield from loader
 
 
-def drain(pairs: Iterator[Any], count: int) -> float:
-    """Pairs a second, once what was read ahead has been taken."""
-    for _ in range(SETTLING):
-        next(pairs)
-    began = time.perf_counter()
-    for _ in range(count):
-        next(pairs)
-    return round(count * BATCH_SIZE / (time.perf_counter() - began), 1)
-
-
-def summary(steps: Steps) -> dict[str, float]:
-    seconds, waited = (sum(values) for values in zip(*steps, strict=True))
-    return {
-        "pictures_per_s": round(BATCH_SIZE / median(took for took, _ in steps), 2),
-        "share_waiting_for_data": round(waited / seconds, 4),
-    }
-
-
 def measure(folder: Path, count: int, size: int, steps: int) -> dict[str, Any]:
     photos = write_photos(folder / "photos", count, size)
     report(f"{count} pictures of {size} px are there")
@@ -173,12 +154,12 @@ def measure(folder: Path, count: int, size: int, steps: int) -> dict[str, Any]:
         before = [ours.step(pairs) for _ in range(SETTLING + steps // 2)][SETTLING:]
         whole = endless(loader)
         plain_steps = [plain.step(whole) for _ in range(SETTLING + steps)][SETTLING:]
-        reading = {"whole_pictures": drain(whole, 6)}
+        reading = {"whole_pictures": drain(whole, 6, BATCH_SIZE, SETTLING)}
         del whole
         after = [ours.step(pairs) for _ in range(SETTLING + steps // 2)][SETTLING:]
-        reading["prepared_pairs"] = drain(pairs, 100)
+        reading["prepared_pairs"] = drain(pairs, 100, BATCH_SIZE, SETTLING)
     timed = {"whole_pictures": plain_steps, "prepared_pairs": before + after}
-    result = {way: summary(own) for way, own in timed.items()}
+    result = {way: summary(own, BATCH_SIZE) for way, own in timed.items()}
     paces = [result[way]["pictures_per_s"] for way in ("prepared_pairs", "whole_pictures")]
     return {
         "pictures": count,

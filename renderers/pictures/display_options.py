@@ -74,16 +74,28 @@ class DisplayOptions:
         Raises:
             RenderError: the crop reaches out of the pictures.
         """
+        width, height = self.cropped(pictures.shape[-2], pictures.shape[-3])
+        x, y = self.crop[:2] if self.crop else (0, 0)
+        return pictures[..., y : y + height, x : x + width, :]
+
+    def cropped(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Width and height of the part of a picture that is shown.
+
+        Args:
+            width_px, height_px: those of the picture.
+
+        Raises:
+            RenderError: the crop reaches out of it.
+        """
         if not self.crop:
-            return pictures
+            return width_px, height_px
         x, y, width, height = self.crop
-        given = pictures.shape[-2], pictures.shape[-3]
-        if x + width > given[0] or y + height > given[1]:
+        if x + width > width_px or y + height > height_px:
             raise RenderError(
                 f"Crop {_crop_text(self.crop)} reaches out of the picture, which has "
-                f"{size_text(given)} px. Choose a part of it."
+                f"{size_text((width_px, height_px))} px. Choose a part of it."
             )
-        return pictures[..., y : y + height, x : x + width, :]
+        return width, height
 
     def lay_out(self, width_px: int, height_px: int, even: bool = True) -> FrameLayout:
         """Lay out frames of a size.

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 from renderers.compositions.composition import GRID, STRIP, WIPE, Composition
-from renderers.errors import RenderError
 from renderers.frames.source import CheckpointSource
 from renderers.pictures.display_options import DisplayOptions
 from renderers.plan.options import RenderOptions
@@ -30,15 +29,7 @@ def choose_enlargement(
         RenderError: the crop does not lie in the pictures.
     """
     display = options.display
-    width, height = picture_px
-    if display.crop is not None:
-        x, y, wide, high = display.crop
-        if x + wide > width or y + high > height:
-            raise RenderError(
-                f"Crop {wide}x{high}+{x}+{y} reaches out of the picture, which has "
-                f"{width}x{height} px. Choose a part of it."
-            )
-        width, height = wide, high
+    width, height = display.cropped(*picture_px)
     if options.composition is not None:
         wanted = _cell_px(options.composition, points)
         return Enlargement(_count(height, wanted, upscaler.scale), display.crop)

@@ -72,13 +72,8 @@ class GAN(Recipe):
         processes: Processes,
         negatives: Iterator[Tensor] | None = None,
     ) -> None:
-        device = processes.device
-        self.processes, self.negatives = processes, negatives
-        self.rng = torch.Generator(device).manual_seed(config.seed)
-        self.batch = 0
-        self.numbers: dict[str, float] = {}
-        self.before_rendered_changes: Callable[[], None] = lambda: None
-
+        super().__init__(config, processes)
+        device, self.negatives = processes.device, negatives
         G, D = self.build_networks(config).values()
         self.G: nn.Module = G.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.D: nn.Module = D.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

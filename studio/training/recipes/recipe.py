@@ -161,14 +161,18 @@ class Recipe(ABC):
     numbers: dict[str, float]
     before_rendered_changes: Callable[[], None]
 
-    @abstractmethod
     def __init__(
         self,
         config: TrainingConfig,
         processes: Processes,
         negatives: Iterator[Tensor] | None = None,
     ) -> None:
-        """Build the networks, untrained, and everything that trains them."""
+        """Begin at batch 0. A recipe builds its networks, untrained, and what trains them."""
+        self.config, self.processes = config, processes
+        self.rng = torch.Generator(processes.device).manual_seed(config.seed)
+        self.batch = 0
+        self.numbers = {}
+        self.before_rendered_changes = lambda: None
 
     @classmethod
     def complete(cls, config: TrainingConfig) -> TrainingConfig:

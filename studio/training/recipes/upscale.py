@@ -119,12 +119,8 @@ class Upscaling(Recipe):
         processes: Processes,
         negatives: Iterator[Tensor] | None = None,
     ) -> None:
+        super().__init__(config, processes)
         device = processes.device
-        self.processes = processes
-        self.rng = torch.Generator(device).manual_seed(config.seed)
-        self.batch = 0
-        self.numbers: dict[str, float] = {}
-        self.before_rendered_changes: Callable[[], None] = lambda: None
         self.G = self.build_networks(config)["G"].to(device)
         self.G_ema: nn.Module = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"G": self.G, "G_ema": self.G_ema}
@@ -276,8 +272,8 @@ class Upscaling(Recipe):
         """
         order = np.random.default_rng(ORDER_SEED).permutation(data.held_out)[:count]
         small, truths = cut_pairs(config, data, order)
-        z = to_float(torch.from_numpy(small).permute(0, 3, 1, 2).flatten(1))
-        return [FixedPoint(point, truth) for point, truth in zip(z, truths, strict=True)]
+        points = zip(as_points(small), truths, strict=True)
+        return [FixedPoint(point, truth) for point, truth in points]
 
     @classmethod
     def show(
@@ -318,7 +314,7 @@ class Upscaling(Recipe):
         """Measure PSNR and SSIM on held-out pictures, beside those of bicubic enlargements."""
         config, factor = self.config, scale_of(self.config)
         small, truths = cut_pairs(config, data, data.spread(data.held_out, SCORED))
-        z = to_float(torch.from_numpy(small).permute(0, 3, 1, 2).flatten(1))
+        z = as_points(small)
         enlarged = np.stack([enlarge_bicubic(picture, factor) for picture in small])
         psnr, ssim = measure_restoration(enlarged, truths, factor)
         of_bicubic = {"psnr_bicubic": round(psnr, 4), "ssim_bicubic": round(ssim, 5)}
@@ -370,6 +366,11 @@ def cut_pairs(
         np.stack([small[position, inner, inner] for position in positions]),
         np.stack([data.pixels[position, outer, outer] for position in positions]),
     )
+
+
+def as_points(small: np.ndarray) -> Tensor:
+    """Small pictures, uint8 [N, s, s, 3], as latent points: float32 [N, 3 * s * s] in -1..1."""
+    return to_float(torch.from_numpy(small).permute(0, 3, 1, 2).flatten(1))
 
 
 def small_picture(z: Tensor) -> np.ndarray:
