@@ -14,6 +14,7 @@ from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.chain import ChainGenerator
 from checkpoints_index.generators.dcgan import DCGANGenerator
 from checkpoints_index.generators.foreign import build_foreign, first_line
+from checkpoints_index.generators.letters.letters_generator import LettersGenerator
 from checkpoints_index.generators.residual import ResidualGenerator
 from checkpoints_index.generators.shufflemixer import ShuffleMixerGenerator
 from checkpoints_index.generators.sizes import MAX_WEIGHTS, refuse_sizes
@@ -26,6 +27,7 @@ MAX_OPTIONS = {"width": 1024, "blocks": 64}  # Where a smaller number is more th
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "chain": ChainGenerator,
     "dcgan": DCGANGenerator,
+    "letters": LettersGenerator,
     "residual": ResidualGenerator,
     "shufflemixer": ShuffleMixerGenerator,
     "skyline": SkylineGenerator,

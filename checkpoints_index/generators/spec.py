@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NORMAL, UNIFORM, SPHERE, PICTURE = "normal", "uniform", "sphere", "picture"
 Z_DISTRIBUTIONS = (NORMAL, UNIFORM, SPHERE)  # Those whose points can be drawn.
 # The distribution that belongs to an architecture, whoever trains it; normal for all others.
-OWN_DISTRIBUTIONS = {"shufflemixer": PICTURE}
+OWN_DISTRIBUTIONS = {"letters": PICTURE, "shufflemixer": PICTURE}
 UNIFORM_BORDER = 2.0**-24  # The last float32 before 1 lies so far from it; 1 itself is infinity.
 ROUNDING = 1e-4  # A point is on the sphere, or within the borders, but for so much.
 
@@ -28,8 +28,8 @@ class GeneratorSpec:
     """An architecture by name, and the options it is built with.
 
     Args:
-        architecture: "dcgan", "residual", "skyline", "shufflemixer", "chain", "keras", or
-            `package.module:Class`.
+        architecture: "dcgan", "residual", "skyline", "shufflemixer", "letters", "chain", "keras",
+            or `package.module:Class`.
         options: what it is constructed with, of JSON's types.
         trusted: whether the class may be imported; a spec that was read from a run's folder may
             name one that nobody here has named.

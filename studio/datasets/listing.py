@@ -50,5 +50,6 @@ def require_kind(dataset: PreparedDataset, kind: str) -> None:
         )
     raise StudioError(
         f"Dataset '{manifest.name}' holds the {manifest.kind} of fonts, and {kind} are wanted "
-        "here. Choose a dataset of pictures: studio datasets list"
+        "here. Choose a dataset of pictures: studio datasets list. What learns from letters is the "
+        "recipe letters."
     )

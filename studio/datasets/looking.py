@@ -9,9 +9,8 @@ import numpy as np
 import xxhash
 from PIL import Image
 
+from checkpoints_index.generators.letters.fields import EDGE, FALLOFF
 from renderers.pictures.sheets import Sheet, arrange_grid
-from studio.datasets.fonts.glyphs import EDGE, FALLOFF
-from studio.datasets.fonts.held_out_fonts import held_out_fonts
 from studio.datasets.prepared import LETTERS, PICTURES, PreparedDataset
 
 COLUMNS = 8  # Pictures in a row of a sheet, which has half as many rows.
@@ -88,14 +87,10 @@ def measure_dataset(dataset: PreparedDataset) -> DatasetNumbers:
 
 
 def describe_look(dataset: PreparedDataset, numbers: DatasetNumbers) -> str:
-    """What is in a dataset in a sentence or two: of letters, how many fonts are held out."""
+    """What is in a dataset in a sentence or two."""
     if dataset.manifest.kind == PICTURES:
         return describe_numbers(numbers)
-    held_out = int(held_out_fonts(dataset.pixels).sum())
-    return (
-        f"{len(dataset) - held_out:,} fonts are trained on, {held_out:,} are held out. A sheet "
-        "shows both cases of a letter, their distance fields above."
-    )
+    return "A sheet shows both cases of a letter for each font, their distance fields above."
 
 
 def describe_numbers(numbers: DatasetNumbers) -> str:

@@ -18,6 +18,7 @@ from studio.specimens.passports import Passport, read_passport
 from studio.specimens.picture_metadata import list_pictures
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.training.loop.fixed_points import choose_first_points
+from studio.training.recipes import find_recipe
 from studio.workspace.advice import explain
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.database import open_database
@@ -94,7 +95,8 @@ def _restore_fixed(workspace: Workspace, run: str) -> None:
             workspace, run, sample_points(0, numbers, spec.z_dim, shape=spec.shape_z), FIXED
         )
     elif path.exists():
-        data = split_dataset(open_dataset(workspace, config.dataset), config.held_out)
+        kind = find_recipe(config.recipe).dataset_kind
+        data = split_dataset(open_dataset(workspace, config.dataset, kind), config.held_out)
         keep_points(workspace, run, choose_first_points(config, data), FIXED)
 
 

@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import cKDTree
 
+from checkpoints_index.generators.letters.fields import EDGE, FALLOFF, FIELD_PX
+
 LOWER, UPPER = string.ascii_lowercase, string.ascii_uppercase
 LETTERS = LOWER + UPPER
-BOX_PX, TOP_PX, BOTTOM_PX, LEFT_PX = 36, 2, 9, 9
+BOX_PX, TOP_PX, BOTTOM_PX, LEFT_PX = FIELD_PX, 2, 9, 9
 ASCENT_PX = BOX_PX - TOP_PX - BOTTOM_PX
 SCALE = 16  # Letters are drawn so many times as large as they are kept.
-EDGE, FALLOFF = 220 / 255, 15 / 255  # A field's value on the edge, and its slope in 1/px.
 MAX_FONT_BYTES = 32 << 20
 MAX_TABLES, MAX_ENCODINGS = 128, 64
 SFNT = (b"\x00\x01\x00\x00", b"true", b"OTTO")

@@ -142,7 +142,7 @@ class TrainingData(Iterator[Any]):
         recipe = find_recipe(config.recipe)
 
         def open_split(name: str, held_out: float) -> SplitDataset:
-            opened = open_dataset(workspace, name)
+            opened = open_dataset(workspace, name, recipe.dataset_kind)
             self._identities[name] = opened.identity()
             return split_dataset(opened, held_out)
 

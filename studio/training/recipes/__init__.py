@@ -9,15 +9,18 @@ from torch import Tensor
 from studio.runs.config import TrainingConfig
 from studio.training.machine.processes import Processes
 from studio.training.recipes.gan import GAN
+from studio.training.recipes.letters import LetterTraining
 from studio.training.recipes.recipe import Recipe
 from studio.training.recipes.recipe_options import read_options
 from studio.training.recipes.upscale import Upscaling
 from studio.workspace.errors import StudioError
 
-__all__ = ["RECIPES", "Recipe", "build_recipe", "check_recipe", "find_recipe"]
+__all__ = ["RECIPES", "Recipe", "build_recipe", "check_recipe", "find_recipe", "usual_recipe"]
 
 Negatives = Iterator[Tensor] | None
-RECIPES: dict[str, type[Recipe]] = {"gan": GAN, "upscale": Upscaling}
+RECIPES: dict[str, type[Recipe]] = {
+    **{"gan": GAN, "letters": LetterTraining, "upscale": Upscaling},
+}
 
 
 def find_recipe(name: str) -> type[Recipe]:
@@ -30,6 +33,11 @@ def find_recipe(name: str) -> type[Recipe]:
         known = ", ".join(sorted(RECIPES))
         raise StudioError(f"No training recipe is called '{name}'. Known: {known}.")
     return RECIPES[name]
+
+
+def usual_recipe(kind: str) -> str:
+    """The name of the recipe that is meant for a kind of datasets where nobody names one."""
+    return next(name for name, recipe in RECIPES.items() if recipe.dataset_kind == kind)
 
 
 def build_recipe(

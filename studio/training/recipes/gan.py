@@ -63,6 +63,7 @@ class GAN(Recipe):
     loss_words: ClassVar[Mapping[str, str]] = {"d_real": "d1", "d_fake": "d2", "g": "G"}
     # A healthy run's loss of G rises by 1.5 over its first 500 batches.
     watched_loss: ClassVar[WatchedLoss | None] = WatchedLoss("g", "G's loss", min_rise=3.0)
+    reshaped: ClassVar[Mapping[str, str | None]] = {"G_ema": None, "G": "optimizer_g"}
     score: ClassVar[RunScore | None] = DISTANCE
     takes_negatives: ClassVar[bool] = True
 

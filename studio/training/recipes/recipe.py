@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from latent.points import sample_points
 from studio.datasets.held_out import SplitDataset
-from studio.datasets.prepared import PreparedDataset
+from studio.datasets.prepared import PICTURES, PreparedDataset
 from studio.runs.config import TrainingConfig
 from studio.training.data.batches import Batches
 from studio.training.machine.processes import Processes
@@ -115,6 +115,7 @@ class Recipe(ABC):
     Everything but the config is part of the training state.
 
     Attributes:
+        dataset_kind: the kind of datasets that it learns from.
         options_type: a frozen dataclass whose fields `setting` declares: what may stand in the
             setting `recipe_options`. See `read_options`.
         preset: the preset that is meant where somebody names this recipe and no preset; None where
@@ -129,6 +130,8 @@ class Recipe(ABC):
         takes_negatives: whether it learns from a second dataset, of what is not wanted.
         of_checkpoint: the modules that have the weights of a checkpoint, where a run branches off
             one that has no training state.
+        reshaped: the modules that are the generator, with the optimiser of each that learns, where
+            they may change at a batch (`studio.training.surgery`); the rendered one comes first.
 
         batch: generator updates so far.
         config: the settings in force.
@@ -141,6 +144,7 @@ class Recipe(ABC):
             last checkpoint may still be copied.
     """
 
+    dataset_kind: ClassVar[str] = PICTURES
     options_type: ClassVar[type[Any]] = NoOptions
     preset: ClassVar[str | None] = None
     phases: ClassVar[tuple[str, ...]] = ("G",)
@@ -151,6 +155,7 @@ class Recipe(ABC):
     score: ClassVar[RunScore | None] = None
     takes_negatives: ClassVar[bool] = False
     of_checkpoint: ClassVar[tuple[str, ...]] = ("G", "G_ema")
+    reshaped: ClassVar[Mapping[str, str | None]] = {}
 
     batch: int
     config: TrainingConfig

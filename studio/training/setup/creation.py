@@ -58,7 +58,8 @@ def create_run(
     check_new_run(workspace, name, config, storage)
     folder = workspace.run(name)
     check_generator(recipe.build_networks(config)["G"], config)
-    data = split_dataset(open_dataset(workspace, config.dataset), config.held_out)
+    dataset = open_dataset(workspace, config.dataset, recipe.dataset_kind)
+    data = split_dataset(dataset, config.held_out)
     points = choose_first_points(config, data)
 
     is_new = not folder.exists()
@@ -147,14 +148,14 @@ def check_size(config: TrainingConfig) -> None:
 
 
 def check_datasets(workspace: Workspace, config: TrainingConfig) -> None:
-    """Refuse datasets with too few or too small pictures.
+    """Refuse datasets of another kind, with too few pictures, or too small ones.
 
     Raises:
         StudioError: the text names the dataset, what it has, and what the run wants.
     """
     recipe = find_recipe(config.recipe)
     for name in filter(None, (config.dataset, config.negatives)):
-        recipe.check_dataset(config, open_dataset(workspace, name))
+        recipe.check_dataset(config, open_dataset(workspace, name, recipe.dataset_kind))
 
 
 def extend_run(workspace: Workspace, name: str, batches: int) -> None:

@@ -47,7 +47,7 @@ def choose_preset(workspace: Workspace, dataset: str, device: str | None) -> str
 
 def fitting_batch(workspace: Workspace, dataset: str, preset: str) -> dict[str, Any]:
     """A smaller batch_size for a dataset that has fewer pictures than a batch of the preset."""
-    pictures = open_dataset(workspace, dataset).manifest.pictures
+    pictures = open_dataset(workspace, dataset, kind=None).manifest.pictures
     return {"batch_size": pictures} if 2 <= pictures < PRESETS[preset].config.batch_size else {}
 
 
@@ -60,7 +60,7 @@ def describe_choice(
         device: see `choose_preset`.
         config: the settings that were made of the preset.
     """
-    manifest = open_dataset(workspace, config.dataset).manifest
+    manifest = open_dataset(workspace, config.dataset, kind=None).manifest
     on = require_device(device)[0]
     recipe = PRESETS[preset].config.recipe
     others = ", ".join(
@@ -68,10 +68,10 @@ def describe_choice(
         for name, other in PRESETS.items()
         if name != preset and other.config.recipe == recipe
     )
+    compared = f" The others take {others}; choose one by Settings, or --preset." if others else ""
     return (
-        f"Preset {preset}, for {manifest.pictures:,} pictures of {manifest.image_size} px on "
-        f"{'the CPU' if on == 'cpu' else 'a GPU'}: by estimate {_estimate(config, on)}. The others "
-        f"take {others}; choose one by Settings, or --preset."
+        f"Preset {preset}, for {manifest.describe()} on {'the CPU' if on == 'cpu' else 'a GPU'}: "
+        f"by estimate {_estimate(config, on)}.{compared}"
     )
 
 

@@ -126,6 +126,24 @@ UPSCALE_BASE = replace(
     score_every=500,
 )
 
+# A quarter of an hour on two CPU cores, for some hundreds of fonts or more. z_dim and image_size
+# are those of letters.
+LETTERS = TrainingConfig(
+    recipe="letters",
+    held_out=0.125,
+    generator="letters",
+    generator_options={"units": [32, 64, 256, 64, 32]},
+    batches=8000,
+    batch_size=64,
+    learning_rate_g=1e-3,
+    betas=(0.9, 0.99),
+    cool_down_batches=2500,
+    ema=0.998,
+    film_every=10,
+    preview_every=50,
+    score_every=100,
+)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -184,6 +202,11 @@ PRESETS = {
             "upscale-base",
             "The same by a larger network for a GPU and a day, as it was published.",
             UPSCALE_BASE,
+        ),
+        Preset(
+            "letters",
+            "Upper-case letters of lower-case ones and back, in a quarter of an hour on two cores.",
+            LETTERS,
         ),
     )
 }

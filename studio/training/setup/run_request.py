@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.datasets.listing import open_dataset
 from studio.runs.config import NETWORKS, TrainingConfig
 from studio.runs.status import read_config
 from studio.training.loop.setting_differences import differences
 from studio.training.machine.precision import choose_precision
-from studio.training.recipes import find_recipe
+from studio.training.recipes import find_recipe, usual_recipe
 from studio.training.setup.branching import BranchOrigin, FirstState, branch_off, start_warm
 from studio.training.setup.preset_choice import (
     choose_preset,
@@ -93,10 +94,13 @@ def choose_settings(workspace: Workspace, wanted: RunRequest) -> TrainingConfig:
 def _usual_preset(workspace: Workspace, dataset: str, wanted: RunRequest) -> str:
     """The preset where nobody named one: that of the recipe, else one chosen by the pictures.
 
+    Where nobody named a recipe either, it is that for the kind of the dataset.
+
     Raises:
         StudioError: there is no such recipe.
     """
-    recipe = find_recipe(wanted.settings.get("recipe", TrainingConfig.recipe))
+    kind = open_dataset(workspace, dataset, kind=None).manifest.kind
+    recipe = find_recipe(wanted.settings.get("recipe") or usual_recipe(kind))
     return recipe.preset or choose_preset(workspace, dataset, wanted.device)
 
 

@@ -37,7 +37,7 @@ def choose_config(
     Raises:
         StudioError: an unknown preset or setting, a value that does not fit, an unknown dataset.
     """
-    image_size = open_dataset(workspace, dataset).manifest.image_size
+    image_size = open_dataset(workspace, dataset, kind=None).manifest.image_size
     values: dict[str, Any] = {"image_size": image_size, **(inherited or {})}
     if preset is not None:
         networks = {name: values[name] for name in NETWORKS if name in values}

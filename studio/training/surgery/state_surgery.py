@@ -11,27 +11,25 @@ from torch import Tensor
 from checkpoints_index import GeneratorSpec
 from studio.runs.config import TrainingConfig
 from studio.training.loop.state import below
+from studio.training.recipes import RECIPES, find_recipe
 from studio.training.surgery.reshaping_plan import Reshaping
 from studio.workspace.errors import StudioError
 
-# By recipe: the modules that are the generator, with the optimiser of each that learns. The one
-# that is rendered comes first.
-GENERATORS: dict[str, dict[str, str | None]] = {"gan": {"G_ema": None, "G": "optimizer_g"}}
 
-
-def generators_of(recipe: str) -> dict[str, str | None]:
-    """The modules of a recipe that are its generator, with their optimisers.
+def generators_of(recipe: str) -> Mapping[str, str | None]:
+    """The modules of a recipe that are its generator, with their optimisers; see `Recipe.reshaped`.
 
     Raises:
         StudioError: the networks of the recipe cannot be changed.
     """
-    if recipe not in GENERATORS:
-        known = ", ".join(GENERATORS)
+    reshaped = find_recipe(recipe).reshaped
+    if not reshaped:
+        known = ", ".join(name for name, each in RECIPES.items() if each.reshaped)
         raise StudioError(
             f"The networks of the recipe '{recipe}' cannot be changed while they train; those of "
             f"{known} can."
         )
-    return GENERATORS[recipe]
+    return reshaped
 
 
 def reshape_state(

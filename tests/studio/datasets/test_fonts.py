@@ -17,7 +17,6 @@ from studio.datasets.fonts.glyphs import (
     measure_field,
     read_letters,
 )
-from studio.datasets.fonts.held_out_fonts import held_out_fonts
 from studio.datasets.fonts.screening import SeenFonts, has_one_case
 from tests.studio.datasets.font_files import (
     of_symbols,
@@ -107,13 +106,6 @@ def test_a_font_that_comes_again_with_a_few_other_levels_is_a_duplicate(drawn):
     nearly[:, 10] ^= 1
     assert duplicates.add(nearly)
     assert not duplicates.add(np.roll(fields, 1, axis=2))
-
-
-def test_a_font_is_held_out_by_its_own_letters_alone():
-    fonts = np.random.default_rng(0).integers(0, 256, (200, 52, 36, 36), dtype=np.uint8)
-    held_out = held_out_fonts(fonts)
-    assert 10 <= held_out.sum() <= 45
-    assert np.array_equal(held_out_fonts(fonts[::-1]), held_out[::-1])
 
 
 def test_a_font_that_takes_too_long_or_ends_its_reader_is_left_out_and_the_next_is_read(tmp_path):

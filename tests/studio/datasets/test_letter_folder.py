@@ -46,7 +46,7 @@ def test_a_sheet_shows_both_cases_of_a_letter_with_fields_above(prepared):
     assert ink[:, :36].any()
     assert not np.array_equal(ink[:, :36], ink[:, 36:])
     said = describe_look(dataset, measure_dataset(dataset))
-    assert "fonts are trained on" in said
+    assert "both cases of a letter for each font" in said
 
 
 def test_a_folder_without_a_font_of_use_says_what_it_has_and_leaves_nothing(tmp_path):

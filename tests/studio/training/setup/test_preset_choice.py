@@ -68,7 +68,7 @@ def test_what_was_chosen_and_what_others_take_is_said_and_small_datasets_get_sma
     assert config.batch_size == 24  # The dataset has as many pictures.
     said = explain_choice(workspace, request, config)
     assert said.startswith(
-        "Preset small-and-quick, for 24 pictures of 32 px on the CPU: by estimate"
+        "Preset small-and-quick, for 24 pictures of 32 x 32 pixels on the CPU: by estimate"
     )
     assert "big-and-patient" in said
     trained = studio("train", "streets", "--run", "new", "--batches", "1", "--batch-size", "4")
