@@ -46,7 +46,8 @@ from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 CURVE = "g"  # The metric that the strip under a film shows.
-FILMED_EVENTS = ("changed", "resumed", "rolled_back", "alarm", "failed")  # Pictures may show these.
+# Pictures may show these.
+FILMED_EVENTS = ("changed", "resumed", "rejected", "rolled_back", "alarm", "failed")
 MAX_EVENTS = 10_000
 
 Film = TypeVar("Film", bound=FilmOptions)

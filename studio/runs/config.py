@@ -233,6 +233,16 @@ class TrainingConfig:
     )
 
     # What happens on a bad day.
+    reject_updates: bool = setting(
+        False, "Leave out an update that is not finite, rather than go back at once", live=True
+    )
+    rejections: int = setting(
+        20,
+        "Updates rejected in a row before the run goes back",
+        minimum=1,
+        maximum=10**6,
+        live=True,
+    )
     rollbacks: int = setting(
         3, "Tries before a run that diverges gives up", minimum=0, maximum=1000, live=True
     )

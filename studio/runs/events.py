@@ -10,7 +10,7 @@ from studio.workspace.paths import Workspace
 
 KINDS = (
     *("started", "resumed", "stopped", "finished", "failed"),
-    *("changed", "paused", "continued", "saved", "rolled_back", "alarm"),
+    *("changed", "paused", "continued", "saved", "rejected", "rolled_back", "alarm"),
 )
 
 

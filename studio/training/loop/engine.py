@@ -10,12 +10,14 @@ from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 
 from checkpoints_index.errors import DiskFullError
 from renderers.frames.frame_renderer import FrameRenderer
 from studio.runs.changes import CONTINUE, PAUSE, SAVE
 from studio.training.loop.guards import DivergedError, Rollbacks, read_finite
 from studio.training.loop.live_control import Instructions
+from studio.training.loop.rejections import Rejections
 from studio.training.loop.setting_differences import differences
 from studio.training.loop.state import (
     DamagedStateError,
@@ -35,6 +37,8 @@ PAUSE_SECONDS = 0.2  # How often a paused run looks for new requests.
 PATIENCE_SECONDS = 5.0  # How often a run that waits for room looks at the disk.
 EXACT_EVERY = 16  # On a GPU, phases are timed to their end once in so many batches.
 WARM_UPS = "d_warm_ups"  # Name of the number of updates of D before the first of G.
+
+Numbers = dict[str, float]
 
 
 class Training:
@@ -68,7 +72,7 @@ class Training:
         self._processes, self._context = processes, context
         self._should_stop, self._stop_at = should_stop, stop_at
         self._renderer, self._process = FrameRenderer(), psutil.Process()
-        self._rollbacks = Rollbacks()
+        self._rollbacks, self._rejections = Rollbacks(), Rejections(recipe)
         self._is_paused = False
         self._pass_size: float | None = None
         self._saved_batch, self._saved_at, self._saving_s = -1, time.monotonic(), 1.0
@@ -97,14 +101,13 @@ class Training:
             if self._follow(instructions):
                 continue
 
-            # One update of G is made; one that diverges sends the run back.
+            # One update of G is made; one that diverges is left out, or sends the run back.
             self._watch.exact = recipe.batch % EXACT_EVERY == 0
             try:
-                numbers = read_finite(recipe, recipe.step(self._data, self._watch))
+                numbers = self._update(recipe.step)
             except DivergedError as trouble:
                 self._go_back(trouble)
                 continue
-            self._rollbacks.passed(recipe.batch, numbers)
             self._report_passes()
 
             # The checkpoint, the frames and the numbers are kept.
@@ -113,6 +116,28 @@ class Training:
         if self._context is not None:
             self._save(self._context)
         return recipe.batch
+
+    def _update(self, step: Callable[[RealBatches, Stopwatch], dict[str, Tensor]]) -> Numbers:
+        """Make an update; one that is not finite is left out, where the settings say so.
+
+        Returns:
+            Its metrics, those that are finite where it was left out.
+
+        Raises:
+            DivergedError: it is not finite, and the run is to go back.
+        """
+        self._rejections.remember()
+        try:
+            numbers = read_finite(self._recipe, step(self._data, self._watch))
+        except DivergedError as trouble:
+            counted, is_news = self._rejections.reject(trouble)
+            if is_news:
+                text = f"{trouble.what} is not finite: the update was left out"
+                self._report("rejected", text)
+            return trouble.metrics | counted
+        numbers |= self._rejections.accept()
+        self._rollbacks.passed(self._recipe.batch, numbers)
+        return numbers
 
     def _report_passes(self) -> None:
         """Report passes that became smaller because memory ran out: batch norm sees fewer."""
@@ -178,7 +203,7 @@ class Training:
         if done >= wanted:
             return
         for _ in range(int(done), wanted):
-            read_finite(recipe, recipe.warm_up(self._data, self._watch))
+            self._update(recipe.warm_up)
         recipe.numbers[WARM_UPS] = wanted
         self._report("saved", f"D saw {wanted:,} batches before G begins")
         if self._context is not None:
@@ -283,6 +308,7 @@ class Training:
         """Go on from the newest state with lower learning rates."""
         config = self._recipe.config
         number = self._rollbacks.count(trouble, config.rollbacks)
+        self._rejections.forget()
         to_batch = self._load_newest()
         assert to_batch is not None, "the first state is saved before the first batch"
         if self._context is not None:
@@ -290,6 +316,8 @@ class Training:
             self._context.film.truncate(to_batch)
             config = self._context.control.go_back(trouble.batch, to_batch, config.rollback_factor)
         self._recipe.configure(self._processes.agree(config))
+        if self._rejections.begin_row() and self._context is not None:
+            self._save(self._context, again=True)
         self._report(
             "rolled_back",
             f"{trouble} Back at batch {to_batch:,}, learning rates times "

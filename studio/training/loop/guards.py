@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -21,18 +22,31 @@ class DivergedError(StudioError):
     Attributes:
         batch: the batch where it was found.
         what: what is not finite.
+        in_a_row: how many updates were not, one after another.
+        metrics: those of the batch that are finite.
     """
 
-    def __init__(self, batch: int, what: str) -> None:
-        self.batch, self.what = batch, what
-        super().__init__(f"Training diverged at batch {batch}: {what} is not finite.")
+    def __init__(
+        self,
+        batch: int,
+        what: str,
+        in_a_row: int = 1,
+        metrics: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        self.batch, self.what, self.in_a_row = batch, what, in_a_row
+        self.metrics = dict(metrics)
+        row = f", in {in_a_row} updates in a row" if in_a_row > 1 else ""
+        super().__init__(f"Training diverged at batch {batch}: {what} is not finite{row}.")
 
-    def __reduce__(self) -> tuple[type[DivergedError], tuple[int, str]]:
-        return DivergedError, (self.batch, self.what)
+    def __reduce__(self) -> tuple[type[DivergedError], tuple[int, str, int]]:
+        return DivergedError, (self.batch, self.what, self.in_a_row)
 
 
 def read_finite(recipe: Recipe, metrics: Mapping[str, Tensor]) -> dict[str, float]:
     """The metrics as numbers, copied from the device at once with the norms of all weights.
+
+    Where several processes train together, they are means over these, so that all of them find
+    the same.
 
     Args:
         metrics: scalars on the device.
@@ -42,11 +56,14 @@ def read_finite(recipe: Recipe, metrics: Mapping[str, Tensor]) -> dict[str, floa
     """
     norms = {f"the weights of {name}": _norm(m) for name, m in recipe.modules.items()}
     scalars = {**metrics, **norms}
-    values = torch.stack([scalar.double() for scalar in scalars.values()]).tolist()
-    for name, value in zip(scalars, values, strict=True):
+    together = torch.stack([scalar.double() for scalar in scalars.values()])
+    values = dict(zip(scalars, recipe.processes.mean(together).tolist(), strict=True))
+    numbers = {name: values[name] for name in metrics}
+    for name, value in values.items():
         if not math.isfinite(value):
-            raise DivergedError(recipe.batch, name)
-    return dict(zip(metrics, values, strict=False))
+            finite = {n: v for n, v in numbers.items() if math.isfinite(v)}
+            raise DivergedError(recipe.batch, name, metrics=finite)
+    return numbers
 
 
 def _norm(module: torch.nn.Module) -> Tensor:

@@ -12,7 +12,7 @@ from studio.workspace.errors import StudioError
 
 GROUPS = {
     "loss": ("d_real", "d_fake", "g", "gradient_penalty", "earth_mover", "l1", "fft"),
-    "networks": ("d_accuracy", "g_grad_norm", "d_grad_norm", "augment_p"),
+    "networks": ("d_accuracy", "g_grad_norm", "d_grad_norm", "augment_p", "rejected_updates"),
     "learning_rate": ("learning_rate_g", "learning_rate_d"),
     "pictures": ("change", "diversity", "swd", "swd_held_out", "psnr", "ssim"),
     "speed": ("seconds", "pictures_per_s", "memory_bytes"),

@@ -20,6 +20,7 @@ from renderers.pictures.picture_file import save_picture
 from renderers.pictures.sheets import arrange_grid, enlarge
 from renderers.progress import OnProgress
 from studio.runs.config import TrainingConfig
+from studio.training.loop.rejections import Rejections
 from studio.training.loop.session import TrainingData
 from studio.training.loop.state import KEPT, tensors_of
 from studio.training.machine.memory import keep_freed_memory
@@ -127,10 +128,11 @@ def _make_steps(
         for network in recipe.modules.values()
         for part in network.modules()
     ]
-    times = [began]
+    times, rejections = [began], Rejections(recipe)
     try:
         for step in range(STEPS):
             on_progress(step, STEPS, "")
+            rejections.remember()
             recipe.step(data, watch)
             if processes.device.type == "cuda":
                 torch.cuda.synchronize(processes.device)

@@ -95,11 +95,20 @@ VIEWS = {
     "memory": CurveView("Memory", (("memory_bytes", "Memory", "--accent"),), "MB", 1e6),
 }
 
+# Views that only a run has which wrote their metrics down.
+RARE = {
+    "rejected": CurveView(
+        "Rejected updates",
+        (("rejected_updates", "Updates left out so far", "--plum"),),
+        smoothed=False,
+    )
+}
+
 
 def known_views() -> list[str]:
     """The names of the views that a run of some recipe may have."""
     own = chain.from_iterable(recipe.curves for recipe in RECIPES.values())
-    return list(dict.fromkeys((*VIEWS, *own, OTHERS)))
+    return list(dict.fromkeys((*VIEWS, *own, *RARE, OTHERS)))
 
 
 def views_of(metrics: Metrics) -> dict[str, CurveView]:
@@ -128,6 +137,9 @@ def views_of(metrics: Metrics) -> dict[str, CurveView]:
     if not set(rates) <= {name for name, *_ in VIEWS["rates"].series}:
         titles = {name: name.removeprefix(RATE) for name in rates}
         views["rates"] = draw_in_colours("Learning rates", titles, smoothed=False)
+    for name, view in RARE.items():
+        if seen.intersection(metric for metric, *_ in view.series):
+            views[name] = view
     if "time" in views:
         views["time"] = CurveView("Time", phases_of(seen))
     shown = {name for view in views.values() for name, *_ in view.series}

@@ -32,7 +32,7 @@ MAX_MARKS = 80  # Older events are not marked.
 
 # Kinds of events whose marks stand out, and all that are marked; what matters most comes first.
 WRONG = ("alarm", "failed", "rolled_back")
-MARKED = (*WRONG, "changed", "resumed", "paused")
+MARKED = (*WRONG, "rejected", "changed", "resumed", "paused")
 
 
 def show_curves(

@@ -42,3 +42,14 @@ def test_a_view_that_a_run_does_not_have_gives_way_to_its_first():
     metrics = entries(d_real=1.0, d_fake=0.5, g=2.0)
     assert show_curves(metrics, [], "psnr", False) == show_curves(metrics, [], "losses", False)
     assert {"losses", "psnr", "ssim", "others"} <= set(known_views())
+
+
+def test_rejected_updates_are_a_curve_of_the_runs_that_count_them_whatever_their_recipe():
+    for losses in ({"d_real": 1.0, "d_fake": 0.5, "g": 2.0}, {"l1": 0.1, "fft": 2.0}):
+        views = views_of(entries(**losses, rejected_updates=3))
+        assert "others" not in views
+        assert "Updates left out so far" in show_curves(
+            entries(**losses, rejected_updates=3), [], "rejected", False
+        )
+        assert "rejected" not in views_of(entries(**losses))
+    assert "rejected" in known_views()
