@@ -306,14 +306,19 @@ class LetterTraining(Recipe):
     def choose_points(
         cls, config: TrainingConfig, data: SplitDataset, count: int
     ) -> list[FixedPoint]:
-        """Letters of held-out fonts, three of each font, in an order that stays.
+        """Letters of held-out fonts: three of each of three fonts, then every letter as often.
 
-        Fewer where the dataset has not so many.
+        Their order stays. Fewer where the dataset has not so many.
         """
         fonts = np.random.default_rng(ORDER_SEED).permutation(data.held_out)
         order = SHOWN + "".join(c for c in string.ascii_letters if c not in SHOWN)
-        parts = [order[first : first + len(SHOWN)] for first in range(0, len(order), len(SHOWN))]
-        wanted = ((font, c) for letters in parts for font in fonts for c in letters)
+        first = ((font, character) for font in fonts[: len(SHOWN)] for character in SHOWN)
+        turns = (
+            (font, order[(place + turn) % len(order)])
+            for turn in range(len(order))
+            for place, font in enumerate(fonts)
+        )
+        wanted = dict.fromkeys(itertools.chain(first, turns))  # Each of them once.
         return [
             FixedPoint(*letter_point(data.pixels[font], character, config.image_size))
             for font, character in itertools.islice(wanted, count)

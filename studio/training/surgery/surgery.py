@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from checkpoints_index.storage.catalogue import open_catalogue
-from latent.points import draw_z
 from renderers.progress import OnProgress
 from studio.runs.config import TrainingConfig
 from studio.runs.settings import SIZES
@@ -29,6 +28,7 @@ from studio.training.surgery.effects import (
     measure_size,
     time_pictures,
 )
+from studio.training.surgery.looked_at import choose_inputs
 from studio.training.surgery.reshaping_plan import LayerChange, Reshaping, choose_layers
 from studio.training.surgery.state_surgery import generators_of, reshape_state
 from studio.workspace.errors import StudioError
@@ -112,7 +112,7 @@ def operate(
     if config is not None:
         state = read_first_state(branch_off(workspace, origin, config))
     networks = _build_networks(workspace, origin, spec, config, state)
-    inputs = [*draw_z(surgery.points, spec.z_dim, 1, spec.shape_z).split(PASS)]
+    inputs = [*choose_inputs(workspace, spec, config, surgery.points).split(PASS)]
     on_progress(1, STEPS)
 
     reshaping = surgery.plan(spec, networks, inputs)

@@ -4,7 +4,7 @@ from benchmarks.killed_training import measure
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["gan", "upscale"])
+@pytest.mark.parametrize("recipe", ["gan", "letters", "upscale"])
 def test_a_run_that_is_killed_and_resumed_ends_as_an_undisturbed_one_bit_for_bit(tmp_path, recipe):
     found = measure(tmp_path, batches=150, kills=2, seed=1, recipe=recipe)
     assert found["kills"] == 2

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.training_parts.made_up_fonts import add_letters
 from checkpoints_index import CheckpointIndex
 from studio.datasets.held_out import split_dataset
 from studio.datasets.prepared import PreparedDataset
@@ -25,10 +26,10 @@ from studio.training.recipes.letters import LetterTraining
 from studio.training.scores.letter_errors import differ, remap_fields
 from studio.training.setup.creation import create_run
 from studio.training.setup.run_request import RunRequest, choose_settings
+from studio.training.surgery.looked_at import choose_inputs
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
 from tests.studio.conftest import call_on_copy
-from tests.studio.made_letters import add_letters
 
 CONFIG = LetterTraining.complete(
     TrainingConfig(
@@ -296,6 +297,27 @@ def test_letters_are_trained_by_their_recipe_where_nobody_names_one(call):
     assert config.image_size == 432
     frames = call("render", "grid", "plain", "--batch", "1", "--seconds", "0")
     assert "Traceback" not in frames.err
+
+
+def test_their_networks_are_reshaped_on_held_out_letters_and_learn_on(call):
+    workspace = call.workspace
+    seen = choose_inputs(workspace, CONFIG.generator_spec(), CONFIG, 60)
+    held_out = split(workspace).pixels[split(workspace).held_out].reshape(-1, 1296)
+    letters = {(2 * (each.astype(np.float32) / 255) - 1).tobytes() for each in held_out}
+    assert {each.numpy().tobytes() for each in seen} <= letters
+    assert len({each.numpy().tobytes() for each in seen}) == 60, "each of them once"
+    wide = call("widen", "abc@6", "--run", "wide", "--by", "0.5", "--points", "16", "--json")
+    assert wide.status == 0, wide.err
+    assert all(layer["after"] > layer["before"] for layer in wide.json["layers"])
+    assert wide.json["largest"] < 1e-3
+    layer = "make_uppercase.code"
+    deep = call("deepen", "wide", "--run", "deep", "--layers", layer, "--points", "16", "--json")
+    assert (deep.status, deep.json["largest"]) == (0, 0.0), deep.err
+    cull = call("cull", "deep@6", "--run", "few", "--share", "0.25", "--points", "16", "--json")
+    assert cull.json["after"]["weights"] < cull.json["before"]["weights"]
+    assert call("resume", "few", "--batches", "8").status == 0
+    assert CheckpointIndex(workspace.runs)["few"].batches == [6, 7, 8]
+    assert read_config(workspace, "few").generator_options["lowercase_units"] == [4, 7, 18, 7, 4]
 
 
 SMALLER = ("--set", "generator_options={units=[2,2,4,2,2]}", "--set", "held_out=4")
