@@ -143,6 +143,23 @@ class TrainingConfig:
         maximum=1e6,
         live=True,
     )
+    weight_cap: float = setting(
+        0,
+        "Largest size of a weight, to which larger ones are clamped; 0: no limit",
+        minimum=0,
+        maximum=1e6,
+        live=True,
+    )
+    bias_cap: float = setting(
+        0, "Largest size of a bias; 0: no limit", minimum=0, maximum=1e6, live=True
+    )
+    update_cap: float = setting(
+        0,
+        "How far one update may move a weight or bias at most; 0: no limit",
+        minimum=0,
+        maximum=1e6,
+        live=True,
+    )
     loss: Literal["non_saturating", "hinge", "wasserstein", "relativistic"] = setting(
         "non_saturating", "Loss of both networks"
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from studio.training.loop.guards import DivergedError
@@ -21,7 +20,7 @@ REJECTED, IN_A_ROW, LAST = "rejected_updates", "rejected_in_a_row", "rejected_at
 LASTING = (MICRO_BATCH,)
 QUIET = 100  # Batches without a rejection, after which the next one is told as an event again.
 
-Slots = dict[Parameter, dict[str, Any]]
+Slots = dict[Tensor, dict[str, Any]]  # By parameter.
 
 
 class Rejections:

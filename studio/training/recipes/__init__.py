@@ -8,6 +8,7 @@ from torch import Tensor
 
 from studio.runs.config import TrainingConfig
 from studio.training.machine.processes import Processes
+from studio.training.machine.weight_limits import WeightLimits
 from studio.training.recipes.gan import GAN
 from studio.training.recipes.letters import LetterTraining
 from studio.training.recipes.recipe import Recipe
@@ -43,7 +44,7 @@ def usual_recipe(kind: str) -> str:
 def build_recipe(
     config: TrainingConfig, processes: Processes, negatives: Negatives = None
 ) -> Recipe:
-    """The recipe that the config names, untrained.
+    """The recipe that the config names, untrained, with the limits on weights in its optimisers.
 
     Args:
         negatives: batches like those of real pictures, which D learns as generated ones.
@@ -53,7 +54,10 @@ def build_recipe(
             cannot be built.
     """
     check_recipe(config)
-    return RECIPES[config.recipe](config, processes, negatives)
+    recipe = RECIPES[config.recipe](config, processes, negatives)
+    for optimizer in recipe.optimizers.values():
+        WeightLimits(optimizer, recipe.modules.values(), lambda: recipe.config)
+    return recipe
 
 
 def check_recipe(config: TrainingConfig) -> None:

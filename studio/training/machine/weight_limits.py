@@ -1,0 +1,69 @@
+"""Limits on every step of an optimiser: how large weights become, and how far they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from studio.runs.config import TrainingConfig
+
+Tensors = list[Tensor]
+
+
+class WeightLimits:
+    """Keeps weights within `weight_cap`, biases within `bias_cap`, updates within `update_cap`.
+
+    It does so around each step of an optimiser, whichever that is and whoever calls it, with a few
+    operations on all tensors at once. What is no number stays none, and is found as ever.
+
+    Args:
+        optimizer: its steps are limited from now on.
+        networks: those that it trains, whose names tell weights from biases.
+        settings: what gives the settings in force.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        networks: Iterable[nn.Module],
+        settings: Callable[[], TrainingConfig],
+    ) -> None:
+        named = [pair for network in networks for pair in network.named_parameters()]
+        biases = {id(parameter) for name, parameter in named if name.endswith("bias")}
+        self._all: Tensors = [p for group in optimizer.param_groups for p in group["params"]]
+        self._weights = [p for p in self._all if id(p) not in biases]
+        self._biases = [p for p in self._all if id(p) in biases]
+        self._settings = settings
+        self._range: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None
+        optimizer.register_step_pre_hook(self._before_step)
+        optimizer.register_step_post_hook(self._after_step)
+
+    @torch.no_grad()
+    def _before_step(self, optimizer: Optimizer, *arguments: Any) -> None:
+        """Note how far each number may move."""
+        cap = self._settings().update_cap
+        if cap > 0:
+            self._range = torch._foreach_sub(self._all, cap), torch._foreach_add(self._all, cap)
+
+    @torch.no_grad()
+    def _after_step(self, optimizer: Optimizer, *arguments: Any) -> None:
+        """Bring back what moved too far, then what is too large."""
+        if self._range is not None:
+            lowest, highest = self._range
+            torch._foreach_maximum_(self._all, [*lowest])
+            torch._foreach_minimum_(self._all, [*highest])
+            self._range = None
+        config = self._settings()
+        clamp_all(self._weights, config.weight_cap)
+        clamp_all(self._biases, config.bias_cap)
+
+
+def clamp_all(tensors: Tensors, cap: float) -> None:
+    """Clamp all numbers of tensors [...] to -cap..cap, in place; a cap of 0 is none."""
+    if cap > 0 and tensors:
+        torch._foreach_clamp_min_(tensors, -cap)
+        torch._foreach_clamp_max_(tensors, cap)
