@@ -391,7 +391,7 @@ class LetterTraining(Recipe):
                 found[f"held_out_{case}"] = error_of(made[..., :INPUTS].clamp(0, 1), wanted, remap)
                 guessed = made[..., INPUTS:].argmax(2)
                 right.append((guessed == torch.arange(CASE_LETTERS, device=device)).float().mean())
-            found["held_out_error"] = sum(found.values()) / len(found)
+            found["held_out_error"] = round(sum(found.values()) / len(found), 4)
             known_share = {"letters_known": round(float(torch.stack(right).mean()), 5)}
             return found | by_average | known_share
 
