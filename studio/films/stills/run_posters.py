@@ -187,8 +187,7 @@ def _tell_training(workspace: Workspace, run: str) -> str:
     dataset = dataset_of(workspace, run)
     if dataset is None:
         return said
-    name, size = dataset.folder.name, dataset.manifest.image_size
-    return f"{said}, learnt from {len(dataset):,} pictures of {size} x {size} pixels ({name})"
+    return f"{said}, learnt from {dataset.manifest.describe()} ({dataset.folder.name})"
 
 
 def _lay_atlas(paper: Paper, atlas: DrawnAtlas) -> None:

@@ -74,11 +74,7 @@ def _read_style() -> str:
 def _tell_run(facts: RunFacts) -> str:
     if facts.manifest is None:
         return "A generator of pictures, and how it came to be."
-    size = facts.manifest.image_size
-    return (
-        f"How a network learnt from {facts.manifest.pictures:,} pictures of {size} x {size} "
-        f"pixels ({facts.manifest.name})."
-    )
+    return f"How a network learnt from {facts.manifest.describe()} ({facts.manifest.name})."
 
 
 def _lay_numbers(facts: RunFacts) -> Markup:
