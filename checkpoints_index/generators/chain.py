@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints_index.errors import CheckpointError
+from checkpoints_index.generators.skyline import LeakyRefinement
+from checkpoints_index.generators.units.chain_units import (
+    deepen_chain,
+    list_chain_layers,
+    resize_chain,
+)
+from checkpoints_index.generators.units.hidden_layers import HiddenLayer
 
 
 class PixelNorm(nn.Module):
@@ -19,13 +27,30 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
+class DenseRefinement(nn.Module):
+    """A dense layer and a leaky ReLU, which are added to their input; see `LeakyRefinement`.
+
+    Args:
+        channels: numbers before and behind it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, channels] -> the same shape."""
+        return x + F.leaky_relu(F.linear(x, self.weight, self.bias), 0.2)
+
+
 LAYERS: dict[str, type[nn.Module]] = {
     layer.__name__: layer
     for layer in (
         *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d),
         *(nn.InstanceNorm2d, PixelNorm, nn.Unflatten, nn.Upsample, nn.ZeroPad2d),
         *(nn.Identity, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU),
-        *(nn.Tanh, nn.Sigmoid),
+        *(nn.Tanh, nn.Sigmoid, LeakyRefinement, DenseRefinement),
     )
 }
 
@@ -71,6 +96,29 @@ class ChainGenerator(nn.Module):
         if isinstance(self._chain[-1], nn.Sigmoid):
             x = 2 * x - 1
         return x.expand(-1, 3, -1, -1)
+
+    @staticmethod
+    def hidden_layers(options: Mapping[str, Any]) -> list[HiddenLayer]:
+        """What each layer with weights hands to the next one; those that mix channels are not in.
+
+        Raises:
+            CheckpointError: there are none whose units can be told apart.
+        """
+        return list_chain_layers(options["layers"])
+
+    @staticmethod
+    def resize(options: Mapping[str, Any], units: Mapping[str, int]) -> dict[str, Any]:
+        """The same chain with so many units in each of its hidden layers."""
+        return {**options, "layers": resize_chain(options["layers"], units)}
+
+    @staticmethod
+    def deepen(options: Mapping[str, Any], layer: str) -> dict[str, Any]:
+        """The same chain with a refinement more behind a hidden layer.
+
+        Raises:
+            CheckpointError: there is no such hidden layer.
+        """
+        return {**options, "layers": deepen_chain(options["layers"], layer)}
 
 
 def build_layer(described: dict[str, Any]) -> nn.Module:

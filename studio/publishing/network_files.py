@@ -20,9 +20,11 @@ Describe = Callable[[GeneratorSpec, Any], dict[str, Any]]
 
 
 def _describe_dcgan(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
+    refined = [len(G.stem_refinements or ()), *(len(block) - 3 for block in G.blocks)]
     return {
         "z_dim": spec.z_dim,
         "channels": [G.stem_norm.num_features, *(block[1].num_features for block in G.blocks)],
+        "refinements": refined,
         "upsampling": spec.options.get("upsampling", "nearest"),
         "full_resolution_block": bool(spec.options.get("full_resolution_block", False)),
         "palette": int(spec.options.get("palette", 0)),
@@ -31,10 +33,11 @@ def _describe_dcgan(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
 
 def _describe_residual(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
     first, *others = G.stages
+    blocks = [first, *(stage[1] for stage in others)]
     return {
         "z_dim": spec.z_dim,
-        "channels": [len(G.basis), *(stage[1][0].widen.in_channels for stage in others)],
-        "blocks": len(first),
+        "channels": [len(G.basis), *(each[0].widen.in_channels for each in blocks[1:])],
+        "wide": [[block.widen.out_channels for block in each] for each in blocks],
         "group_width": int(spec.options.get("group_width", 16)),
     }
 
@@ -45,6 +48,8 @@ def _describe_skyline(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
         "z_dim": spec.z_dim,
         "grid_size": G.grid_size,
         "channels": [first, *(block[0].out_channels for block in G.blocks)],
+        "smooth": G.smooth.out_channels,
+        "refinements": [len(block) - 2 for block in G.blocks],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -16,8 +17,44 @@ class NormalizePixels(nn.Module):
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
+class GridDetail(nn.Module):
+    """A 3x3 convolution and a leaky ReLU, which are added to their input.
+
+    Args:
+        channels: channels before and behind it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, channels, H, W] -> the same shape."""
+        return x + F.leaky_relu(F.conv2d(x, self.weight, self.bias, padding=1), 0.2)
+
+
+class VectorDetail(nn.Module):
+    """A dense layer and a leaky ReLU, which are added to their input.
+
+    Args:
+        channels: numbers before and behind it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, channels] -> the same shape."""
+        return x + F.leaky_relu(F.linear(x, self.weight, self.bias), 0.2)
+
+
 LAYERS: dict[str, type[nn.Module]] = {
     "PixelNorm": NormalizePixels,
+    "LeakyRefinement": GridDetail,
+    "DenseRefinement": VectorDetail,
     **{
         layer.__name__: layer
         for layer in (

@@ -20,6 +20,7 @@ class PlainDCGAN(nn.Module):
             convolution.
         full_resolution_block: whether the last layer keeps the size of its input.
         palette: how many learned colours are mixed; 0: each pixel has a colour of its own.
+        refinements: for the stem and each block, how many `ReluDetail`s follow it.
     """
 
     def __init__(
@@ -29,18 +30,22 @@ class PlainDCGAN(nn.Module):
         upsampling: str,
         full_resolution_block: bool,
         palette: int,
+        refinements: list[int],
     ) -> None:
         super().__init__()
+        depths = refinements
         self.stem = nn.Linear(z_dim, channels[0] * 4 * 4, bias=False)
         self.stem_norm = nn.BatchNorm2d(channels[0])
+        self.stem_refinements = details(channels[0], depths[0]) if depths[0] else None
         self.blocks = nn.Sequential(
             *(
                 nn.Sequential(
                     doubling(before, after, upsampling, bias=False),
                     nn.BatchNorm2d(after),
                     nn.ReLU(),
+                    *details(after, depth),
                 )
-                for before, after in pairwise(channels)
+                for (before, after), depth in zip(pairwise(channels), depths[1:], strict=True)
             )
         )
         last = palette or 3
@@ -55,8 +60,31 @@ class PlainDCGAN(nn.Module):
         """float [N, z_dim] -> float [N, 3, height, width] in -1..1."""
         x = self.stem(z).unflatten(1, (-1, 4, 4))
         x = F.relu(self.stem_norm(x))
+        x = x if self.stem_refinements is None else self.stem_refinements(x)
         x = self.to_rgb(self.blocks(x))
         return torch.tanh(x) if self.colors is None else self.colors(x)
+
+
+class ReluDetail(nn.Module):
+    """A 3x3 convolution that is added to its input, before a ReLU.
+
+    Args:
+        channels: channels before and behind it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, channels, H, W] -> the same shape."""
+        return F.relu(x + F.conv2d(x, self.weight, self.bias, padding=1))
+
+
+def details(channels: int, count: int) -> nn.Sequential:
+    """Some of them, one after another: float [N, channels, H, W] -> the same shape."""
+    return nn.Sequential(*(ReluDetail(channels) for _ in range(count)))
 
 
 class RepeatAndConvolve(nn.Module):

@@ -18,21 +18,23 @@ class PlainResidual(nn.Module):
     Args:
         z_dim: length of a latent point.
         channels: at each size, from 4x4 to that of the picture.
-        blocks: residual blocks at each size.
+        wide: at each size, the channels inside each of its residual blocks.
         group_width: channels that a 3x3 convolution sees; 0: all of them.
     """
 
-    def __init__(self, z_dim: int, channels: list[int], blocks: int, group_width: int) -> None:
+    def __init__(
+        self, z_dim: int, channels: list[int], wide: list[list[int]], group_width: int
+    ) -> None:
         super().__init__()
         self.basis = nn.Parameter(torch.zeros(channels[0], 4, 4))
         self.amounts = nn.Linear(z_dim, channels[0], bias=False)
         self.stages = nn.Sequential(
-            bottlenecks(channels[0], blocks, group_width),
+            bottlenecks(channels[0], wide[0], group_width),
             *(
                 nn.Sequential(
-                    ProjectAndDouble(before, after), bottlenecks(after, blocks, group_width)
+                    ProjectAndDouble(before, after), bottlenecks(after, each, group_width)
                 )
-                for before, after in pairwise(channels)
+                for (before, after), each in zip(pairwise(channels), wide[1:], strict=True)
             ),
         )
         self.to_rgb = nn.Conv2d(channels[-1], 3, 1)
@@ -49,12 +51,12 @@ class Bottleneck(nn.Module):
 
     Args:
         channels: channels of the input and the output.
+        wide: channels inside.
         group_width: channels that the 3x3 convolution sees; 0: all of them.
     """
 
-    def __init__(self, channels: int, group_width: int) -> None:
+    def __init__(self, channels: int, wide: int, group_width: int) -> None:
         super().__init__()
-        wide = 2 * channels
         self.widen = nn.Conv2d(channels, wide, 1)
         groups = wide // group_width if group_width else 1
         self.mix = nn.Conv2d(wide, wide, 3, padding=1, groups=groups)
@@ -85,9 +87,9 @@ class ProjectAndDouble(nn.Module):
         return F.interpolate(self.project(x), scale_factor=2, mode="bilinear")
 
 
-def bottlenecks(channels: int, count: int, group_width: int) -> nn.Sequential:
+def bottlenecks(channels: int, wide: list[int], group_width: int) -> nn.Sequential:
     """Some blocks, one after another: float [N, channels, H, W] -> the same shape."""
-    return nn.Sequential(*(Bottleneck(channels, group_width) for _ in range(count)))
+    return nn.Sequential(*(Bottleneck(channels, each, group_width) for each in wide))
 
 
 def build_network(described: dict[str, Any]) -> nn.Module:

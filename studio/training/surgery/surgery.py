@@ -34,7 +34,7 @@ from studio.training.surgery.state_surgery import generators_of, reshape_state
 from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
-PASS = 16  # Points of one pass.
+PASS = 16  # Points of one pass, at least.
 STEPS = 4  # Measuring, changing, comparing, writing.
 # From the generator, its networks by name, and what they are run on, to what becomes of them.
 Plan = Callable[[GeneratorSpec, Mapping[str, nn.Module], Sequence[Tensor]], Reshaping]
@@ -81,7 +81,10 @@ def check_surgery(workspace: Workspace, origin: BranchOrigin, layers: Sequence[s
         StudioError: the recipe trains others, or there is no such layer.
         CheckpointError: unknown run, or an architecture that does not say where its units are.
     """
-    choose_layers(open_catalogue(workspace.runs, origin.run).spec, layers)
+    spec = open_catalogue(workspace.runs, origin.run).spec
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        spec.build()  # What stands in a run's folder may describe no network at all.
+    choose_layers(spec, layers)
     config = _read_config(workspace, origin)
     if config is not None:
         generators_of(config.recipe)
@@ -112,7 +115,12 @@ def operate(
     if config is not None:
         state = read_first_state(branch_off(workspace, origin, config))
     networks = _build_networks(workspace, origin, spec, config, state)
+<<<<<<< HEAD
     inputs = [*choose_inputs(workspace, spec, config, surgery.points).split(PASS)]
+=======
+    drawn = draw_z(surgery.points, spec.z_dim, 1, spec.shape_z)
+    inputs = [*drawn.tensor_split(max(1, surgery.points // PASS))]  # None has one point alone.
+>>>>>>> work-sweepers
     on_progress(1, STEPS)
 
     reshaping = surgery.plan(spec, networks, inputs)

@@ -37,6 +37,16 @@ CHAIN = {
         {"layer": "Sigmoid"},
     ]
 }
+DEEPENED = [
+    {"layer": "Linear", "name": "a", "in_features": 8, "out_features": 6},
+    {"layer": "DenseRefinement", "name": "a_refinement_1", "channels": 6},
+    {"layer": "Linear", "name": "b", "in_features": 6, "out_features": 256},
+    {"layer": "Unflatten", "dim": 1, "unflattened_size": [4, 8, 8]},
+    {"layer": "LeakyRefinement", "name": "b_refinement_1", "channels": 4},
+    {"layer": "Upsample", "scale_factor": 4},
+    {"layer": "Conv2d", "name": "c", "in_channels": 4, "out_channels": 3, "kernel_size": 1},
+    {"layer": "Tanh"},
+]
 SPECS = [
     GeneratorSpec("dcgan", {"z_dim": 8, "image_size": 32, "width": 0.125}),
     GeneratorSpec(
@@ -53,6 +63,23 @@ SPECS = [
     ),
     GeneratorSpec("skyline", {"z_dim": 8, "image_size": 32, "width": 0.02}),
     GeneratorSpec("chain", {"z_dim": 8, "image_size": 32, **CHAIN}),
+    # Networks that were changed at a batch: layers as wide and as many as somebody made them.
+    GeneratorSpec(
+        "dcgan",
+        {"z_dim": 8, "image_size": 32, "channels": [9, 5, 7], "refinements": [2, 0, 1]}
+        | {"max_channels": 64},
+    ),
+    GeneratorSpec(
+        "residual",
+        {"z_dim": 8, "image_size": 32, "width": 0.125, "blocks": 1, "group_width": 4}
+        | {"inner": [[8], [12, 4], [16], [4]]},
+    ),
+    GeneratorSpec(
+        "skyline",
+        {"z_dim": 8, "image_size": 32, "width": 0.02, "channels": [9, 8, 7, 6, 5, 4, 3]}
+        | {"refinements": [0, 2, 0, 0, 1]},
+    ),
+    GeneratorSpec("chain", {"z_dim": 8, "image_size": 32, "layers": DEEPENED}),
 ]
 
 

@@ -18,7 +18,76 @@ from checkpoints_index.generators.units.reshaping import (
 )
 
 SMALL = {"z_dim": 4, "image_size": 32}
+<<<<<<< HEAD
 LETTERS = {"z_dim": 1296, "image_size": 216}
+=======
+
+
+def linear(name, before, after):
+    return {"layer": "Linear", "name": name, "in_features": before, "out_features": after}
+
+
+def convolution(name, before, after, kind="Conv2d", **options):
+    channels = {"in_channels": before, "out_channels": after}
+    return {"layer": kind, "name": name, **channels, **options}
+
+
+def norm(name, count, kind="BatchNorm2d", **options):
+    return {"layer": kind, "name": name, "num_features": count, **options}
+
+
+def unflatten(*sizes):
+    return {"layer": "Unflatten", "dim": 1, "unflattened_size": [*sizes]}
+
+
+DOUBLING = {"kernel_size": 4, "stride": 2, "padding": 1}
+LEAKY, TANH = {"layer": "LeakyReLU", "negative_slope": 0.2}, {"layer": "Tanh"}
+# As programs of others have them: transposed convolutions, dense layers, dense to a grid.
+TUTORIAL = [
+    unflatten(4, 1, 1),
+    convolution("main.0", 4, 6, "ConvTranspose2d", kernel_size=8, bias=False),
+    norm("main.1", 6),
+    {"layer": "ReLU"},
+    convolution("main.3", 6, 5, "ConvTranspose2d", **DOUBLING, bias=False),
+    norm("main.4", 5, "InstanceNorm2d"),
+    {"layer": "GELU"},
+    convolution("main.6", 5, 3, "ConvTranspose2d", **DOUBLING),
+    TANH,
+]
+DENSE = [
+    linear("model.0", 4, 6),
+    {"layer": "Sigmoid"},
+    linear("model.2", 6, 7),
+    norm("model.3", 7, "BatchNorm1d", eps=0.8),
+    LEAKY,
+    linear("model.5", 7, 32 * 32),
+    unflatten(1, 32, 32),
+    {"layer": "Sigmoid"},
+]
+GROWN = [
+    linear("l1.0", 4, 5 * 8 * 8),
+    norm("l1.1", 5 * 8 * 8, "BatchNorm1d"),
+    unflatten(5, 8, 8),
+    norm("blocks.0", 5),
+    {"layer": "SELU"},
+    {"layer": "Upsample", "scale_factor": 2},
+    convolution("blocks.2", 5, 4, kernel_size=3, padding=1),
+    norm("blocks.3", 4, affine=False),
+    LEAKY,
+    {"layer": "Upsample", "scale_factor": 2},
+    {"layer": "ZeroPad2d", "padding": 1},
+    {"layer": "Conv2d", "in_channels": 4, "out_channels": 6, "kernel_size": 3},
+    {"layer": "ELU"},
+    convolution("rgb", 6, 3, kernel_size=1),
+    TANH,
+]
+
+
+def chain(layers):
+    return GeneratorSpec("chain", {**SMALL, "layers": layers})
+
+
+>>>>>>> work-sweepers
 SPECS = {
     "dcgan": GeneratorSpec("dcgan", {**SMALL, "width": 0.0625}),
     "transposed": GeneratorSpec("dcgan", {**SMALL, "width": 0.0625, "upsampling": "transposed"}),
@@ -31,6 +100,7 @@ SPECS = {
     ),
     "residual": GeneratorSpec("residual", {**SMALL, "width": 0.125, "blocks": 1, "group_width": 4}),
     "skyline": GeneratorSpec("skyline", {**SMALL, "width": 0.0625, "refinements": [0, 1, 0, 0, 0]}),
+<<<<<<< HEAD
     "letters": GeneratorSpec("letters", {**LETTERS, "units": [2, 3, 5, 3, 2]}),
     "deep letters": GeneratorSpec(
         "letters",
@@ -45,6 +115,11 @@ SPECS = {
     "sparse letters": GeneratorSpec(
         "letters", {**LETTERS, "body": "sparse", "units": [6, 8], "density": 0.5}
     ),
+=======
+    "tutorial": chain(TUTORIAL),
+    "dense": chain(DENSE),
+    "grown": chain(GROWN),
+>>>>>>> work-sweepers
 }
 
 
@@ -235,3 +310,79 @@ def test_blocks_without_groups_are_refused():
     with pytest.raises(CheckpointError, match="mix all of their channels"):
         find_reshapable("residual").hidden_layers({**SMALL, "group_width": 0})
     assert {"dcgan", "residual", "skyline"} <= {*ARCHITECTURES}
+
+
+def test_a_chain_names_its_layers_as_its_state_dict_does():
+    assert [la.name for la in layers_of(SPECS["dense"])] == ["model.0", "model.2"]
+    assert [la.name for la in layers_of(SPECS["grown"])] == ["l1.0", "blocks.2", "_nameless.6"]
+    assert [la.units for la in layers_of(SPECS["grown"])] == [5, 4, 6]
+
+
+def test_a_chain_is_deepened_behind_its_norm_and_before_its_enlargement():
+    spec = SPECS["grown"]
+    for layer in ("l1.0", "l1.0", "blocks.2"):
+        options = find_reshapable("chain").deepen(spec.options, layer)
+        spec = GeneratorSpec("chain", options)
+    layers = spec.options["layers"]
+    kinds = [layer["layer"] for layer in layers]
+    added = [layer["name"] for layer in layers if layer["layer"] == "LeakyRefinement"]
+    assert added == ["l1.0_refinement_1", "l1.0_refinement_2", "blocks.2_refinement_1"]
+    assert kinds[4:8] == ["SELU", "LeakyRefinement", "LeakyRefinement", "Upsample"]
+    dense = find_reshapable("chain").deepen(SPECS["dense"].options, "model.0")["layers"]
+    assert dense[2] == {"layer": "DenseRefinement", "name": "model.0_refinement_1", "channels": 6}
+    with pytest.raises(CheckpointError, match=r"behind l1\.0, blocks\.2, _nameless\.6, not behind"):
+        find_reshapable("chain").deepen(spec.options, "rgb")
+
+
+@pytest.mark.parametrize("name", ["dense", "grown"])
+def test_a_constant_unit_of_a_chain_goes_into_a_bias_where_no_border_is_padded(name):
+    spec = SPECS[name]
+    network, layers = build(spec), layers_of(spec)
+    able = [layer for layer in layers if layer.constant is not None]
+    assert [la.name for la in able] == {"dense": ["model.0", "model.2"], "grown": ["_nameless.6"]}[
+        name
+    ]
+    last = able[-1]
+    with torch.no_grad():
+        network.state_dict()[last.own[0].tensor][2] = 0
+    measured = measure_units(network, [last], [torch.randn(6, 4)])[last.name]
+    assert float(measured.change[2]) < 1e-6 < float(measured.largest[2])
+    weights = network.state_dict()
+    kept = {last.name: [unit for unit in range(last.units) if unit != 2]}
+    summed = add_constants(weights, layers, {last.name: {2: measured.most[2]}})
+    smaller = resized(spec, {la.name: len(kept.get(la.name, range(la.units))) for la in layers})
+    assert far(draw(spec, weights), draw(smaller, keep_units(summed, layers, kept))) < 1e-6
+
+
+def test_a_layer_whose_channels_mix_stays_as_it_is_and_others_can_change():
+    mixed = [*TUTORIAL[:3], {"layer": "PixelNorm"}, *TUTORIAL[3:]]
+    assert [layer.name for layer in layers_of(chain(mixed))] == ["main.3"]
+    spec = resized(chain(mixed), {"main.3": 9})
+    assert spec.build().state_dict()["main.3.weight"].shape == (6, 9, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([linear("a", 4, 3072), unflatten(3, 32, 32)], "it has no hidden layer"),
+        ([*TUTORIAL[:3], {"layer": "PixelNorm"}, *TUTORIAL[6:]], "PixelNorm behind 'main.0' mixes"),
+        (
+            [
+                *(linear("a", 4, 4096), unflatten(4, 32, 32)),
+                convolution("b", 4, 4, kernel_size=1, groups=2),
+            ],
+            "'b' convolves in groups of channels",
+        ),
+        (
+            [linear("a", 4, 3072), unflatten(3, 32, 32), linear("b", 32, 32)],
+            "'b' is dense along the width of a grid",
+        ),
+        (
+            [linear("a", 4, 3072), unflatten(3, 1024), linear("b", 1024, 1024)],
+            "behind 'a' units lie in several axes",
+        ),
+    ],
+)
+def test_a_chain_none_of_whose_layers_can_change_says_why(layers, said):
+    with pytest.raises(CheckpointError, match=said):
+        layers_of(chain(layers))

@@ -16,6 +16,8 @@ from studio.screens.checkpoints.surgery_panel import show_surgery
 from studio.training.loop.state import below, list_states, read_state, write_state
 from studio.workspace.jobs import newest_job
 from studio.workspace.paths import Workspace
+from tests.checkpoints_index import foreign_networks
+from tests.checkpoints_index.foreign_networks import DCGAN, MLP, near_weights
 from tests.studio.conftest import call_main, call_on_copy
 
 OPTIONS = {
@@ -224,12 +226,102 @@ def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(call, words,
     assert {path.name for path in call.workspace.runs.iterdir()} == before
 
 
-def test_an_architecture_that_does_not_say_where_its_units_are_is_refused(call):
+@pytest.fixture
+def imported(call, tmp_path):
+    """imported(network, *options): the run `given` of three files of a network's state dict."""
+
+    def bring(network, *options):
+        folder = tmp_path / "of-others"
+        folder.mkdir()
+        for batch in (3, 6):
+            torch.save(near_weights(network, batch), folder / f"G_{batch}.pt")
+        torch.save(network.state_dict(), folder / "G_9.pt")
+        words = [word for each in options for word in ("--option", each)]
+        said = call("import", folder, "--run", "given", "--storage", "exact", *words)
+        assert said.status == 0, said.err
+
+    return bring
+
+
+def dead(network, **tensors):
+    """A network whose tensors have a value at their second place."""
+    weights = network.state_dict()
+    for name, value in tensors.items():
+        weights[name.replace("__", ".")][1] = value
+    return network
+
+
+NETWORKS = {
+    # As the tutorial has it: one channel that its norm silences, one that nobody reads.
+    "dcgan": lambda: dead(
+        foreign_networks.trained(DCGAN(nz=8)),
+        main__1__weight=0.0,
+        main__1__bias=-1.0,
+        main__6__weight=0.0,
+    ),
+    # As the best-known collection has it: one that is the same for every point, and not 0.
+    "mlp": lambda: dead(foreign_networks.trained(MLP(latent_dim=8)), model__3__weight=0.0),
+}
+OPTIONS_OF = {
+    "dcgan": ("activation=relu", "norm_eps=1e-5"),
+    "mlp": ("activation=leaky_relu", "norm_eps=1e-5"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("dcgan", {"main.0", "main.3"}),
+        pytest.param("mlp", {"model.2"}, marks=pytest.mark.slow),
+    ],
+)
+def test_an_imported_network_is_vacuumed_and_its_films_stay(call, imported, tmp_path, name, gone):
+    imported(NETWORKS[name](), *OPTIONS_OF[name])
+    looked = changed(call, "vacuum", "given@9", "--dry-run", "--points", "33")
+    assert {each["layer"] for each in looked["layers"]} == gone
+    result = changed(call, "vacuum", "given@9", "--run", "lean", "--points", "33")
+    assert result["after"]["weights"] < result["before"]["weights"]
+    assert far(call.workspace, "given", "lean", 9) < 1e-6
+    film = ["render", "interpolation", "lean", "--batch", "9", "--points", "seed:1,seed:2"]
+    film += ["--seconds", "0.2", "--fps", "10", "--plain", "--out", tmp_path / "lean.mp4"]
+    assert call(*film).status == 0
+    assert (tmp_path / "lean.mp4").stat().st_size > 0
+    refused = call("resume", "lean", "--batches", "20")
+    assert refused.status != 0
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_imported_network_is_widened_and_deepened_and_draws_what_it_did(call, imported, name):
+    imported(NETWORKS[name](), *OPTIONS_OF[name])
+    first = {"dcgan": "main.0", "mlp": "model.0"}[name]
+    wide = changed(call, "widen", "given@9", "--run", "wide", "--by", "0.5", "--points", "17")
+    assert all(each["after"] > each["before"] for each in wide["layers"])
+    assert far(call.workspace, "given", "wide", 9) < 1e-6
+    changed(call, "deepen", "wide", "--run", "deep", "--layers", first, "--points", "17")
+    assert torch.equal(draw(call.workspace, "wide", 9), draw(call.workspace, "deep", 9))
+    changed(call, "cull", "deep", "--run", "back", "--share", "0.3", "--points", "17")
+    assert far(call.workspace, "given", "back", 9) < 1e-6, "the weakest are those that were added"
+    changed(call, "cull", "deep", "--run", "few", "--share", "0.7", "--points", "17")
+    assert far(call.workspace, "given", "few", 9) > 1e-4
+    assert call("verify", "few", "--deep").status == 0
+
+
+def test_a_chain_without_a_hidden_layer_is_refused(call):
     chain = [
         {"layer": "Linear", "name": "a", "in_features": 8, "out_features": 3072},
         {"layer": "Unflatten", "dim": 1, "unflattened_size": [3, 32, 32]},
     ]
     spec = GeneratorSpec("chain", {"layers": chain, "z_dim": 8, "image_size": 32})
+    with CheckpointIndex(call.workspace.runs).create("given", spec, storage="exact") as run:
+        run.append(9, spec.build().state_dict())
+    refused = call("vacuum", "given@9", "--run", "n")
+    assert "it has no hidden layer" in " ".join(refused.err.split())
+
+
+def test_an_architecture_that_does_not_say_where_its_units_are_is_refused(call):
+    spec = GeneratorSpec("shufflemixer", {"image_size": 32, "z_dim": 192, "channels": 16})
     with CheckpointIndex(call.workspace.runs).create("given", spec, storage="exact") as run:
         run.append(9, spec.build().state_dict())
     refused = call("vacuum", "given@9", "--run", "n")
