@@ -10,7 +10,7 @@ from typing import Any
 from checkpoints_index.storage.catalogue import list_runs
 from studio.runs.attribution import dataset_of
 from studio.runs.changes import REQUESTS, list_changes
-from studio.runs.config import TrainingConfig
+from studio.runs.config import OPTION_TABLES, TrainingConfig
 from studio.runs.metrics import read_metrics
 from studio.runs.status import read_config, summarise_run
 from studio.workspace.errors import StudioError
@@ -18,10 +18,10 @@ from studio.workspace.paths import Workspace
 
 RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
 SCORES = ("swd", "psnr", "ssim", "diversity")  # What differences in settings are held against.
-BEST_FIRST = "swd"  # The score by which runs are put in order; less is better.
+DECIBELS = ("psnr",)  # Scores whose differences are told as they are: a share of dB says nothing.
 FIGURES = (
-    *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "ssim"),
-    *("diversity", "pictures_per_s"),
+    *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "psnr_bicubic"),
+    *("ssim", "diversity", "pictures_per_s"),
 )
 
 
@@ -89,7 +89,7 @@ class SettingOutcome:
         """A sentence, such as `loss hinge, not wasserstein: swd 12 -> 10 (-17 %)`."""
         what = "; ".join(self.settings) or "the same settings"
         scores = ", ".join(
-            f"{name} {before:.4g} -> {after:.4g}{_share(before, after)}"
+            f"{name} {before:.4g} -> {after:.4g}{_difference(name, before, after)}"
             for name, (before, after) in self.scores.items()
         )
         return f"{self.run} against {self.than}: {what}. {scores or 'No score of both'}."
@@ -184,27 +184,28 @@ def _last_until(metrics: Sequence[Mapping[str, Any]], name: str, batch: int) -> 
     return values[-1] if values else None
 
 
-def best_first(runs: Sequence[RunProgress]) -> list[RunProgress]:
-    """Runs by their distance to the data, the nearest first; those without one come last."""
-    return sorted(runs, key=lambda run: run.figures.get(BEST_FIRST, math.inf))
-
-
 def compare_settings(workspace: Workspace, names: Sequence[str]) -> list[ComparedSetting]:
     """Every setting of some runs, with its changes while they trained.
+
+    A table of options is not one setting but as many as it has options, so that what differs is
+    told and no more.
 
     Raises:
         StudioError: a run is unknown, or was not trained here.
     """
     configs = [read_config(workspace, name) for name in names]
     changes = [_changes_of(workspace, name) for name in names]
-    return [
-        _compare(
-            name,
-            tuple(getattr(config, name) for config in configs),
-            tuple(tuple(of_run.get(name, ())) for of_run in changes),
-        )
-        for name in TrainingConfig.names()
-    ]
+    compared = []
+    for name in TrainingConfig.names():
+        values = tuple(getattr(config, name) for config in configs)
+        if name in OPTION_TABLES:
+            for option in dict.fromkeys(option for table in values for option in table):
+                of_option = tuple(table.get(option, "") for table in values)
+                compared.append(_compare(f"{name}.{option}", of_option, ((),) * len(names)))
+        else:
+            taken = tuple(tuple(of_run.get(name, ())) for of_run in changes)
+            compared.append(_compare(name, values, taken))
+    return compared
 
 
 def measure_progress(
@@ -253,13 +254,13 @@ def _compare(
     return ComparedSetting(name, values, changes, any(course != courses[0] for course in courses))
 
 
-def _share(before: float, after: float) -> str:
+def _difference(name: str, before: float, after: float) -> str:
+    if name in DECIBELS:
+        return f" ({after - before:+.2f} dB)"
     return f" ({100 * (after - before) / before:+.0f} %)" if before > 0 else ""
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={option}" for name, option in value.items()) or "–"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return str(value) if value != "" else "–"

@@ -22,7 +22,7 @@ from studio.workspace.records.record import device_option, option, run_name
 from studio.workspace.trust import Named
 
 if TYPE_CHECKING:
-    from studio.runs.comparison import Comparison
+    from studio.runs.comparison import Comparison, RunProgress
 
 SECTION = "Training"
 
@@ -222,19 +222,19 @@ class CompareResult(Result):
     varied: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, comparison: Comparison, every: bool, ordered: bool = False) -> CompareResult:
+    def of(
+        cls, comparison: Comparison, every: bool, ranked: Sequence[RunProgress] = ()
+    ) -> CompareResult:
         """The result of a comparison, with all settings or those that differ.
 
         Args:
-            ordered: whether the table of runs begins with the best one, and has the settings that
-                differ beside the scores.
+            ranked: the runs with the best one first, where the table of runs begins with it, and
+                has the settings that differ beside the scores.
         """
-        from studio.runs.comparison import best_first
-
         figures = sorted({name for run in comparison.runs for name in run.figures})
         order = [run.name for run in comparison.runs]
         differing = [s for s in comparison.settings if s.differs and s.name != "parent"]
-        varied = differing if ordered else []
+        varied = differing if ranked else []
         progress = [
             (
                 *(run.name, *(setting.text(order.index(run.name)) for setting in varied)),
@@ -243,7 +243,7 @@ class CompareResult(Result):
                 *(str(timedelta(seconds=round(run.seconds))), run.z_dim),
                 *(f"{run.figures[name]:.4g}" if name in run.figures else None for name in figures),
             )
-            for run in (best_first(comparison.runs) if ordered else comparison.runs)
+            for run in (ranked or comparison.runs)
         ]
         settings = [
             (
@@ -307,15 +307,20 @@ class Compare(Action):
     )
     all: bool = option(False, "Show settings that are the same everywhere, too.")
     best_first: bool = option(
-        False, "Begin the table of runs with the one nearest to the data (SWD)."
+        False, "Begin the table of runs with the best one, by the score of their recipe."
     )
 
     def perform(self, workspace: Workspace, reporter: Reporter) -> CompareResult:
         """Read their settings and metrics."""
         from studio.runs.comparison import compare_runs, match_runs
 
-        names = match_runs(workspace, self.runs)
-        return CompareResult.of(compare_runs(workspace, names), self.all, self.best_first)
+        comparison = compare_runs(workspace, match_runs(workspace, self.runs))
+        if not self.best_first:
+            return CompareResult.of(comparison, self.all)
+        from studio.training.monitor.ranking import best_first
+
+        ranked = best_first(workspace, comparison.runs)
+        return CompareResult.of(comparison, self.all, ranked)
 
 
 class ScoreResult(Result):

@@ -55,14 +55,47 @@ def test_epochs_and_latent_points_are_told(pair):
 
 def scored(pair, run, loss, swd):
     """A copy of `city` with another loss, whose only score was measured at batch 5."""
+    measured(pair, run, {"swd": swd}, loss=loss)
+
+
+def measured(pair, run, scores, **settings):
+    """A copy of `city` with other settings, whose only scores were measured at batch 5."""
     shutil.copytree(pair.runs / "city", pair.runs / run)
     config = pair.run_config(run)
-    replace(TrainingConfig.read(config), loss=loss).write(config)
+    replace(TrainingConfig.read(config), **settings).write(config)
     pair.metrics(run).unlink()
     log = MetricsLog(pair.metrics(run))
     for batch in range(1, 7):
-        log.append(batch, {"g": 1.0, **({"swd": swd} if batch == 5 else {})})
+        log.append(batch, {"g": 1.0, **(scores if batch == 5 else {})})
     log.close()
+
+
+def enlarging(pair, run, fft_weight, psnr):
+    """A run of `upscale` that reached so many dB."""
+    options = {"patch_px": 8, "fft_weight": fft_weight}
+    measured(pair, run, {"psnr": psnr}, recipe="upscale", recipe_options=options)
+
+
+def test_options_of_a_recipe_are_settings_of_their_own_and_decibels_no_shares(workspace):
+    enlarging(workspace, "with", 0.1, 26.78)
+    enlarging(workspace, "without", 0.0, 26.93)
+    found = compare_runs(workspace, ["with", "without"])
+    assert [s.name for s in found.settings if s.differs] == ["recipe_options.fft_weight"]
+    (outcome,) = found.outcomes
+    assert outcome.settings == ("recipe_options.fft_weight 0.0, not 0.1",)
+    assert "psnr 26.78 -> 26.93 (+0.15 dB)" in outcome.words
+
+
+def test_the_best_run_is_the_one_that_its_recipe_judges_best(workspace, studio):
+    enlarging(workspace, "large-1", 0.1, 24.0)
+    enlarging(workspace, "large-2", 0.5, 26.0)
+    measured(workspace, "large-3", {}, recipe="upscale")
+    scored(workspace, "small-1", "hinge", 20.0)
+    scored(workspace, "small-2", "hinge", 15.0)
+    told = studio("compare", "small-*", "large-*", "--best-first").out
+    names = ["small-2", "small-1", "large-2", "large-1", "large-3"]
+    table = told.split("setting")[0]
+    assert [word for word in table.split() if word in names] == names
 
 
 def test_which_difference_went_with_which_in_scores_is_told(workspace, studio):
