@@ -115,12 +115,8 @@ def operate(
     if config is not None:
         state = read_first_state(branch_off(workspace, origin, config))
     networks = _build_networks(workspace, origin, spec, config, state)
-<<<<<<< HEAD
-    inputs = [*choose_inputs(workspace, spec, config, surgery.points).split(PASS)]
-=======
-    drawn = draw_z(surgery.points, spec.z_dim, 1, spec.shape_z)
-    inputs = [*drawn.tensor_split(max(1, surgery.points // PASS))]  # None has one point alone.
->>>>>>> work-sweepers
+    chosen = choose_inputs(workspace, spec, config, surgery.points)
+    inputs = [*chosen.tensor_split(max(1, len(chosen) // PASS))]  # None has one point alone.
     on_progress(1, STEPS)
 
     reshaping = surgery.plan(spec, networks, inputs)

@@ -18,9 +18,7 @@ from checkpoints_index.generators.units.reshaping import (
 )
 
 SMALL = {"z_dim": 4, "image_size": 32}
-<<<<<<< HEAD
 LETTERS = {"z_dim": 1296, "image_size": 216}
-=======
 
 
 def linear(name, before, after):
@@ -87,7 +85,6 @@ def chain(layers):
     return GeneratorSpec("chain", {**SMALL, "layers": layers})
 
 
->>>>>>> work-sweepers
 SPECS = {
     "dcgan": GeneratorSpec("dcgan", {**SMALL, "width": 0.0625}),
     "transposed": GeneratorSpec("dcgan", {**SMALL, "width": 0.0625, "upsampling": "transposed"}),
@@ -100,7 +97,6 @@ SPECS = {
     ),
     "residual": GeneratorSpec("residual", {**SMALL, "width": 0.125, "blocks": 1, "group_width": 4}),
     "skyline": GeneratorSpec("skyline", {**SMALL, "width": 0.0625, "refinements": [0, 1, 0, 0, 0]}),
-<<<<<<< HEAD
     "letters": GeneratorSpec("letters", {**LETTERS, "units": [2, 3, 5, 3, 2]}),
     "deep letters": GeneratorSpec(
         "letters",
@@ -115,11 +111,9 @@ SPECS = {
     "sparse letters": GeneratorSpec(
         "letters", {**LETTERS, "body": "sparse", "units": [6, 8], "density": 0.5}
     ),
-=======
     "tutorial": chain(TUTORIAL),
     "dense": chain(DENSE),
     "grown": chain(GROWN),
->>>>>>> work-sweepers
 }
 
 
