@@ -73,7 +73,10 @@ class LettersOptions:
         500, "Batch from which on it does", minimum=0, maximum=10**9, unit="batches"
     )
     remap: bool = setting(True, "Compare fields by values that are steeper near edges")
-    loss: Literal["linear", "squared"] = setting("squared", "How a difference counts")
+    loss: Literal["linear", "squared"] = setting("linear", "How a difference of fields counts")
+    letter_weight: float = setting(
+        5, "Weight of which letter it is, whose differences count squared", minimum=0, maximum=1000
+    )
 
 
 @dataclass
@@ -236,8 +239,10 @@ class LetterTraining(Recipe):
         ):
             apart = differ(made.float(), wanted, self.options.remap)
             errors[name] = apart.detach().abs().sum(1).mean()
-            counted = apart.abs() if self.options.loss == "linear" else apart.square()
-            total = total + counted.sum(1).mean()
+            fields, letters = apart[:, :INPUTS], apart[:, INPUTS:]
+            counted = fields.abs() if self.options.loss == "linear" else fields.square()
+            guessed = self.options.letter_weight * letters.square().sum(1)
+            total = total + (counted.sum(1) + guessed).mean()
         return total, errors
 
     def measured_networks(self, z: Tensor) -> dict[str, tuple[nn.Module, Tensor]]:

@@ -110,7 +110,7 @@ def test_fields_are_compared_three_times_as_steeply_near_edges_without_a_step():
 
 @pytest.mark.parametrize("kind", ["linear", "squared"])
 def test_the_loss_is_that_of_all_outputs_of_both_networks(there, kind):
-    recipe = build(recipe_options={"loss": kind, "inversions": 0.0})
+    recipe = build(recipe_options={"loss": kind, "inversions": 0.0, "letter_weight": 3.0})
     pairs = next(draws(there))
     inputs = recipe.mix(pairs)
     total, errors = recipe.losses(inputs)
@@ -123,7 +123,10 @@ def test_the_loss_is_that_of_all_outputs_of_both_networks(there, kind):
         fields = remap_fields(made[:, :1296]) - remap_fields(field.double())
         expected.append(torch.cat((fields, made[:, 1296:] - known), 1))
     power = 1 if kind == "linear" else 2
-    wanted = sum(each.abs().pow(power).sum(1).mean().item() for each in expected)
+    wanted = sum(
+        (each[:, :1296].abs().pow(power).sum(1) + 3 * each[:, 1296:].square().sum(1)).mean().item()
+        for each in expected
+    )
     assert total.item() == pytest.approx(wanted, rel=1e-5)
     assert errors["error_lower"].item() == pytest.approx(
         expected[0].abs().sum(1).mean().item(), rel=1e-5
