@@ -126,8 +126,8 @@ UPSCALE_BASE = replace(
     score_every=500,
 )
 
-# For some hundreds of fonts and more. Caps of updates and weights held "a sea of NaNs" off where it was
-# published; runs that train do not come near to them. z_dim and image_size follow.
+# For some hundreds of fonts and more. Caps of updates and weights held "a sea of NaNs" off where it
+# was published; runs that train do not come near to them. z_dim and image_size follow.
 LETTERS = TrainingConfig(
     recipe="letters",
     held_out=0.125,
