@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints_index.errors import CheckpointError
-from checkpoints_index.generators.skyline import LeakyRefinement
 from checkpoints_index.generators.units.chain_units import (
     deepen_chain,
     list_chain_layers,
     resize_chain,
 )
 from checkpoints_index.generators.units.hidden_layers import HiddenLayer
+from checkpoints_index.generators.units.refinements import DenseRefinement, LeakyRefinement
 
 
 class PixelNorm(nn.Module):
@@ -25,23 +24,6 @@ class PixelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float [N, C, H, W] -> float [N, C, H, W]."""
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
-
-
-class DenseRefinement(nn.Module):
-    """A dense layer and a leaky ReLU, which are added to their input; see `LeakyRefinement`.
-
-    Args:
-        channels: numbers before and behind it.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(channels, channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, channels] -> the same shape."""
-        return x + F.leaky_relu(F.linear(x, self.weight, self.bias), 0.2)
 
 
 LAYERS: dict[str, type[nn.Module]] = {

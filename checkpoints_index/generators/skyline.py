@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.sizes import check_counts
 from checkpoints_index.generators.units.hidden_layers import ConstantSum, HiddenLayer, TensorAxis
+from checkpoints_index.generators.units.refinements import LeakyRefinement
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 GRID_CHANNELS = 1024
@@ -127,26 +128,6 @@ class SkylineGenerator(nn.Module):
         depths = options.get("refinements") or [0] * len(names)
         deeper = [depth + (name == layer) for name, depth in zip(names, depths, strict=True)]
         return {**options, "refinements": deeper}
-
-
-class LeakyRefinement(nn.Module):
-    """A 3x3 convolution and a leaky ReLU, which are added to their input.
-
-    It begins as the identity, with weights of 0. The slope of the leaky ReLU at 0 is not, so that
-    it learns from the first batch on.
-
-    Args:
-        channels: channels before and behind it.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, channels, H, W] -> the same shape."""
-        return x + F.leaky_relu(F.conv2d(x, self.weight, self.bias, padding=1), 0.2)
 
 
 def usual_channels(width: float) -> list[int]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from checkpoints_index.generators.letters.fields import FIELD_PX
 from checkpoints_index.generators.units.hidden_layers import ConstantSum, HiddenLayer, TensorAxis
+from checkpoints_index.generators.units.refinements import DenseRefinement, LeakyRefinement
 
 INPUTS, LETTERS = FIELD_PX**2, 26
 OUTPUTS = INPUTS + LETTERS  # A distance field, then how sure the network is of each letter.
@@ -84,23 +85,6 @@ class SparseLinear(nn.Module):
         return F.linear(x, self.weight * self.mask, self.bias)
 
 
-class DenseRefinement(nn.Module):
-    """A linear layer and a leaky ReLU, which are added to their input; it begins as the identity.
-
-    Args:
-        units: numbers before and behind it.
-    """
-
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(units, units))
-        self.bias = nn.Parameter(torch.zeros(units))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, units] -> the same shape."""
-        return x + F.leaky_relu(F.linear(x, self.weight, self.bias), SLOPE)
-
-
 class DenseBody(nn.Module):
     """Layers in which every unit sees the layer below, or a share of it that lies near.
 
@@ -118,7 +102,7 @@ class DenseBody(nn.Module):
                 nn.Sequential(
                     linear(before, after, density),
                     nn.LeakyReLU(SLOPE),
-                    *(DenseRefinement(after) for _ in range(depth)),
+                    *(DenseRefinement(after, SLOPE) for _ in range(depth)),
                 )
                 for (before, after), depth in zip(pairwise(sizes), deeper, strict=True)
             )
@@ -154,23 +138,6 @@ class DenseBody(nn.Module):
         return layers
 
 
-class ConvRefinement(nn.Module):
-    """A 3x3 convolution and a leaky ReLU, which are added to their input.
-
-    Args:
-        channels: channels before and behind it.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(channels, channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, channels, H, W] -> the same shape."""
-        return x + F.leaky_relu(F.conv2d(x, self.weight, self.bias, padding=1), SLOPE)
-
-
 class ConvBody(nn.Module):
     """Convolutions to a grid of 9 x 9, one dense layer that sees all of it, and back.
 
@@ -190,13 +157,13 @@ class ConvBody(nn.Module):
         self.code = nn.Sequential(
             nn.Linear(quarter * GRID_PX**2, code),
             nn.LeakyReLU(SLOPE),
-            *(DenseRefinement(code) for _ in range(deeper[2])),
+            *(DenseRefinement(code, SLOPE) for _ in range(deeper[2])),
         )
         self.grid = nn.Sequential(
             nn.Linear(code, grid * GRID_PX**2),
             nn.Unflatten(1, (grid, GRID_PX, GRID_PX)),
             nn.LeakyReLU(SLOPE),
-            *(ConvRefinement(grid) for _ in range(deeper[3])),
+            *(LeakyRefinement(grid, SLOPE) for _ in range(deeper[3])),
         )
         upwards = nn.ConvTranspose2d(grid, half_back, 4, stride=2, padding=1)
         self.decoder = nn.Sequential(_stage(upwards, half_back, deeper[4]))
@@ -271,7 +238,7 @@ def _places(count: int) -> Tensor:
 
 
 def _stage(layer: nn.Module, channels: int, depth: int) -> nn.Sequential:
-    refinements = (ConvRefinement(channels) for _ in range(depth))
+    refinements = (LeakyRefinement(channels, SLOPE) for _ in range(depth))
     return nn.Sequential(layer, nn.LeakyReLU(SLOPE), *refinements)
 
 
