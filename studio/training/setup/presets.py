@@ -127,8 +127,8 @@ UPSCALE_BASE = replace(
 )
 
 # For some hundreds of fonts and more. A cap of weights held "a sea of NaNs" off where it was
-# published; runs that train do not come near to it. On two cores, keeping a checkpoint takes as long
-# as a batch does, so one of five is kept. z_dim and image_size follow.
+# published; runs that train do not come near to it. On two cores, keeping a checkpoint takes as
+# long as a batch does, so one of five is kept. z_dim and image_size follow.
 LETTERS = TrainingConfig(
     recipe="letters",
     held_out=0.125,
