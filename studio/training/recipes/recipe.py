@@ -98,11 +98,14 @@ class NetworkWork:
         network: on the device `meta`.
         inputs: float [1, ...], on the device `meta`.
         passes: forward passes that take as long; a backward pass counts as two.
+        core_pace: operations a second of a CPU core in this network, where that was measured; by
+            default it follows from how many operations a picture takes.
     """
 
     network: nn.Module
     inputs: Tensor
     passes: float
+    core_pace: float | None = None
 
 
 class Recipe(ABC):

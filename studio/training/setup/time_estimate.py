@@ -8,6 +8,7 @@ minutes, hours and days; the progress of a run tells better once it trains.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -33,22 +34,38 @@ def estimate_training_s(config: TrainingConfig, device: str) -> float:
     Raises:
         StudioError: there are no such networks.
     """
-    work = count_operations(config)
-    batch = config.batch_size * work
+    work = count_work(config)
+    operations = sum(each.operations for each in work)
     halved = choose_precision(config.precision, device) != "float32" and has_fast_bf16(device)
     if device == "cpu":
-        core = min(CORE_MOST, CORE_LEAST * (1 + work / CORE_WIDE))
-        core *= CORE_HALVED if halved else 1
-        return config.batches * batch / (core * (os.cpu_count() or 1))
+        usual = min(CORE_MOST, CORE_LEAST * (1 + operations / CORE_WIDE))
+        core_s = sum(each.operations / (each.core_pace or usual) for each in work)
+        core_s /= CORE_HALVED if halved else 1
+        return config.batches * config.batch_size * core_s / (os.cpu_count() or 1)
     pace = GPU_PACE * (2 if halved else 1)
-    return config.batches * max(GPU_BATCH_S, batch / pace)
+    return config.batches * max(GPU_BATCH_S, config.batch_size * operations / pace)
 
 
-def count_operations(config: TrainingConfig) -> float:
-    """Floating-point operations that one picture of a batch takes, in all updates of a step."""
+@dataclass(frozen=True)
+class CountedWork:
+    """What a network does for one picture of a batch.
+
+    Attributes:
+        operations: floating-point operations, in all updates of a step.
+        core_pace: how many of them a core does in a second, where the recipe knows.
+    """
+
+    operations: float
+    core_pace: float | None
+
+
+def count_work(config: TrainingConfig) -> list[CountedWork]:
+    """What the networks of a config do for one picture of a batch."""
     with torch.device("meta"):
-        work = find_recipe(config.recipe).count_work(config)
-        return sum(each.passes * count_forward(each.network, each.inputs) for each in work)
+        return [
+            CountedWork(each.passes * count_forward(each.network, each.inputs), each.core_pace)
+            for each in find_recipe(config.recipe).count_work(config)
+        ]
 
 
 def count_forward(network: nn.Module, inputs: torch.Tensor) -> int:

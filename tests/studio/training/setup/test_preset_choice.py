@@ -47,12 +47,23 @@ def test_the_preset_is_chosen_by_device_pictures_and_size(
     assert prepared(pictures, image_size, device, cores) == preset
 
 
+def steps_of_enlarging(pairs, **options):
+    """A batch of `upscale`."""
+    tiny = PRESETS["upscale-tiny"].config
+    options = {**tiny.generator_options, **options}
+    return dataclasses.replace(tiny, batches=1, batch_size=pairs, generator_options=options)
+
+
 @pytest.mark.parametrize(
     ("config", "least_s", "most_s"),
     [
         (PRESETS["small-and-quick"].config, 120, 360),
         (PRESETS["half-an-hour"].config, 1200, 3000),
         (TrainingConfig(), 7 * HOUR_S, 13 * HOUR_S),
+        (PRESETS["upscale-tiny"].config, 360, 720),  # 486 s of two cores, without films.
+        (steps_of_enlarging(8, kernel=7), 0.09, 0.19),  # 0.130 s
+        (steps_of_enlarging(8, kernel=13), 0.13, 0.29),  # 0.196 s
+        (steps_of_enlarging(4, kernel=7, channels=64), 0.09, 0.19),  # 0.133 s
     ],
 )
 def test_estimates_on_two_cores_are_near_what_was_measured(monkeypatch, config, least_s, most_s):
