@@ -1,7 +1,7 @@
 """Draws letters of held-out fonts and what the networks of a run make of them, as docs/ shows it.
 
-For each of some fonts stand four lines: its upper-case letters, the lower-case ones that are made of
-them, its lower-case letters, and the upper-case ones that are made of these.
+For each of some fonts stand four lines: its upper-case letters, the lower-case ones that are made
+of them, its lower-case letters, and the upper-case ones that are made of these.
 
     python docs/scripts/draw_letters.py --workspace STUDIO --run RUN --fonts 4 --out sheet.png
 """
