@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from checkpoints_index import CheckpointIndex
-from checkpoints_index.generators.letters.bodies import INPUTS, LETTERS
+from checkpoints_index.generators.letters.bodies import ALPHABET, INPUTS
 from checkpoints_index.generators.letters.strip import (
     FIELD_PX,
     INK,
@@ -52,7 +52,7 @@ def draw_fonts(workspace: Workspace, run: str, batch: int | None, fonts: int) ->
     lines = []
     for position in data.spread(data.held_out, fonts):
         letters = levels_to_fields(np.array(data.pixels[position])).flatten(1)
-        lower, upper = letters.split(LETTERS)
+        lower, upper = letters.split(ALPHABET)
         made_lower, made_upper = G.make_lowercase(upper), G.make_uppercase(lower)
         lines += [
             draw_line(upper, INK),

@@ -14,8 +14,8 @@ from checkpoints_index.generators.letters.fields import FIELD_PX
 from checkpoints_index.generators.units.hidden_layers import ConstantSum, HiddenLayer, TensorAxis
 from checkpoints_index.generators.units.refinements import DenseRefinement, LeakyRefinement
 
-INPUTS, LETTERS = FIELD_PX**2, 26
-OUTPUTS = INPUTS + LETTERS  # A distance field, then how sure the network is of each letter.
+INPUTS, ALPHABET = FIELD_PX**2, 26
+OUTPUTS = INPUTS + ALPHABET  # A distance field, then how sure the network is of each letter.
 SLOPE = 0.01  # Of all leaky ReLUs, as in the published program.
 NEIGHBOURHOOD_PX = 1  # A sparse unit sees all of the layer below up to so far from its place.
 SPREAD = 0.25  # The standard deviation of the distance of others, as a share of the layer's width.
@@ -168,7 +168,7 @@ class ConvBody(nn.Module):
         upwards = nn.ConvTranspose2d(grid, half_back, 4, stride=2, padding=1)
         self.decoder = nn.Sequential(_stage(upwards, half_back, deeper[4]))
         self.to_field = nn.ConvTranspose2d(half_back, 1, 4, stride=2, padding=1)
-        self.to_letter = nn.Linear(code, LETTERS)
+        self.to_letter = nn.Linear(code, ALPHABET)
 
     def forward(self, fields: Tensor) -> Tensor:
         """Fields float [N, 1296] -> [N, 1322]."""

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checkpoints_index.generators.letters.bodies import INPUTS
-from checkpoints_index.generators.letters.bodies import LETTERS as CASE_LETTERS
+from checkpoints_index.generators.letters.bodies import ALPHABET, INPUTS
 from studio.training.data.drawn_ahead import DrawnAhead
 from studio.training.machine.processes import Processes
 
@@ -99,7 +98,7 @@ class Letters(DrawnAhead[LetterDraw, LetterPairs, LetterPairs]):
 
     def _draw_letters(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         fonts = self._among[self._rng.integers(len(self._among), size=count)]
-        return fonts, self._rng.integers(CASE_LETTERS, size=count)
+        return fonts, self._rng.integers(ALPHABET, size=count)
 
     def _gather(self, draw: LetterDraw) -> LetterPairs:
         """Read the letters of a batch, and send them to the device."""
@@ -126,7 +125,7 @@ class Letters(DrawnAhead[LetterDraw, LetterPairs, LetterPairs]):
         for n in np.argsort(fonts):  # In the order in which they lie on the disk.
             font = self._fields[fonts[n]]
             lower[n] = font[letters[n]].reshape(-1)
-            upper[n] = font[CASE_LETTERS + letters[n]].reshape(-1)
+            upper[n] = font[ALPHABET + letters[n]].reshape(-1)
         return levels_to_fields(lower, self._device), levels_to_fields(upper, self._device)
 
     def _finish(self, gathered: LetterPairs) -> LetterPairs:

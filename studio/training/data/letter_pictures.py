@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checkpoints_index.generators.letters.bodies import INPUTS
-from checkpoints_index.generators.letters.bodies import LETTERS as CASE_LETTERS
+from checkpoints_index.generators.letters.bodies import ALPHABET, INPUTS
 from checkpoints_index.generators.letters.strip import draw_picture
 from renderers.frames.passes import round_pictures
 from studio.training.data.letter_pairs import levels_to_fields
@@ -28,7 +27,7 @@ def letter_point(font: np.ndarray, character: str, image_size: int) -> tuple[Ten
     letter, is_upper = string.ascii_lowercase.index(character.lower()), character.isupper()
     lower, upper = (
         levels_to_fields(np.array(font[place])).view(1, INPUTS)
-        for place in (letter, CASE_LETTERS + letter)
+        for place in (letter, ALPHABET + letter)
     )
     truth = round_pictures(draw_ideal(lower, upper, image_size, is_upper))[0].numpy()
     return (upper if is_upper else lower)[0] * 2 - 1, truth

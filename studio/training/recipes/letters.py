@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +12,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
-from checkpoints_index.generators.letters.bodies import INPUTS
-from checkpoints_index.generators.letters.bodies import LETTERS as CASE_LETTERS
+from checkpoints_index.generators.letters.bodies import ALPHABET, INPUTS
 from checkpoints_index.generators.letters.letters_generator import LettersGenerator, build_body
 from checkpoints_index.generators.letters.strip import COLUMNS, UNIT_PX, cut_strip
 from studio.datasets.held_out import SplitDataset
 from studio.datasets.prepared import LETTERS, PreparedDataset
 from studio.runs.config import TrainingConfig
 from studio.runs.setting_fields import setting
+from studio.training.data.letter_inversions import InversionQueue, invert, replace_first
 from studio.training.data.letter_pairs import (
     HEARD_FOR_USED,
     LetterPairs,
@@ -30,23 +28,20 @@ from studio.training.data.letter_pairs import (
     levels_to_fields,
 )
 from studio.training.data.letter_pictures import draw_ideal, letter_point
-from studio.training.machine.precision import LossScale, autocast
+from studio.training.machine.precision import autocast
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.machine.updater import Metrics, Updater
-from studio.training.recipes.averaging import move_average
-from studio.training.recipes.letter_inversions import InversionQueue, invert, replace_first
+from studio.training.machine.updater import Metrics
+from studio.training.recipes.learning_by_example import LearningByExample
 from studio.training.recipes.recipe import (
     SILENCEABLE,
     CurveGroup,
     DrawnData,
     FixedPoint,
     NetworkWork,
-    Recipe,
     WatchedLoss,
 )
 from studio.training.recipes.recipe_options import read_options
-from studio.training.recipes.schedules import rate_factor
 from studio.training.scores.letter_errors import differ, error_of
 from studio.training.scores.score import RunScore
 from studio.workspace.errors import StudioError
@@ -103,7 +98,7 @@ class LetterInputs:
             yield LetterInputs(*(part[start : start + size] for part in parts))
 
 
-class LetterTraining(Recipe):
+class LetterTraining(LearningByExample):
     """Trains two networks on the letters of fonts, and on each other's inversions.
 
     `make_lowercase` learns what the lower-case letter of an upper-case one looks like, and which
@@ -145,6 +140,9 @@ class LetterTraining(Recipe):
     reshaped: ClassVar[Mapping[str, str | None]] = {"G_ema": None, "G": "optimizer_g"}
     score: ClassVar[RunScore | None] = RunScore("held_out_error", "the error on held-out fonts")
 
+    G: LettersGenerator
+    options: LettersOptions
+
     def __init__(
         self,
         config: TrainingConfig,
@@ -152,32 +150,9 @@ class LetterTraining(Recipe):
         negatives: Iterator[Tensor] | None = None,
     ) -> None:
         super().__init__(config, processes)
-        device = processes.device
-        G = self.build_networks(config)["G"].to(device)
-        assert isinstance(G, LettersGenerator)
-        self.G = G
-        self.G_ema: nn.Module = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.for_lower = InversionQueue(self.numbers, "inversions_for_lower").to(device)
-        self.for_upper = InversionQueue(self.numbers, "inversions_for_upper").to(device)
-        self.modules: dict[str, nn.Module] = {
-            **{"G": self.G, "G_ema": self.G_ema},
-            **{"for_lower": self.for_lower, "for_upper": self.for_upper},
-        }
-        self.optimizer_g = AdamW(self.G.parameters(), betas=config.betas, fused=True)
-        self.optimizers: dict[str, Optimizer] = {"optimizer_g": self.optimizer_g}
-        scale = LossScale(device, config.precision, self.numbers)
-        self.updater = Updater(processes, self.numbers, scale)
-        self.configure(config)
-
-    @property
-    def rendered(self) -> nn.Module:
-        """The generator whose weights are kept as checkpoints: G_ema."""
-        return self.G_ema
-
-    def configure(self, config: TrainingConfig) -> None:
-        """Use changed settings from the next step on."""
-        self.config = config
-        self.options = read_options(LettersOptions, config)
+        self.for_lower = InversionQueue(self.numbers, "inversions_for_lower").to(processes.device)
+        self.for_upper = InversionQueue(self.numbers, "inversions_for_upper").to(processes.device)
+        self.modules |= {"for_lower": self.for_lower, "for_upper": self.for_upper}
 
     def step(self, reals: Iterator[LetterPairs], watch: Stopwatch) -> Metrics:
         """Update both networks once, then their averages.
@@ -190,25 +165,14 @@ class LetterTraining(Recipe):
             Scalars on the device: `error_lower` and `error_upper`, the sum of the differences of a
             letter as published, and `g_grad_norm`.
         """
-        config = self.config
-        rate = config.learning_rate_g * rate_factor(config, self.batch + 1)
-        for group in self.optimizer_g.param_groups:
-            group.update(lr=rate, weight_decay=config.weight_decay)
         with watch("data"):
             pairs = next(reals)
         with watch("G"):
-            inputs = self.mix(pairs)
-            metrics = self.updater.update(
-                "G", self.G, self.optimizer_g, inputs, self.losses, config
-            )
-            self.batch += 1
-            self.before_rendered_changes()
-            move_average(self.G_ema, self.G, config.ema, self.batch)
-        return {"g_grad_norm": metrics.pop("norm"), **metrics}
+            return self.learn(self.mix(pairs), self.losses)
 
     def mix(self, pairs: LetterPairs) -> LetterInputs:
         """The examples of a batch: letters of fonts, the first of them replaced by inversions."""
-        known = F.one_hot(pairs.letters, CASE_LETTERS).float()
+        known = F.one_hot(pairs.letters, ALPHABET).float()
         inputs = LetterInputs(
             pairs.upper,
             torch.cat((pairs.lower, known), 1),
@@ -368,18 +332,18 @@ class LetterTraining(Recipe):
         known = data.spread(data.training, FONTS_AVERAGED)
         device = next(self.G.parameters()).device
         fields = levels_to_fields(data.pixels[held_out], device).flatten(2)  # [n, 52, 1296]
-        lower, upper = fields.split(CASE_LETTERS, 1)
+        lower, upper = fields.split(ALPHABET, 1)
         averages = torch.stack(
             [
                 levels_to_fields(data.pixels[known, letter]).flatten(1).median(0).values
-                for letter in range(2 * CASE_LETTERS)
+                for letter in range(2 * ALPHABET)
             ]
         ).to(device)
         remap = self.options.remap
         by_average = {
             f"average_{case}": error_of(average, truth, remap)
             for case, average, truth in zip(
-                ("lower", "upper"), averages.split(CASE_LETTERS), (lower, upper), strict=True
+                ("lower", "upper"), averages.split(ALPHABET), (lower, upper), strict=True
             )
         }
 
@@ -395,7 +359,7 @@ class LetterTraining(Recipe):
                 made = torch.stack([network(font) for font in seen])
                 found[f"held_out_{case}"] = error_of(made[..., :INPUTS].clamp(0, 1), wanted, remap)
                 guessed = made[..., INPUTS:].argmax(2)
-                right.append((guessed == torch.arange(CASE_LETTERS, device=device)).float().mean())
+                right.append((guessed == torch.arange(ALPHABET, device=device)).float().mean())
             found["held_out_error"] = round(sum(found.values()) / len(found), 4)
             known_share = {"letters_known": round(float(torch.stack(right).mean()), 5)}
             return found | by_average | known_share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from checkpoints_index.generators.shufflemixer import ShuffleMixerGenerator
 from checkpoints_index.generators.spec import GeneratorSpec
@@ -22,22 +20,20 @@ from studio.runs.config import TrainingConfig
 from studio.runs.setting_fields import setting
 from studio.training.data.batches import scale as to_float
 from studio.training.data.patches import Patches, PatchPair
-from studio.training.machine.precision import LossScale, autocast
+from studio.training.machine.precision import autocast
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
-from studio.training.machine.updater import Metrics, Updater
-from studio.training.recipes.averaging import move_average
+from studio.training.machine.updater import Metrics
+from studio.training.recipes.learning_by_example import LearningByExample
 from studio.training.recipes.recipe import (
     SILENCEABLE,
     CurveGroup,
     DrawnData,
     FixedPoint,
     NetworkWork,
-    Recipe,
     WatchedLoss,
 )
 from studio.training.recipes.recipe_options import read_options
-from studio.training.recipes.schedules import rate_factor
 from studio.training.scores.restoration import measure_restoration
 from studio.training.scores.score import RunScore, decibels_to_error
 from studio.workspace.errors import StudioError
@@ -89,7 +85,7 @@ class PairInputs:
             yield PairInputs(self.small[start : start + size], self.large[start : start + size])
 
 
-class Upscaling(Recipe):
+class Upscaling(LearningByExample):
     """Trains G to make pictures large, on patches of pictures and of the same ones made small.
 
     The loss is the mean absolute difference of pixels, and beside it that of spectra, which most
@@ -117,32 +113,8 @@ class Upscaling(Recipe):
         "psnr", "PSNR on held-out pictures", decibels_to_error, "risen"
     )
 
-    def __init__(
-        self,
-        config: TrainingConfig,
-        processes: Processes,
-        negatives: Iterator[Tensor] | None = None,
-    ) -> None:
-        super().__init__(config, processes)
-        device = processes.device
-        self.G = self.build_networks(config)["G"].to(device)
-        self.G_ema: nn.Module = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.modules: dict[str, nn.Module] = {"G": self.G, "G_ema": self.G_ema}
-        self.optimizer_g = AdamW(self.G.parameters(), betas=config.betas, fused=True)
-        self.optimizers: dict[str, Optimizer] = {"optimizer_g": self.optimizer_g}
-        scale = LossScale(device, config.precision, self.numbers)
-        self.updater = Updater(processes, self.numbers, scale)
-        self.configure(config)
-
-    @property
-    def rendered(self) -> nn.Module:
-        """The generator whose weights are kept as checkpoints: G_ema."""
-        return self.G_ema
-
-    def configure(self, config: TrainingConfig) -> None:
-        """Use changed settings from the next step on."""
-        self.config = config
-        self.options = read_options(UpscaleOptions, config)
+    G: ShuffleMixerGenerator
+    options: UpscaleOptions
 
     def step(self, reals: Iterator[PatchPair], watch: Stopwatch) -> Metrics:
         """Update G once on a batch of patches, then its average.
@@ -154,25 +126,13 @@ class Upscaling(Recipe):
         Returns:
             Scalars on the device: `l1` and `fft`, the terms of the loss, and `g_grad_norm`.
         """
-        config = self.config
-        rate = config.learning_rate_g * rate_factor(config, self.batch + 1)
-        for group in self.optimizer_g.param_groups:
-            group.update(lr=rate, weight_decay=config.weight_decay)
         with watch("data"):
             pair = next(reals)
         with watch("G"):
-            inputs = PairInputs(pair.small, pair.large)
-            metrics = self.updater.update(
-                "G", self.G, self.optimizer_g, inputs, self.losses, config
-            )
-            self.batch += 1
-            self.before_rendered_changes()
-            move_average(self.G_ema, self.G, config.ema, self.batch)
-        return {"g_grad_norm": metrics.pop("norm"), **metrics}
+            return self.learn(PairInputs(pair.small, pair.large), self.losses)
 
     def losses(self, inputs: PairInputs) -> tuple[Tensor, Metrics]:
         """The loss, a scalar, of pixels in 0..1, and its terms."""
-        assert isinstance(self.G, ShuffleMixerGenerator)
         with autocast(inputs.small.device, self.config.precision):
             made = self.G.enlarge((inputs.small + 1) / 2)
         made, truth = made.float(), (inputs.large + 1) / 2

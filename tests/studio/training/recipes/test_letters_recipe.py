@@ -15,13 +15,13 @@ from studio.runs.config import TrainingConfig
 from studio.runs.metrics import read_metrics
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, points_of
+from studio.training.data.letter_inversions import QUEUE, InversionQueue, invert, replace_first
 from studio.training.data.letter_pairs import LetterPairs, Letters
 from studio.training.loop.session import train_run
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import MICRO_BATCH
 from studio.training.recipes import build_recipe, usual_recipe
-from studio.training.recipes.letter_inversions import QUEUE, InversionQueue, invert, replace_first
 from studio.training.recipes.letters import LetterTraining
 from studio.training.scores.letter_errors import differ, remap_fields
 from studio.training.setup.creation import create_run
