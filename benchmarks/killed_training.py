@@ -80,7 +80,7 @@ LETTERS = {
     "film_every": 1,
     "schedule": "cosine",
     "warm_up_batches": 50,
-    "reject_updates": True,
+    "reject_updates": "true",
 }
 SETTINGS = {"gan": TINY, "letters": LETTERS, "upscale": UPSCALE}
 EARLY = 0.2  # share of the kills that may hit before the training goes on
