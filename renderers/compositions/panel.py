@@ -34,7 +34,6 @@ LEAST_TEXT = 18  # A text that has no room in this size gets a line of its own, 
 LINE = 4  # Of progress.
 COMPACT, EXTRA_LINE = 72, 42  # Of a text in one line, and of one more.
 ATTRIBUTION_S, FADE_S = 4.0, 0.4  # The attribution stands in so many of the last seconds.
-BATCH = "batch"
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class FilmWords:
         largest: the largest batch, which gives the number its room.
         frames: of the whole film.
         fps: frames a second.
+        counted: what the numbers count.
     """
 
     run: str
@@ -54,6 +54,7 @@ class FilmWords:
     largest: int
     frames: int
     fps: float
+    counted: str = "batch"
 
 
 def panel_height(words: FilmWords, size: Size) -> int:
@@ -66,7 +67,7 @@ def panel_height(words: FilmWords, size: Size) -> int:
 def _is_one_line(words: FilmWords, size: Size, width: int) -> bool:
     """Whether run, attribution and batch have room beside each other."""
     text, small = scaled(TEXT, size), scaled(SMALL_PRINT, size)
-    number = text_width(f"{BATCH}  {words.largest:,}", text)
+    number = text_width(f"{words.counted}  {words.largest:,}", text)
     side = max(text_width(words.run, text), number)
     return 2 * side + text_width(words.attribution, small) + 3 * text <= width
 
@@ -99,7 +100,7 @@ class TextPanel:
         text = scaled(TEXT, self._size)
         one_line = height < scaled(COMPACT + EXTRA_LINE, self._size)
         self._line_top = 0
-        number_w = text_width(f"{BATCH}  {self._words.largest:,}", text)
+        number_w = text_width(f"{self._words.counted}  {self._words.largest:,}", text)
         run_px = fitting_size(
             self._words.run, width - number_w - text, text, scaled(LEAST_TEXT, self._size)
         )
@@ -108,8 +109,8 @@ class TextPanel:
             write(self.picture, self._words.run, (0, baseline), run_px)
         self._numbers = NumberLine(text, self._words.largest)
         self._number_top = baseline - self._numbers.ascent
-        self._word = blank(text_width(BATCH, text) + text // 3, self._numbers.height)
-        write(self._word, BATCH, (0, self._numbers.ascent), text)
+        self._word = blank(text_width(self._words.counted, text) + text // 3, self._numbers.height)
+        write(self._word, self._words.counted, (0, self._numbers.ascent), text)
         small = scaled(SMALL_PRINT, self._size)
         self._credit_px, self._credit_lines = small, [self._words.attribution]
         self._credit_base = baseline if one_line else baseline + scaled(EXTRA_LINE, self._size)
@@ -143,7 +144,7 @@ class TextPanel:
         self._number_top = self._line_top - round(0.45 * text) - self._numbers.height
         self._word = None
         above = self._number_top - round(0.25 * text)
-        write(self.picture, BATCH, (0, above), text)
+        write(self.picture, self._words.counted, (0, above), text)
         if run_px is not None:
             write(self.picture, self._words.run, (0, round(0.85 * text)), run_px, BRIGHT)
 

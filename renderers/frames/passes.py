@@ -34,11 +34,13 @@ def round_pictures(images: Tensor) -> Tensor:
     """Round what a generator gave to frames.
 
     Args:
-        images: float [N, 3, height, width], -1..1.
+        images: float [N, 3, height, width], -1..1; those in uint8 are levels already, and stay.
 
     Returns:
         uint8 [N, height, width, 3], on the same device: -1 becomes 0, 1 becomes 255, NaN black.
     """
+    if images.dtype == torch.uint8:
+        return images.permute(0, 2, 3, 1).contiguous()
     # A generator that diverged gives NaN, whose conversion to uint8 would be undefined.
     levels = images.float().add(1).mul_(127.5).nan_to_num_(0).round_().clamp_(0, 255)
     return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -268,7 +268,10 @@ def make_overlay(view: VideoView, plan: RenderPlan) -> Overlay | None:
 def make_words(plan: RenderPlan) -> FilmWords:
     """What is written on the frames of a composed film, by its plan."""
     caption, fps = plan.caption, float(plan.options.fps)
-    return FilmWords(caption.run, caption.attribution, caption.largest, len(plan.batches), fps)
+    frames = len(plan.batches)
+    return FilmWords(
+        caption.run, caption.attribution, caption.largest, frames, fps, caption.counted
+    )
 
 
 def composed_labels(view: VideoView, plan: RenderPlan) -> list[str]:

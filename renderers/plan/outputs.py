@@ -90,7 +90,7 @@ def tags_of(plan: RenderPlan, label: str) -> dict[str, str]:
         label: of the video, see `VideoView`.
     """
     tags = dict(plan.caption.tags)
-    if tags and label in plan.labels:
+    if "points" in tags and label in plan.labels:
         tags["points"] = label
     return tags
 

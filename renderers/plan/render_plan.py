@@ -54,6 +54,7 @@ class Caption:
         events: (batch, text) of what happened to the run, by ascending batches.
         attribution: what is owed to those whose data the film shows.
         tags: (name, text) of what the file says of itself; they do not show in a frame.
+        counted: what the numbers count, as a composed frame says before them.
     """
 
     numbers: tuple[int, ...] = ()
@@ -63,6 +64,7 @@ class Caption:
     events: tuple[tuple[int, str], ...] = ()
     attribution: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    counted: str = "batch"
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ class RenderPlan:
         del caption["events"], caption["tags"]
         if not self.caption.attribution:  # Plans made before there was one keep their digest.
             del caption["attribution"]
+        if self.caption.counted == Caption.counted or not self.options.composition:
+            del caption["counted"]
         shown = {
             "format": FORMAT,
             "options": self.options.visible(),

@@ -24,7 +24,12 @@ from studio.actions.declared import (
     way_actions,
 )
 from studio.actions.declared.dry_runs import trial_actions
-from studio.actions.declared.films import plan_actions, poster_actions, upscale_actions
+from studio.actions.declared.films import (
+    folder_actions,
+    plan_actions,
+    poster_actions,
+    upscale_actions,
+)
 from studio.actions.declared.latent import (
     growth_actions,
     layer_actions,
@@ -55,6 +60,7 @@ OWN: tuple[type[Action], ...] = (
     *import_actions.ACTIONS,
     *look_actions.ACTIONS,
     *film_actions.ACTIONS,
+    *folder_actions.ACTIONS,
     *plan_actions.ACTIONS,
     *poster_actions.ACTIONS,
     *gallery_actions.ACTIONS,

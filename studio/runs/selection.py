@@ -76,7 +76,7 @@ def choose_frames(kept: Sequence[int], text: str, run: str, missing: Missing = "
     """
     last = last_batch(kept, run)
     text = text.strip() or (":" if missing == "hold" else "")
-    wanted = _parse_batches(text, kept[0], last) if text else list(kept)
+    wanted = parse_batches(text, kept[0], last) if text else kept
     there = set(kept)
     if missing == "refuse":
         _refuse_gaps([batch for batch in wanted if batch not in there], run)
@@ -140,8 +140,15 @@ def _refuse_gaps(gaps: Sequence[int], run: str) -> None:
         )
 
 
-def _parse_batches(text: str, first: int, last: int) -> list[int]:
-    """The numbers that a text chooses; a range is cut to first..last before it is made."""
+def parse_batches(text: str, first: int, last: int) -> Sequence[int]:
+    """The numbers that a text chooses; a range is cut to first..last.
+
+    Args:
+        text: see `choose_batches`; not empty.
+
+    Raises:
+        StudioError: it cannot be read.
+    """
     listed = ":" not in text
     try:
         numbers = [
@@ -158,7 +165,7 @@ def _parse_batches(text: str, first: int, last: int) -> list[int]:
     start, stop, step = [*numbers, None][:3]
     step = step or 1
     start = first if start is None else start + max(0, -(-(first - start) // step)) * step
-    return list(range(start, last + 1 if stop is None else min(stop, last + 1), step))
+    return range(start, last + 1 if stop is None else min(stop, last + 1), step)
 
 
 def _batches_hint(text: str) -> str:

@@ -20,6 +20,10 @@ from studio.workspace.paths import Workspace
 from studio.workspace.queue.work import working_as_job
 
 BATCHES = 12
+UPSCALER = GeneratorSpec(
+    "shufflemixer",
+    {"z_dim": 3 * 8 * 8, "image_size": 16, "scale": 2, "channels": 16, "kernel": 3},
+)
 TINY = ("--set", "generator_options={width=0.125}", "--set", "discriminator_width=0.125")
 TINY += ("--set", "batch_size=4", "--set", "z_dim=16", "--preset", "none")
 
@@ -128,3 +132,21 @@ def studio(workspace, capsys, monkeypatch):
 @pytest.fixture
 def empty_studio(empty_workspace, capsys, monkeypatch):
     return lambda *words: run_studio(empty_workspace.root, words, capsys, monkeypatch)
+
+
+@pytest.fixture
+def upscaler_run(empty_workspace):
+    """The run `large`, whose two checkpoints make pictures twice as large; `city` makes none so."""
+    torch.manual_seed(0)
+    index = CheckpointIndex(empty_workspace.runs)
+    with index.create("large", UPSCALER, storage="exact") as run:
+        for batch in (100, 300):
+            G = UPSCALER.build()
+            with torch.no_grad():
+                G.tail.weight.mul_(0.1)
+                G.tail.bias.zero_()
+            run.append(batch, G.state_dict())
+    drawing = GeneratorSpec("dcgan", {"z_dim": 4, "image_size": 32, "width": 0.03})
+    with index.create("city", drawing, storage="exact") as run:
+        run.append(7, drawing.build().state_dict())
+    return index["large"]

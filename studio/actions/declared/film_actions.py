@@ -15,12 +15,12 @@ from renderers.video.rates import MAX_RATE, MIN_RATE
 from studio.actions.action import Action, Result, Table, spell_command
 from studio.actions.declared.specimen_actions import say_differences
 from studio.films.options.film_options import (
-    FrameRate,
     Interpolation,
     KeyFramedPath,
     SheetOptions,
     Timelapse,
 )
+from studio.films.options.look_options import FrameRate
 from studio.workspace.claims import Claim
 from studio.workspace.jobs import FILMS, Needs, find_job
 from studio.workspace.names import named_run
@@ -101,7 +101,7 @@ class FilmAction(Action):
             elif _begins_at_once(workspace, reporter):
                 devices = name_devices(asked)
             else:
-                work = f"a film of {self.about_run}"
+                work = f"a film of {self.about_run or 'pictures'}"
                 held = film_devices(workspace, asked, work, reporter.announce)
                 devices = stack.enter_context(held)
             film = self.model_copy(update={"devices": tuple(devices)})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
@@ -119,10 +120,16 @@ class FilmForm:
             return gr.skip()
         composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
         return (
-            self.form.preview(*written, run=run),
-            show_composer(self._app, run, composed, offered),
+            self.form.preview(*written, **({} if "run" in self.form.laid else {"run": run})),
+            self._pictured(run, composed, offered),
             show_plan(self._app, self.form, run, written, previewed),
         )
+
+    def _pictured(self, run: str | None, composed: Composed, offered: int) -> Markup:
+        """The pictures of a run, where its cities or keys can be chosen."""
+        if {"points", "keys"}.isdisjoint(self.form.laid):
+            return markup.NOTHING
+        return show_composer(self._app, run, composed, offered)
 
     def _composed(self, run: str | None, values: dict[str, Any], at: int | None) -> Composed:
         """What of the fields is shown as pictures."""

@@ -13,6 +13,7 @@ from studio.actions.declared.film_actions import (
     RenderSheet,
     RenderTimelapse,
 )
+from studio.actions.declared.films.folder_actions import RenderFolder
 from studio.actions.declared.films.poster_actions import RenderPoster
 from studio.actions.declared.films.upscale_actions import Upscale
 from studio.screens.parts.form import Form
@@ -55,6 +56,10 @@ FORMATS = {
 }
 PICTURE_FORMATS = {"": "as they are", "png": "PNG", "jpg": "JPEG", "webp": "WebP"}
 WRITTEN = {"batch": "batch", "run": "run", "label": "label", "events": "events", "curve": "curve"}
+FOLDER_WRITTEN = {"batch": "number", "run": "title", "label": "folder"}
+FOLDER_PACES = {"picture": "the same time for each", "number": "by numbers or dates"}
+ORDERS = {"auto": "as names tell", "number": "numbers", "date": "dates", "name": "names"}
+FITS = {"refuse": "refuse", "pad": "bars", "crop": "cut", "stretch": "distort"}
 FIXED = "None chosen: the fixed points of the run."
 RATES = "30; 60, if plain"
 ELSEWHERE = ("run", "overlay", "out")  # The page knows the run; `show` does what `overlay` does.
@@ -146,6 +151,34 @@ def lay_out_poster() -> Form[RenderPoster]:
         form.field("points", info=FIXED)
     with gr.Accordion("More", open=False), gr.Group():
         form.rest(*ELSEWHERE)
+    return form
+
+
+def lay_out_folder() -> Form[RenderFolder]:
+    """Numbered or dated pictures of a folder, whoever made them."""
+    form = Form(RenderFolder)
+    with gr.Group():
+        form.field("folder", info="Pictures numbered or dated in their names.")
+        with gr.Row():
+            form.field("names", placeholder="all, or fakes_*.png")
+            form.field("batches", "Numbers")
+        with gr.Row():
+            form.field("every", "Every")
+            form.field("duration", "Seconds")
+        with gr.Row():
+            form.field("pace", names=FOLDER_PACES)
+            form.field("fps", "Frames a second", placeholder=RATES)
+        _composed(form, FRAMES)
+        form.field("title")
+        form.field("attribution")
+    with gr.Accordion("More", open=False), gr.Group():
+        with gr.Row():
+            form.field("order", names=ORDERS)
+            form.field("fit", "Other sizes", names=FITS)
+        form.field("skip_damaged", "Leave out pictures that cannot be read")
+        form.field("run", "Of run", info="The film is listed among its films.")
+        _written(form, FOLDER_WRITTEN, [])
+        _file(form)
     return form
 
 

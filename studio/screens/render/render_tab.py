@@ -33,6 +33,7 @@ from studio.screens.render.form_panel import FilmForm
 from studio.screens.render.poster_route import PosterRoute
 from studio.screens.render.render_fields import (
     lay_out_enlargement,
+    lay_out_folder,
     lay_out_path,
     lay_out_poster,
     lay_out_sheet,
@@ -51,7 +52,7 @@ CHECKING = "Its frames are being counted…"
 FORMS: tuple[tuple[str, Callable[[], Form[Any]]], ...] = (
     *(("Time-lapse", lay_out_timelapse), ("Walk", lay_out_walk)),
     *(("Path", lay_out_path), ("Sheet", lay_out_sheet), ("Poster", lay_out_poster)),
-    ("Enlargement", lay_out_enlargement),
+    *(("Folder", lay_out_folder), ("Enlargement", lay_out_enlargement)),
 )
 
 
@@ -71,7 +72,7 @@ class RenderScreen:
                 ]
             self._panels = panels
             self._forms = [each.form for each in panels]
-            self._timelapse, self._walk, self._path, self._sheet, self._poster, _ = self._forms
+            self._timelapse, self._walk, self._path, self._sheet, self._poster, *_ = self._forms
             with gr.Column(scale=7, min_width=480):
                 self._player = markup.pressable(
                     elem_id="player", styles=film_styles(), script=film_script()
@@ -124,9 +125,11 @@ class RenderScreen:
     def _connect_start(self, form: Form[Any], start: gr.Button, outputs: list[Any]) -> None:
         def submit_form(run: str | None, *written: Any) -> tuple[str, str]:
             """The newest film shows from now on, so that this one will once it is there."""
-            if run is None or not self._app.batches(run):
+            is_of_run = "run" not in form.laid
+            if is_of_run and (run is None or not self._app.batches(run)):
                 raise StudioError("There is no checkpoint to render. Train a run first.")
-            job = self._app.submit(form.read(*written, run=run))
+            about = {"run": run} if is_of_run else {}
+            job = self._app.submit(form.read(*written, **about))
             begun = f"Rendering as job {job.id}: how far it is shows under Renders."
             announce_submitted(self._app.workspace, job, begun)
             return "", self._show_jobs(None)

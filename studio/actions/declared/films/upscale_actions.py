@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from studio.actions.action import Table
 from studio.actions.declared.film_actions import KEPT, SECTION, FilmAction, RenderResult
-from studio.films.options.film_options import FILE, WHERE
+from studio.films.options.look_options import FILE, WHERE
 from studio.workspace.errors import StudioError
 from studio.workspace.names import named_run
 from studio.workspace.paths import Workspace

@@ -8,7 +8,7 @@ from studio.actions.submission import perform
 from studio.screens.render import render_fields
 from studio.screens.render.render_tab import example_keys
 from studio.workspace.errors import EXPECTED_ERRORS
-from tests.studio.conftest import BATCHES
+from tests.studio.conftest import BATCHES, write_pictures
 
 POINTS = ["0.0", "seed:5"]
 SHORT = {"seconds": 0.5, "fps": "20", "show": ["batch", "run"]}
@@ -75,6 +75,14 @@ def test_a_timelapse_takes_all_that_the_form_offers(workspace):
         devices=["cpu"],
         scaling="lanczos",
     ) == [10, 10, 10]
+
+
+def test_a_folder_is_filmed_as_the_form_says(workspace, tmp_path):
+    folder = write_pictures(tmp_path / "made elsewhere", 6)
+    given = {"folder": f" {folder} ", "every": 2, "pace": "number", "composition": "plain"}
+    assert frames(workspace, "folder", **given) == [3]
+    refused = refusal(workspace, "folder", folder=str(folder), names="x*")
+    assert "no picture whose name fits 'x*'" in refused
 
 
 @pytest.mark.parametrize(
@@ -151,8 +159,8 @@ def test_the_example_of_a_path_is_one(workspace):
     written("path", keys=keys).check(workspace)
 
 
-@pytest.mark.parametrize("kind", ["timelapse", "walk", "path", "sheet"])
+@pytest.mark.parametrize("kind", ["timelapse", "walk", "path", "sheet", "folder"])
 def test_every_field_of_the_action_lies_somewhere(kind):
     form = lay_out(kind)
-    elsewhere = set(render_fields.ELSEWHERE)
+    elsewhere = set(render_fields.ELSEWHERE) - ({"run"} if kind == "folder" else set())
     assert form.laid.keys() == {field.name for field in form.action.fields()} - elsewhere

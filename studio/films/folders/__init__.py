@@ -1,0 +1,1 @@
+"""Films of folders of pictures: their order, their pace, and their frames."""
