@@ -80,6 +80,7 @@ LETTERS = {
     "film_every": 1,
     "schedule": "cosine",
     "warm_up_batches": 50,
+    "checkpoint_every": 1,
     "reject_updates": "true",
 }
 SETTINGS = {"gan": TINY, "letters": LETTERS, "upscale": UPSCALE}
