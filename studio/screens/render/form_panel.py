@@ -49,6 +49,8 @@ class FilmForm:
         with gr.Tab(title, id=title) as own:
             self._pictures = lay_out_composer()
             self.form = lay_out()
+            self._names = [name for name in COMPOSED if name in self.form.laid]
+            self._pictures.visible = bool(self._names)  # Nothing else is chosen among them.
             self._plan = gr.HTML(elem_classes="film-plan", apply_default_css=False)
             with gr.Row():
                 self._preview = gr.Button(
@@ -89,7 +91,6 @@ class FilmForm:
             trigger_mode="always_last",
             **EVENT_DEFAULTS,
         )
-        self._names = [name for name in COMPOSED if name in form.laid]
         fields = [form.laid[name] for name in self._names]
         app.on_press(
             self._pictures,
@@ -117,10 +118,13 @@ class FilmForm:
         is_opening = run is None and bool(list_runs(self._app.workspace.runs))
         if opened != self._title or is_opening:  # A page that opens soon knows its run.
             return gr.skip()
-        composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
+        pictures: Any = gr.skip()
+        if self._names:
+            composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
+            pictures = show_composer(self._app, run, composed, offered)
         return (
             self.form.preview(*written, run=run),
-            show_composer(self._app, run, composed, offered),
+            pictures,
             show_plan(self._app, self.form, run, written, previewed),
         )
 
