@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,15 @@ from studio.workspace.errors import StudioError
 from studio.workspace.jobs import NO_TERMS, JobRow, Terms
 from studio.workspace.names import hub_repository
 from studio.workspace.paths import Workspace
+from studio.workspace.records.declarations import Risk
 from studio.workspace.trust import Named, is_trusted, require_trusted
 
 FLAG = "studio app --allow-commands"
+RISKS: dict[Risk, str] = {  # What is refused, and what would come of it.
+    "command": "a command, which this machine would run",
+    "class": "a class, whose code would run here",
+    "address": "an address, which this studio would call",
+}
 Asked = TypeVar("Asked", bound=Action)
 
 
@@ -99,10 +106,11 @@ class Permissions:
             return
         allowed = self.commands or not named.is_risky
         if not allowed and not is_trusted(self.workspace, named.risk, named.value):
-            what = "an address" if named.risk == "address" else f"a {named.risk}"
+            one = "" if named.risk == "class" else f"--{named.risk} "
             raise StudioError(
-                f"{named.name} names {what}, which may run code here, so it cannot be set "
-                f"from the browser or by another program. Allow it: {FLAG}"
+                f"{named.name} names {RISKS[named.risk]}, so it cannot be set from the browser or "
+                f"by another program. Allow this one: studio trust {one}"
+                f"{shlex.quote(named.value)}. Allow all: {FLAG}"
             )
 
     def _check_words(self, words: Iterable[str]) -> None:

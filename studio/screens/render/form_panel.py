@@ -50,6 +50,8 @@ class FilmForm:
         with gr.Tab(title, id=title) as own:
             self._pictures = lay_out_composer()
             self.form = lay_out()
+            self._names = [name for name in COMPOSED if name in self.form.laid]
+            self._pictures.visible = bool(self._names)  # Nothing else is chosen among them.
             self._plan = gr.HTML(elem_classes="film-plan", apply_default_css=False)
             with gr.Row():
                 self._preview = gr.Button(
@@ -90,7 +92,6 @@ class FilmForm:
             trigger_mode="always_last",
             **EVENT_DEFAULTS,
         )
-        self._names = [name for name in COMPOSED if name in form.laid]
         fields = [form.laid[name] for name in self._names]
         app.on_press(
             self._pictures,
@@ -118,18 +119,15 @@ class FilmForm:
         is_opening = run is None and bool(list_runs(self._app.workspace.runs))
         if opened != self._title or is_opening:  # A page that opens soon knows its run.
             return gr.skip()
-        composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
+        pictures: Any = gr.skip()
+        if not {"points", "keys"}.isdisjoint(self.form.laid):  # Other forms take no cities.
+            composed = self._composed(run, dict(zip(self.form.laid, written, strict=True)), at)
+            pictures = show_composer(self._app, run, composed, offered)
         return (
             self.form.preview(*written, **({} if "run" in self.form.laid else {"run": run})),
-            self._pictured(run, composed, offered),
+            pictures,
             show_plan(self._app, self.form, run, written, previewed),
         )
-
-    def _pictured(self, run: str | None, composed: Composed, offered: int) -> Markup:
-        """The pictures of a run, where its cities or keys can be chosen."""
-        if {"points", "keys"}.isdisjoint(self.form.laid):
-            return markup.NOTHING
-        return show_composer(self._app, run, composed, offered)
 
     def _composed(self, run: str | None, values: dict[str, Any], at: int | None) -> Composed:
         """What of the fields is shown as pictures."""
