@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from checkpoints_index.storage.catalogue import list_runs
 from studio.screens.parts import markup
