@@ -11,6 +11,7 @@ from studio.workspace.errors import StudioError
 from studio.workspace.names import read_whole, shorten
 
 MAX_GAPS_NAMED = 5
+MAX_END = 10**60  # Of a range, which is cut to the checkpoints that there are.
 Missing = Literal["refuse", "skip", "hold"]
 
 
@@ -101,7 +102,7 @@ def describe_cut(kept: Sequence[int], text: str) -> str | None:
     """
     parts = text.strip().split(":")
     stop = parts[1].strip() if len(parts) > 1 else ""
-    end = read_whole(stop)
+    end = read_whole(stop, MAX_END)
     if not kept or end is None or end - 1 <= kept[-1]:
         return None
     return f"The range {text.strip()} ends at batch {kept[-1]}, the last checkpoint."
@@ -153,7 +154,7 @@ def parse_batches(text: str, first: int, last: int) -> Sequence[int]:
     """
     listed = ":" not in text
     parts = [part.strip() for part in text.split("," if listed else ":")]
-    numbers = [read_whole(part) for part in parts]
+    numbers = [read_whole(part, MAX_END) for part in parts]
     if any(part and number is None for part, number in zip(parts, numbers, strict=True)):
         raise StudioError(_batches_hint(text))
     if listed:

@@ -139,7 +139,7 @@ def check_type(name: str, annotation: Any, value: Any) -> Any:
             choices = ", ".join(get_args(annotation))
             raise StudioError(f"{name} is one of {choices}, not {value!r:.80}.")
         return value
-    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+    if isinstance(value, int) and abs(value) > 2 * MAX_WHOLE:  # Ranges refuse what is less.
         raise StudioError(f"{name} is a number that is too large: write one below 2^63.")
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
