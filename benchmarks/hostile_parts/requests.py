@@ -76,18 +76,37 @@ SHORT = {
     "render direction": ["--seconds", "1"],
 }
 
+LONG = "9" * 5000
 TEXTS = (
     *("../../outside/evil", "/outside-of-all", "a/b", "..", "~", "", " ", "\t", "-", "--help"),
     *("--dry-run", "x\0y", "\udcff", "x" * 300_000, "[/red]", "[bold]x", "x [old]", "\x1b]0;x\x07"),
     *("\x1b[31mred", "a\nb", "\u202egpj.exe", "NaN", "Infinity", "-1", "0", "1e400", "9" * 400),
     *("seed:-1", "seed:1e9", "seed:" + "9" * 60, "seed:x", "$(touch owned)", "`touch owned`"),
     *("; touch owned", "<script>alert(1)</script>", "{run}", "%s%n", "%d.png", "CON", "x."),
+    # Python reads no number of more than 4,300 digits, and C none of more than 19.
+    *(LONG, f"-{LONG}", f"0.{LONG}", f"{LONG}e9", f"seed:{LONG}", f"1:{LONG}", f"{LONG}x{LONG}"),
+    *(f"{LONG}x{LONG}+{LONG}+{LONG}", f"city@{LONG}", f"cuda:{LONG}", f"{LONG}.0", f"x={LONG}"),
     *("http://127.0.0.1:1/", "file:///etc/passwd", "/dev/zero", "/dev/stdin", "/proc/self/mem"),
     *("1:0", "0:0", "5:1:-1", "1,,2", ",", "::", "1:999999999999999999999", "cuda:99", "os:system"),
 )
 VALUES: tuple[Any, ...] = (
     *TEXTS,
-    *(None, True, -1, 0, 10**30, 1e308, -0.5, [], {}, [[[[]]]], {"a": {"b": []}}, [None], ["../x"]),
+    *(10**400, float("inf"), [10**400], {"x": 10**400}),
+    *(
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        1e308,
+        -0.5,
+        [],
+        {},
+        [[[[]]]],
+        {"a": {"b": []}},
+        [None],
+        ["../x"],
+    ),
     *({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, list(range(1000)), "[" * 9999),
 )
 

@@ -202,8 +202,14 @@ def natural_parts(name: str) -> list[tuple[int, int, str]]:
         >>> sorted(["main.10", "main.3"], key=natural_parts)
         ['main.3', 'main.10']
     """
-    parts = re.split(r"(\d+)", name)
-    return [(0, 0, part) if i % 2 == 0 else (1, int(part), "") for i, part in enumerate(parts)]
+    parts = re.split(r"([0-9]+)", name)
+    return [_number_key(part) if i % 2 else (0, 0, part) for i, part in enumerate(parts)]
+
+
+def _number_key(digits: str) -> tuple[int, int, str]:
+    """Sorts digits as numbers without making numbers of them, which may be thousands of digits."""
+    plain = digits.lstrip("0")
+    return 1, len(plain), plain
 
 
 def _must_precede(name: str, other: str) -> bool:

@@ -13,6 +13,7 @@ import torch
 from renderers.errors import RenderError
 
 # One forward pass fills the cores while another waits for weights or for an encoder.
+MAX_DIGITS = 9  # Of the number of a card, as somebody writes it.
 CPU_CONCURRENCY = 2
 # Names of whole cards, and of parts of cards (MIG), in the list of `nvidia-smi -L`.
 CARD_NAMES = ("GPU-", "MIG-")
@@ -91,7 +92,8 @@ def card_number(device: str) -> int | None:
         (1, None)
     """
     processor, _, index = device.partition(":")
-    return int(index or 0) if processor == "cuda" else None
+    fits = not index or (index.isascii() and index.isdecimal() and len(index) <= MAX_DIGITS)
+    return int(index or 0) if processor == "cuda" and fits else None
 
 
 def concurrency_of(device: str) -> int:

@@ -210,7 +210,7 @@ def find_changed_chunks(folder: Path) -> Iterator[tuple[Path, str, int | None]]:
 
 def _first_batch(index: Path) -> int | None:
     """The batch in the name of an index, which is that of its first frame."""
-    return int(index.stem) if index.stem.isdigit() else None
+    return int(index.stem) if index.stem.isascii() and index.stem.isdecimal() else None
 
 
 def record_chunk(

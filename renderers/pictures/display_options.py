@@ -20,6 +20,7 @@ from renderers.pictures.frame_layout import (
 WATCHABLE_PX = 512  # Pictures of less height are enlarged where nobody chose a size.
 MAX_SIDE_PX = 16_383  # WebP allows no longer side; the other formats end there or little later.
 MAX_SCALE = 64
+SIDE = "([0-9]{1,9})"  # More digits are no pixels, and Python reads no thousands of them.
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def parse_size(text: str) -> Size:
         >>> parse_size("1920x1080"), parse_size("512")
         ((1920, 1080), (512, 512))
     """
-    found = re.fullmatch(r"([0-9]+)(?:[x×]([0-9]+))?", text.strip().lower())
+    found = re.fullmatch(rf"{SIDE}(?:[x×]{SIDE})?", text.strip().lower())
     if not found:
-        raise RenderError(f"'{text}' is not a size: write 1920x1080, or 512 for a square.")
+        raise RenderError(f"'{text:.40}' is not a size: write 1920x1080, or 512 for a square.")
     return int(found[1]), int(found[2] or found[1])
 
 
@@ -168,9 +169,11 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
         >>> parse_crop("256x192+10+20")
         (10, 20, 256, 192)
     """
-    found = re.fullmatch(r"([0-9]+)[x×]([0-9]+)\+([0-9]+)\+([0-9]+)", text.strip().lower())
+    found = re.fullmatch(rf"{SIDE}[x×]{SIDE}\+{SIDE}\+{SIDE}", text.strip().lower())
     if not found:
-        raise RenderError(f"'{text}' is not a crop: write WIDTHxHEIGHT+X+Y, such as 256x256+10+20.")
+        raise RenderError(
+            f"'{text:.40}' is not a crop: write WIDTHxHEIGHT+X+Y, such as 256x256+10+20."
+        )
     width, height, x, y = map(int, found.groups())
     return x, y, width, height
 

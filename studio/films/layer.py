@@ -24,9 +24,11 @@ from studio.films.planning import OpenFilm, choose_engine, open_film, plan_film
 from studio.runs.selection import choose_batches
 from studio.workspace.devices import name_devices
 from studio.workspace.errors import StudioError
+from studio.workspace.names import read_whole, shorten
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Say, ignore_line
 
+MAX_CHANNEL = 10**6 - 1  # No layer has as many.
 SHOWN_CHANNELS = 16  # Where none was named.
 
 
@@ -93,10 +95,12 @@ def _open(
 
 
 def _read_channels(texts: Sequence[str]) -> list[int]:
-    wrong = [text for text in texts if not (text.isascii() and text.isdigit() and len(text) < 7)]
-    if wrong:
-        raise StudioError(f"{wrong[0]!r:.40} is no channel: write numbers, such as 0,3,7.")
-    return [int(text) for text in texts]
+    channels = []
+    for text in texts:
+        if (channel := read_whole(text, MAX_CHANNEL)) is None:
+            raise StudioError(f"{shorten(text)} is no channel: write numbers, such as 0,3,7.")
+        channels.append(channel)
+    return channels
 
 
 def _levels(

@@ -25,7 +25,7 @@ from huggingface_hub.utils import (
 
 from studio.publishing.hub_addresses import ENDPOINT, HubError, hub_endpoint
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.names import printable
+from studio.workspace.names import printable, read_whole
 
 TIMEOUT_S = 60.0  # Without a byte from the other side.
 MAX_ANSWER_S = 300.0
@@ -104,7 +104,7 @@ class AnswerBounds:
         if self._answers > MAX_ANSWERS:
             raise HubError(f"{host} never comes to an end: {MAX_ANSWERS:,} answers were read.")
         length = response.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > MAX_ANSWER_BYTES:
+        if length.isdecimal() and read_whole(length, MAX_ANSWER_BYTES) is None:
             raise HubError(f"{host} answers with {length:.20} bytes, which is no answer of a Hub.")
         if response.has_redirect_location:
             target = urlsplit(urljoin(str(response.request.url), response.headers["location"]))
@@ -112,7 +112,7 @@ class AnswerBounds:
                 shown = printable(target.netloc, one_line=True)[:100]
                 raise HubError(f"{host} sends us on to {shown}, where nothing of yours is sent.")
         waits = [response.headers.get("retry-after", ""), *_WAIT.findall(_limits(response))]
-        if any(wait.isdecimal() and int(wait) > MAX_WAIT_S for wait in waits):
+        if any(wait.isdecimal() and read_whole(wait, MAX_WAIT_S) is None for wait in waits):
             raise HubError(f"{host} asks for a longer wait than {MAX_WAIT_S} s. Try again later.")
         response.stream = BoundedStream(response.stream, host)
 

@@ -408,7 +408,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise StudioError(f"There is no training config at {path}.") from error
     except OSError as error:
         raise StudioError(f"{path!s:.200} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # No UTF-8, or numbers that are too long, too.
         raise StudioError(f"{path} is not TOML: {error}.") from error
 
 

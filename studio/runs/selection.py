@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple
 
 from checkpoints_index.errors import name_some
 from studio.workspace.errors import StudioError
+from studio.workspace.names import read_whole, shorten
 
 MAX_GAPS_NAMED = 5
+MAX_END = 10**60  # Of a range, which is cut to the checkpoints that there are.
 Missing = Literal["refuse", "skip", "hold"]
 
 
@@ -100,7 +102,8 @@ def describe_cut(kept: Sequence[int], text: str) -> str | None:
     """
     parts = text.strip().split(":")
     stop = parts[1].strip() if len(parts) > 1 else ""
-    if not kept or not stop.isdecimal() or int(stop) - 1 <= kept[-1]:
+    end = read_whole(stop, MAX_END)
+    if not kept or end is None or end - 1 <= kept[-1]:
         return None
     return f"The range {text.strip()} ends at batch {kept[-1]}, the last checkpoint."
 
@@ -150,13 +153,9 @@ def parse_batches(text: str, first: int, last: int) -> Sequence[int]:
         StudioError: it cannot be read.
     """
     listed = ":" not in text
-    try:
-        numbers = [
-            int(part) if part.strip() else None for part in text.split("," if listed else ":")
-        ]
-    except ValueError:
-        raise StudioError(_batches_hint(text)) from None
-    if any(number is not None and number < 0 for number in numbers):
+    parts = [part.strip() for part in text.split("," if listed else ":")]
+    numbers = [read_whole(part, MAX_END) for part in parts]
+    if any(part and number is None for part, number in zip(parts, numbers, strict=True)):
         raise StudioError(_batches_hint(text))
     if listed:
         return list(dict.fromkeys(number for number in numbers if number is not None))
@@ -169,4 +168,4 @@ def parse_batches(text: str, first: int, last: int) -> Sequence[int]:
 
 
 def _batches_hint(text: str) -> str:
-    return f"'{text}' is no choice of batches. Use FROM:TO, FROM:TO:STEP, or 1,50,200."
+    return f"{shorten(text)} is no choice of batches. Use FROM:TO, FROM:TO:STEP, or 1,50,200."

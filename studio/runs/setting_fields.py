@@ -9,6 +9,7 @@ from dataclasses import MISSING, Field, dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from studio.workspace.errors import StudioError
+from studio.workspace.names import MAX_WHOLE
 from studio.workspace.records.declarations import Risk
 
 MAX_COUNTS = 1024  # Numbers of one option: no network has so many layers.
@@ -136,8 +137,10 @@ def check_type(name: str, annotation: Any, value: Any) -> Any:
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(get_args(annotation))
-            raise StudioError(f"{name} is one of {choices}, not {value!r}.")
+            raise StudioError(f"{name} is one of {choices}, not {value!r:.80}.")
         return value
+    if isinstance(value, int) and abs(value) > 2 * MAX_WHOLE:  # Ranges refuse what is less.
+        raise StudioError(f"{name} is a number that is too large: write one below 2^63.")
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if get_origin(annotation) is tuple:
@@ -147,7 +150,7 @@ def check_type(name: str, annotation: Any, value: Any) -> Any:
     if get_origin(annotation) is Mapping:
         return check_options(name, value)
     if not isinstance(value, annotation) or (annotation is int and isinstance(value, bool)):
-        raise StudioError(f"{name} is of type {annotation.__name__}, not {value!r}.")
+        raise StudioError(f"{name} is of type {annotation.__name__}, not {value!r:.80}.")
     return value
 
 
@@ -165,6 +168,8 @@ def check_options(name: str, value: Any) -> dict[str, Any]:
             raise StudioError(f"{option} is a setting of its own: move it out of {name}.")
         if not isinstance(option, str) or not option.isidentifier():
             raise StudioError(f"{name} has names such as width, not {option!r}.")
+        if isinstance(given, int) and abs(given) > MAX_WHOLE:
+            raise StudioError(f"{name}.{option} is a number that is too large.")
         if isinstance(given, float) and not math.isfinite(given):
             raise StudioError(f"{name}.{option} is a finite number, not {given}.")
         if not isinstance(given, (bool, int, float, str)) and not _is_counts(given):
@@ -179,7 +184,10 @@ def _is_counts(value: Any, deep: int = 2) -> bool:
     """Whether a value is a list of whole numbers, or of such lists, none of them too long."""
     if not isinstance(value, list | tuple) or len(value) > MAX_COUNTS or deep == 0:
         return False
-    return all(type(each) is int or _is_counts(each, deep - 1) for each in value)
+    return all(
+        abs(each) <= MAX_WHOLE if type(each) is int else _is_counts(each, deep - 1)
+        for each in value
+    )
 
 
 def _as_lists(value: Any) -> Any:

@@ -105,7 +105,7 @@ def _read_value(text: str) -> Any:
     """The value of one setting: TOML, else JSON, else the text itself."""
     try:
         read = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # No TOML, or a number of thousands of digits.
         read = {"value": _read_json(text)}
     value = read["value"]
     return value if len(read) == 1 and isinstance(value, VALUES) else text

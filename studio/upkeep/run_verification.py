@@ -38,6 +38,7 @@ from studio.upkeep.removal import list_beside, runs_with_specimens
 from studio.workspace.database import find_changes
 from studio.workspace.errors import EXPECTED_ERRORS, EditedFileError, StudioError
 from studio.workspace.marks import read_marks
+from studio.workspace.names import read_whole
 from studio.workspace.paths import Workspace
 from studio.workspace.trust import read_listed
 
@@ -122,7 +123,7 @@ def find_lost_runs(workspace: Workspace) -> list[str]:
 def _examine_states(workspace: Workspace, run: str) -> Iterator[RunFinding]:
     folder = workspace.training_states(run)
     for path in [*folder.glob("*.safetensors"), *(folder / FOR_GOOD).glob("*.safetensors")]:
-        batch = int(path.stem) if path.stem.isdigit() else None
+        batch = read_whole(path.stem)
         try:
             facts, _ = read_state(path)
         except DamagedStateError as error:

@@ -6,6 +6,7 @@ and the rule for names of files that of `renderers.files`.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -93,6 +94,21 @@ def require_texts(value: Any) -> None:
             _require_whole(each)
     if length > MAX_TEXT:
         raise UnfitTextError(f"it has {length:,} characters; use at most {MAX_TEXT:,}.")
+
+
+def require_numbers(value: Any) -> None:
+    """Refuse numbers in a value that have no place here: infinite ones, and those beyond 64 bits.
+
+    Args:
+        value: a number, or lists and tables of such and of anything else.
+
+    Raises:
+        UnfitTextError: there is one.
+    """
+    for each in _leaves(value):
+        is_large = isinstance(each, int) and abs(each) > MAX_WHOLE
+        if is_large or (isinstance(each, float) and not math.isfinite(each)):
+            raise UnfitTextError("A number is too large, or infinite. Load the page again.")
 
 
 def require_path(path: Path) -> Path:
@@ -258,6 +274,22 @@ def require_batch(batch: Any) -> int:
     return batch
 
 
+def read_whole(text: str, largest: int = MAX_BATCH) -> int | None:
+    """The whole number that a text writes in plain digits; None where it is none, or too large.
+
+    Of a text that is longer than the largest number no number is made: Python refuses to read
+    thousands of digits.
+
+    Example:
+        >>> read_whole("16500"), read_whole("-1"), read_whole("9" * 5000)
+        (16500, None, None)
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(largest))):
+        return None
+    number = int(text)
+    return number if number <= largest else None
+
+
 def named_run(text: str) -> str:
     """The run that RUN@BATCH names, or RUN alone.
 
@@ -279,13 +311,13 @@ def split_checkpoint(text: str) -> tuple[str, int | None]:
         (('large', 300), ('large', None))
     """
     run, at, number = text.partition("@")
-    digits = number.isascii() and number.isdecimal() and len(number) <= len(str(MAX_BATCH))
-    if at and not digits:
+    batch = read_whole(number) if at else None
+    if at and batch is None:
         raise UnfitTextError(
             f"{shorten(text)} names no checkpoint: {shorten(number)} names no batch of a run. "
             "Write RUN@BATCH, such as city@7000."
         )
-    return run, int(number) if at else None
+    return run, batch
 
 
 def require_beginning(kind: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -10,6 +11,8 @@ from itertools import pairwise, product
 from checkpoints_index.errors import CheckpointError, UnusableFileError
 from checkpoints_index.importing.layers import PlacedLayer
 from checkpoints_index.importing.refusals import MissingStridesError
+
+_PLACE = re.compile("[0-9]{1,9}")  # Of a module in a Sequential, as its name says it.
 
 CONVOLUTIONS = ("Conv2d", "ConvTranspose2d")
 GREY_PX = 28  # The handwritten digits of MNIST: what grey generators make more often than 32 px.
@@ -123,7 +126,7 @@ def folds(before: PlacedLayer, step: PlacedLayer) -> bool:
 def free_positions(before: PlacedLayer, step: PlacedLayer) -> int | None:
     """The number of modules without weights, but for an Unflatten, between two in a Sequential."""
     (parent, _, a), (other_parent, _, b) = (s.layer.name.rpartition(".") for s in (before, step))
-    if parent != other_parent or not (a.isdecimal() and b.isdecimal()):
+    if parent != other_parent or not (_PLACE.fullmatch(a) and _PLACE.fullmatch(b)):
         return None
     free = int(b) - int(a) - 1
     return max(0, free - 1) if folds(before, step) else free
@@ -263,7 +266,7 @@ def _shown_factor(
     if kernel == 1:
         return 1
     position = step.layer.name.rpartition(".")[2]
-    return 2 if position.isdecimal() and int(position) > 0 else None
+    return 2 if _PLACE.fullmatch(position) and int(position) > 0 else None
 
 
 def _usual_sizing(step: PlacedLayer, factor: int, output_padding: bool = True) -> Sizing:

@@ -29,7 +29,7 @@ from studio.runs.status import (
 from studio.workspace.claims import WRITE, Claim
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.jobs import ACTIVE, TRAINING, Needs, find_job
-from studio.workspace.names import require_run_name
+from studio.workspace.names import read_whole, require_run_name, shorten
 from studio.workspace.own_process import module_command, module_environment
 from studio.workspace.paths import Workspace
 from studio.workspace.progress import Reporter, SilentReporter
@@ -61,9 +61,10 @@ def read_batch_size(given: Any) -> Any:
     """
     if not isinstance(given, str) or given == "auto":
         return given
-    if not given.isdecimal():
-        raise StudioError(f"'{given}' is no batch size. Write a whole number, or auto.")
-    return int(given)
+    number = read_whole(given)
+    if number is None:
+        raise StudioError(f"{shorten(given)} is no batch size. Write a whole number, or auto.")
+    return number
 
 
 BatchSize = Annotated[int | Literal["auto"], BeforeValidator(read_batch_size)]
@@ -311,7 +312,8 @@ class Train(TrainingAction):
     def duplicated(self, workspace: Workspace) -> Train:
         """Training of another run, with the first free number behind the name."""
         stem, _, number = self.run.rpartition("-")
-        stem, first = (stem, int(number) + 1) if stem and number.isdecimal() else (self.run, 2)
+        before = read_whole(number) if stem else None
+        stem, first = (self.run, 2) if before is None else (stem, before + 1)
         taken = {*list_runs(workspace.runs)}
         names = (f"{stem}-{number}" for number in itertools.count(first))
         return self.model_copy(update={"run": next(name for name in names if name not in taken)})

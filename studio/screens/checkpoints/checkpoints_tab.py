@@ -34,7 +34,7 @@ from studio.screens.parts.app_context import (
 )
 from studio.specimens.specimen_pages import starred_labels
 from studio.workspace.errors import StudioError
-from studio.workspace.names import require_batch, require_point_label
+from studio.workspace.names import read_whole, require_batch, require_point_label
 
 
 class CheckpointsScreen:
@@ -167,7 +167,5 @@ def read_batch(value: Any) -> int:
     Raises:
         StudioError: it is none.
     """
-    text = str(value)
-    return require_batch(
-        int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else value
-    )
+    number = read_whole(value) if isinstance(value, str) else value
+    return require_batch(value if number is None else number)

@@ -14,9 +14,7 @@ from studio.screens.parts.browser.news import own_event
 from studio.specimens.specimen_pages import is_starred
 from studio.specimens.specimens import seen_among
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
-from studio.workspace.names import require_batch, require_point_label, require_run_name
-
-MAX_NUMBER = 15  # Digits of a batch that a page may send.
+from studio.workspace.names import read_whole, require_point_label, require_run_name
 
 
 class CityMenu:
@@ -81,13 +79,13 @@ def read_asked(app: AppContext, event: gr.EventData) -> tuple[str, str, int, str
     """
     run, label = require_run_name(str(event.run)), require_point_label(str(event.label))
     written, what = str(event.batch), str(event.what)
-    fits = written.isascii() and written.isdecimal() and len(written) <= MAX_NUMBER
-    if what not in MENU or not (fits or not written):
+    number = read_whole(written)
+    if what not in MENU or (written and number is None):
         raise StudioError("The page asks for something that the menu of a city does not have.")
     kept = app.batches(run)
     if not kept:
         raise StudioError(f"Run '{run}' has no checkpoints yet. Train it first.")
-    batch = require_batch(int(written)) if written else seen_among(kept, label)
+    batch = seen_among(kept, label) if number is None else number
     if batch not in kept:
         raise StudioError(f"Run '{run}' has no checkpoint at batch {batch:,} any more.")
     return run, label, batch, what

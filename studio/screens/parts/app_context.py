@@ -31,6 +31,7 @@ from studio.specimens.points import points_or_fixed, resolve_points
 from studio.workspace.advice import explain
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.jobs import JobRow
+from studio.workspace.names import require_numbers
 from studio.workspace.paths import Workspace
 
 Components = Sequence[Component]  # Inputs or outputs of an event.
@@ -227,6 +228,9 @@ def show_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(work)
     def work_or_warn(*values: Any) -> Any:
         try:
+            for value in values:
+                if isinstance(value, gr.EventData | int | float):
+                    require_numbers(getattr(value, "_data", value))
             return work(*values)
         except EXPECTED_ERRORS as error:
             gr.Warning(escape(explain(error)))

@@ -17,6 +17,7 @@ from studio.screens.parts.assets import read_asset
 from studio.specimens.points import resolve_points
 from studio.specimens.specimen_search import SpecimenSearch, find_labels
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.names import read_whole
 from studio.workspace.paths import Workspace
 
 OFFERED = 18  # So many cities are shown at first, and so many more at each press.
@@ -62,7 +63,7 @@ def read_span(text: str, kept: Sequence[int]) -> tuple[int | None, int | None]:
     found = re.fullmatch(r"\s*(\d*)\s*:\s*(\d*)\s*(?::\d*\s*)?", text or "")
     if found is None:
         return None, None
-    first, last = (int(end) if end else None for end in found.groups())
+    first, last = map(read_whole, found.groups())
     inside = [b for b in kept if (first or 0) <= b and (last is None or b < last)]
     if not inside:
         return None, None
@@ -91,9 +92,9 @@ def read_keys(text: str) -> tuple[tuple[int, str], ...]:
     """
     pairs = (key.partition("@") for key in ARROW.split(text or ""))
     return tuple(
-        (int(batch), point.strip())
+        (number, point.strip())
         for batch, _, point in pairs
-        if batch.strip().isdecimal() and point.strip()
+        if (number := read_whole(batch.strip())) is not None and point.strip()
     )
 
 
@@ -115,10 +116,10 @@ def pressed_batch(event: gr.EventData, name: str, kept: Sequence[int]) -> int:
     Raises:
         StudioError: it is nowhere.
     """
-    text = str(getattr(event, name, ""))
-    if not text.isdecimal() or not kept:
+    place = read_whole(str(getattr(event, name, "")))
+    if place is None or not kept:
         raise StudioError("The slider stands nowhere. Load the page again.")
-    return kept[min(int(text), len(kept) - 1)]
+    return kept[min(place, len(kept) - 1)]
 
 
 def show_composer(app: AppContext, run: str | None, composed: Composed, offered: int) -> Markup:

@@ -25,6 +25,7 @@ from studio.screens.render.composer import (
 )
 from studio.screens.render.plan_view import PICTURES, PLANS, mark_of, plan_of, show_plan
 from studio.workspace.errors import StudioError
+from studio.workspace.names import read_whole
 
 COMPOSED = ("points", "batches", "batch", "keys")  # The fields that pictures fill.
 
@@ -168,8 +169,8 @@ class FilmForm:
     def _with_key(self, event: gr.EventData, text: str, kept: list[int]) -> Any:
         """The keys of a path once a city was pressed, or one of them was taken out."""
         keys = list(read_keys(text))
-        if event.action == "drop" and str(event.place).isdecimal():
-            return write_keys(keys[: int(event.place)] + keys[int(event.place) + 1 :])
+        if event.action == "drop" and (place := read_whole(str(event.place))) is not None:
+            return write_keys(keys[:place] + keys[place + 1 :])
         if event.action == "city":
             return write_keys([*keys, (pressed_batch(event, "at", kept), event.label)])
         return gr.skip()

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.screens.safety.allowances import Allowance, OpenPages
 from studio.screens.safety.own_pages import OwnPages
+from studio.workspace.names import read_whole
 
 MB = 2**20
 MAX_UPLOAD_MB = 64  # The largest single file.
@@ -221,10 +222,10 @@ def _length(headers: dict[str, str]) -> int:
     Raises:
         RefusedRequestError: it does not say.
     """
-    length = headers.get("content-length", "")
-    if not (length.isascii() and length.isdecimal()) or len(length) > 15:
+    length = read_whole(headers.get("content-length", ""))
+    if length is None:
         raise RefusedRequestError(411, "A request has to say how long it is.")
-    return int(length)
+    return length
 
 
 def _client(scope: Scope) -> str:

@@ -21,6 +21,7 @@ from checkpoints_index.storage.files import create_whole, sync_folder
 from studio.training.loop.setting_differences import check_same_networks
 from studio.training.recipes import Recipe
 from studio.workspace.errors import StudioError
+from studio.workspace.names import read_whole
 
 KEPT = 2
 FOR_GOOD = "kept"  # The folder of states that somebody asked for.
@@ -164,7 +165,7 @@ def find_state(folder: Path, batch: int) -> Path | None:
 
 def list_states(folder: Path) -> list[Path]:
     """The newest states in a folder, oldest first."""
-    paths = (path for path in folder.glob("*.safetensors") if path.stem.isdigit())
+    paths = (path for path in folder.glob("*.safetensors") if read_whole(path.stem) is not None)
     return sorted(paths, key=lambda path: int(path.stem))
 
 

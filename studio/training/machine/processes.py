@@ -18,6 +18,7 @@ from torch.nn import Parameter
 
 from studio.workspace.devices import choose_device
 from studio.workspace.errors import StudioError
+from studio.workspace.names import read_whole, shorten
 
 T = TypeVar("T")
 # How long the other processes wait while the main process waits for room on its disk.
@@ -200,17 +201,17 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     for name in names:
         value = found.get(name, "")
-        if not value or (name != "MASTER_ADDR" and not value.isdecimal()):
+        if not value or (name != "MASTER_ADDR" and read_whole(value) is None):
             raise StudioError(
-                f"{name} is {value!r} where several processes train together. Start them with "
-                "studio train --processes, torchrun or srun, which set it."
+                f"{name} is {shorten(value)} where several processes train together. Start them "
+                "with studio train --processes, torchrun or srun, which set it."
             )
     return found
 
 
 def read_slurm(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of torchrun, made from those of srun."""
-    port = FIRST_PORT + int(environ.get("SLURM_JOB_ID", "0")) % PORTS
+    port = FIRST_PORT + (read_whole(environ.get("SLURM_JOB_ID", "0")) or 0) % PORTS
     return {
         "RANK": environ.get("SLURM_PROCID", ""),
         "WORLD_SIZE": environ["SLURM_NTASKS"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from studio.workspace.errors import StudioError
 from studio.workspace.names import (
+    read_whole,
     require_batch,
     require_point_label,
     require_run_name,
@@ -66,9 +67,10 @@ class AskedPicture:
 
 
 def _read_whole(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+    number = read_whole(text)
+    if number is None:
         raise StudioError(f"{shorten(text)} is no {name}: write a whole number.")
-    return int(text)
+    return number
 
 
 def _read_page(text: str) -> str:

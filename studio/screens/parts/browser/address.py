@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from studio.exploration.steering_options import read_step
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.names import (
+    read_whole,
     require_batch,
     require_part,
     require_point_label,
@@ -48,9 +49,10 @@ class AddressPart:
 
 
 def _read_whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+    number = read_whole(text)
+    if number is None:
         raise StudioError(f"{shorten(text)} is no whole number.")
-    return int(text)
+    return number
 
 
 def _read_labels(text: str) -> tuple[str, ...]:
