@@ -69,7 +69,7 @@ class TrainingConfig:
     # The networks.
     generator: str = setting(
         "dcgan",
-        "Generator: dcgan, skyline, residual, shufflemixer, letters, or package.module:Class",
+        "Generator: dcgan, skyline, residual, shufflemixer, letters, or module:Class",
         risk="class",
     )
     generator_options: Mapping[str, Any] = setting(

@@ -43,6 +43,7 @@ from studio.screens.train.run_view import read_step, show_live, show_runs
 from studio.screens.train.sweep_panel import SweepPanel
 from studio.screens.train.training_form import (
     CHOSEN,
+    RUN_ORIGINS,
     TrainForm,
     describe_preset,
     preset_config,
@@ -188,6 +189,23 @@ class TrainScreen:
             **EACH_TIME,
             **EVENT_DEFAULTS,
         )
+        recipe, options = form.settings["recipe"], form.option_groups
+        recipe.input(
+            show_errors(self._answer_for_recipe),
+            form.inputs,
+            [filled_for, answer, laid["preset"]],
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
+        recipe.change(
+            lambda chosen: {
+                group: gr.Column(visible=name == chosen) for name, group in options.items()
+            },
+            recipe,
+            [*options.values()],
+            **EACH_TIME,
+            **EVENT_DEFAULTS,
+        )
         answer.change(
             None, [answer, *settings], settings, js=FILL_FORM, **EACH_TIME, **EVENT_DEFAULTS
         )
@@ -233,8 +251,32 @@ class TrainScreen:
         origin = "|".join(name or "" for name in origins)
         if origin == filled_for:
             return gr.skip(), gr.skip()
+        return origin, self._fill(origin, *written)
+
+    def _answer_for_recipe(self, *written: Any) -> Any:
+        """The settings of another recipe; a preset of the one before gives way to its own."""
+        form = self._form
+        names, fields = [*form.laid], form.as_written(*written)
+        if any(fields.get(name) for name in RUN_ORIGINS):
+            return gr.skip(), gr.skip(), gr.skip()  # They are those of the run that is named.
+        preset = fields.get("preset", CHOSEN)
+        if preset and preset_config(self._app.workspace, preset).recipe != form.recipe(*written):
+            preset = CHOSEN
+        now = [*written]
+        now[names.index("preset")] = preset
+        origin = "|".join((preset, "", "", ""))
+        return origin, self._fill(origin, *now), preset
+
+    def _fill(self, origin: str, *written: Any) -> str:
+        """What the page is told that is to fill the form.
+
+        Args:
+            origin: whose settings it is to show.
+            written: the values of the form.
+        """
         shown = shown_values(self._form.base(*written), list(self._form.settings))
-        return origin, json.dumps({"was": written[len(self._form.laid) :], "now": shown})
+        was = written[len(self._form.laid) :]
+        return json.dumps({"form": "train", "origin": origin, "was": was, "now": shown})
 
     def _follow_dataset(self, *values: Any) -> list[Any]:
         """Show the settings that are chosen for the pictures; what somebody wrote stays."""

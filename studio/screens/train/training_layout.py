@@ -8,6 +8,7 @@ from checkpoints_index.generators.architectures import ARCHITECTURES
 from studio.runs.config import TrainingConfig
 from studio.screens.parts import markup
 from studio.screens.train.training_form import CHOSEN, TrainForm
+from studio.training.recipes import RECIPES
 from studio.training.setup.presets import NO_PRESET, PRESETS
 
 NO_FORECAST = markup.note("What the run takes is said here, once there are pictures to train on.")
@@ -24,6 +25,7 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
         form.field("run", "Name of the new run", placeholder="such as city", min_width=150)
         form.setting("batches", min_width=90)
     with gr.Row():
+        form.setting("recipe", choices=list(RECIPES), min_width=90)
         form.field(
             "preset",
             "Settings",
@@ -33,6 +35,7 @@ def lay_out_settings(form: TrainForm) -> gr.HTML:
             min_width=90,
         )
         form.field("like", "As run", value="", choices=[""], names={"": "none"}, min_width=90)
+    form.recipe_options()
     with gr.Row():
         form.field(
             "storage",

@@ -1,5 +1,8 @@
 """What the forms submit is an action that does what they say."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import gradio as gr
 import pytest
 
@@ -8,20 +11,48 @@ from studio.actions.action import words_of
 from studio.actions.declared.archive_actions import Archive
 from studio.actions.submission import perform
 from studio.runs.config import TrainingConfig
+from studio.runs.setting_fields import setting
 from studio.screens.checkpoints.checkpoint_panels import _export, _verify, pin_action
 from studio.screens.checkpoints.thin_panel import BUDGET, EVERY, PINNED, read_thin
 from studio.screens.explore.atlas_view import read_atlas_form
 from studio.screens.parts.form import Form
+from studio.screens.parts.number_field import NumberField
 from studio.screens.specimens.specimens_tab import spell_sample
+from studio.screens.train.own_presets_panel import save_action
 from studio.screens.train.train_tab import read_resume
 from studio.screens.train.training_form import CHOSEN, TrainForm, shown_values
 from studio.screens.train.training_layout import lay_out_settings
+from studio.training.recipes import RECIPES, check_recipe
+from studio.training.recipes.gan import GAN
 from studio.training.setup.presets import NO_PRESET
 from studio.training.setup.run_request import choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from tests.studio.conftest import BATCHES
 
 TINY = "generator_options={width=0.125}\ndiscriminator_width=0.125\nz_dim=16"
+
+
+@dataclass(frozen=True)
+class OwnOptions:
+    """One option of each kind."""
+
+    steep: bool = setting(False, "Whether it is steep")
+    rounds: int = setting(3, "How often", minimum=1, maximum=9)
+    share: float = setting(0.5, "How much", minimum=0, maximum=1)
+    body: Literal["dense", "sparse"] = setting("dense", "Which one")
+    words: str = setting("", "What is said")
+    pair: tuple[float, float] = setting((0.0, 1.0), "From, to")
+
+
+class OwnRecipe(GAN):
+    """A recipe that the studio does not know by name."""
+
+    options_type = OwnOptions
+
+
+@pytest.fixture
+def own_recipe(monkeypatch):
+    monkeypatch.setitem(RECIPES, "own", OwnRecipe)
 
 
 @pytest.fixture
@@ -209,3 +240,76 @@ def test_the_other_forms_do_what_they_say(studio, workspace):
 def test_the_atlas_form_draws_one(workspace):
     atlas = perform(workspace, read_atlas_form("city", 3, 12, "z"))
     assert (atlas.batch, atlas.count, atlas.space) == (3, 12, "z")
+
+
+def test_each_option_of_a_recipe_has_a_field_of_its_kind(own_recipe, written):
+    form, _ = written()
+    kinds = [gr.Checkbox, NumberField, NumberField, gr.Dropdown, gr.Textbox, gr.Textbox]
+    names = [f"recipe_options.own.{name}" for name in OwnOptions.__dataclass_fields__]
+    for name, kind in zip(names, kinds, strict=True):
+        assert isinstance(form.settings[name], kind), name
+    rounds, share, body = (form.settings[name] for name in names[1:4])
+    assert (rounds.minimum, rounds.maximum, rounds.precision, share.precision) == (1, 9, 0, None)
+    assert [value for _, value in body.choices] == ["dense", "sparse"]
+    assert rounds.info == "How often"
+    assert "own" in form.option_groups
+    assert "gan" not in form.option_groups, "it has no options"
+
+
+def test_options_of_the_shown_recipe_that_differ_are_in_its_command(own_recipe, fill, workspace):
+    options = {
+        "steep": True,
+        "rounds": 7,
+        "share": 0.5,
+        "body": "sparse",
+        "words": "",
+        "pair": "[1, 3]",
+    }
+    given = {f"recipe_options.own.{name}": value for name, value in options.items()}
+    unlike = {"recipe_options.upscale.patch_px": 99}
+    filled = fill(preset=CHOSEN, recipe="own", **given, **unlike)
+    assert filled.recipe == "own"
+    assert filled.settings == {
+        "recipe_options.steep": True,
+        "recipe_options.rounds": 7,
+        "recipe_options.body": "sparse",
+        "recipe_options.pair": [1, 3],
+    }
+    config = choose_settings(workspace, filled.request)
+    check_recipe(config)
+    assert config.recipe_options["pair"] == [1, 3]
+    assert "recipe_options.rounds=7" in words_of(filled)
+    assert fill(preset=CHOSEN, recipe="gan", **given).settings == {}
+
+
+def test_an_option_that_is_written_as_another_setting_has_the_last_word(own_recipe, fill):
+    given = {"recipe_options.own.rounds": 7, "recipe_options.own.steep": True}
+    filled = fill(preset=CHOSEN, recipe="own", settings="recipe_options.rounds=5", **given)
+    assert filled.settings == {"recipe_options.steep": True, "recipe_options.rounds": 5}
+
+
+def test_another_recipe_begins_with_its_own_preset(written, workspace):
+    form, values = written(
+        preset=CHOSEN, recipe="upscale", **{"recipe_options.upscale.turns": False}
+    )
+    base = form.base(*values)
+    assert (base.recipe, base.generator) == ("upscale", "shufflemixer")
+    shown = dict(zip(form.settings, shown_values(base, list(form.settings)), strict=True))
+    assert shown["recipe_options.upscale.fft_weight"] == 0.1
+    filled = form.read(*values)
+    assert words_of(filled)[-4:] == ["--recipe", "upscale", "--set", "recipe_options.turns=false"]
+
+
+def test_a_preset_of_ones_own_keeps_the_options_and_shows_them_again(
+    own_recipe, written, workspace
+):
+    given = {"recipe_options.own.rounds": 7, "recipe_options.own.pair": "[1, 3]"}
+    form, values = written(preset=CHOSEN, recipe="own", **given)
+    perform(workspace, save_action(workspace, form, "mine", False, tuple(values)))
+    form, values = written(preset="mine", recipe="own", **given)
+    base = form.base(*values)
+    shown = dict(zip(form.settings, shown_values(base, list(form.settings)), strict=True))
+    assert shown["recipe"] == "own"
+    assert shown["recipe_options.own.rounds"] == 7
+    assert shown["recipe_options.own.pair"] == "[1, 3]"
+    assert form.read(*values).settings == {}, "the preset says it already"

@@ -19,7 +19,8 @@ studio.askToFill = (form, kept, origin) => {
 };
 studio.fillForm = (answer, values) => {
   if (!answer) return values;
-  const { was, now } = JSON.parse(answer);
+  const { form, origin, was, now } = JSON.parse(answer);
+  filledFor[form] = origin;
   const text = (value) => JSON.stringify(value ?? '');
   return values.map((value, i) => (text(value) === text(was[i]) ? now[i] : value));
 };
