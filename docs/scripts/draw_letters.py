@@ -4,6 +4,9 @@ For each of some fonts stand four lines: its upper-case letters, the lower-case 
 of them, its lower-case letters, and the upper-case ones that are made of these.
 
     python docs/scripts/draw_letters.py --workspace STUDIO --run RUN --fonts 4 --out sheet.png
+
+With --grow 100,1000 it is one font instead: its upper-case letters, the lower-case ones that are
+made of them at each of these batches, and its own.
 """
 
 from __future__ import annotations
@@ -42,25 +45,44 @@ def draw_line(fields: torch.Tensor, ink: tuple[float, ...]) -> np.ndarray:
     return np.concatenate([*letters.numpy()], 1)
 
 
-@torch.no_grad()
-def draw_fonts(workspace: Workspace, run: str, batch: int | None, fonts: int) -> np.ndarray:
-    """The lines of some held-out fonts, evenly from the first to the last: uint8 [H, W, 3]."""
-    checkpoints, config = CheckpointIndex(workspace.runs)[run], read_config(workspace, run)
-    G = checkpoints.generator(checkpoints.batches[-1] if batch is None else batch)
+def read_fonts(workspace: Workspace, run: str, count: int) -> list[torch.Tensor]:
+    """Some held-out fonts, evenly from the first to the last: float32 [52, 1296] in 0..1 each."""
+    config = read_config(workspace, run)
     dataset = PreparedDataset.open(workspace.dataset(config.dataset))
     data = split_dataset(dataset, config.held_out)
+    chosen = data.spread(data.held_out, count)
+    return [levels_to_fields(np.array(data.pixels[place])).flatten(1) for place in chosen]
+
+
+@torch.no_grad()
+def make(network: torch.nn.Module, letters: torch.Tensor) -> torch.Tensor:
+    """The fields that a network makes of letters: float [26, 1296] in 0..1 -> the same shape."""
+    return network(letters)[:, :INPUTS].clamp(0, 1)
+
+
+def draw_fonts(workspace: Workspace, run: str, batch: int | None, count: int) -> np.ndarray:
+    """The lines of some fonts: uint8 [H, W, 3]."""
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    G = checkpoints.generator(checkpoints.batches[-1] if batch is None else batch)
     lines = []
-    for position in data.spread(data.held_out, fonts):
-        letters = levels_to_fields(np.array(data.pixels[position])).flatten(1)
-        lower, upper = letters.split(ALPHABET)
-        made_lower, made_upper = G.make_lowercase(upper), G.make_uppercase(lower)
+    for font in read_fonts(workspace, run, count):
+        lower, upper = font.split(ALPHABET)
         lines += [
             draw_line(upper, INK),
-            draw_line(made_lower[:, :INPUTS].clamp(0, 1), LOWER_INK),
+            draw_line(make(G.make_lowercase, upper), LOWER_INK),
             draw_line(lower, INK),
-            draw_line(made_upper[:, :INPUTS].clamp(0, 1), UPPER_INK),
+            draw_line(make(G.make_uppercase, lower), UPPER_INK),
         ]
     return np.concatenate(lines)
+
+
+def draw_growth(workspace: Workspace, run: str, batches: list[int]) -> np.ndarray:
+    """What the networks of some batches make of the first of the held-out fonts."""
+    checkpoints = CheckpointIndex(workspace.runs)[run]
+    lower, upper = read_fonts(workspace, run, 1)[0].split(ALPHABET)
+    made = (make(checkpoints.generator(batch).make_lowercase, upper) for batch in batches)
+    grown = [draw_line(fields, LOWER_INK) for fields in made]
+    return np.concatenate([draw_line(upper, INK), *grown, draw_line(lower, INK)])
 
 
 def main() -> None:
@@ -69,10 +91,16 @@ def main() -> None:
     parser.add_argument("--run", required=True)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--fonts", type=int, default=4)
+    parser.add_argument("--grow", help="batches with commas between")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     workspace = Workspace.open(asked.workspace)
-    save_picture(draw_fonts(workspace, asked.run, asked.batch, asked.fonts), asked.out)
+    if asked.grow:
+        batches = [int(batch) for batch in asked.grow.split(",")]
+        sheet = draw_growth(workspace, asked.run, batches)
+    else:
+        sheet = draw_fonts(workspace, asked.run, asked.batch, asked.fonts)
+    save_picture(sheet, asked.out)
 
 
 if __name__ == "__main__":
