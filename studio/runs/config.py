@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -22,6 +23,7 @@ from studio.runs.setting_fields import (
     risk_of,
     setting,
 )
+from studio.runs.settings import PLANNED, parse_plan
 from studio.workspace.errors import EXPECTED_ERRORS, EditedFileError, StudioError
 from studio.workspace.records.declarations import Risk
 from studio.workspace.trust import Named
@@ -136,6 +138,13 @@ class TrainingConfig:
     weight_decay: float = setting(
         0, "Decoupled weight decay (AdamW)", minimum=0, maximum=1, live=True
     )
+    independent_decay: float = setting(
+        0,
+        "Share of weights that each update takes off, whatever the learning rate",
+        minimum=0,
+        maximum=1,
+        live=True,
+    )
     clip_norm: float = setting(
         0,
         "Longest gradient, to which longer ones are clipped; 0: no limit",
@@ -215,6 +224,10 @@ class TrainingConfig:
     )
     seed: int = setting(0, "Seed of all random numbers", minimum=0, maximum=2**63 - 1)
 
+    planned_changes: str = setting(
+        "", "Live settings that change at a batch: NAME=VALUE@BATCH; NAME=VALUE@BATCH", live=True
+    )
+
     # What is kept, and what is looked at.
     quality: float = setting(
         0.1,
@@ -292,6 +305,8 @@ class TrainingConfig:
                 "augmentation_target adapts how often pictures are augmented, but augmentation is "
                 "empty. Set it too, such as color,translation,cutout."
             )
+        if self.planned_changes:
+            check_plan(self)
 
     @property
     def norm_of_d(self) -> Norm:
@@ -433,6 +448,28 @@ def describe_settings() -> list[SettingDescription]:
     """
     annotations = get_type_hints(TrainingConfig)
     return [describe_field(entry, annotations[entry.name]) for entry in fields(TrainingConfig)]
+
+
+def check_plan(config: TrainingConfig) -> None:
+    """Refuse planned changes of settings that cannot change, and values that do not fit.
+
+    Raises:
+        StudioError: the text names the batch, or the setting.
+    """
+    planned: dict[str, Any] = {}
+    may_change = set(config.live_names()) - {PLANNED} - config.risks().keys()
+    for batch, changes in groupby(parse_plan(config.planned_changes), lambda change: change.batch):
+        for change in changes:
+            if change.name not in config.names():
+                raise StudioError(f"{PLANNED}: {describe_unknown(change.name, config.names())}")
+            if change.name not in may_change:
+                raise StudioError(f"{PLANNED}: {change.name} cannot change at a batch.")
+            planned[change.name] = change.value
+        check_range(f"{PLANNED}: a batch", batch, 1, MAX_BATCH)
+        try:
+            replace(config, planned_changes="", **planned)
+        except StudioError as error:
+            raise StudioError(f"{PLANNED}, at batch {batch:,}: {error}") from error
 
 
 def check_augmentation(policy: str) -> None:

@@ -3,14 +3,17 @@
 The grammar is the same wherever settings are written: `studio train --set`, `studio set`, forms,
 Python and TOML files. `learning_rate` stands for the rates of G and D; `generator_options.width`
 for one option of the generator, while `generator_options` replaces all of them; `recipe_options`
-are written in the same way.
+are written in the same way. What is planned is written NAME=VALUE@BATCH.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from studio.workspace.errors import StudioError
@@ -22,6 +25,8 @@ RECIPE_OPTIONS = "recipe_options"
 OF_OTHERS = {"generator": OPTIONS, "recipe": RECIPE_OPTIONS}  # Whose options stand in which table.
 SIZES = ("z_dim", "image_size")  # Settings of their own, though each is an option of a generator.
 VALUES = (bool, int, float, str, list, dict)
+PLANNED = "planned_changes"  # The setting that says what changes at which batch.
+MAX_PLANNED = 100
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -79,6 +84,64 @@ def apply_settings(base: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
         else:
             values |= dict.fromkeys(ALIASES.get(name, (name,)), given[name])
     return _lift_sizes(values, given)
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """A setting that gets another value with a batch, counted from 1."""
+
+    name: str
+    value: Any
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{write_setting(self.name, self.value)}@{self.batch}"
+
+
+@lru_cache(maxsize=64)
+def parse_plan(text: str) -> tuple[PlannedChange, ...]:
+    """What a text plans, ascending by batch: NAME=VALUE@BATCH, with semicolons between.
+
+    Raises:
+        StudioError: a part that is none of that, or too many of them.
+
+    Example:
+        >>> [str(change) for change in parse_plan("ema=0.9@20; learning_rate=1e-5@10")]
+        ['learning_rate_g=1e-05@10', 'learning_rate_d=1e-05@10', 'ema=0.9@20']
+    """
+    planned = []
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    if len(parts) > MAX_PLANNED:
+        raise StudioError(f"{PLANNED} has at most {MAX_PLANNED} changes, not {len(parts)}.")
+    for part in parts:
+        setting, _, batch = part.rpartition("@")
+        if not setting or re.fullmatch(r"\s*[0-9]{1,10}", batch) is None:
+            raise StudioError(
+                f"{PLANNED} is NAME=VALUE@BATCH with semicolons between, such as "
+                f"weight_decay=0@5000, not '{part:.80}'."
+            )
+        given = apply_settings({}, parse_settings([setting]))
+        planned += [PlannedChange(name, value, int(batch)) for name, value in given.items()]
+    return tuple(sorted(planned, key=lambda change: change.batch))
+
+
+def write_plan(changes: Iterable[PlannedChange]) -> str:
+    """The text that `parse_plan` reads as these changes."""
+    return "; ".join(map(str, changes))
+
+
+def scale_plan(text: str, names: Sequence[str], factor: float, after: int) -> str:
+    """A plan whose values of some settings are multiplied by a factor where they are to come.
+
+    Args:
+        after: the batch after which they are.
+    """
+    return write_plan(
+        replace(change, value=change.value * factor)
+        if change.name in names and change.batch > after
+        else change
+        for change in parse_plan(text)
+    )
 
 
 def _precision(name: str) -> int:

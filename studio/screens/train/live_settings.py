@@ -20,11 +20,12 @@ from studio.workspace.paths import Workspace
 
 
 class LiveSetting(NamedTuple):
-    """A field of the panel; `step` is what an arrow key adds, None where the value is text."""
+    """A field of the panel; `step` is what an arrow key adds, None where the value is no number."""
 
     name: str
     label: str
     step: float | None
+    placeholder: str = ""
 
 
 LIVE_SETTINGS = (
@@ -38,7 +39,11 @@ LIVE_SETTINGS = (
     LiveSetting("ema", "EMA", 0.0005),
     LiveSetting("checkpoint_every", "Checkpoint every", 1),
     LiveSetting("fixed_points", "Fixed points", 1),
-    LiveSetting("augmentation", "Augmentation", None),
+    LiveSetting("weight_cap", "Weight cap", 1),
+    LiveSetting("independent_decay", "Decay", 1e-5),
+    LiveSetting("reject_updates", "Reject updates", None),
+    LiveSetting("augmentation", "Augmentation", None, "such as color,translation,cutout"),
+    LiveSetting("planned_changes", "Planned changes", None, "such as weight_decay=0@5000"),
 )
 COLUMNS = 4
 
@@ -176,10 +181,10 @@ def show_requests(run: str, waiting: list[Change], training: bool) -> Markup:
 
 
 def _lay_out(setting: LiveSetting) -> Any:
+    if isinstance(getattr(TrainingConfig, setting.name), bool):
+        return gr.Checkbox(label=setting.label, min_width=120)
     if setting.step is None:
-        return gr.Textbox(
-            label=setting.label, placeholder="such as color,translation,cutout", min_width=120
-        )
+        return gr.Textbox(label=setting.label, placeholder=setting.placeholder, min_width=120)
     whole = isinstance(getattr(TrainingConfig, setting.name), int)
     precision = 0 if whole else None
     return NumberField(label=setting.label, step=setting.step, precision=precision, min_width=120)

@@ -77,4 +77,11 @@ def _lay_out_more(form: TrainForm) -> None:
         "fit_memory", "Fit the memory", info="When it runs out, a batch is taken in smaller passes."
     )
     form.setting("augmentation")
+    with gr.Row():
+        form.setting("weight_cap", info="0: no limit")
+        form.setting("independent_decay", "Decay", info="share at each update")
+    form.setting(
+        "reject_updates", "Reject updates", info="What is not finite is left out of the training."
+    )
+    form.setting("planned_changes", placeholder="such as independent_decay=0@5000")
     form.field("settings", "Any other setting")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from studio.runs.changes import (
     REQUESTS,
@@ -15,7 +16,8 @@ from studio.runs.changes import (
 )
 from studio.runs.config import TrainingConfig
 from studio.runs.events import record_event
-from studio.runs.settings import BOTH_RATES
+from studio.runs.settings import BOTH_RATES, PLANNED, parse_plan, scale_plan
+from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 # File systems stamp the time of a change a few milliseconds coarse.
@@ -57,23 +59,29 @@ class LiveControl:
         return self.config
 
     def poll(self, batch: int) -> Instructions:
-        """Apply what was asked for, with effect from a batch on."""
+        """Apply what was asked for and what is planned, with effect from a batch on."""
         if self._has_changed():
             self._changes = list_changes(self._workspace, self._run)
+        values: dict[str, Any] = {}
         for index, change in enumerate(self._changes):
             if change.name in REQUESTS:
                 continue
             if change.batch is None:
-                self._changes[index] = self._apply(change, batch)
-            elif change.batch == batch:
-                self.config = replace(self.config, **{change.name: change.value})
+                before = values.get(change.name, getattr(self.config, change.name))
+                self._changes[index] = change = self._apply(change, batch, before)
+            if change.batch == batch:
+                values[change.name] = change.value
+        if values:
+            self.config = replace(self.config, **values)
+        self._follow_plan(batch)
         return Instructions(self.config, self._new_requests())
 
     def go_back(self, from_batch: int, to_batch: int, factor: float) -> TrainingConfig:
         """Lower the learning rates after a run diverged, as a change made where it goes on.
 
         Changes that were made between the two batches hold from `to_batch` on too: repeated where
-        they were made, they would undo the lower rates.
+        they were made, they would undo the lower rates. So would rates that are planned for later,
+        which are lowered as well.
 
         Args:
             from_batch: the batch that diverged.
@@ -89,16 +97,44 @@ class LiveControl:
         for name in BOTH_RATES:
             before = getattr(self.config, name)
             record_change(self._workspace, self._run, name, before * factor, before, to_batch)
+        plan = self.config.planned_changes
+        lowered = scale_plan(plan, BOTH_RATES, factor, after=to_batch)
+        if parse_plan(lowered) != parse_plan(plan):
+            record_change(self._workspace, self._run, PLANNED, lowered, plan, to_batch)
         self._changes = list_changes(self._workspace, self._run)
         return self.settings_after(to_batch)
 
-    def _apply(self, change: Change, batch: int) -> Change:
-        before = getattr(self.config, change.name)
+    def _apply(self, change: Change, batch: int, before: Any) -> Change:
+        """Write down that a change holds from a batch on."""
         mark_applied(self._workspace, change, batch, before)
-        self.config = replace(self.config, **{change.name: change.value})
         applied = replace(change, batch=batch, before=before)
         record_event(self._workspace, self._run, batch, "changed", applied.text)
         return applied
+
+    def _follow_plan(self, batch: int) -> None:
+        """Make the changes that are planned for a batch, unless somebody made another one there.
+
+        They are written down as changes that somebody asked for are.
+        """
+        made = {change.name for change in self._changes if change.batch == batch}
+        plan = parse_plan(self.config.planned_changes)
+        due = {c.name: c.value for c in plan if c.batch == batch and c.name not in made}
+        if not due:
+            return
+        try:
+            config = replace(self.config, **due)
+        except StudioError as error:
+            text = f"what is planned for batch {batch:,} was not changed: {error}"
+            record_event(self._workspace, self._run, batch, "alarm", text)
+            return
+        for name in due:
+            before, value = getattr(self.config, name), getattr(config, name)
+            if before != value:
+                record_change(self._workspace, self._run, name, value, before, batch)
+                text = f"{name}: {before} -> {value}, as planned"
+                record_event(self._workspace, self._run, batch, "changed", text)
+        self._changes = list_changes(self._workspace, self._run)
+        self.config = config
 
     def _new_requests(self) -> tuple[str, ...]:
         """Requests that came since the last call; those from before this session are void."""

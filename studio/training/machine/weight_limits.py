@@ -1,4 +1,4 @@
-"""Limits on every step of an optimiser: how large weights become, and how far they move."""
+"""Limits on every step of an optimiser: how large weights are, how far they move, and a decay."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ Tensors = list[Tensor]
 class WeightLimits:
     """Keeps weights within `weight_cap`, biases within `bias_cap`, updates within `update_cap`.
 
-    It does so around each step of an optimiser, whichever that is and whoever calls it, with a few
-    operations on all tensors at once. What is no number stays none, and is found as ever.
+    Before each step it takes `independent_decay` of the weights off that are matrices or kernels:
+    decay that does not follow the learning rate (Loshchilov and Hutter 2019, algorithm 2). Biases
+    and gains of norms keep theirs.
+
+    It does all that around each step of an optimiser, whichever that is and whoever calls it, with
+    a few operations on all tensors at once. What is no number stays none, and is found as ever.
 
     Args:
         optimizer: its steps are limited from now on.
@@ -37,6 +41,7 @@ class WeightLimits:
         self._all: Tensors = [p for group in optimizer.param_groups for p in group["params"]]
         self._weights = [p for p in self._all if id(p) not in biases]
         self._biases = [p for p in self._all if id(p) in biases]
+        self._decaying = [p for p in self._weights if p.ndim > 1]
         self._settings = settings
         self._range: tuple[Sequence[Tensor], Sequence[Tensor]] | None = None
         optimizer.register_step_pre_hook(self._before_step)
@@ -44,10 +49,25 @@ class WeightLimits:
 
     @torch.no_grad()
     def _before_step(self, optimizer: Optimizer, *arguments: Any) -> None:
-        """Note how far each number may move."""
-        cap = self._settings().update_cap
+        """Take the decay off, then note how far each number may move."""
+        config = self._settings()
+        if config.independent_decay > 0 and self._decaying:
+            torch._foreach_mul_(self._decaying, self._kept_share(optimizer))
+        cap = config.update_cap
         if cap > 0:
             self._range = torch._foreach_sub(self._all, cap), torch._foreach_add(self._all, cap)
+
+    def _kept_share(self, optimizer: Optimizer) -> Tensor | float:
+        """The share of weights that the decay leaves: all of them where fp16 overflowed.
+
+        The loss scale tells a fused optimiser by `found_inf` that its step is left out.
+        """
+        decay = self._settings().independent_decay
+        overflowed = getattr(optimizer, "found_inf", None)
+        if overflowed is None:
+            return 1 - decay
+        left_out: Tensor = overflowed
+        return 1 - decay * (1 - left_out)
 
     @torch.no_grad()
     def _after_step(self, optimizer: Optimizer, *arguments: Any) -> None:

@@ -114,6 +114,34 @@ def test_an_augmentation_that_adapts_needs_one_to_adapt():
 
 
 @pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ("ema=0.5", "NAME=VALUE@BATCH with semicolons between.*not 'ema=0.5'"),
+        ("ema=0.5@soon", "not 'ema=0.5@soon'"),
+        ("ema@5", "'ema' is no setting"),
+        ("ema=0.5@0", "a batch is from 1 to"),
+        ("emma=0.5@5", "no training setting 'emma'. Did you mean ema?"),
+        ("ema=0.5@5; ema=2@9", "at batch 9: ema is from 0 to 0.999999, not 2"),
+        ("batch_size=8@5", "batch_size cannot change at a batch"),
+        ("alarm_command=reboot@5", "alarm_command cannot change at a batch"),
+        ("planned_changes=ema=0.5@7@5", "planned_changes cannot change at a batch"),
+        ("augmentation_target=0.5@5", "at batch 5: augmentation_target adapts"),
+        ("; ".join(["ema=0.5@5"] * 101), "at most 100 changes, not 101"),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_is_refused_before_a_run_is_made(plan, words):
+    with pytest.raises(EXPECTED_ERRORS, match=f"planned_changes.*{words}|{words}"):
+        TrainingConfig(planned_changes=plan)
+
+
+def test_a_plan_is_kept_as_it_was_written_and_understands_settings_that_go_together(tmp_path):
+    plan = "augmentation_target=0.5@7; augmentation=color,cutout@7; learning_rate=1e-05@9"
+    config = TrainingConfig(planned_changes=plan)
+    config.write(tmp_path / "run.toml")
+    assert TrainingConfig.read(tmp_path / "run.toml") == config
+
+
+@pytest.mark.parametrize(
     ("settings", "norm"),
     [
         ({}, "batch"),

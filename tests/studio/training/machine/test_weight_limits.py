@@ -88,6 +88,29 @@ def test_updates_of_another_optimiser_are_limited_too():
     assert network.bias.tolist() == [-0.25, 1.75]
 
 
+def test_an_independent_decay_multiplies_weights_whatever_the_rate_and_neither_biases_nor_gains(
+    train,
+):
+    rates = {"learning_rate_g": 0, "learning_rate_d": 0}
+    before, after = learned(train(0)), learned(train(3, **rates, independent_decay=0.25))
+    for name, values in after.items():
+        decays = values.ndim > 1 and not name.endswith("bias")
+        expected = before[name] * 0.75**3 if decays else before[name]
+        assert torch.allclose(values, expected, rtol=1e-6), name
+
+
+def test_a_step_that_the_loss_scale_leaves_out_decays_nothing():
+    network = nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, fused=True)
+    WeightLimits(optimizer, [network], lambda: TrainingConfig(independent_decay=0.5))
+    before = network.weight.detach().clone()
+    network(torch.ones(1, 2)).sum().backward()
+    for overflowed, share in ((1.0, 1.0), (0.0, 0.5)):
+        optimizer.found_inf = torch.tensor(overflowed)
+        optimizer.step()
+        assert torch.equal(network.weight, before * share)
+
+
 def test_what_is_no_number_stays_none_so_that_it_is_found():
     network = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
