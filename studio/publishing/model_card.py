@@ -8,10 +8,11 @@ from typing import Any
 
 from checkpoints_index import GeneratorSpec
 from studio.publishing.escaping import escape_markdown, quote_yaml, without_places
+from studio.publishing.model_kinds import kind_of
 from studio.publishing.run_facts import RunFacts
 from studio.workspace.records.quantities import format_bytes
 
-TAGS = ("gan", "image-generation", "latent-city-studio")
+TAG = "latent-city-studio"
 SHOWN_EVENTS = 30  # Of more, the last ones; alarms are shown all the same.
 # What scores are: what is better, and of what.
 MEANINGS = {
@@ -20,6 +21,15 @@ MEANINGS = {
     "fid": "Fréchet inception distance to the dataset, lower is better",
     "kid": "kernel inception distance to the dataset, lower is better",
     "diversity": "how far pictures are from each other, higher is more varied",
+    "psnr": "dB of brightness on held-out pictures, higher is better",
+    "psnr_bicubic": "the same of bicubic enlargement, to compare with",
+    "ssim": "likeness in structure on held-out pictures, up to 1, higher is better",
+    "ssim_bicubic": "the same of bicubic enlargement, to compare with",
+    "held_out_lower": "error of lower-case letters of held-out fonts, lower is better",
+    "average_lower": "the same of always the average letter, to compare with",
+    "held_out_upper": "error of upper-case letters of held-out fonts, lower is better",
+    "average_upper": "the same of always the average letter, to compare with",
+    "letters_known": "share of letters of held-out fonts that are recognised",
 }
 
 
@@ -37,6 +47,7 @@ class CardContent:
         film: what film.mp4 is, in a sentence; empty where there is none.
         has_curves: whether there is curves.png.
         points: how many latent points are in points.safetensors.
+        held_out: whether these are pictures that the training never saw.
     """
 
     to: str
@@ -48,12 +59,13 @@ class CardContent:
     film: str
     has_curves: bool
     points: int
+    held_out: bool = False
 
 
 def write_card(facts: RunFacts, content: CardContent) -> str:
     """The text of README.md; whatever somebody wrote is text in it, and no markup."""
     sections = (
-        _header(),
+        _header(content),
         _beginning(facts, content),
         _use(content),
         _dataset(facts),
@@ -66,58 +78,45 @@ def write_card(facts: RunFacts, content: CardContent) -> str:
     return "\n".join(line for section in sections for line in section) + "\n"
 
 
-def _header() -> Iterator[str]:
+def _header(content: CardContent) -> Iterator[str]:
     """The YAML that the Hub reads."""
+    kind = kind_of(content.spec)
     yield "---"
     yield f"library_name: {quote_yaml('pytorch')}"
-    yield f"pipeline_tag: {quote_yaml('unconditional-image-generation')}"
+    yield f"pipeline_tag: {quote_yaml(kind.pipeline)}"
     yield f"license: {quote_yaml('other')}"
     yield "tags:"
-    yield from (f"- {quote_yaml(tag)}" for tag in TAGS)
+    yield from (f"- {quote_yaml(tag)}" for tag in (*kind.tags, TAG))
     yield "---"
     yield ""
 
 
 def _beginning(facts: RunFacts, content: CardContent) -> Iterator[str]:
-    spec = content.spec
     yield f"# {escape_markdown(facts.run)}, batch {content.batch:,}"
     yield ""
     yield (
-        f"A generator that turns {spec.z_dim} random numbers into a picture of "
-        f"{spec.image_size} x {spec.image_size} pixels: one checkpoint of the training run "
+        f"{kind_of(content.spec).begin(content.spec)}: one checkpoint of the training run "
         f"{escape_markdown(facts.run)}."
     )
     yield ""
     if content.specimens:
         yield f"![Specimens at batch {content.batch:,}](specimens.jpg)"
         yield ""
+        if content.held_out:
+            things = kind_of(content.spec).things
+            yield f"They are made of {things} that were held out: the training never saw them."
+            yield ""
     if content.film:
         yield f"[The film](film.mp4): {content.film}"
         yield ""
 
 
 def _use(content: CardContent) -> Iterator[str]:
-    distribution = {
-        "normal": "are drawn from N(0, 1)",
-        "uniform": "are drawn evenly from -1..1",
-        "sphere": "make a vector of length 1, of any direction",
-    }[content.spec.z_distribution]
     yield "## How to use it"
     yield ""
     yield "Without any package of ours, in a folder with these files:"
     yield ""
-    yield from ("```", "pip install torch safetensors numpy pillow")
-    yield from ("python generate.py --seeds 0-15 --out pictures", "```")
-    yield ""
-    yield (
-        f"`network.py` is the network in plain PyTorch, and `config.json` what it is built with. "
-        f"The {content.spec.z_dim} numbers of a latent point {distribution}. "
-    )
-    if content.points:
-        yield (
-            f"`points.safetensors` holds the {content.points:,} latent points of specimens: "
-            "`python generate.py --points all`."
-        )
+    yield from kind_of(content.spec).use(content.spec, content.points)
     yield ""
     yield "With Latent City Studio, as a run of its own whose weights are equal bit for bit:"
     yield ""
@@ -136,8 +135,7 @@ def _dataset(facts: RunFacts) -> Iterator[str]:
         )
         yield ""
         return
-    size = f"{manifest.image_size} x {manifest.image_size}"
-    yield f"- Dataset: {escape_markdown(manifest.name)}, {manifest.pictures:,} pictures of {size}"
+    yield f"- Dataset: {escape_markdown(manifest.name)}, {manifest.describe()}"
     if manifest.source:
         yield f"- Source: {escape_markdown(without_places(manifest.source))}"
     if facts.attribution:

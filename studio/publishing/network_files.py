@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from checkpoints_index import GeneratorSpec
-from studio.publishing.networks.generate_script import GENERATE
+from checkpoints_index.generators.letters.letters_generator import CONV, DENSE, SPARSE
+from studio.publishing.model_kinds import kind_of
 from studio.workspace.errors import StudioError
 
 FORMAT, VERSION = "latent-city-studio", 1
@@ -57,12 +58,35 @@ def _describe_chain(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
     return {"layers": spec.options["layers"]}
 
 
+def _describe_shufflemixer(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
+    mixes = G.blocks[0].net[0]
+    return {
+        "scale": G.scale,
+        "channels": G.to_feat.out_channels,
+        "kernel": mixes.spatial.kernel_size[0],
+        "shuffle": mixes.mlp1.shuffles,
+    }
+
+
+def _describe_letters(spec: GeneratorSpec, G: Any) -> dict[str, Any]:
+    body = spec.options.get("body", CONV)
+    if body != CONV:  # One that is called sparse and sees all of the layer below is dense.
+        body = SPARSE if any(name.endswith("mask") for name, _ in G.named_buffers()) else DENSE
+    described: dict[str, Any] = {"image_size": G.image_size, "body": body}
+    for case in ("lowercase", "uppercase"):
+        units, deeper = G.count_layers(spec.options, case)
+        described[case] = {"units": units, "deeper": deeper}
+    return described
+
+
 # Architecture -> what its plain network is constructed with, read off the network itself.
 DESCRIBED: dict[str, Describe] = {
     "dcgan": _describe_dcgan,
     "residual": _describe_residual,
     "skyline": _describe_skyline,
     "chain": _describe_chain,
+    "shufflemixer": _describe_shufflemixer,
+    "letters": _describe_letters,
 }
 
 
@@ -97,9 +121,9 @@ def network_source(spec: GeneratorSpec) -> str:
     return (folder / f"plain_{spec.architecture}.py").read_text(encoding="utf-8")
 
 
-def generate_source() -> str:
-    """The text of generate.py."""
-    return GENERATE
+def generate_source(spec: GeneratorSpec) -> str:
+    """The text of generate.py, which fits what latent points of the generator are."""
+    return kind_of(spec).script
 
 
 def write_config(spec: GeneratorSpec, facts: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from renderers.plan.outputs import GRID
 from renderers.progress import OnProgress, ignore_progress
 from studio.films.live import join_live_film
 from studio.films.options.film_options import Timelapse
-from studio.films.stills.run_curves import CURVES, LEAST_VALUES, metric_values, smooth_values
+from studio.films.stills.run_curves import LEAST_VALUES, metric_values, smooth_values
 from studio.films.timelapse import film_timelapse
 from studio.publishing.model_card import CardContent, write_card
 from studio.publishing.network_files import (
@@ -115,8 +115,9 @@ def write_published(
         _write_tensors(weights, made / WEIGHTS)
         steps.next("specimens")
         points = _choose_specimens(workspace, checkpoints)
-        _write_tensors({point.label: point.z for point in points}, made / POINTS)
-        _draw_specimens(workspace, run, batch, points, made / SHEET, device)
+        if points:
+            _write_tensors({point.label: point.z for point in points}, made / POINTS)
+            _draw_specimens(workspace, run, batch, points, made / SHEET, device)
         steps.next("curves")
         has_curves = _draw_curves(facts, made / CURVE_PICTURE)
         steps.next("film")
@@ -132,10 +133,11 @@ def write_published(
             film=film,
             has_curves=has_curves,
             points=len(points),
+            held_out=_are_held_out(workspace, facts, points),
         )
         create_whole(made / CARD, write_card(facts, content).encode())
         create_whole(made / NETWORK, network_source(checkpoints.spec).encode())
-        create_whole(made / SCRIPT, generate_source().encode())
+        create_whole(made / SCRIPT, generate_source(checkpoints.spec).encode())
         told = {
             "run": run,
             "batch": batch,
@@ -174,11 +176,20 @@ def _write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def _choose_specimens(workspace: Workspace, checkpoints: CheckpointRun) -> list[LatentPoint]:
-    """The specimens that somebody would show first; seeds where a run has none."""
+    """The specimens that somebody would show first; seeds where a run has none and can draw."""
     wanted = SpecimenSearch(sort="offered")
     labels = find_labels(workspace, checkpoints.name, wanted, MAX_SPECIMENS)
-    labels = labels or [f"seed:{seed}" for seed in range(MAX_SPECIMENS)]
+    if not labels and checkpoints.spec.can_draw:
+        labels = [f"seed:{seed}" for seed in range(MAX_SPECIMENS)]
     return resolve_points(workspace, checkpoints.name, labels, checkpoints.spec.z_dim)
+
+
+def _are_held_out(workspace: Workspace, facts: RunFacts, points: Sequence[LatentPoint]) -> bool:
+    """Whether these are the pictures that a run was filmed on, which its training never sees."""
+    if facts.spec.can_draw or facts.config is None:
+        return False
+    fixed = {point.label for point in points_of(workspace, facts.run, FIXED)}
+    return bool(points) and fixed.issuperset(point.label for point in points)
 
 
 def _draw_specimens(
@@ -206,7 +217,7 @@ def _draw_curves(facts: RunFacts, path: Path) -> bool:
 
 
 def _panels(facts: RunFacts) -> Iterator[Panel]:
-    for curve in CURVES:
+    for curve in facts.curves:
         for metric, called, _ in curve.series:
             values = metric_values(facts.metrics, metric)
             if len(values) < LEAST_VALUES:
@@ -225,6 +236,8 @@ def _put_film(
     found = _own_film(workspace, checkpoints.name)
     said = "the whole training, as the run filmed itself."
     if found is None:
+        if not (checkpoints.spec.can_draw or points_of(workspace, checkpoints.name, FIXED)):
+            return ""
         found = _render_film(workspace, checkpoints.name, device)
         said = f"the whole training, rendered small ({FILM_PX} px) from the checkpoints."
     if found.stat().st_size > MAX_FILM_BYTES:

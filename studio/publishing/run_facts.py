@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
+from checkpoints_index import GeneratorSpec
 from checkpoints_index.storage.catalogue import open_catalogue
 from studio.datasets.prepared import Manifest
-from studio.films.stills.run_curves import metric_values
+from studio.films.stills.run_curves import CURVES, RunCurve, metric_values
 from studio.publishing.escaping import without_places
 from studio.runs.attribution import dataset_of
 from studio.runs.config import TrainingConfig
@@ -23,13 +24,19 @@ from studio.runs.lineage.parentage import (
 )
 from studio.runs.metrics import read_metrics
 from studio.runs.storage_report import StorageReport, describe_error_bound, report_storage
+from studio.training.recipes import RECIPES
 from studio.workspace.database import open_database
 from studio.workspace.paths import Workspace
 from studio.workspace.records.quantities import format_duration
 
 MAX_EVENTS = 200
 MAX_ANCESTORS = 32
-SCORES = ("swd", "diversity")  # Metrics that say how good pictures are, of those in every run.
+# Metrics that say how good pictures are, of those that training writes down.
+SCORES = (
+    *("swd", "diversity", "psnr", "psnr_bicubic", "ssim", "ssim_bicubic"),
+    *("held_out_lower", "average_lower", "held_out_upper", "average_upper", "letters_known"),
+)
+COLOURS = ("#2f6a83", "#8a5a14", "#a44c35", "#4d6b3c")  # Of curves in one panel.
 # Settings that say nothing to others, or that nobody else should be told.
 PRIVATE = ("alarm_command", "alarm_webhook", "dataset", "negatives", "parent")
 
@@ -54,6 +61,7 @@ class RunFacts:
     """A run as it is told to others.
 
     Attributes:
+        spec: its generator.
         config: how it was trained; None where it was imported.
         manifest: of its dataset; None where that is not known.
         storage: its checkpoints and how faithful they are.
@@ -65,6 +73,7 @@ class RunFacts:
     """
 
     run: str
+    spec: GeneratorSpec
     config: TrainingConfig | None
     manifest: Manifest | None
     storage: StorageReport
@@ -87,6 +96,7 @@ class RunFacts:
         dataset, parents = dataset_of(workspace, run), read_parentage(workspace)
         return cls(
             run=run,
+            spec=catalogue.spec,
             config=_config_of(workspace, run),
             manifest=dataset.manifest if dataset is not None else None,
             storage=report_storage(workspace, catalogue, metrics),
@@ -106,6 +116,24 @@ class RunFacts:
     def alarms(self) -> tuple[Event, ...]:
         """Those of its events that are alarms."""
         return tuple(event for event in self.events if event.kind == "alarm")
+
+    @property
+    def curves(self) -> tuple[RunCurve, ...]:
+        """The curves that tell most of it: those of its recipe, then the usual ones."""
+        recipe = RECIPES.get(self.config.recipe) if self.config is not None else None
+        own = recipe.curves.values() if recipe is not None else ()
+        return (
+            *(
+                RunCurve(
+                    f"{group.title}, {group.unit}" if group.unit else group.title,
+                    tuple(
+                        (*one, colour) for one, colour in zip(group.series, COLOURS, strict=False)
+                    ),
+                )
+                for group in own
+            ),
+            *CURVES,
+        )
 
     @property
     def seconds(self) -> float:

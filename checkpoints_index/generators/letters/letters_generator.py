@@ -102,6 +102,11 @@ class LettersGenerator(nn.Module):
         return layers
 
     @staticmethod
+    def count_layers(options: Mapping[str, Any], case: str) -> tuple[list[int], list[int]]:
+        """Units and refinements of the hidden layers of one network, "lowercase" or "uppercase"."""
+        return _units_of(options, case), _deeper_of(options, case)
+
+    @staticmethod
     def resize(options: Mapping[str, Any], units: Mapping[str, int]) -> dict[str, Any]:
         """The same networks with so many units in each of their hidden layers."""
         resized = {**options}

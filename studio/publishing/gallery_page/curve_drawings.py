@@ -9,7 +9,6 @@ import numpy as np
 from markupsafe import Markup
 
 from studio.films.stills.run_curves import (
-    CURVES,
     LEAST_VALUES,
     RunCurve,
     metric_values,
@@ -17,18 +16,23 @@ from studio.films.stills.run_curves import (
 )
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BELOW = 640, 200, 72, 12, 14, 28
-CLASSES = ("first", "second", "third")  # Of the lines, whose colours the page has.
+CLASSES = ("first", "second", "third", "fourth")  # Of the lines, whose colours the page has.
+
+SINGLE = ("third",)  # Of a line that has its panel for itself.
 
 
-def draw_page_curves(metrics: Sequence[Mapping[str, Any]], marks: Sequence[int]) -> Markup:
+def draw_page_curves(
+    curves: Sequence[RunCurve], metrics: Sequence[Mapping[str, Any]], marks: Sequence[int]
+) -> Markup:
     """A figure for each panel that has values; nothing where none has.
 
     Args:
+        curves: those that there may be.
         metrics: of the run.
         marks: batches of alarms, which are marked.
     """
     return Markup().join(
-        figure for curve in CURVES if (figure := _draw_figure(curve, metrics, marks))
+        figure for curve in curves if (figure := _draw_figure(curve, metrics, marks))
     )
 
 
@@ -44,7 +48,7 @@ def _draw_figure(
     (first, low), (last, high) = every.min(0), every.max(0)
     span, room = max(last - first, 1.0), (high - low) or 1.0
     lines, legend = Markup(), Markup()
-    styles = CLASSES if len(smooth) > 1 else CLASSES[-1:]
+    styles = CLASSES if len(smooth) > 1 else SINGLE
     for style, (called, values) in zip(styles, smooth, strict=False):
         x = LEFT + (values[:, 0] - first) / span * (WIDTH - LEFT - RIGHT)
         y = TOP + (high - values[:, 1]) / room * (HEIGHT - TOP - BELOW)

@@ -9,6 +9,7 @@ from checkpoints_index.storage.files import create_whole, sync_folder
 from renderers.progress import OnProgress, ignore_progress
 from studio.publishing.gallery_page.page_assets import put_atlas, put_films, put_specimens
 from studio.publishing.gallery_page.page_markup import MARK, write_page
+from studio.publishing.model_kinds import kind_of
 from studio.publishing.own_folders import OwnFolder
 from studio.publishing.run_facts import RunFacts
 from studio.workspace.paths import Workspace
@@ -54,7 +55,7 @@ def write_gallery(
     """
     facts = RunFacts.of_run(workspace, run)
     with FOLDER.writing(folder) as made:
-        films = put_films(workspace, run, made, on_progress)
+        films = put_films(workspace, run, made, kind_of(facts.spec), on_progress)
         on_progress(len(films), len(films) + 1, "specimens")
         specimens = put_specimens(workspace, run, made, device)
         atlas = put_atlas(workspace, run, made)

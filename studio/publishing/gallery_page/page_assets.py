@@ -18,6 +18,7 @@ from renderers.video.video_reader import read_late_picture
 from studio.atlases.atlas_files import list_atlases
 from studio.films.film_records import FilmRecord, film_content, list_film_records
 from studio.films.live import join_live_film, live_frames
+from studio.publishing.model_kinds import ModelKind
 from studio.specimens.exports import ExportOptions, export_specimens
 from studio.specimens.specimen_search import SpecimenSearch, find_specimens
 from studio.upkeep.film_names import given_name
@@ -30,7 +31,7 @@ POSTER_PX, SPECIMEN_PX = 960, 512
 PLAYED = (".mp4", ".webm")  # Films that every browser plays.
 TITLES = {
     "render timelapse": "The training",
-    "render interpolation": "A walk from city to city",
+    "render interpolation": "A walk from {thing} to {thing}",
     "render path": "A way through training and latent space",
     "render between": "From one picture to another",
     "render direction": "Along a direction",
@@ -77,12 +78,13 @@ class PagePicture:
 
 
 def put_films(
-    workspace: Workspace, run: str, folder: Path, on_progress: OnProgress
+    workspace: Workspace, run: str, folder: Path, kind: ModelKind, on_progress: OnProgress
 ) -> list[PageFilm]:
     """Copy the films of a run below a folder, the newest of each kind first.
 
     Args:
         folder: that of the page.
+        kind: what the pictures of the run are of.
     """
     shown: list[PageFilm] = []
     found = _choose_films(workspace, run)
@@ -96,8 +98,10 @@ def put_films(
             create_whole(folder / picture, poster)
             _copy_file(record.path, folder / file)
             width, height = _size_of(folder / picture)
-            title = given_name(record.path.parent) or TITLES.get(record.action, "A film")
-            caption = _describe_film(workspace, run, record)
+            title = given_name(record.path.parent) or TITLES.get(record.action, "A film").format(
+                thing=kind.thing
+            )
+            caption = _describe_film(workspace, run, record, kind)
             shown.append(PageFilm(file, picture, width, height, title, caption))
         on_progress(len(shown), len(found), "films")
     return shown
@@ -179,7 +183,7 @@ def _can_be_shown(path: Path) -> bool:
     return path.suffix.lower() in PLAYED and path.stat().st_size <= MAX_FILM_BYTES
 
 
-def _describe_film(workspace: Workspace, run: str, record: FilmRecord) -> str:
+def _describe_film(workspace: Workspace, run: str, record: FilmRecord, kind: ModelKind) -> str:
     if record.action == "film":
         frames = live_frames(workspace, run)
         return f"Batch {frames[0]:,} to {frames[-1]:,}."
@@ -190,7 +194,7 @@ def _describe_film(workspace: Workspace, run: str, record: FilmRecord) -> str:
     if content.last != content.first:
         batches += f" to {content.last:,}, {content.checkpoints:,} checkpoints"
     count = len(content.labels)
-    return f"{batches}; {count:,} cities." if count > 1 else f"{batches}."
+    return f"{batches}; {count:,} {kind.things}." if count > 1 else f"{batches}."
 
 
 def _copy_file(source: Path, path: Path) -> None:

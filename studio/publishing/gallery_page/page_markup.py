@@ -10,6 +10,7 @@ from markupsafe import Markup
 from studio.publishing.escaping import shorten_text, without_places
 from studio.publishing.gallery_page.curve_drawings import draw_page_curves
 from studio.publishing.gallery_page.page_assets import PageFilm, PagePicture
+from studio.publishing.model_kinds import kind_of
 from studio.publishing.run_facts import RunFacts
 from studio.workspace.records.quantities import format_bytes
 
@@ -39,9 +40,9 @@ def write_page(
     alarms = [event.batch for event in facts.alarms if event.batch is not None]
     found = {
         "films": ("Films", _lay_films(films)),
-        "specimens": ("Specimens", _lay_specimens(specimens)),
+        "specimens": ("Specimens", _lay_specimens(specimens, kind_of(facts.spec).thing)),
         "atlas": ("The atlas", _lay_atlas(atlas)),
-        "curves": ("The training", draw_page_curves(facts.metrics, alarms)),
+        "curves": ("The training", draw_page_curves(facts.curves, facts.metrics, alarms)),
         "events": ("Events and alarms", _list_events(facts)),
         "about": ("About this run", _tell_about(facts)),
     }
@@ -98,13 +99,15 @@ def _lay_films(films: Sequence[PageFilm]) -> Markup:
     return Markup('<div class="films">{}</div>').format(cells) if cells else Markup()
 
 
-def _lay_specimens(specimens: Sequence[PagePicture]) -> Markup:
+def _lay_specimens(specimens: Sequence[PagePicture], thing: str) -> Markup:
     cell = Markup(
         '<li><a href="{}"><img src="{}" width="{}" height="{}" loading="lazy" alt="{}"></a>'
         "<span><b>{}</b> {}</span></li>"
     )
     cells = Markup().join(
-        cell.format(s.file, s.file, s.width, s.height, f"City {s.title}", s.title, s.caption)
+        cell.format(
+            s.file, s.file, s.width, s.height, f"{thing.capitalize()} {s.title}", s.title, s.caption
+        )
         for s in specimens
     )
     return Markup('<ul class="specimens">{}</ul>').format(cells) if cells else Markup()
@@ -142,7 +145,7 @@ def _tell_about(facts: RunFacts) -> Markup:
     """Dataset, faithfulness, scores, lineage, and settings that can be unfolded."""
     told: list[tuple[str, str]] = []
     if facts.manifest is not None:
-        told.append(("Dataset", f"{facts.manifest.name}, {facts.manifest.pictures:,} pictures"))
+        told.append(("Dataset", f"{facts.manifest.name}, {facts.manifest.describe()}"))
         told.append(("Source", shorten_text(without_places(facts.manifest.source))))
     told.append(("Attribution and licence", shorten_text(facts.attribution) or "not known"))
     if facts.storage.ratio:

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-GENERATE = '''"""Draw pictures with this model: python generate.py --seeds 0-15 --out pictures
+# What each of these scripts has, whatever its latent points are.
+LOAD = '''def load_generator():
+    """The generator with its weights, and config.json."""
+    config = json.loads((HERE / "config.json").read_text(encoding="utf-8"))
+    G = build_network(config["network"])
+    G.load_state_dict(load_file(HERE / "model.safetensors"))
+    return G.eval(), config
+
+
+def read_points(labels):
+    """Latent points of specimens by their labels, from points.safetensors; all for "all"."""
+    if not (HERE / "points.safetensors").is_file():
+        raise SystemExit("There is no points.safetensors here, since the run had no specimens.")
+    points = load_file(HERE / "points.safetensors")
+    names = sorted(points) if labels == "all" else labels.split(",")
+    for name in names:
+        if name not in points:
+            raise SystemExit(f"There is no specimen {name!r}. There are: {', '.join(points)}")
+    return {name: points[name] for name in names}
+
+
+@torch.inference_mode()
+def render(G, z):
+    """Latent points float [N, z_dim] -> pictures uint8 [N, height, width, 3]."""
+    levels = G(z).float().add(1).mul(127.5).nan_to_num(0).round().clamp(0, 255)
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+'''
+
+GENERATE = (
+    '''"""Draw pictures with this model: python generate.py --seeds 0-15 --out pictures
 
 It needs nothing but: pip install torch safetensors numpy pillow
 """
@@ -21,13 +50,9 @@ from network import build_network
 HERE = Path(__file__).resolve().parent
 
 
-def load_generator():
-    """The generator with its weights, and config.json."""
-    config = json.loads((HERE / "config.json").read_text(encoding="utf-8"))
-    G = build_network(config["network"])
-    G.load_state_dict(load_file(HERE / "model.safetensors"))
-    return G.eval(), config
-
+'''
+    + LOAD
+    + '''
 
 def draw_seed(seed, config):
     """The latent point of a seed, as the model was trained with: float [z_dim]."""
@@ -37,23 +62,6 @@ def draw_seed(seed, config):
     if config["z_distribution"] == "sphere":
         return z / z.norm().clamp_min(1e-12)
     return z
-
-
-def read_points(labels):
-    """Latent points of specimens by their labels, from points.safetensors; all for "all"."""
-    points = load_file(HERE / "points.safetensors")
-    names = sorted(points) if labels == "all" else labels.split(",")
-    for name in names:
-        if name not in points:
-            raise SystemExit(f"There is no specimen {name!r}. There are: {', '.join(points)}")
-    return {name: points[name] for name in names}
-
-
-@torch.inference_mode()
-def render(G, z):
-    """Latent points float [N, z_dim] -> pictures uint8 [N, height, width, 3]."""
-    levels = G(z).float().add(1).mul(127.5).nan_to_num(0).round().clamp(0, 255)
-    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def main():
@@ -79,3 +87,4 @@ def main():
 if __name__ == "__main__":
     main()
 '''
+)
