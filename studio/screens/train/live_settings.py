@@ -72,7 +72,7 @@ class ControlsPanel:
             **EVENT_DEFAULTS,
         )
         gr.on(
-            [apply.click, *[field.submit for field in self._fields]],
+            [apply.click, *[f.submit for f in self._fields if not isinstance(f, gr.Checkbox)]],
             show_errors(self._apply),
             typed,
             self._asked,

@@ -3,6 +3,7 @@
 import pytest
 
 from studio.runs.changes import list_changes
+from tests.studio.screens.conftest import reload
 from tests.studio.screens.test_app_in_browser import command_shown
 
 pytestmark = pytest.mark.browser
@@ -97,3 +98,39 @@ def test_a_training_is_tried_before_it_begins_and_no_run_is_made(page, served):
     assert [folder.name for folder in workspace.runs.iterdir()] == ["city"]
     card.get_by_role("button", name="Close").click()
     card.wait_for(state="detached")
+
+
+@pytest.mark.slow
+def test_a_recipe_is_chosen_with_the_keyboard_and_shows_its_options(page, served):
+    options = page.locator("#options-of-upscale")
+    assert not options.is_visible()
+    recipe = page.get_by_label("Recipe", exact=True)
+    page.locator("#forecast", has_text="batches take").wait_for()
+    recipe.focus()
+    recipe.press("ArrowDown")
+    recipe.fill("upscale")
+    recipe.press("Enter")
+    options.get_by_label("Patch px").wait_for()
+    command_shown(page, "studio train streets --run NAME --recipe upscale").wait_for()
+    page.wait_for_function(
+        "field => field.value === '0.1'",
+        arg=options.get_by_label("Fft weight").element_handle(),
+    )
+    options.get_by_label("Patch px").fill("16")
+    turns = options.get_by_label("Turns", exact=True)
+    turns.focus()
+    page.keyboard.press("Space")
+    said = "--set recipe_options.patch_px=16 --set recipe_options.turns=false"
+    command_shown(page, f"studio train streets --run NAME --recipe upscale {said}").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    box = options.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    page.set_viewport_size({"width": 1366, "height": 768})
+    reload(page)
+    options.get_by_label("Patch px").wait_for()
+    assert options.get_by_label("Patch px").input_value() == "16", "it was kept in this browser"
+    page.get_by_label("Settings", exact=True).click()
+    page.get_by_role("option", name="small-and-quick").click()
+    options.wait_for(state="hidden")
+    assert recipe.input_value() == "gan"
