@@ -227,4 +227,6 @@ def test_every_film_that_is_rendered_on_devices_takes_its_turn_there():
     }
     assert {"render timelapse", "render atlas-growth", "render direction"} <= set(films)
     assert all(issubclass(action, FilmAction) for action in films.values())
-    assert all(action.perform is FilmAction.perform for action in films.values())
+    own = [action for action in films.values() if action.perform is not FilmAction.perform]
+    # One that tells more of its result still renders by way of FilmAction's.
+    assert all({"super", "perform"} <= {*action.perform.__code__.co_names} for action in own)

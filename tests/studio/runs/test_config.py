@@ -13,6 +13,7 @@ from studio.runs.config import (
 )
 from studio.training.recipes.augmentation import AUGMENTATIONS
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
+from studio.workspace.names import MAX_WHOLE
 
 
 def test_what_is_written_as_toml_is_read_back_equal(tmp_path):
@@ -199,7 +200,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
     generator=TEXTS,
     options=st.dictionaries(
         NAMES,
-        st.booleans() | st.integers(-(2**63), 2**63 - 1) | FLOATS | TEXTS,
+        st.booleans() | st.integers(-MAX_WHOLE, MAX_WHOLE) | FLOATS | TEXTS,
         max_size=4,
     ),
     rate=st.floats(0, 1),

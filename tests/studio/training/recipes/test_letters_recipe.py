@@ -281,13 +281,14 @@ def test_a_resumed_run_is_the_same_bit_for_bit(there, tmp_path):
     root = tmp_path / "workspace"
     shutil.copytree(there.root, root)
     workspace = Workspace.open(root)
-    train(workspace, "again", CONFIG, until=4)
-    train(workspace, "again", CONFIG)
-    one, other = (CheckpointIndex(workspace.runs)[run] for run in ("abc", "again"))
-    assert one.batches == other.batches == [1, 2, 3, 4, 5, 6]
-    for batch in one.batches:
-        weights = other.weights(batch)
-        for name, tensor in one.weights(batch).items():
+    for until in (1, 4, None):
+        train(workspace, "parts", CONFIG, until)
+    train(workspace, "whole", CONFIG)
+    whole, parts = (CheckpointIndex(workspace.runs)[run] for run in ("whole", "parts"))
+    assert whole.batches == parts.batches == [1, 2, 3, 4, 5, 6]
+    for batch in whole.batches:
+        weights = parts.weights(batch)
+        for name, tensor in whole.weights(batch).items():
             assert torch.equal(tensor, weights[name]), (batch, name)
 
 
