@@ -19,6 +19,8 @@ from studio.workspace.paths import Workspace
 RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
 SCORES = ("swd", "psnr", "ssim", "diversity")  # What differences in settings are held against.
 DECIBELS = ("psnr",)  # Scores whose differences are told as they are: a share of dB says nothing.
+# Measured now and then, so that a mean over many batches would be of networks long gone.
+MEASURED_NOW_AND_THEN = ("swd", "swd_held_out", "psnr", "psnr_bicubic", "ssim")
 FIGURES = (
     *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "psnr_bicubic"),
     *("ssim", "diversity", "pictures_per_s"),
@@ -53,7 +55,8 @@ class RunProgress:
     Attributes:
         batch: its last batch with a checkpoint.
         seconds: the time that its batches took.
-        figures: recent means of the metrics in FIGURES, where they are known.
+        figures: the metrics in FIGURES that are known: recent means, and of those that are
+            measured now and then the last value.
         epochs: how often D has seen each real picture, on average; None where the dataset is gone.
         z_dim: the numbers in a latent point.
     """
@@ -230,7 +233,8 @@ def measure_progress(
 
 def _recent(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:
     """The mean over the last batches; for metrics measured now and then, the last value."""
-    recent = _finite(metrics[-RECENT_BATCHES:], name) or _finite(metrics, name)[-1:]
+    values = _finite(metrics[-RECENT_BATCHES:], name) or _finite(metrics, name)[-1:]
+    recent = values[-1:] if name in MEASURED_NOW_AND_THEN else values
     return math.fsum(recent) / len(recent) if recent else None
 
 

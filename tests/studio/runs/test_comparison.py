@@ -86,6 +86,18 @@ def test_options_of_a_recipe_are_settings_of_their_own_and_decibels_no_shares(wo
     assert "psnr 26.78 -> 26.93 (+0.15 dB)" in outcome.words
 
 
+def test_scores_in_the_table_are_the_last_ones(workspace):
+    measured(workspace, "one", {"psnr": 20.0})
+    enlarging(workspace, "two", 0.1, 24.0)
+    log = MetricsLog(workspace.metrics("two"))
+    log.append(7, {"l1": 0.5, "psnr": 26.0})
+    log.append(8, {"l1": 0.3})
+    log.close()
+    two = compare_runs(workspace, ["one", "two"]).runs[1]
+    assert two.figures["psnr"] == 26.0
+    assert two.figures["l1"] == 0.4
+
+
 def test_the_best_run_is_the_one_that_its_recipe_judges_best(workspace, studio):
     enlarging(workspace, "large-1", 0.1, 24.0)
     enlarging(workspace, "large-2", 0.5, 26.0)
