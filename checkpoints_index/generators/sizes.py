@@ -39,11 +39,12 @@ def check_counts(
     Raises:
         CheckpointError: it has another length, or a count that cannot be.
     """
-    given = [*counts]
+    is_list = isinstance(counts, list | tuple)  # Whoever describes it may have written another.
+    given = [*counts] if is_list else []
     fits = all(isinstance(n, int) and not isinstance(n, bool) and least <= n <= most for n in given)
-    if given and (len(given) != length or not fits):
+    if not is_list or (given and (len(given) != length or not fits)):
         raise CheckpointError(
             f"Generator '{architecture}' takes {option} as a list of {length} whole numbers from "
-            f"{least} to {most:,}, not {given!r:.60}."
+            f"{least} to {most:,}, not {counts!r:.60}."
         )
     return given

@@ -136,8 +136,8 @@ def build_body(options: Mapping[str, Any], case: str) -> nn.Module:
     body, density = _body_of(options)
     if body not in BODIES:
         raise CheckpointError(f"body is one of {', '.join(BODIES)}, not {body!r:.40}.")
-    if not 0 < density <= 1:
-        raise CheckpointError(f"density is a share above 0 and up to 1, not {density:g}.")
+    if not isinstance(density, int | float) or not 0 < density <= 1:
+        raise CheckpointError(f"density is a share above 0 and up to 1, not {density!r:.40}.")
     counts, deeper = _units_of(options, case), _deeper_of(options, case)
     return ConvBody(counts, deeper) if body == CONV else DenseBody(counts, deeper, density)
 

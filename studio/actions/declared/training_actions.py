@@ -193,7 +193,7 @@ class Train(TrainingAction):
         None, "Name of a dataset: studio datasets list", argument=True, metavar="DATASET"
     )
     run: str = new_run_name()
-    recipe: str | None = option(None, "How to train: gan, or upscale.")
+    recipe: str | None = option(None, "How to train: gan, letters, or upscale.")
     config: Path | None = option(None, "TOML file with training settings.")
     preset: str | None = option(
         None,

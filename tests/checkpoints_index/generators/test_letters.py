@@ -10,6 +10,7 @@ from checkpoints_index import GeneratorSpec
 from checkpoints_index.errors import CheckpointError
 from checkpoints_index.generators.letters.bodies import SparseLinear, choose_seen
 from checkpoints_index.generators.letters.fields import EDGE, FALLOFF
+from checkpoints_index.generators.letters.letters_generator import build_body
 from checkpoints_index.generators.letters.strip import (
     INK,
     LOWER_INK,
@@ -121,3 +122,17 @@ def test_points_are_letters_that_cannot_be_drawn():
 def test_options_out_of_range_are_refused_in_a_sentence(options, said):
     with pytest.raises(CheckpointError, match=said.replace("(", "[(]")):
         GeneratorSpec("letters", {**SIZES, **options}).build()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"units": 5},
+        {"lowercase_deeper": 3},
+        {"body": "sparse", "density": "0.2"},
+        {"body": "sparse", "density": [1]},
+    ],
+)
+def test_options_of_another_kind_are_refused_by_whoever_builds_one_network(options):
+    with pytest.raises(CheckpointError, match="not "):
+        build_body(options, "lowercase")

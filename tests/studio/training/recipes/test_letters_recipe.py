@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.training_parts.made_up_fonts import add_letters
 from checkpoints_index import CheckpointIndex
+from studio.actions.declared.training_actions import Train
 from studio.datasets.held_out import split_dataset
 from studio.datasets.prepared import PreparedDataset
 from studio.runs.config import TrainingConfig
@@ -21,7 +22,7 @@ from studio.training.loop.session import train_run
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import MICRO_BATCH
-from studio.training.recipes import build_recipe, usual_recipe
+from studio.training.recipes import RECIPES, build_recipe, usual_recipe
 from studio.training.recipes.letters import LetterTraining
 from studio.training.scores.letter_errors import differ, remap_fields
 from studio.training.setup.creation import create_run
@@ -351,3 +352,8 @@ def test_other_recipes_are_told_which_one_learns_from_letters(there):
     wanted = RunRequest("fonts", None, None, settings={"recipe": "gan"})
     with pytest.raises(StudioError, match="the recipe letters"):
         create_run(there, "refused", choose_settings(there, wanted), "exact")
+
+
+def test_the_command_that_trains_names_every_recipe():
+    said = str(Train.model_fields["recipe"].description)
+    assert not [name for name in RECIPES if name not in said]
