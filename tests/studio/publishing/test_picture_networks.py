@@ -238,6 +238,7 @@ def test_networks_of_pictures_come_back_from_the_hub(studio, workspace, hub, run
     assert all(torch.equal(point.z, points[point.label]) for point in points_of(workspace, run))
 
 
+@pytest.mark.slow
 def test_a_run_without_points_is_published_without_specimens(studio, workspace, tmp_path):
     with CheckpointIndex(workspace.runs).create("bare", LARGE, storage="exact") as run:
         run.append(1, stir(LARGE).state_dict())
