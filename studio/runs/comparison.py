@@ -17,13 +17,17 @@ from studio.workspace.errors import StudioError
 from studio.workspace.paths import Workspace
 
 RECENT_BATCHES = 100  # A metric's latest value is the mean over so many batches.
-SCORES = ("swd", "psnr", "ssim", "diversity")  # What differences in settings are held against.
+# What differences in settings are held against.
+SCORES = ("swd", "psnr", "ssim", "held_out_error", "letters_known", "diversity")
 DECIBELS = ("psnr",)  # Scores whose differences are told as they are: a share of dB says nothing.
 # Measured now and then, so that a mean over many batches would be of networks long gone.
-MEASURED_NOW_AND_THEN = ("swd", "swd_held_out", "psnr", "psnr_bicubic", "ssim")
+MEASURED_NOW_AND_THEN = (
+    *("swd", "swd_held_out", "psnr", "psnr_bicubic", "ssim"),
+    *("held_out_error", "letters_known"),
+)
 FIGURES = (
     *("d_real", "d_fake", "g", "swd", "swd_held_out", "l1", "psnr", "psnr_bicubic"),
-    *("ssim", "diversity", "pictures_per_s"),
+    *("ssim", "held_out_error", "letters_known", "diversity", "pictures_per_s"),
 )
 
 

@@ -325,6 +325,14 @@ def test_their_networks_are_reshaped_on_held_out_letters_and_learn_on(call):
     assert read_config(workspace, "few").generator_options["lowercase_units"] == [4, 7, 18, 7, 4]
 
 
+def test_runs_are_compared_by_their_errors_on_held_out_fonts(call):
+    train(call.workspace, "squared", replace(CONFIG, recipe_options={"loss": "squared"}))
+    said = call("compare", "abc", "squared", "--best-first")
+    assert said.status == 0, said.err
+    assert "held_out_error" in said.out
+    assert "letters_known" in said.out
+
+
 SMALLER = ("--set", "generator_options={units=[2,2,4,2,2]}", "--set", "held_out=4")
 
 
