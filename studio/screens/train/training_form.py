@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.actions.declared.training_actions import Train
+from studio.datasets.listing import list_datasets, open_dataset
 from studio.runs.config import (
     AUGMENTATION_NAMES,
     TrainingConfig,
@@ -18,7 +19,7 @@ from studio.runs.config import (
 from studio.runs.setting_fields import SettingDescription
 from studio.runs.settings import RECIPE_OPTIONS, apply_settings, parse_settings, write_setting
 from studio.screens.parts.form import Form, lay_out_field
-from studio.training.recipes import RECIPES, find_recipe
+from studio.training.recipes import RECIPES, find_recipe, usual_recipe
 from studio.training.recipes.recipe_options import describe_options
 from studio.training.setup.own_presets import find_preset
 from studio.training.setup.presets import NO_PRESET, PRESETS
@@ -90,6 +91,14 @@ class TrainForm(Form[Train]):
         """The recipe that the form shows; empty where it shows none."""
         return str(self._shown(values).get("recipe") or "")
 
+    def _fitting_recipe(self, fields: Mapping[str, Any], *values: Any) -> str:
+        """The recipe that is shown, or the usual one where it cannot learn from the dataset."""
+        recipe, dataset = self.recipe(*values), fields.get("dataset")
+        if not recipe or dataset not in list_datasets(self._workspace):
+            return recipe
+        kind = open_dataset(self._workspace, str(dataset), kind=None).manifest.kind
+        return recipe if find_recipe(recipe).dataset_kind == kind else usual_recipe(kind)
+
     def _shown(self, values: Sequence[Any]) -> dict[str, Any]:
         """The values of `settings`, by their names."""
         return dict(zip(self.settings, values[len(self.laid) :], strict=True))
@@ -112,7 +121,7 @@ class TrainForm(Form[Train]):
             StudioError: no such origin, or none that fits.
         """
         fields = self.as_written(*values)
-        recipe = self.recipe(*values) if is_left_open(fields) else ""
+        recipe = self._fitting_recipe(fields, *values) if is_left_open(fields) else ""
         origin = {name: fields.get(name) for name in RUN_ORIGINS}
         if "dataset" not in fields and not any(origin.values()):
             usual = find_recipe(recipe).preset if recipe else None

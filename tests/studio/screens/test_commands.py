@@ -6,6 +6,7 @@ from typing import Literal
 import gradio as gr
 import pytest
 
+from benchmarks.training_parts.made_up_fonts import add_letters
 from checkpoints_index import CheckpointIndex
 from studio.actions.action import words_of
 from studio.actions.declared.archive_actions import Archive
@@ -298,6 +299,15 @@ def test_another_recipe_begins_with_its_own_preset(written, workspace):
     assert shown["recipe_options.upscale.fft_weight"] == 0.1
     filled = form.read(*values)
     assert words_of(filled)[-4:] == ["--recipe", "upscale", "--set", "recipe_options.turns=false"]
+
+
+def test_a_dataset_of_letters_brings_the_recipe_that_learns_from_them(written, workspace):
+    add_letters(workspace, "fonts", 8)
+    form, values = written(preset=CHOSEN, recipe="gan", dataset="fonts")
+    assert form.base(*values).recipe == "letters"
+    assert form.base(*values).batches == 6500
+    form, values = written(preset=CHOSEN, recipe="letters", dataset="streets")
+    assert form.base(*values).recipe == "gan"
 
 
 def test_a_preset_of_ones_own_keeps_the_options_and_shows_them_again(
