@@ -14,6 +14,7 @@ from studio.actions.declared.checkpoint_actions import Reindex
 from studio.actions.declared.removal_actions import DeleteRun, RenameRun
 from studio.actions.declared.run_actions import Continue, Pause, Save, TrainingRequest
 from studio.actions.declared.training_actions import Resume
+from studio.runs.config import TrainingConfig
 from studio.runs.forecast import describe_launch
 from studio.runs.status import stop_run
 from studio.screens.parts import markup
@@ -91,6 +92,9 @@ class TrainScreen:
             self._zoom, self._axis = gr.State(None), gr.State(BATCH)
             self._kept_dataset = gr.State()
             self._filled_for = gr.Textbox(NO_ORIGIN, visible="hidden")  # Whose settings show.
+            self._recipe = gr.Textbox(
+                TrainingConfig.recipe, visible="hidden"
+            )  # And of which recipe.
             self._answer = gr.Textbox(visible="hidden")  # The settings with which to fill the form.
             with gr.Column(scale=3, min_width=320):
                 self._lay_out_form(tab)
@@ -192,8 +196,8 @@ class TrainScreen:
         recipe, options = form.settings["recipe"], form.option_groups
         recipe.input(
             show_errors(self._answer_for_recipe),
-            form.inputs,
-            [filled_for, answer, laid["preset"]],
+            [self._recipe, *form.inputs],
+            [self._recipe, filled_for, answer, laid["preset"]],
             **EACH_TIME,
             **EVENT_DEFAULTS,
         )
@@ -253,19 +257,25 @@ class TrainScreen:
             return gr.skip(), gr.skip()
         return origin, self._fill(origin, *written)
 
-    def _answer_for_recipe(self, *written: Any) -> Any:
-        """The settings of another recipe; a preset of the one before gives way to its own."""
+    def _answer_for_recipe(self, known: str, *written: Any) -> Any:
+        """The settings of another recipe; a preset of the one before gives way to its own.
+
+        Whoever only passes by the field keeps what was typed.
+
+        Args:
+            known: the recipe that was answered last.
+        """
         form = self._form
-        names, fields = [*form.laid], form.as_written(*written)
-        if any(fields.get(name) for name in RUN_ORIGINS):
-            return gr.skip(), gr.skip(), gr.skip()  # They are those of the run that is named.
+        names, fields, recipe = [*form.laid], form.as_written(*written), form.recipe(*written)
+        if recipe == known or any(fields.get(name) for name in RUN_ORIGINS):
+            return [gr.skip()] * 4  # Settings are those that show, or of the run that is named.
         preset = fields.get("preset", CHOSEN)
-        if preset and preset_config(self._app.workspace, preset).recipe != form.recipe(*written):
+        if preset and preset_config(self._app.workspace, preset).recipe != recipe:
             preset = CHOSEN
         now = [*written]
         now[names.index("preset")] = preset
         origin = "|".join((preset, "", "", ""))
-        return origin, self._fill(origin, *now), preset
+        return recipe, origin, self._fill(origin, *now), preset
 
     def _fill(self, origin: str, *written: Any) -> str:
         """What the page is told that is to fill the form.
