@@ -54,11 +54,7 @@ TINY = {
     "gradient_penalty": 0.1,
     "penalty_every": 3,
 }
-UPSCALE = {
-    "generator_options": "{channels=16, kernel=3, scale=4}",
-    "recipe_options": "{patch_px=8}",
-    "held_out": 6,
-    "batch_size": 2,
+EVERY_FRAME = {
     "state_every": 40,
     "preview_every": 20,
     "score_every": 100,
@@ -67,19 +63,20 @@ UPSCALE = {
     "schedule": "cosine",
     "warm_up_batches": 50,
 }
+UPSCALE = {
+    **EVERY_FRAME,
+    "generator_options": "{channels=16, kernel=3, scale=4}",
+    "recipe_options": "{patch_px=8}",
+    "held_out": 6,
+    "batch_size": 2,
+}
 LETTERS = {
+    **EVERY_FRAME,
     "generator_options": "{units=[4,6,16,6,4]}",
     "recipe_options": "{inversions_from=20}",
     "held_out": 4,
     "image_size": 216,
     "batch_size": 8,
-    "state_every": 40,
-    "preview_every": 20,
-    "score_every": 100,
-    "histograms_every": 100,
-    "film_every": 1,
-    "schedule": "cosine",
-    "warm_up_batches": 50,
     "checkpoint_every": 1,
     "reject_updates": "true",
 }

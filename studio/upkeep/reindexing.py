@@ -10,15 +10,13 @@ from checkpoints_index.storage.catalogue import open_catalogue
 from checkpoints_index.upkeep.reindexing import Reindexed, reindex
 from latent.points import LatentPoint, parse_label, sample_point, sample_points
 from renderers.progress import OnProgress
-from studio.datasets.held_out import split_dataset
-from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.specimens.own_points import restore_own_points
 from studio.specimens.passports import Passport, read_passport
 from studio.specimens.picture_metadata import list_pictures
 from studio.specimens.points import FIXED, SAMPLED, genuine_label, keep_points
 from studio.training.loop.fixed_points import choose_first_points
-from studio.training.recipes import find_recipe
+from studio.training.recipes import open_split
 from studio.workspace.advice import explain
 from studio.workspace.claims import Claim, claiming
 from studio.workspace.database import open_database
@@ -95,9 +93,8 @@ def _restore_fixed(workspace: Workspace, run: str) -> None:
             workspace, run, sample_points(0, numbers, spec.z_dim, shape=spec.shape_z), FIXED
         )
     elif path.exists():
-        kind = find_recipe(config.recipe).dataset_kind
-        data = split_dataset(open_dataset(workspace, config.dataset, kind), config.held_out)
-        keep_points(workspace, run, choose_first_points(config, data), FIXED)
+        points = choose_first_points(config, open_split(workspace, config))
+        keep_points(workspace, run, points, FIXED)
 
 
 def restore_marks(workspace: Workspace, run: str) -> None:

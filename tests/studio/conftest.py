@@ -15,6 +15,8 @@ from PIL import Image
 
 from checkpoints_index import CheckpointIndex, GeneratorSpec
 from studio.main import main
+from studio.training.loop.session import train_run
+from studio.training.setup.creation import create_run
 from studio.workspace.jobs import insert_job
 from studio.workspace.paths import Workspace
 from studio.workspace.queue.work import working_as_job
@@ -76,6 +78,18 @@ def call_on_copy(original: Path, root: Path, capsys, monkeypatch):
 
     call.workspace = Workspace.open(root)
     return call
+
+
+def train_until(workspace, name, config, until=None):
+    """Begin a run, or go on with it, to its end or to a batch."""
+    if name not in CheckpointIndex(workspace.runs):
+        create_run(workspace, name, config, "exact")
+    done = []
+
+    def on_progress(batch, total, note=""):
+        done.append(batch)
+
+    return train_run(workspace, name, on_progress, lambda: bool(done) and done[-1] == until)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Letters(DrawnAhead[LetterDraw, LetterPairs, LetterPairs]):
         self._batch_size, self._inversions = batch_size, inversions
         self._device = processes.device
         self._shard = processes.shard(torch.arange(batch_size)).numpy()
+        self._rows = torch.from_numpy(self._shard).to(self._device)
 
     def _draw(self) -> LetterDraw:
         N = self._batch_size
@@ -110,7 +111,7 @@ class Letters(DrawnAhead[LetterDraw, LetterPairs, LetterPairs]):
                 lower,
                 upper,
                 torch.from_numpy(draw.letters).to(self._device),
-                torch.from_numpy(self._shard).to(self._device),
+                self._rows,
                 tried_lower,
                 tried_upper,
                 draw.inversions,
@@ -118,10 +119,7 @@ class Letters(DrawnAhead[LetterDraw, LetterPairs, LetterPairs]):
 
     def _read(self, fonts: np.ndarray, letters: np.ndarray) -> tuple[Tensor, Tensor]:
         """Letters in both cases, float32 [n, 1296] each."""
-        lower, upper = (
-            np.empty((len(fonts), INPUTS), np.uint8),
-            np.empty((len(fonts), INPUTS), np.uint8),
-        )
+        lower, upper = np.empty((2, len(fonts), INPUTS), np.uint8)
         for n in np.argsort(fonts):  # In the order in which they lie on the disk.
             font = self._fields[fonts[n]]
             lower[n] = font[letters[n]].reshape(-1)

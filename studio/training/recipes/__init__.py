@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from studio.datasets.held_out import SplitDataset, split_dataset
+from studio.datasets.listing import open_dataset
 from studio.runs.config import TrainingConfig
 from studio.training.machine.processes import Processes
 from studio.training.machine.weight_limits import WeightLimits
@@ -15,8 +17,17 @@ from studio.training.recipes.recipe import Recipe
 from studio.training.recipes.recipe_options import read_options
 from studio.training.recipes.upscale import Upscaling
 from studio.workspace.errors import StudioError
+from studio.workspace.paths import Workspace
 
-__all__ = ["RECIPES", "Recipe", "build_recipe", "check_recipe", "find_recipe", "usual_recipe"]
+__all__ = [
+    "RECIPES",
+    "Recipe",
+    "build_recipe",
+    "check_recipe",
+    "find_recipe",
+    "open_split",
+    "usual_recipe",
+]
 
 Negatives = Iterator[Tensor] | None
 RECIPES: dict[str, type[Recipe]] = {
@@ -39,6 +50,16 @@ def find_recipe(name: str) -> type[Recipe]:
 def usual_recipe(kind: str) -> str:
     """The name of the recipe that is meant for a kind of datasets where nobody names one."""
     return next(name for name, recipe in RECIPES.items() if recipe.dataset_kind == kind)
+
+
+def open_split(workspace: Workspace, config: TrainingConfig) -> SplitDataset:
+    """The dataset of a run, of the kind that its recipe learns from, and what is held out of it.
+
+    Raises:
+        StudioError: no such recipe, no such dataset, one of another kind, or nothing to hold out.
+    """
+    kind = find_recipe(config.recipe).dataset_kind
+    return split_dataset(open_dataset(workspace, config.dataset, kind), config.held_out)
 
 
 def build_recipe(

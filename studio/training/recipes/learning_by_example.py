@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -17,6 +17,7 @@ from studio.training.recipes.averaging import move_average
 from studio.training.recipes.recipe import Recipe
 from studio.training.recipes.recipe_options import read_options
 from studio.training.recipes.schedules import rate_factor
+from studio.workspace.errors import StudioError
 
 
 class LearningByExample(Recipe):
@@ -28,11 +29,19 @@ class LearningByExample(Recipe):
         negatives: None; such recipes take none.
 
     Attributes:
+        architecture: of the only generator that the recipe trains.
+        presets_advice: which presets have it, as the first half of a sentence.
+        unseen: what training never sees of a dataset, in the plural.
+        usual_share: of it that is held out, as people write it.
         G: the generator that learns.
         G_ema: the moving average of its weights, which is rendered.
         options: the options of the recipe, of `options_type`.
     """
 
+    architecture: ClassVar[str]
+    presets_advice: ClassVar[str]
+    unseen: ClassVar[str]
+    usual_share: ClassVar[str]
     G: nn.Module
     options: Any
 
@@ -52,6 +61,26 @@ class LearningByExample(Recipe):
         scale = LossScale(device, config.precision, self.numbers)
         self.updater = Updater(processes, self.numbers, scale)
         self.configure(config)
+
+    @classmethod
+    def check(cls, config: TrainingConfig) -> None:
+        """Refuse another generator, and a run that holds nothing out.
+
+        Raises:
+            StudioError: the text says what would do.
+        """
+        super().check(config)
+        if config.generator != cls.architecture:
+            raise StudioError(
+                f"The recipe '{config.recipe}' trains the generator '{cls.architecture}', not "
+                f"'{config.generator}'. {cls.presets_advice}, or set generator={cls.architecture}."
+            )
+        if config.held_out == 0:
+            raise StudioError(
+                f"The recipe '{config.recipe}' is scored and filmed on {cls.unseen} that it never "
+                f"sees: set held_out to a number of {cls.unseen}, or to a share such as "
+                f"{cls.usual_share}."
+            )
 
     @property
     def rendered(self) -> nn.Module:

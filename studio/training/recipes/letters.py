@@ -44,7 +44,6 @@ from studio.training.recipes.recipe import (
 from studio.training.recipes.recipe_options import read_options
 from studio.training.scores.letter_errors import differ, error_of
 from studio.training.scores.score import RunScore
-from studio.workspace.errors import StudioError
 
 ARCHITECTURE = "letters"
 USUAL_SIZE = 2 * UNIT_PX
@@ -112,6 +111,10 @@ class LetterTraining(LearningByExample):
     """
 
     dataset_kind: ClassVar[str] = LETTERS
+    architecture: ClassVar[str] = ARCHITECTURE
+    presets_advice: ClassVar[str] = "Take its preset, letters"
+    unseen: ClassVar[str] = "fonts"
+    usual_share: ClassVar[str] = "0.125"
     options_type: ClassVar[type[LettersOptions]] = LettersOptions
     preset: ClassVar[str | None] = "letters"
     loss_words: ClassVar[Mapping[str, str]] = {"error_lower": "a", "error_upper": "A"}
@@ -223,25 +226,6 @@ class LetterTraining(LearningByExample):
         size = config.image_size
         fits = size >= UNIT_PX and size % UNIT_PX == 0
         return replace(config, image_size=size if fits else USUAL_SIZE, z_dim=INPUTS)
-
-    @classmethod
-    def check(cls, config: TrainingConfig) -> None:
-        """Refuse another generator, and a run without held-out fonts.
-
-        Raises:
-            StudioError: the text says what would do.
-        """
-        super().check(config)
-        if config.generator != ARCHITECTURE:
-            raise StudioError(
-                f"The recipe 'letters' trains the generator '{ARCHITECTURE}', not "
-                f"'{config.generator}'. Take its preset, letters, or set generator={ARCHITECTURE}."
-            )
-        if config.held_out == 0:
-            raise StudioError(
-                "The recipe 'letters' is scored and filmed on fonts that it never sees: set "
-                "held_out to a number of fonts, or to a share such as 0.125."
-            )
 
     @classmethod
     def check_dataset(cls, config: TrainingConfig, dataset: PreparedDataset) -> None:

@@ -97,6 +97,10 @@ class Upscaling(LearningByExample):
         negatives: None; the recipe takes none.
     """
 
+    architecture: ClassVar[str] = ARCHITECTURE
+    presets_advice: ClassVar[str] = "Take a preset of it, upscale-tiny or upscale-base"
+    unseen: ClassVar[str] = "pictures"
+    usual_share: ClassVar[str] = "0.05"
     options_type: ClassVar[type[UpscaleOptions]] = UpscaleOptions
     preset: ClassVar[str | None] = "upscale-tiny"
     loss_words: ClassVar[Mapping[str, str]] = {"l1": "L1", "fft": "FFT"}
@@ -155,26 +159,6 @@ class Upscaling(LearningByExample):
         small_px = min(MAX_SMALL_PX, config.image_size // factor)
         small_px = max(small_px, -(-MIN_SIZE_PX // factor))
         return replace(config, image_size=small_px * factor, z_dim=3 * small_px**2)
-
-    @classmethod
-    def check(cls, config: TrainingConfig) -> None:
-        """Refuse another generator, and a run without held-out pictures.
-
-        Raises:
-            StudioError: the text says what would do.
-        """
-        super().check(config)
-        if config.generator != ARCHITECTURE:
-            raise StudioError(
-                f"The recipe 'upscale' trains the generator '{ARCHITECTURE}', not "
-                f"'{config.generator}'. Take a preset of it, upscale-tiny or upscale-base, or set "
-                f"generator={ARCHITECTURE}."
-            )
-        if config.held_out == 0:
-            raise StudioError(
-                "The recipe 'upscale' is scored and filmed on pictures that it never sees: set "
-                "held_out to a number of pictures, or to a share such as 0.05."
-            )
 
     @classmethod
     def check_dataset(cls, config: TrainingConfig, dataset: PreparedDataset) -> None:

@@ -13,7 +13,6 @@ from checkpoints_index import CheckpointIndex
 from checkpoints_index.storage.catalogue import list_runs
 from checkpoints_index.storage.error_bound import ErrorBound
 from latent.points import LatentPoint
-from studio.datasets.held_out import split_dataset
 from studio.datasets.listing import open_dataset
 from studio.runs.changes import forget_changes
 from studio.runs.config import TrainingConfig
@@ -24,7 +23,7 @@ from studio.runs.pins import forget_pins
 from studio.runs.status import read_config
 from studio.specimens.points import FIXED, forget_points, keep_points
 from studio.training.loop.fixed_points import choose_first_points
-from studio.training.recipes import check_recipe, find_recipe
+from studio.training.recipes import check_recipe, find_recipe, open_split
 from studio.training.setup.branching import FirstState, write_first_state
 from studio.training.setup.generator_check import check_generator
 from studio.workspace.errors import StudioError
@@ -58,9 +57,7 @@ def create_run(
     check_new_run(workspace, name, config, storage)
     folder = workspace.run(name)
     check_generator(recipe.build_networks(config)["G"], config)
-    dataset = open_dataset(workspace, config.dataset, recipe.dataset_kind)
-    data = split_dataset(dataset, config.held_out)
-    points = choose_first_points(config, data)
+    points = choose_first_points(config, open_split(workspace, config))
 
     is_new = not folder.exists()
     try:

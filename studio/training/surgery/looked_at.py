@@ -8,10 +8,9 @@ from torch import Tensor
 from checkpoints_index import GeneratorSpec
 from checkpoints_index.generators.representative import representative_z
 from latent.points import draw_z
-from studio.datasets.held_out import split_dataset
-from studio.datasets.listing import list_datasets, open_dataset
+from studio.datasets.listing import list_datasets
 from studio.runs.config import TrainingConfig
-from studio.training.recipes import find_recipe
+from studio.training.recipes import find_recipe, open_split
 from studio.workspace.paths import Workspace
 
 SEED = 1
@@ -35,7 +34,6 @@ def choose_inputs(
         return draw_z(count, spec.z_dim, SEED, spec.shape_z)
     if config is None or config.dataset not in list_datasets(workspace):
         return representative_z(spec, count, SEED)
-    recipe = find_recipe(config.recipe)
-    dataset = open_dataset(workspace, config.dataset, recipe.dataset_kind)
-    data = split_dataset(dataset, config.held_out)
-    return torch.stack([point.z for point in recipe.choose_points(config, data, count)])
+    data = open_split(workspace, config)
+    points = find_recipe(config.recipe).choose_points(config, data, count)
+    return torch.stack([point.z for point in points])

@@ -18,7 +18,6 @@ from studio.runs.status import read_config
 from studio.specimens.points import FIXED, points_of
 from studio.training.data.letter_inversions import QUEUE, InversionQueue, invert, replace_first
 from studio.training.data.letter_pairs import LetterPairs, Letters
-from studio.training.loop.session import train_run
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import MICRO_BATCH
@@ -30,7 +29,7 @@ from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.training.surgery.looked_at import choose_inputs
 from studio.workspace.errors import EXPECTED_ERRORS, StudioError
 from studio.workspace.paths import Workspace
-from tests.studio.conftest import call_on_copy
+from tests.studio.conftest import call_on_copy, train_until
 
 CONFIG = LetterTraining.complete(
     TrainingConfig(
@@ -59,7 +58,7 @@ def root(trained_root, tmp_path_factory):
     shutil.copytree(trained_root, root)
     workspace = Workspace.open(root)
     add_letters(workspace, "fonts", 16)
-    train(workspace, "abc", CONFIG)
+    train_until(workspace, "abc", CONFIG)
     return root
 
 
@@ -73,18 +72,6 @@ def there(root):
 def call(root, tmp_path, capsys, monkeypatch):
     """The command line on a copy of that workspace."""
     return call_on_copy(root, tmp_path / "workspace", capsys, monkeypatch)
-
-
-def train(workspace, name, config, until=None):
-    """Begin a run, or go on with it, to its end or to a batch."""
-    if name not in CheckpointIndex(workspace.runs):
-        create_run(workspace, name, config, "exact")
-    done = []
-
-    def on_progress(batch, total, note=""):
-        done.append(batch)
-
-    return train_run(workspace, name, on_progress, lambda: bool(done) and done[-1] == until)
 
 
 def split(workspace):
@@ -283,8 +270,8 @@ def test_a_resumed_run_is_the_same_bit_for_bit(there, tmp_path):
     shutil.copytree(there.root, root)
     workspace = Workspace.open(root)
     for until in (1, 4, None):
-        train(workspace, "parts", CONFIG, until)
-    train(workspace, "whole", CONFIG)
+        train_until(workspace, "parts", CONFIG, until)
+    train_until(workspace, "whole", CONFIG)
     whole, parts = (CheckpointIndex(workspace.runs)[run] for run in ("whole", "parts"))
     assert whole.batches == parts.batches == [1, 2, 3, 4, 5, 6]
     for batch in whole.batches:
@@ -326,7 +313,7 @@ def test_their_networks_are_reshaped_on_held_out_letters_and_learn_on(call):
 
 
 def test_runs_are_compared_by_their_errors_on_held_out_fonts(call):
-    train(call.workspace, "squared", replace(CONFIG, recipe_options={"loss": "squared"}))
+    train_until(call.workspace, "squared", replace(CONFIG, recipe_options={"loss": "squared"}))
     said = call("compare", "abc", "squared", "--best-first")
     assert said.status == 0, said.err
     assert "held_out_error" in said.out

@@ -21,7 +21,6 @@ from studio.specimens.points import FIXED, points_of
 from studio.training.data.patches import PatchPair
 from studio.training.loop.fixed_points import match_truths
 from studio.training.loop.guards import DivergedError, read_finite
-from studio.training.loop.session import train_run
 from studio.training.machine.processes import Processes
 from studio.training.machine.stopwatch import Stopwatch
 from studio.training.machine.updater import MICRO_BATCH
@@ -32,6 +31,7 @@ from studio.training.setup.creation import create_run
 from studio.training.setup.run_request import RunRequest, choose_settings
 from studio.workspace.errors import EXPECTED_ERRORS
 from studio.workspace.paths import Workspace
+from tests.studio.conftest import train_until
 
 CONFIG = Upscaling.complete(
     TrainingConfig(
@@ -65,7 +65,7 @@ def root(trained_root, tmp_path_factory):
     shutil.copytree(trained_root, root)
     workspace = Workspace.open(root)
     add_pairs(workspace, (3, 4))
-    train(workspace, "large", CONFIG)
+    train_until(workspace, "large", CONFIG)
     return root
 
 
@@ -73,18 +73,6 @@ def root(trained_root, tmp_path_factory):
 def there(root):
     """The workspace, which no test may change."""
     return Workspace.open(root)
-
-
-def train(workspace, name, config, until=None):
-    """Begin a run, or go on with it, to its end or to a batch."""
-    if name not in CheckpointIndex(workspace.runs):
-        create_run(workspace, name, config, "exact")
-    done = []
-
-    def on_progress(batch, total, note=""):
-        done.append(batch)
-
-    return train_run(workspace, name, on_progress, lambda: bool(done) and done[-1] == until)
 
 
 def build(**changed):
@@ -204,8 +192,8 @@ def test_a_truth_belongs_to_its_own_point_alone():
 def test_resuming_goes_on_to_the_bit(workspace):
     add_pairs(workspace)
     for until in (2, 5, None):
-        train(workspace, "parts", CONFIG, until)
-    train(workspace, "whole", CONFIG)
+        train_until(workspace, "parts", CONFIG, until)
+    train_until(workspace, "whole", CONFIG)
     index = CheckpointIndex(workspace.runs)
     for batch in (1, 3, 6):
         whole, parts = (index[name].weights(batch) for name in ("whole", "parts"))
@@ -224,7 +212,7 @@ def test_a_gradient_that_is_no_number_sends_the_run_back(workspace, monkeypatch)
         return total, terms
 
     monkeypatch.setattr(Upscaling, "losses", spoil)
-    assert train(workspace, "spoiled", CONFIG) == ("finished", 6)
+    assert train_until(workspace, "spoiled", CONFIG) == ("finished", 6)
     kinds = [event.kind for event in list_events(workspace, "spoiled")]
     assert "rolled_back" in kinds
     assert CheckpointIndex(workspace.runs)["spoiled"].batches == [1, 2, 3, 4, 5, 6]
